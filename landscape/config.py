@@ -1,0 +1,259 @@
+"""The settings of a run: one frozen dataclass, its checks, and its JSON form.
+
+Imports nothing heavy, so that `--help` is quick and a bad value is refused before a
+device is touched. Every field is a public flag of the programs that train.
+"""
+
+import dataclasses
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+from landscape.errors import InputError, check_choice
+
+FORMAT_VERSION = 1
+METHODS = ("dense", "pruning", "lottery", "scratch", "static")
+MODELS = ("mlp", "lenet300", "lenet", "lenet5", "resnet20", "resnet32", "resnet56")
+DISTRIBUTIONS = ("uniform", "er", "erk")
+SCHEDULES = ("constant", "cosine", "step")
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """What a dense run is made of.
+
+    Raises:
+      InputError: a value is not allowed; one sentence with the value seen.
+    """
+
+    # -- data
+    dataset: str = "digits"
+    """digits, blobs, or an image-classification set of tfds (mnist, cifar10, ...)."""
+    data_dir: str | None = None
+    """Where tfds keeps its prepared sets; default: its own default."""
+    num_train: int | None = None
+    """Train on this many examples only, drawn by the data seed; default: all."""
+    num_validation: int = 0
+    """Hold out this many training examples, drawn by the data seed."""
+    inputs: str = "standardize"
+    """standardize: zero mean, unit deviation by channel over the training split;
+    scale: to [0, 1]."""
+    augment: bool = False
+    """Random crop (4 pixels of padding) and horizontal flip of training images."""
+    blob_dim: int = 100
+    """blobs: dimension of the inputs."""
+    blob_classes: int = 10
+    """blobs: number of Gaussian clusters."""
+    blob_samples: int = 1000
+    """blobs: training examples (a fifth as many more are the test split)."""
+    blob_variance: float = 1.0
+    """blobs: each cluster's covariance is this times the identity."""
+
+    # -- model
+    model: str = "lenet300"
+    """mlp, lenet300, lenet, lenet5, resnet20, resnet32 or resnet56."""
+    widths: tuple[int, ...] = ()
+    """mlp: hidden widths; lenet: two convolutions, then dense layers; default: the
+    model's own."""
+    activation: str = "relu"
+    """relu or tanh (mlp and lenet)."""
+
+    # -- optimisation
+    steps: int = 3000
+    """Number of updates."""
+    batch_size: int = 128
+    """Examples in a batch, over all devices."""
+    learning_rate: float = 0.1
+    """The highest learning rate of the schedule."""
+    schedule: str = "cosine"
+    """constant, cosine (to 0 at the end) or step."""
+    warmup: int = 0
+    """Steps of linear warm-up from 0."""
+    decay_steps: tuple[int, ...] = ()
+    """step schedule: the steps at which the rate is multiplied by --decay-factor."""
+    decay_factor: float = 0.1
+    """step schedule: the factor at each of --decay-steps."""
+    optimizer: str = "sgd"
+    """Any optimizer of optax by its name: sgd, adam, adamw, lion, rmsprop, ..."""
+    momentum: float = 0.9
+    """sgd and rmsprop: momentum."""
+    nesterov: bool = False
+    """sgd, adam, adamw: Nesterov momentum."""
+    weight_decay: float = 1e-4
+    """w of the L2 term (w/2) * sum of squares of the kernels in the objective."""
+    decay_all: bool = False
+    """The L2 term takes biases and batch norm in as well."""
+    decoupled_decay: float = 0.0
+    """Weight decay of the optimizer itself (adamw, lion, ...); not in the objective."""
+    label_smoothing: float = 0.0
+    """Mix the labels with the uniform distribution by this much, in training."""
+
+    # -- randomness
+    seed: int = 0
+    """Initialisation, and everything random of the method."""
+    order_seed: int | None = None
+    """Order of the examples and augmentation; default: the seed."""
+    data_seed: int = 0
+    """Validation split, --num-train subset, generated data; never follows --seed."""
+
+    # -- where, and how often
+    workdir: str | None = None
+    """The run folder; default: runs/ and the name of the solution."""
+    log_every: int = 100
+    """Steps between two lines of metrics.jsonl."""
+    eval_every: int | None = None
+    """Steps between two evaluations; default: a twentieth of all steps."""
+    save_every: int = 1000
+    """Steps between two checkpoints."""
+    keep_every: int | None = None
+    """Keep the checkpoint of every such step for good; default: first and last."""
+    num_devices: int | None = None
+    """Devices to spread a batch over; default: all."""
+
+    def __post_init__(self):
+        check_choice("model", self.model, MODELS)
+        check_choice("schedule", self.schedule, SCHEDULES)
+        check_choice("activation", self.activation, ("relu", "tanh"))
+        check_choice("kind of inputs", self.inputs, ("standardize", "scale"))
+        counts = "num_train blob_dim blob_samples eval_every keep_every num_devices"
+        for name in f"{counts} steps batch_size log_every save_every".split():
+            self._require(name, lambda v: v is None or v >= 1, "at least 1")
+        for name in ("num_validation", "warmup", "seed", "order_seed", "data_seed"):
+            self._require(
+                name, lambda v: v is None or 0 <= v < 2**31, "at least 0, below 2^31"
+            )
+        self._require("blob_classes", lambda v: v >= 2, "at least 2")
+        for name in ("learning_rate", "decay_factor", "blob_variance"):
+            self._require(
+                name, lambda v: v > 0 and math.isfinite(v), "positive and finite"
+            )
+        for name in ("weight_decay", "decoupled_decay"):
+            self._require(
+                name, lambda v: v >= 0 and math.isfinite(v), "finite, at least 0"
+            )
+        for name in ("momentum", "label_smoothing"):
+            self._require(name, lambda v: 0 <= v < 1, "in [0, 1)")
+        self._require("warmup", lambda v: v <= self.steps, f"at most {self.steps}")
+        self._require("widths", lambda v: all(w >= 1 for w in v), "at least 1 each")
+        self._require(
+            "decay_steps",
+            lambda v: list(v) == sorted(set(v)) and all(s >= 1 for s in v),
+            "increasing and positive",
+        )
+        if self.decay_steps and self.schedule != "step":
+            raise InputError("--decay-steps needs --schedule step.")
+        if self.schedule == "step" and not self.decay_steps:
+            raise InputError("--schedule step needs --decay-steps.")
+
+    def _require(self, name: str, holds, allowed: str) -> None:
+        value = getattr(self, name)
+        if not holds(value):
+            flag = "--" + name.replace("_", "-")
+            raise InputError(f"{flag} must be {allowed}, not {value}.")
+
+    @property
+    def order(self) -> int:
+        """The seed of the order of examples."""
+        return self.seed if self.order_seed is None else self.order_seed
+
+
+@dataclass(frozen=True)
+class SparseConfig(TrainConfig):
+    """What a sparse run is made of: the settings of a dense one and these."""
+
+    sparsity: float = 0.95
+    """Fraction of the prunable weights that is removed, in [0, 1)."""
+    distribution: str = "uniform"
+    """Spread of the sparsity over layers: uniform, er or erk."""
+    global_pruning: bool = False
+    """pruning: compare magnitudes over all layers instead of within each."""
+    dense_layers: tuple[str, ...] = ()
+    """Patterns (Conv_0, Dense_*) of layers that stay dense."""
+    max_sparsity: dict[str, float] = field(default_factory=dict)
+    """Pattern and highest sparsity of the layers it names, as in Dense_2 0.8."""
+    prune_start: int | None = None
+    """pruning: step of the first mask update; default: 0.2 of all steps."""
+    prune_end: int | None = None
+    """pruning: step of the last mask update; default: 0.67 of all steps."""
+    prune_every: int | None = None
+    """pruning: steps between mask updates; default: 0.01 of all steps."""
+    mask_from: str | None = None
+    """lottery, scratch: the run whose final masks are taken, with its settings."""
+    rewind_to: int | None = None
+    """lottery: take the weights of this step of that run instead of step 0."""
+
+    def __post_init__(self):
+        super().__post_init__()
+        check_choice("distribution", self.distribution, DISTRIBUTIONS)
+        self._require("sparsity", lambda v: 0 <= v < 1, "in [0, 1)")
+        for pattern, value in self.max_sparsity.items():
+            if not 0 <= value < 1:
+                raise InputError(
+                    f"--max-sparsity {pattern} must be in [0, 1), not {value}."
+                )
+        start, end, every = self.pruning_steps
+        if not 0 <= start <= end <= self.steps or every < 1:
+            raise InputError(
+                "pruning needs 0 <= --prune-start <= --prune-end <= --steps and"
+                f" --prune-every of at least 1, not {start}, {end}, {self.steps}"
+                f" and {every}."
+            )
+
+    @property
+    def pruning_steps(self) -> tuple[int, int, int]:
+        """First update, last update and interval, in steps."""
+
+        def default(value, share):
+            return round(share * self.steps) if value is None else value
+
+        every = max(1, round(0.01 * self.steps))
+        return (
+            default(self.prune_start, 0.2),
+            default(self.prune_end, 0.67),
+            every if self.prune_every is None else self.prune_every,
+        )
+
+
+@dataclass(frozen=True)
+class DenseRun(TrainConfig):
+    """One dense run, as stored in its folder."""
+
+    method: str = "dense"
+
+
+@dataclass(frozen=True)
+class SparseRun(SparseConfig):
+    """One sparse run, as stored in its folder."""
+
+    method: str = "pruning"
+    """pruning, lottery, scratch or static."""
+
+    def __post_init__(self):
+        super().__post_init__()
+        check_choice("method", self.method, METHODS[1:])
+
+
+def to_dict(config: TrainConfig) -> dict[str, Any]:
+    """The JSON form of a run's settings."""
+    return {"format_version": FORMAT_VERSION, **dataclasses.asdict(config)}
+
+
+def from_dict(values: dict[str, Any]) -> DenseRun | SparseRun:
+    """The inverse of `to_dict`.
+
+    Raises:
+      InputError: the version or a field is not one that this code knows.
+    """
+    values = dict(values)
+    version = values.pop("format_version", None)
+    if version != FORMAT_VERSION:
+        raise InputError(
+            f"the run has format version {version}; this code reads {FORMAT_VERSION}."
+        )
+    kind = DenseRun if values.get("method") == "dense" else SparseRun
+    fields = {f.name for f in dataclasses.fields(kind)}
+    if values.keys() != fields:
+        odd = ", ".join(sorted(values.keys() ^ fields))
+        raise InputError(f"the run's settings do not match this code: {odd}.")
+    lists = {k: tuple(v) for k, v in values.items() if isinstance(v, list)}
+    return kind(**values | lists)

@@ -1,0 +1,30 @@
+"""The one exception for mistakes of the caller, and how it suggests a near name."""
+
+import difflib
+from collections.abc import Iterable
+
+
+class InputError(ValueError):
+    """A mistake of the caller: programs print it as one sentence and exit with 2."""
+
+
+def check_choice(what: str, value: str, allowed: Iterable[str]) -> str:
+    """Returns `value` if it is allowed, else raises with the nearest allowed name.
+
+    Raises:
+      InputError: names `what`, the value seen, the nearest name and all allowed ones.
+
+    >>> check_choice("model", "lenet300", ["lenet300", "lenet5"])
+    'lenet300'
+    >>> check_choice("model", "lenet30", ["lenet300", "lenet5"])
+    Traceback (most recent call last):
+    ...
+    landscape.errors.InputError: unknown model 'lenet30': perhaps you meant \
+'lenet300'? Allowed: lenet300, lenet5.
+    """
+    allowed = sorted(allowed)
+    if value in allowed:
+        return value
+    near = difflib.get_close_matches(value, allowed, n=1, cutoff=0.5)
+    hint = f"perhaps you meant {near[0]!r}? " if near else ""
+    raise InputError(f"unknown {what} {value!r}: {hint}Allowed: {', '.join(allowed)}.")
