@@ -76,9 +76,9 @@ class TrainConfig:
     optimizer: str = "sgd"
     """Any optimizer of optax by its name: sgd, adam, adamw, lion, rmsprop, ..."""
     momentum: float = 0.9
-    """sgd and rmsprop: momentum."""
+    """Momentum, of the optimizers that take it (sgd, rmsprop, ...)."""
     nesterov: bool = False
-    """sgd, adam, adamw: Nesterov momentum."""
+    """Nesterov momentum, of the optimizers that take it (sgd, adam, adamw, ...)."""
     weight_decay: float = 1e-4
     """w of the L2 term (w/2) * sum of squares of the kernels in the objective."""
     decay_all: bool = False
@@ -99,8 +99,9 @@ class TrainConfig:
     # -- where, and how often
     workdir: str | None = None
     """The run folder; default: runs/ and the name of the solution."""
-    log_every: int = 100
-    """Steps between two lines of metrics.jsonl."""
+    log_every: int | None = None
+    """Steps between two lines of metrics.jsonl, the longest time before a signal is
+    heard; default: 10 for ResNets, 100 else."""
     eval_every: int | None = None
     """Steps between two evaluations; default: a twentieth of all steps."""
     save_every: int = 1000
@@ -115,8 +116,8 @@ class TrainConfig:
         check_choice("schedule", self.schedule, SCHEDULES)
         check_choice("activation", self.activation, ("relu", "tanh"))
         check_choice("kind of inputs", self.inputs, ("standardize", "scale"))
-        counts = "num_train blob_dim blob_samples eval_every keep_every num_devices"
-        for name in f"{counts} steps batch_size log_every save_every".split():
+        counts = "num_train blob_dim blob_samples steps batch_size num_devices"
+        for name in f"{counts} log_every eval_every save_every keep_every".split():
             self._require(name, lambda v: v is None or v >= 1, "at least 1")
         for name in ("num_validation", "warmup", "seed", "order_seed", "data_seed"):
             self._require(
@@ -155,6 +156,16 @@ class TrainConfig:
     def order(self) -> int:
         """The seed of the order of examples."""
         return self.seed if self.order_seed is None else self.order_seed
+
+    @property
+    def log_interval(self) -> int:
+        """Steps between two lines of metrics.jsonl."""
+        return self.log_every or (10 if self.model.startswith("resnet") else 100)
+
+    @property
+    def eval_interval(self) -> int:
+        """Steps between two evaluations."""
+        return self.eval_every or max(1, self.steps // 20)
 
 
 @dataclass(frozen=True)

@@ -28,3 +28,15 @@ def check_choice(what: str, value: str, allowed: Iterable[str]) -> str:
     near = difflib.get_close_matches(value, allowed, n=1, cutoff=0.5)
     hint = f"perhaps you meant {near[0]!r}? " if near else ""
     raise InputError(f"unknown {what} {value!r}: {hint}Allowed: {', '.join(allowed)}.")
+
+
+class RunFailure(RuntimeError):
+    """A run that cannot go on: programs print it as one sentence and exit with 1."""
+
+
+class Interrupted(Exception):
+    """A signal ended the run after its state was saved; exit status 128 + number."""
+
+    def __init__(self, signum: int, message: str):
+        super().__init__(message)
+        self.signum = signum

@@ -1,0 +1,19 @@
+"""Networks in Flax Linen, one family a file; `create` makes them by name."""
+
+from landscape.models.conv import Conv, max_pool_2x2
+from landscape.models.lenet import LeNet
+from landscape.models.mlp import MLP
+from landscape.models.registry import create, init, loops_well, positions
+from landscape.models.resnet import ResNet
+
+__all__ = [
+    "MLP",
+    "Conv",
+    "LeNet",
+    "ResNet",
+    "create",
+    "init",
+    "loops_well",
+    "max_pool_2x2",
+    "positions",
+]

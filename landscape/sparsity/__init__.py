@@ -1,0 +1,19 @@
+"""Sparse networks: masks, how many weights each layer keeps, and how masks change."""
+
+from landscape.sparsity import accounting, masked, masks, selection, updaters
+from landscape.sparsity.distributions import kept_counts
+from landscape.sparsity.masked import masked_update
+from landscape.sparsity.masks import prunable
+from landscape.sparsity.updater import Updater
+
+__all__ = [
+    "Updater",
+    "accounting",
+    "kept_counts",
+    "masked",
+    "masked_update",
+    "masks",
+    "prunable",
+    "selection",
+    "updaters",
+]

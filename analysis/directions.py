@@ -1,0 +1,151 @@
+"""Directions in parameter space for planes: random ones, and those of a trajectory."""
+
+import math
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from landscape import trees
+from landscape.errors import InputError
+
+# Of a direction, what is left after the other was taken out must be more than this
+# share of it: less is rounding, and would be blown up to a direction of its own.
+SMALLEST_REST = 1e-6
+
+
+def inner(x: Any, y: Any) -> float:
+    """The inner product of two concrete pytrees, in float64 on the host.
+
+    Coordinates in a plane are small differences of large sums: too much for float32.
+
+    >>> inner({"a": jnp.ones(3), "b": 2.0}, {"a": jnp.ones(3), "b": 4.0})
+    11.0
+    """
+    pairs = zip(jax.tree.leaves(x), jax.tree.leaves(y), strict=True)
+    return math.fsum(float(np.vdot(_wide(u), _wide(v))) for u, v in pairs)
+
+
+def combination(weights: Sequence[float], points: Sequence[Any]) -> Any:
+    """sum_i weights[i] points[i], summed in float64, in the dtypes of `points[0]`.
+
+    >>> combination([1, -0.5], [{"a": jnp.ones(2)}, {"a": jnp.ones(2)}])["a"].tolist()
+    [0.5, 0.5]
+    """
+
+    def leaf_sum(*leaves):
+        total = sum(w * _wide(x) for w, x in zip(weights, leaves, strict=True))
+        return jnp.asarray(total, jnp.result_type(leaves[0]))
+
+    return jax.tree.map(leaf_sum, *points)
+
+
+def filter_normalised(key: jax.Array, params: Any, mask: Any = None) -> Any:
+    """A random direction, each filter as long as the same filter of `params`.
+
+    d = (|theta_f| / |d_f|) d_f for each filter f of a standard normal d (Li et al.
+    2018, section 4). A filter is what leads to one output unit: all entries of a kernel
+    with one index on the last axis. Leaves of fewer than two axes (biases, batch norm)
+    do not move: d is zero there, as by the authors' setting `biasbn`. So it is where
+    the mask is False, and in filters that are zero themselves. In the dtypes of
+    `params`.
+
+    >>> params = {"kernel": jnp.array([[3.0, 0.0], [4.0, 2.0]]), "bias": jnp.ones(2)}
+    >>> direction = filter_normalised(jax.random.key(0), params)
+    >>> jnp.linalg.norm(direction["kernel"], axis=0).round(4).tolist()
+    [5.0, 2.0]
+    >>> direction["bias"].tolist()
+    [0.0, 0.0]
+    """
+    trees.check_mask(mask, params)
+
+    def scaled(draw, leaf):
+        if jnp.ndim(leaf) < 2:
+            return jnp.zeros_like(draw)
+        axes = tuple(range(jnp.ndim(leaf) - 1))
+        size, wanted = (
+            jnp.sqrt(jnp.sum(jnp.square(x), axes)) for x in (draw, jnp.asarray(leaf))
+        )
+        return draw * jnp.where(size > 0, wanted / jnp.where(size > 0, size, 1), 0)
+
+    draws = trees.project(mask, trees.normal_like(key, params))
+    return jax.tree.map(scaled, draws, trees.project(mask, params))
+
+
+def orthogonalised(v: Any, u: Any) -> Any:
+    """v - (<u, v> / <u, u>) u: v without its part along u; zeros in both stay zero.
+
+    Raises:
+      InputError: v is a multiple of u, or one of the two is zero or not finite.
+
+    >>> orthogonalised([jnp.array([3.0, 4.0])], [jnp.array([2.0, 0.0])])[0].tolist()
+    [0.0, 4.0]
+    """
+    uu, vv = inner(u, u), inner(v, v)
+    if not 0 < uu < math.inf or not 0 < vv < math.inf:
+        raise InputError("two directions make a plane; one is zero or not finite.")
+    rest = combination([1, -inner(u, v) / uu], [v, u])
+    if inner(rest, rest) <= SMALLEST_REST**2 * vv:
+        raise InputError("two directions make a plane; these are multiples.")
+    return rest
+
+
+class Principal(NamedTuple):
+    """The two principal axes of some states.
+
+    Attributes:
+      axes: two pytrees of norm 1, orthogonal.
+      coordinates: float64 [n, 2], <state - origin, axis>.
+      explained: float64 [2], each axis' share of the variance of the states.
+    """
+
+    axes: tuple[Any, Any]
+    coordinates: np.ndarray
+    explained: np.ndarray
+
+
+def principal_axes(states: Sequence[Any], origin: int = -1) -> Principal:
+    """The axes along which n states, points of a trajectory, vary most.
+
+    PCA of the differences D_i = state_i - state_origin through the eigenvectors q of
+    their centred Gram matrix (n by n, float64): axis = sum_i q_i (D_i - mean D) /
+    sqrt(lambda). The variance is that about the mean of all states; Li et al. (2018,
+    section 7) leave the last one out. The sign makes the largest coordinate positive.
+    A random walk in many dimensions gives its first two axes three quarters of it, too
+    (Antognini and Sohl-Dickstein 2018): a large share alone is no evidence.
+
+    Raises:
+      InputError: fewer than three states, or all on a line, or not finite.
+
+    >>> states = [[jnp.array([x, y])] for x, y in ((8, 0), (-8, 0), (0, 3), (0, 0))]
+    >>> abs(principal_axes(states).coordinates.round(4)).tolist()
+    [[8.0, 0.0], [8.0, 0.0], [0.0, 3.0], [0.0, 0.0]]
+    """
+    if len(states) < 3:
+        raise InputError(f"a plane needs at least 3 states, not {len(states)}.")
+    gram = np.zeros((len(states),) * 2)
+    for leaves in zip(*map(jax.tree.leaves, states), strict=True):
+        rows = np.stack([_wide(leaf).ravel() for leaf in leaves])
+        rows = rows - rows[origin]
+        gram += rows @ rows.T
+    if not np.isfinite(gram).all():
+        raise InputError("the states of a trajectory must be finite.")
+    centred = gram - gram.mean(0) - gram.mean(1, keepdims=True) + gram.mean()
+    values, vectors = np.linalg.eigh(centred)
+    top = values[[-1, -2]]
+    if top[1] <= SMALLEST_REST**2 * top[0]:
+        raise InputError("the states of the trajectory lie on a line, not in a plane.")
+    vectors = vectors[:, [-1, -2]]
+    weights = (vectors - vectors.mean(0)) / np.sqrt(top)
+    coordinates = gram @ weights
+    signs = np.sign(coordinates[abs(coordinates).argmax(0), [0, 1]])
+    weights, coordinates = weights * signs, coordinates * signs
+    # The weights sum to zero, so the origin drops out of the combination.
+    axes = tuple(combination(column, states) for column in weights.T)
+    return Principal(axes, coordinates, top / np.trace(centred))
+
+
+def _wide(leaf) -> np.ndarray:
+    return np.asarray(leaf).astype(np.float64)

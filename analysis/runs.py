@@ -1,0 +1,78 @@
+"""Prints one table of all run folders at or below a folder.
+
+    python -m analysis.runs runs/
+
+What each run is, how sparse, how good, and whether it is finished.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import tyro
+
+from landscape.errors import InputError
+from landscape.program import main, parse
+
+
+@dataclass(frozen=True)
+class Config:
+    root: tyro.conf.Positional[str] = "runs"
+    """The folder to look in."""
+
+
+def run(config: Config) -> str:
+    """Returns the table.
+
+    Raises:
+      InputError: there is no such folder, or no run in it.
+    """
+    from landscape import runs
+
+    root = Path(config.root)
+    if not root.is_dir():
+        raise InputError(f"{root} is not a folder.")
+    folders = runs.find(root)
+    if not folders:
+        raise InputError(
+            f"{root} holds no run folder; python -m train.sparse makes some."
+        )
+    return table(folders)
+
+
+def table(folders: list[Path]) -> str:
+    """One row a run folder; what cannot be read says so in its row."""
+    from landscape import checkpoint, runs
+    from landscape.tables import format_table
+
+    rows = []
+    for folder in folders:
+        try:
+            config = runs.read_config(folder)
+        except InputError as error:
+            rows.append([str(folder), *["-"] * 7, f"unreadable: {error}"])
+            continue
+        summary = runs.read_summary(folder)
+        reached = max(checkpoint.steps(folder / runs.CHECKPOINTS), default=0)
+        done = f"finished, {config.steps} steps"
+        rows.append(
+            [
+                str(folder),
+                config.method,
+                config.dataset,
+                config.model,
+                str(config.seed),
+                f"{100 * summary['sparsity']:.2f} %" if summary else "-",
+                f"{summary['train_loss']:.4f}" if summary else "-",
+                f"{100 * summary['test_accuracy']:.2f} %" if summary else "-",
+                done if summary else f"saved at step {reached} of {config.steps}",
+            ]
+        )
+    header = [
+        "run", "method", "data", "model", "seed", "sparsity", "train loss",
+        "test accuracy", "state",
+    ]  # fmt: skip
+    return format_table(header, rows)
+
+
+if __name__ == "__main__":
+    main(lambda: print(run(parse(Config, __doc__))))

@@ -1,0 +1,70 @@
+"""A table of claims: in words, our number and its spread, the paper's, holds or not."""
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from landscape.tables import format_table
+
+
+class Claim(NamedTuple):
+    """One claim of a paper, measured.
+
+    Attributes:
+      name: its short name, as C1.1.
+      words: the claim in words, with the threshold it is judged by.
+      ours: our number for each seed, in the order of the seeds.
+      paper: the paper's number or words; "" if it gives none.
+      holds: whether it holds; None where nothing is claimed, only reported.
+    """
+
+    name: str
+    words: str
+    ours: Sequence[float]
+    paper: str
+    holds: bool | None
+
+
+def spread(values: Sequence[float], digits: int = 3) -> str:
+    """Mean and standard deviation (of a sample: n - 1) over seeds, as `1.5 +- 0.71`.
+
+    A value that is not finite is shown, never left out.
+
+    >>> spread([1.0, 2.0])
+    '1.5 +- 0.707'
+    >>> spread([0.25])
+    '0.25'
+    """
+    if not values:
+        return "-"
+    if not all(map(math.isfinite, values)):
+        return ", ".join(f"{value:.{digits}g}" for value in values)
+    mean = math.fsum(values) / len(values)
+    if len(values) == 1:
+        return f"{mean:.{digits}g}"
+    variance = math.fsum((v - mean) ** 2 for v in values) / (len(values) - 1)
+    return f"{mean:.{digits}g} +- {math.sqrt(variance):.{digits}g}"
+
+
+def verdict(holds: bool | None) -> str:
+    """The word for an outcome."""
+    return {True: "holds", False: "DOES NOT HOLD", None: "reported"}[holds]
+
+
+def verdict_table(claims: Sequence[Claim]) -> str:
+    """The claims as a table, and in one line how many of them hold."""
+    rows = [
+        [
+            claim.name,
+            claim.words,
+            spread(claim.ours),
+            str(len(claim.ours)),
+            claim.paper or "-",
+            verdict(claim.holds),
+        ]
+        for claim in claims
+    ]
+    judged = [claim for claim in claims if claim.holds is not None]
+    table = format_table(["", "claim", "ours", "seeds", "paper", "verdict"], rows)
+    kept = sum(bool(claim.holds) for claim in judged)
+    return f"{table}\n\n{kept} of {len(judged)} claims hold."

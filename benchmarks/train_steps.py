@@ -1,0 +1,209 @@
+"""Training steps a second: this code, a plain Flax loop, PyTorch, and the floor.
+
+    pip install -r benchmarks/requirements.txt
+    python -m benchmarks.train_steps
+
+LeNet-300-100 and LeNet-5 on arrays of MNIST's shape, batch 128, SGD with momentum, a
+95 % mask enforced at every step. Every rival draws a random batch of a data set in
+memory. The floor is the same matrix products alone, in a compiled loop. About 2 minutes
+on 2 cores. Rivals take turns; medians of 5 rounds; compilation is left out.
+"""
+
+import functools
+import itertools
+import sys
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from benchmarks.timing import race
+from landscape import data, devices, models, recipe
+from landscape.config import SparseRun
+from landscape.tables import format_table
+from train import loop, step
+
+BATCH, EXAMPLES = 128, 60_000
+SHAPE, CLASSES = (28, 28, 1), 10
+
+
+def ours(name, images, labels, num_steps):
+    """The segment that `python -m train.sparse` runs."""
+    config = SparseRun(model=name, method="static", steps=num_steps, batch_size=BATCH)
+    made = recipe.make(config, SHAPE, CLASSES)
+    mesh = devices.make_mesh(1)
+    segment = loop.make_segment(
+        step.make(made), mesh, models.loops_well(made.model, jax.default_backend())
+    )
+    split = {"image": images, "label": labels, "weight": np.ones(EXAMPLES, "float32")}
+    split = devices.replicate(mesh, split)
+
+    def call():
+        state = devices.replicate(mesh, recipe.initial_state(made, 0, SHAPE))
+        for start in range(0, num_steps, 100):
+            indices = data.order.batches(0, EXAMPLES, BATCH, start, 100)
+            state, _ = segment(state, split, indices, 100)
+        jax.block_until_ready(state)
+
+    return call
+
+
+class PlainMLP(nn.Module):
+    @nn.compact
+    def __call__(self, x):
+        x = x.reshape((len(x), -1))
+        x = nn.relu(nn.Dense(300)(x))
+        x = nn.relu(nn.Dense(100)(x))
+        return nn.Dense(CLASSES)(x)
+
+
+class PlainLeNet(nn.Module):
+    @nn.compact
+    def __call__(self, x):
+        for width in (6, 16):
+            x = nn.relu(nn.Conv(width, (5, 5), padding="VALID")(x))
+            x = nn.max_pool(x, (2, 2), (2, 2))
+        x = x.reshape((len(x), -1))
+        x = nn.relu(nn.Dense(120)(x))
+        x = nn.relu(nn.Dense(84)(x))
+        return nn.Dense(CLASSES)(x)
+
+
+def plain_flax(name, images, labels, num_steps):
+    """A jitted step fed with NumPy batches; masks by `where`."""
+    model = {"lenet300": PlainMLP, "lenet5": PlainLeNet}[name]()
+    params = model.init(jax.random.key(0), images[:1])["params"]
+    draw = np.random.default_rng(0)
+    masks = jax.tree.map(
+        lambda p: draw.random(p.shape) < (0.05 if p.ndim > 1 else 1), params
+    )
+    optimizer = optax.sgd(0.1, momentum=0.9)
+
+    def project(tree):
+        return jax.tree.map(lambda m, x: jnp.where(m, x, 0), masks, tree)
+
+    def loss(params, image, label):
+        logits = model.apply({"params": params}, image)
+        return optax.softmax_cross_entropy_with_integer_labels(logits, label).mean()
+
+    @functools.partial(jax.jit, donate_argnums=(0, 1))
+    def update(params, state, image, label):
+        grads = project(jax.grad(loss)(params, image, label))
+        updates, state = optimizer.update(grads, state, params)
+        return project(optax.apply_updates(params, updates)), state
+
+    def call():
+        new = jax.tree.map(jnp.copy, params)
+        state = optimizer.init(new)
+        order = np.random.default_rng(0).permutation(EXAMPLES)
+        for i in range(num_steps):
+            index = order[i * BATCH % EXAMPLES :][:BATCH]
+            new, state = update(new, state, images[index], labels[index])
+        jax.block_until_ready(new)
+
+    return call
+
+
+def torch_loop(name, images, labels, num_steps):
+    """A plain PyTorch loop over tensors in memory; masks by multiplication."""
+    import torch
+    from torch import nn as tnn
+
+    if name == "lenet300":
+        net = tnn.Sequential(
+            tnn.Flatten(), tnn.Linear(784, 300), tnn.ReLU(), tnn.Linear(300, 100),
+            tnn.ReLU(), tnn.Linear(100, CLASSES),
+        )  # fmt: skip
+    else:
+        net = tnn.Sequential(
+            tnn.Conv2d(1, 6, 5), tnn.ReLU(), tnn.MaxPool2d(2), tnn.Conv2d(6, 16, 5),
+            tnn.ReLU(), tnn.MaxPool2d(2), tnn.Flatten(), tnn.Linear(256, 120),
+            tnn.ReLU(), tnn.Linear(120, 84), tnn.ReLU(), tnn.Linear(84, CLASSES),
+        )  # fmt: skip
+    x = torch.from_numpy(images.transpose(0, 3, 1, 2).copy())
+    y = torch.from_numpy(labels).long()
+    masks = [
+        (torch.rand_like(p) < (0.05 if p.dim() > 1 else 1)).float()
+        for p in net.parameters()
+    ]
+    optimizer = torch.optim.SGD(net.parameters(), 0.1, momentum=0.9)
+
+    def call():
+        order = torch.randperm(EXAMPLES)
+        for i in range(num_steps):
+            start = i * BATCH % (EXAMPLES - BATCH)
+            index = order[start : start + BATCH]
+            optimizer.zero_grad()
+            tnn.functional.cross_entropy(net(x[index]), y[index]).backward()
+            optimizer.step()
+            with torch.no_grad():
+                for p, m in zip(net.parameters(), masks, strict=True):
+                    p.mul_(m)
+
+    return call
+
+
+def floor(widths, num_steps):
+    """The matrix products of forward and backward passes, and nothing else."""
+    draw = np.random.default_rng(0)
+    pairs = list(itertools.pairwise(widths))
+    weights = [jnp.asarray(draw.normal(size=p) / p[0], jnp.float32) for p in pairs]
+    acts = [jnp.asarray(draw.normal(size=(BATCH, w)), jnp.float32) for w in widths]
+
+    @jax.jit
+    def run(weights, acts, num_steps):
+        def body(_, carry):
+            weights, acts = carry
+            # Each product depends on the last round's, so that none is hoisted.
+            outs = [a @ w for a, w in zip(acts, weights, strict=False)]
+            backs = [a @ w.T for a, w in zip(acts[2:], weights[1:], strict=True)]
+            grads = [a.T @ b for a, b in itertools.pairwise(acts)]
+            weights = [w + 1e-6 * g for w, g in zip(weights, grads, strict=True)]
+            acts = [acts[0]] + [1e-3 * o for o in outs]
+            acts = (
+                [acts[0]]
+                + [a + 1e-3 * b for a, b in zip(acts[1:-1], backs, strict=True)]
+                + [acts[-1]]
+            )
+            return weights, acts
+
+        return jax.lax.fori_loop(0, num_steps, body, (weights, acts))
+
+    return lambda: jax.block_until_ready(run(weights, acts, num_steps))
+
+
+def main() -> None:
+    draw = np.random.default_rng(0)
+    images = draw.normal(size=(EXAMPLES, *SHAPE)).astype(np.float32)
+    labels = draw.integers(CLASSES, size=EXAMPLES).astype(np.int32)
+    for name, num_steps in (("lenet300", 1000), ("lenet5", 200)):
+        rivals = {
+            "this code": ours(name, images, labels, num_steps),
+            "plain Flax loop": plain_flax(name, images, labels, num_steps),
+        }
+        try:
+            rivals["PyTorch loop"] = torch_loop(name, images, labels, num_steps)
+        except ImportError:
+            print("PyTorch is not installed; its row is left out.", file=sys.stderr)
+        if name == "lenet300":
+            rivals["floor: matrix products"] = floor((784, 300, 100, 10), num_steps)
+        times = race(rivals)
+        mine = times["this code"]
+        rows = [
+            [
+                rival,
+                f"{num_steps / t.wall:.0f}",
+                f"{1e3 * t.cpu / num_steps:.2f}",
+                f"{t.wall / mine.wall:.2f}",
+                f"{t.first - t.wall:.1f}",
+            ]
+            for rival, t in times.items()
+        ]
+        header = [name, "steps/s", "CPU ms a step", "time over ours", "compile s"]
+        print(format_table(header, rows), end="\n\n")
+
+
+if __name__ == "__main__":
+    main()

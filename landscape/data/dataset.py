@@ -1,0 +1,191 @@
+"""A data set by its settings: read, split, subset, normalised, kept for the next run.
+
+Everything is NumPy on the host: loading touches no device.
+"""
+
+import zlib
+from collections.abc import Callable
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+
+from landscape.config import TrainConfig
+from landscape.data import embedded, images, synthetic
+from landscape.data.raw import Raw
+from landscape.errors import InputError
+
+Split = dict[str, np.ndarray]
+CHUNK = 128  # examples in float64 at once
+
+
+class Dataset(NamedTuple):
+    """What a run trains on and is judged by.
+
+    Each split is `dict(image, label, weight)` of read-only arrays: inputs float32
+    [N, H, W, C] or [N, D], labels int32 [N], weights float32 [N], all 1.
+
+    Attributes:
+      name: as in the settings.
+      num_classes: labels are 0 to num_classes - 1.
+      input_shape: of one example, (H, W, C) or (D,).
+      train: what is trained on, after --num-validation and --num-train.
+      validation: the examples held out, or None.
+      test: the set's own test split, never touched by the other settings.
+    """
+
+    name: str
+    num_classes: int
+    input_shape: tuple[int, ...]
+    train: Split
+    validation: Split | None
+    test: Split
+
+
+def load(config: TrainConfig) -> Dataset:
+    """The data set that the settings describe; the same settings are read once.
+
+    The validation split is drawn first, then the training subset out of the rest, both
+    by the data seed: the validation split is the same for any --num-train, and a
+    smaller subset lies within a larger one. All splits are then normalised alike, with
+    the statistics of the examples that are trained on, after both cuts:
+
+        standardize: (x - mean) / deviation, by channel of images, one pair for vectors;
+        scale:       x / (value of a fully lit pixel).
+
+    Raises:
+      InputError: the data set is unknown or not prepared; the training split has fewer
+        examples than are asked for or than a batch; the settings want images.
+
+    >>> data = load(TrainConfig(dataset="digits", num_validation=97, num_train=1000))
+    >>> [len(s["label"]) for s in (data.train, data.validation, data.test)]
+    [1000, 97, 500]
+    >>> data.input_shape, abs(float(data.train["image"].mean())) < 1e-6
+    ((8, 8, 1), True)
+    """
+    is_blobs = config.dataset == "blobs"
+    if is_blobs and config.augment:
+        raise InputError("--augment needs images, and blobs are vectors.")
+    if is_blobs and config.inputs == "scale":
+        raise InputError("--inputs scale needs images: blobs have no fixed range.")
+    dataset = _load(
+        config.dataset,
+        config.data_dir,
+        config.num_validation,
+        config.num_train,
+        config.inputs,
+        config.data_seed,
+        (
+            config.blob_dim,
+            config.blob_classes,
+            config.blob_samples,
+            config.blob_variance,
+        )
+        if is_blobs
+        else None,
+    )
+    size = len(dataset.train["label"])
+    if config.batch_size > size:
+        raise InputError(
+            f"--batch-size {config.batch_size} is more than the {size} training"
+            f" examples of {config.dataset}."
+        )
+    # The arrays are read-only and shared; the dicts around them are the caller's own.
+    copies = (s and dict(s) for s in (dataset.train, dataset.validation, dataset.test))
+    return Dataset(*dataset[:3], *copies)
+
+
+@lru_cache(maxsize=2)
+def _load(
+    name: str,
+    data_dir: str | None,
+    num_validation: int,
+    num_train: int | None,
+    inputs: str,
+    seed: int,
+    blobs: tuple[int, int, int, float] | None,
+) -> Dataset:
+    if name == "digits":
+        raw = embedded.digits()
+    elif blobs is not None:
+        raw = synthetic.blobs(*blobs, seed=seed)
+    else:
+        raw = images.read(name, data_dir)
+    train, validation = _draw(name, len(raw.train[1]), num_validation, num_train, seed)
+    pixels, labels = raw.train
+    mean, deviation = _statistics(raw, pixels[train], inputs)
+
+    def split(inputs: np.ndarray, labels: np.ndarray) -> Split:
+        image = _normalise(inputs, mean, deviation)
+        weight = np.ones(len(labels), np.float32)
+        arrays = dict(image=image, label=labels.astype(np.int32), weight=weight)
+        for array in arrays.values():
+            array.setflags(write=False)
+        return arrays
+
+    return Dataset(
+        name,
+        raw.num_classes,
+        pixels.shape[1:],
+        split(pixels[train], labels[train]),
+        split(pixels[validation], labels[validation]) if num_validation else None,
+        split(*raw.test),
+    )
+
+
+def _draw(
+    name: str, size: int, num_validation: int, num_train: int | None, seed: int
+) -> tuple[np.ndarray | slice, np.ndarray]:
+    """Which of `size` examples to train on and which to hold out, in file order."""
+    left = size - num_validation
+    if left < 1:
+        raise InputError(
+            f"--num-validation {num_validation} leaves nothing to train on of the"
+            f" {size} training examples of {name}."
+        )
+    if num_train is not None and num_train > left:
+        held = f" left by --num-validation {num_validation}" if num_validation else ""
+        raise InputError(
+            f"--num-train {num_train} is more than the {left} training examples of"
+            f" {name}{held}."
+        )
+    if num_validation == 0 and num_train is None:
+        return slice(None), np.empty(0, int)
+    generator = np.random.default_rng([seed, zlib.crc32(b"split")])
+    at = generator.permutation(size)
+    validation, rest = at[:num_validation], at[num_validation:]
+    return np.sort(rest[:num_train]), np.sort(validation)
+
+
+def _statistics(
+    raw: Raw, train: np.ndarray, inputs: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and deviation of each entry of an example, [H, W, C] or [D], in float64.
+
+    Equal within a channel of images, and over all entries of vectors. What is constant
+    has deviation 1 here, so it becomes 0.
+    """
+    shape = train.shape[1:]
+    if inputs == "scale":
+        return np.zeros(shape), np.full(shape, float(raw.highest))
+    # By position first: NumPy is slow where the last axis is three channels.
+    shared = (0, 1) if len(shape) == 3 else 0
+    mean = _mean(train, lambda part: part).mean(shared)
+    mean = np.broadcast_to(mean, shape).copy()
+    variance = _mean(train, lambda part: np.square(part - mean)).mean(shared)
+    deviation = np.sqrt(np.where(variance > 0, variance, 1.0))
+    return mean, np.broadcast_to(deviation, shape).copy()
+
+
+def _mean(x: np.ndarray, of: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+    """Mean over examples of `of(x)`, in float64, a chunk at a time."""
+    chunks = (x[i : i + CHUNK] for i in range(0, len(x), CHUNK))
+    return sum(of(chunk).sum(0, dtype=np.float64) for chunk in chunks) / len(x)
+
+
+def _normalise(x: np.ndarray, mean: np.ndarray, deviation: np.ndarray) -> np.ndarray:
+    """(x - mean) / deviation in float64, rounded to float32 once."""
+    out = np.empty(x.shape, np.float32)
+    for i in range(0, len(x), CHUNK):
+        out[i : i + CHUNK] = (x[i : i + CHUNK] - mean) / deviation
+    return out

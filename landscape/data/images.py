@@ -1,0 +1,169 @@
+"""Any image-classification set of tfds, read without TensorFlow.
+
+Everything of tfds is imported on use: it takes a second, and digits and blobs do
+without.
+"""
+
+import contextlib
+import difflib
+import io
+from functools import lru_cache
+from os.path import expanduser
+from typing import Any
+
+import numpy as np
+
+from landscape.data.raw import Raw
+from landscape.errors import InputError
+
+CHUNK = 4096  # records in memory at once, beside the pixels
+
+
+def open_builder(name: str, data_dir: str | None) -> Any:
+    """The tfds builder of an image-classification set, prepared or not.
+
+    Raises:
+      InputError: no such set (with the nearest name), one that tfds cannot open, or
+        one whose examples are not an image and its label.
+    """
+    import tensorflow_datasets as tfds
+
+    place = None if data_dir is None else expanduser(data_dir)
+    try:
+        # Where tfds misses an optional package it prints a banner, beside the error.
+        with contextlib.redirect_stdout(io.StringIO()):
+            builder = tfds.builder(name, data_dir=place)
+    except tfds.core.registered.DatasetNotFoundError:
+        # Its own message is a list of all data sets there are.
+        known = ["digits", "blobs", *tfds.list_builders(with_community_datasets=False)]
+        near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+        hint = f"perhaps you meant {near[0]!r}? " if near else ""
+        raise InputError(
+            f"unknown dataset {name!r}: {hint}"
+            "Allowed: digits, blobs, and the image-classification sets of tfds."
+        ) from None
+    except Exception as error:  # each builder is code of its own
+        reason, *_ = str(error.__cause__ or error).strip().splitlines() or [repr(error)]
+        raise InputError(f"tfds cannot open the dataset {name!r}: {reason}") from error
+    _check_features(name, builder.info.features)
+    return builder
+
+
+def _check_features(name: str, features: Any) -> None:
+    import tensorflow_datasets as tfds
+
+    is_dict = isinstance(features, tfds.features.FeaturesDict)
+    kinds = {key: type(kind) for key, kind in features.items()} if is_dict else {}
+    if (kinds.get("image"), kinds.get("label")) != (
+        tfds.features.Image,
+        tfds.features.ClassLabel,
+    ):
+        found = ", ".join(f"{key} ({kind.__name__})" for key, kind in kinds.items())
+        raise InputError(
+            f"dataset {name!r} is not an image-classification set, with an image and a"
+            f" label (ClassLabel): its examples hold {found or 'neither'}."
+        )
+    image = features["image"]
+    if image.np_dtype != np.uint8 or image.shape[-1] not in (1, 3):
+        raise InputError(
+            f"the images of {name!r} must have 1 or 3 channels of uint8, not"
+            f" {image.shape[-1]} of {np.dtype(image.np_dtype)}."
+        )
+
+
+def is_prepared(builder: Any) -> bool:
+    """Whether the set is there; tfds' own question prints a warning when it is not."""
+    return (builder.data_path / "dataset_info.json").exists()
+
+
+def prepare_command(name: str, data_dir: str | None) -> str:
+    """The command that downloads and prepares a set.
+
+    >>> prepare_command("mnist", None)
+    'python -m landscape.data.prepare mnist'
+    """
+    place = "" if data_dir is None else f" --data-dir {data_dir}"
+    return f"python -m landscape.data.prepare {name}{place}"
+
+
+@lru_cache(maxsize=1)
+def read(name: str, data_dir: str | None) -> Raw:
+    """Both splits of a prepared set, in the order of its records.
+
+    Args:
+      name: as tfds knows it, with a configuration if it has some: emnist/letters.
+      data_dir: where the prepared sets are; None is tfds' own default.
+
+    Raises:
+      InputError: the set is unknown, not prepared, not one of image classification,
+        lacks a train or a test split, or has images of several sizes.
+    """
+    builder = open_builder(name, data_dir)
+    if not is_prepared(builder):
+        command = prepare_command(name, data_dir)
+        raise InputError(f"dataset {name!r} is not prepared here: run `{command}`.")
+    if builder.info.file_format.value != "array_record":
+        raise InputError(
+            f"dataset {name!r} is prepared here as {builder.info.file_format.value},"
+            " not as array_record: choose or prepare another folder,"
+            f" `{prepare_command(name, 'DIR')}`."
+        )
+    missing = {"train", "test"} - set(builder.info.splits)
+    if missing:
+        raise InputError(
+            f"dataset {name!r} has no {min(missing)} split, only"
+            f" {', '.join(builder.info.splits)}."
+        )
+    classes = builder.info.features["label"].num_classes
+    train, test = (_read_split(builder, name, split) for split in ("train", "test"))
+    if train[0].shape[1:] != test[0].shape[1:]:
+        raise _several_sizes(name, train[0].shape[1:3], test[0].shape[1:3])
+    for _, labels in (train, test):
+        if labels.min() < 0 or labels.max() >= classes:
+            raise InputError(
+                f"dataset {name!r} has labels outside 0 to {classes - 1}: it is not"
+                " labelled."
+            )
+    return Raw(train, test, classes, highest=255)
+
+
+def _read_split(builder: Any, name: str, split: str) -> tuple[np.ndarray, np.ndarray]:
+    """Pixels uint8 [N, H, W, C] and labels int32 [N].
+
+    tfds' own decoding takes twice as long and asks for OpenCV, whose JPEG pixels need
+    not be PIL's; threads gain nothing, because the work is Python around the decoder.
+    """
+    import tensorflow_datasets as tfds
+    from PIL import Image
+    from tensorflow_datasets.proto import tf_example_pb2
+
+    source = builder.as_data_source(
+        split=split, deserialize_method=tfds.decode.DeserializeMethod.RAW_BYTES
+    )
+    channels = builder.info.features["image"].shape[-1]
+    mode = {1: "L", 3: "RGB"}[channels]
+    pixels, labels, size = [], [], None
+    for start in range(0, len(source), CHUNK):
+        chunk = range(start, min(start + CHUNK, len(source)))
+        for record in source.__getitems__(list(chunk)):
+            feature = tf_example_pb2.Example.FromString(record).features.feature
+            image = Image.open(io.BytesIO(feature["image"].bytes_list.value[0]))
+            size = size or image.size
+            if image.size != size:
+                raise _several_sizes(name, size[::-1], image.size[::-1])
+            if image.mode != mode:
+                image = image.convert(mode)
+            pixels.append(image.tobytes())
+            labels.append(feature["label"].int64_list.value[0])
+    if not pixels:
+        raise InputError(f"the {split} split of dataset {name!r} is empty.")
+    width, height = size
+    images = np.frombuffer(b"".join(pixels), np.uint8)
+    return images.reshape(-1, height, width, channels), np.asarray(labels, np.int32)
+
+
+def _several_sizes(name: str, one: tuple[int, int], other: tuple[int, int]):
+    first, second = ("x".join(map(str, size)) for size in (one, other))
+    return InputError(
+        f"the images of {name!r} must all have one size, not {first} and {second}."
+    )

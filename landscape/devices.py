@@ -1,0 +1,55 @@
+"""Where arrays live: one mesh axis, `data`, over which a batch is spread.
+
+The state is replicated; under `jit` every reduction over a batch, those of batch norm
+included, is over the whole of it, whatever the number of devices.
+"""
+
+from typing import Any
+
+import jax
+from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+
+from landscape.errors import InputError
+
+
+def make_mesh(num_devices: int | None = None) -> Mesh:
+    """A mesh of the first `num_devices` devices (default: all) with one axis, `data`.
+
+    Raises:
+      InputError: there are fewer devices than asked for.
+
+    >>> make_mesh(1).axis_names
+    ('data',)
+    """
+    devices = jax.devices()
+    if num_devices is not None and num_devices > len(devices):
+        raise InputError(
+            f"--num-devices {num_devices} is more than the {len(devices)} that"
+            f" JAX sees on {devices[0].platform}."
+        )
+    devices = devices[:num_devices]
+    return jax.make_mesh(
+        (len(devices),), ("data",), axis_types=(AxisType.Auto,), devices=devices
+    )
+
+
+def replicate(mesh: Mesh, tree: Any) -> Any:
+    """Puts a whole copy of every leaf on every device of the mesh."""
+    return jax.device_put(tree, NamedSharding(mesh, PartitionSpec()))
+
+
+def spread(mesh: Mesh, batch: Any) -> Any:
+    """Inside `jit`: splits the leading axis of every leaf over the mesh."""
+    return jax.lax.with_sharding_constraint(
+        batch, NamedSharding(mesh, PartitionSpec("data"))
+    )
+
+
+def check_batch_size(mesh: Mesh, batch_size: int) -> None:
+    """Raises InputError unless a batch splits evenly over the devices of the mesh."""
+    if batch_size % mesh.size:
+        near = max(mesh.size, batch_size - batch_size % mesh.size)
+        raise InputError(
+            f"--batch-size {batch_size} is not divisible by the {mesh.size} devices;"
+            f" {near} is."
+        )

@@ -1,0 +1,63 @@
+"""Figures: arrays in, a matplotlib `Figure` out. The only importer of matplotlib."""
+
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+from matplotlib.figure import Figure
+
+_STYLE = Path(__file__).with_name("paper.mplstyle")
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Writes a figure, making its folder if needed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with matplotlib.rc_context(fname=_STYLE):
+        figure.savefig(path)
+
+
+def training(runs: dict[str, list[dict[str, Any]]]) -> Figure:
+    """Loss, test accuracy and sparsity over steps, one colour a run.
+
+    The accuracy axis shows the last 20 points below the best and leaves the start out.
+
+    Args:
+      runs: label of a run to its lines of metrics.jsonl.
+    """
+    with matplotlib.rc_context(fname=_STYLE):
+        colors = matplotlib.rcParams["axes.prop_cycle"].by_key()["color"]
+        figure = Figure(figsize=(9.6, 2.9), layout="constrained")
+        loss, accuracy, sparsity = figure.subplots(1, 3)
+        best = 0.0
+        for i, (label, lines) in enumerate(runs.items()):
+            color = colors[i % len(colors)]
+            # A run alone needs no name, its two curves do.
+            named = f"{label}, " if len(runs) > 1 else ""
+            train, test = _Columns(lines, "train"), _Columns(lines, "test")
+            loss.plot(*train("loss"), color=color, label=f"{named}train")
+            loss.plot(*test("loss"), "--", color=color, label=f"{named}test")
+            accuracy.plot(*test("accuracy", 100), "--", color=color, label=label)
+            # Equal masks lie on one another: later ones are drawn thinner.
+            width = 3.0 / (i + 1)
+            sparsity.plot(*train("sparsity", 100), color=color, lw=width, label=label)
+            best = max(best, *test("accuracy", 100)[1])
+        loss.set(yscale="log", ylabel="cross-entropy (nats)")
+        accuracy.set(ylabel="test accuracy (%)", ylim=(max(0, best - 20), best + 1))
+        sparsity.set(ylabel="weights removed (%)", ylim=(-3, 103))
+        for axes in (loss, accuracy, sparsity):
+            axes.set(xlabel="step")
+        loss.legend()
+        if len(runs) > 1:
+            sparsity.legend()
+        return figure
+
+
+class _Columns:
+    """The lines of one split, read by column."""
+
+    def __init__(self, lines: list[dict[str, Any]], split: str):
+        self._lines = [line for line in lines if line["split"] == split]
+
+    def __call__(self, name: str, scale: float = 1) -> tuple[list, list]:
+        values = [scale * line[name] for line in self._lines]
+        return [line["step"] for line in self._lines], values

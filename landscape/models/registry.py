@@ -1,0 +1,165 @@
+"""Networks by name, and what the other rooms ask of any network."""
+
+import functools
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+from flax.traverse_util import flatten_dict
+
+from landscape.errors import InputError, check_choice
+from landscape.models import lenet, mlp
+from landscape.models.activations import ACTIVATIONS
+from landscape.models.lenet import LeNet
+from landscape.models.mlp import MLP
+from landscape.models.resnet import ResNet
+
+RESNETS = {"resnet20": 3, "resnet32": 5, "resnet56": 9}
+WIDTHS = {
+    "mlp": mlp.LENET300,
+    "lenet300": mlp.LENET300,
+    "lenet": lenet.LENET5,
+    "lenet5": lenet.LENET5,
+}
+MODELS = (*WIDTHS, *RESNETS)
+
+
+def create(
+    name: str,
+    input_shape: Sequence[int],
+    num_classes: int,
+    widths: Sequence[int] = (),
+    activation: str = "relu",
+) -> nn.Module:
+    """The network called `name`; nothing is computed.
+
+    Args:
+      name: mlp, lenet300 (mlp of 300 and 100), lenet, lenet5 (lenet of 6, 16, 120 and
+        84), resnet20, resnet32 or resnet56.
+      input_shape: of one example: (height, width, channels), or any shape for an MLP,
+        which flattens it.
+      num_classes: number of logits.
+      widths: mlp: hidden widths; lenet: two convolutions, then dense layers. Without
+        them mlp is lenet300 and lenet is lenet5. The other names have their own.
+      activation: relu, or tanh for mlp, lenet300, lenet and lenet5.
+
+    Returns:
+      A Flax Linen module: `module.apply(variables, image, train=False)` gives logits
+      [B, num_classes].
+
+    Raises:
+      InputError: a value is not allowed, or does not fit the others.
+
+    >>> create("mlp", (100,), 5, widths=(30, 30)).widths
+    (30, 30)
+    """
+    check_choice("model", name, MODELS)
+    check_choice("activation", activation, ACTIVATIONS)
+    input_shape, widths = tuple(input_shape), tuple(widths)
+    if not input_shape or min(input_shape) < 1:
+        raise InputError(f"an input shape has sizes of at least 1, not {input_shape}.")
+    if num_classes < 1:
+        raise InputError(f"{name} needs at least 1 class, not {num_classes}.")
+    if name not in ("mlp", "lenet300") and len(input_shape) != 3:
+        raise InputError(
+            f"{name} needs images of shape (height, width, channels), not inputs of"
+            f" shape {input_shape}."
+        )
+    if name not in ("mlp", "lenet") and widths:
+        raise InputError(
+            f"{name} has its own widths, so --widths must be empty, not {widths};"
+            " mlp and lenet take them."
+        )
+    if any(width < 1 for width in widths):
+        raise InputError(f"--widths must be at least 1 each, not {widths}.")
+    if name in RESNETS:
+        if activation != "relu":
+            raise InputError(f"{name} has the activation relu, not {activation}.")
+        return ResNet(RESNETS[name], num_classes)
+    widths = widths or WIDTHS[name]
+    if name in ("mlp", "lenet300"):
+        return MLP(widths, num_classes, activation)
+    if len(widths) < 2:
+        raise InputError(
+            "lenet needs at least 2 widths, those of its two convolutions, not"
+            f" {widths}."
+        )
+    if min(input_shape[:2]) < lenet.SMALLEST:
+        raise InputError(
+            f"{name} needs images of at least {lenet.SMALLEST}x{lenet.SMALLEST},"
+            f" not {input_shape[0]}x{input_shape[1]}."
+        )
+    return LeNet(widths, num_classes, activation)
+
+
+def init(
+    model: nn.Module, key: jax.Array, input_shape: Sequence[int]
+) -> tuple[Any, Any]:
+    """The parameters at initialisation, and batch norm's statistics ({} without it).
+
+    float32; a function of the key and the shapes alone. The draws are compiled and the
+    forward pass that finds the shapes is left out; calls with an equal model and shape
+    share the compiled code.
+
+    >>> params, batch_stats = init(create("mlp", (4,), 2), jax.random.key(0), (4,))
+    >>> sorted(params), batch_stats
+    (['Dense_0', 'Dense_1', 'Dense_2'], {})
+    """
+    if isinstance(key, jax.core.Tracer):
+        variables = model.init(key, jnp.zeros((1, *input_shape)))
+    else:
+        on_cpu = jax.default_backend() == "cpu"
+        variables = _compiled_init(model, tuple(input_shape), on_cpu)(key)
+    return variables["params"], variables.get("batch_stats", {})
+
+
+@functools.lru_cache(maxsize=16)
+def _compiled_init(model: nn.Module, input_shape: tuple[int, ...], on_cpu: bool):
+    # A CPU spends 0.4 s on compiling each draw, 10 s on those of ResNet-20: a third of
+    # that with fewer optimisations, and the same bits.
+    options = {"xla_backend_optimization_level": 1} if on_cpu else None
+    return jax.jit(
+        lambda key: model.init(key, jnp.zeros((1, *input_shape))),
+        compiler_options=options,
+    )
+
+
+def positions(model: nn.Module, input_shape: Sequence[int]) -> dict[str, int]:
+    """How often each kernel is applied to one example, by the kernel's leaf name.
+
+    Height times width of the output for a convolution, 1 for a dense layer: a forward
+    pass makes positions * kernel.size multiplications. Shapes alone are computed.
+
+    >>> positions(create("lenet", (28, 28, 1), 10, (8, 16)), (28, 28, 1))
+    {'Conv_0/kernel': 576, 'Conv_1/kernel': 64, 'Dense_0/kernel': 1}
+    """
+
+    def run(key):
+        return model.init_with_output(
+            key, jnp.zeros((1, *input_shape)), capture_intermediates=True
+        )[1]
+
+    variables = jax.eval_shape(run, jax.random.key(0))
+    calls = flatten_dict(variables["intermediates"])
+    return {
+        "/".join(path): sum(
+            math.prod(output.shape[1:-1]) for output in calls[*path[:-1], "__call__"]
+        )
+        for path in sorted(flatten_dict(variables["params"]))
+        if path[-1] == "kernel"
+    }
+
+
+def loops_well(model: nn.Module, backend: str) -> bool:
+    """Whether many training steps should run inside one compiled loop on `backend`.
+
+    Only ResNets on a CPU should not: XLA runs the gradients of their convolutions far
+    slower inside a loop (see `landscape.models.conv`).
+
+    >>> loops_well(create("resnet20", (32, 32, 3), 10), "cpu")
+    False
+    """
+    return not (backend == "cpu" and isinstance(model, ResNet))

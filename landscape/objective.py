@@ -1,0 +1,207 @@
+"""THE loss, for training and for curvature alike.
+
+The objective is data loss + L2, and the two are returned apart. Which function smooths
+the labels: `data_loss`, `per_example`, `training` and everything bound by `bind` (it is
+the data term that is minimised, and whose Hessian is taken); `evaluate` never does (it
+reports cross-entropy). In a batch `weight` counts the example, 0 marks padding, and a
+batch without "weight" counts every example once. With `batch_norm="batch"` or
+"update" padding enters the statistics of the batch: do not pad there.
+"""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax.tree_util import Partial
+from jax.typing import ArrayLike
+
+from landscape import trees
+from landscape.errors import check_choice
+
+Batch = dict[str, jax.Array]
+
+
+def cross_entropy(
+    logits: ArrayLike, labels: ArrayLike, label_smoothing: float = 0.0
+) -> jax.Array:
+    """Cross-entropy in nats of softmax(logits) against (1 - a) onehot + a / K.
+
+    Args:
+      logits: [B, K], float; computed in float32 or wider.
+      labels: [B], int, in [0, K); a label of K or more gives NaN.
+      label_smoothing: a, the share of the uniform distribution (Szegedy et al. 2016).
+
+    Returns:
+      [B].
+
+    >>> loss = cross_entropy(jnp.zeros((1, 4)), jnp.array([2]))
+    >>> bool(jnp.isclose(loss[0], jnp.log(4.0)))
+    True
+    """
+    logits = jnp.asarray(logits)
+    logits = logits.astype(jnp.promote_types(logits.dtype, jnp.float32))
+    log_p = jax.nn.log_softmax(logits)
+    picked = jnp.take_along_axis(log_p, jnp.asarray(labels)[:, None], axis=1)[:, 0]
+    if not label_smoothing:
+        return -picked
+    return -(1 - label_smoothing) * picked - label_smoothing * log_p.mean(axis=1)
+
+
+def weighted_mean(values: jax.Array, weight: ArrayLike | None = None) -> jax.Array:
+    """sum(w v) / sum(w) of values [B]; the plain mean without weights.
+
+    >>> float(weighted_mean(jnp.array([1.0, 5.0, 9.0]), jnp.array([1, 1, 0])))
+    3.0
+    """
+    if weight is None:
+        return values.mean()
+    weight = jnp.asarray(weight, values.dtype)
+    return (weight * values).sum() / weight.sum()
+
+
+class Aux(NamedTuple):
+    """What `Objective.training` returns beside the total: data loss, L2 term, accuracy
+    (scalars) and the updated running statistics."""
+
+    data: jax.Array
+    l2: jax.Array
+    accuracy: jax.Array
+    batch_stats: Any
+
+
+class Objective(NamedTuple):
+    """The objective of a model; hashable, so usable as a static argument of jit.
+
+    Attributes:
+      model: a Flax Linen classifier with `apply(variables, image, train=...)`.
+      label_smoothing: share a of the uniform distribution in the labels.
+      weight_decay: w of the L2 term (w/2) * sum of squares.
+      decay_all: the L2 term takes every leaf in, not the kernels alone.
+
+    `batch_norm` is one of "stored" (the running statistics: eval mode), "batch" (those
+    of the batch; the stored ones stay as they are) and "update" (those of the batch;
+    the running ones are updated). `batch_stats` is {} or None for models without.
+
+    >>> import flax.linen as nn
+    >>> class Linear(nn.Module):
+    ...     @nn.compact
+    ...     def __call__(self, image, train=False):
+    ...         return nn.Dense(2)(image)
+    >>> objective = Objective(Linear(), weight_decay=0.5)
+    >>> params = {"Dense_0": {"kernel": jnp.ones((3, 2)), "bias": jnp.zeros(2)}}
+    >>> batch = {"image": jnp.ones((4, 3)), "label": jnp.zeros(4, int)}
+    >>> total, aux = objective.training(params, batch)
+    >>> [round(float(x), 4) for x in (total, aux.data, aux.l2)]
+    [2.1931, 0.6931, 1.5]
+    """
+
+    model: Any
+    label_smoothing: float = 0.0
+    weight_decay: float = 0.0
+    decay_all: bool = False
+
+    def logits(
+        self, params, image, batch_stats=None, batch_norm: str = "stored"
+    ) -> tuple[jax.Array, Any]:
+        """Logits [B, K] of images [B, ...], and the statistics after the batch.
+
+        Raises:
+          InputError: `batch_norm` is not one of the three.
+        """
+        check_choice("batch norm mode", batch_norm, ("stored", "batch", "update"))
+        stats = {} if batch_stats is None else batch_stats
+        variables = {"params": params} | ({"batch_stats": stats} if stats else {})
+        if batch_norm == "stored":
+            return self.model.apply(variables, image, train=False), stats
+        logits, updated = self.model.apply(
+            variables, image, train=True, mutable=["batch_stats"]
+        )
+        update = batch_norm == "update"
+        return logits, updated.get("batch_stats", {}) if update else stats
+
+    def per_example(
+        self,
+        params,
+        batch: Batch,
+        batch_stats=None,
+        batch_norm: str = "stored",
+        label_smoothing: float | None = None,
+    ) -> jax.Array:
+        """Data loss [B] of each example, in nats; smoothed as the objective if None."""
+        logits, _ = self.logits(params, batch["image"], batch_stats, batch_norm)
+        smoothing = self.label_smoothing if label_smoothing is None else label_smoothing
+        return cross_entropy(logits, batch["label"], smoothing)
+
+    def output_loss(self, logits: jax.Array, batch: Batch) -> jax.Array:
+        """Data loss of a batch as a function of its logits [B, K]; a scalar."""
+        losses = cross_entropy(logits, batch["label"], self.label_smoothing)
+        return weighted_mean(losses, batch.get("weight"))
+
+    def data_loss(
+        self, params, batch: Batch, batch_stats=None, batch_norm: str = "stored"
+    ) -> jax.Array:
+        """Weighted mean over the batch of the data loss that is minimised; a scalar."""
+        logits, _ = self.logits(params, batch["image"], batch_stats, batch_norm)
+        return self.output_loss(logits, batch)
+
+    def l2(self, params) -> jax.Array:
+        """(w/2) * sum of squares of the leaves named "kernel" (decay_all: of all)."""
+        decayed = [
+            leaf
+            for name, leaf in trees.named_leaves(params).items()
+            if self.decay_all or name.split("/")[-1] == "kernel"
+        ]
+        return 0.5 * self.weight_decay * trees.dot(decayed, decayed)
+
+    def training(self, params, batch: Batch, batch_stats=None) -> tuple[jax.Array, Aux]:
+        """(data loss + L2, Aux): the function whose gradient is the training step."""
+        logits, stats = self.logits(params, batch["image"], batch_stats, "update")
+        data, l2 = self.output_loss(logits, batch), self.l2(params)
+        hit = (logits.argmax(axis=1) == batch["label"]).astype(data.dtype)
+        accuracy = weighted_mean(hit, batch.get("weight"))
+        return data + l2, Aux(data, l2, accuracy, stats)
+
+    def evaluate(self, params, batch: Batch, batch_stats=None) -> Batch:
+        """Sums over the batch in eval mode: loss (no smoothing or L2), objective (the
+        loss as it is smoothed in training, no L2), correct, count.
+
+        Added up over padded batches and divided by the count, they are means in which
+        every example counts exactly once.
+        """
+        logits, _ = self.logits(params, batch["image"], batch_stats)
+        losses = cross_entropy(logits, batch["label"])
+        weight = jnp.asarray(batch.get("weight", jnp.ones_like(losses)), losses.dtype)
+        smoothed = cross_entropy(logits, batch["label"], self.label_smoothing)
+        hit = logits.argmax(axis=1) == batch["label"]
+        sums = {"loss": losses, "objective": smoothed, "correct": hit}
+        sums["count"] = jnp.ones_like(losses)
+        return {name: (weight * values).sum() for name, values in sums.items()}
+
+    def bind(self, batch_stats=None, batch_norm: str = "stored", l2: bool = False):
+        """`loss_fn(params, batch)` for any tool: the data loss (`l2`: and the L2 term).
+
+        A pytree that carries `batch_stats`: it may be an argument of a jitted function,
+        and binding anew compiles nothing anew.
+        """
+        return Partial(_Loss(self, batch_norm, l2), batch_stats)
+
+    def bind_logits(self, batch_stats=None):
+        """`model_fn(params, batch) -> logits`, the partner of `output_loss`."""
+        return Partial(_Logits(self), batch_stats)
+
+
+class _Loss(NamedTuple):
+    objective: Objective
+    batch_norm: str
+    l2: bool
+
+    def __call__(self, batch_stats, params, batch):
+        loss = self.objective.data_loss(params, batch, batch_stats, self.batch_norm)
+        return loss + self.objective.l2(params) if self.l2 else loss
+
+
+class _Logits(NamedTuple):
+    objective: Objective
+
+    def __call__(self, batch_stats, params, batch):
+        return self.objective.logits(params, batch["image"], batch_stats)[0]

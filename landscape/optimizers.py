@@ -1,0 +1,61 @@
+"""Optax optimizers by name, with the hyper-parameters of a run's settings."""
+
+import inspect
+
+import optax
+
+from landscape.errors import InputError, check_choice
+
+# They need more than gradients and parameters at each step, or keep a random key.
+_OTHER_SIGNATURES = ("lbfgs", "polyak_sgd", "noisy_sgd")
+
+
+def names() -> list[str]:
+    """The functions of optax that make an optimizer from a learning rate alone."""
+    return [
+        name
+        for name, function in vars(optax).items()
+        if inspect.isfunction(function)
+        and not name.startswith("scale_by_")
+        and name not in _OTHER_SIGNATURES
+        and _takes_only_a_rate(function)
+    ]
+
+
+def _takes_only_a_rate(function) -> bool:
+    parameters = inspect.signature(function).parameters
+    required = {n for n, p in parameters.items() if p.default is p.empty}
+    return "learning_rate" in parameters and required <= {"learning_rate"}
+
+
+def create(
+    name: str,
+    learning_rate: optax.ScalarOrSchedule,
+    *,
+    momentum: float = 0.9,
+    nesterov: bool = False,
+    decoupled_decay: float = 0.0,
+) -> optax.GradientTransformation:
+    """The optimizer `optax.<name>`, given those of the settings that it takes.
+
+    Raises:
+      InputError: optax has no such optimizer, or it cannot honour a setting.
+
+    >>> create("sgd", 0.1).init({"w": 1.0})[0].trace["w"]
+    Array(0., dtype=float32, weak_type=True)
+    """
+    function = getattr(optax, check_choice("optimizer", name, names()))
+    takes = inspect.signature(function).parameters
+    given = {}
+    if "momentum" in takes:
+        given["momentum"] = momentum
+    if nesterov:
+        given["nesterov"] = True
+    # Decay is off unless asked for, also where optax has another default (adamw).
+    if "weight_decay" in takes or decoupled_decay:
+        given["weight_decay"] = decoupled_decay
+    for setting in given:
+        if setting not in takes:
+            flag = {"weight_decay": "--decoupled-decay"}.get(setting, f"--{setting}")
+            raise InputError(f"the optimizer {name} does not take {flag}.")
+    return function(learning_rate, **given)

@@ -1,0 +1,53 @@
+"""What every program shares: flags out of a dataclass, and one exit status a cause.
+
+Exit status: 0 done; 2 a mistake of the caller; 130 and 143 after Ctrl-C and SIGTERM;
+1 anything else.
+"""
+
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+from landscape.errors import InputError, Interrupted, RunFailure
+
+Config = TypeVar("Config")
+
+
+def parse(
+    config_class: type[Config],
+    description: str | None = None,
+    *,
+    default: Config | None = None,
+    argv: Sequence[str] | None = None,
+) -> Config:
+    """Makes a config from the command line; every field is a flag.
+
+    `default` replaces the defaults of the fields. A wrong flag or value ends the
+    program with status 2 and one message on stderr.
+    """
+    import tyro
+
+    return tyro.cli(config_class, description=description, default=default, args=argv)
+
+
+def main(run: Callable[[], Any]) -> None:
+    """Calls `run` and ends the process with the status of the outcome."""
+    try:
+        run()
+    except InputError as error:
+        _stop(2, f"error: {error}")
+    except RunFailure as error:
+        _stop(1, f"stopped: {error}")
+    except Interrupted as error:
+        _stop(128 + error.signum, str(error))
+    except KeyboardInterrupt:
+        _stop(130, "interrupted.")
+    except BrokenPipeError:
+        # The reader of a table went away (`| head`): nothing to report to.
+        sys.stderr.close()
+        sys.exit(1)
+
+
+def _stop(status: int, message: str) -> None:
+    print(message, file=sys.stderr)
+    sys.exit(status)

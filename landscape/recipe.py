@@ -1,0 +1,114 @@
+"""From settings to the functions that train: model, objective, optimizer, updater."""
+
+from typing import Any, NamedTuple
+
+import flax.linen as nn
+import jax
+import optax
+
+from landscape import models, optimizers, rng, schedules, sparsity
+from landscape.config import DenseRun, SparseRun, TrainConfig
+from landscape.objective import Objective
+from landscape.sparsity import Updater
+from landscape.state import TrainState
+
+
+class Recipe(NamedTuple):
+    """The functions that a run's settings stand for."""
+
+    model: nn.Module
+    objective: Objective
+    learning_rate: optax.Schedule
+    optimizer: optax.GradientTransformation
+    updater: Updater
+
+
+def make(
+    config: DenseRun | SparseRun, input_shape: tuple[int, ...], num_classes: int
+) -> Recipe:
+    """Makes the functions; touches no device.
+
+    Args:
+      config: the run's settings.
+      input_shape: of one example.
+      num_classes: number of labels.
+
+    Raises:
+      InputError: the model does not fit the data, or the sparsity cannot be reached.
+    """
+    model = models.create(
+        config.model, input_shape, num_classes, config.widths, config.activation
+    )
+    objective = Objective(
+        model, config.label_smoothing, config.weight_decay, config.decay_all
+    )
+    learning_rate = schedules.learning_rate(
+        config.schedule,
+        config.learning_rate,
+        config.steps,
+        warmup=config.warmup,
+        decay_steps=config.decay_steps,
+        decay_factor=config.decay_factor,
+    )
+    optimizer = optimizers.create(
+        config.optimizer,
+        learning_rate,
+        momentum=config.momentum,
+        nesterov=config.nesterov,
+        decoupled_decay=config.decoupled_decay,
+    )
+    updater = _updater(config, model, input_shape)
+    return Recipe(model, objective, learning_rate, optimizer, updater)
+
+
+def _updater(config: TrainConfig, model: nn.Module, input_shape) -> Updater:
+    if config.method == "dense":
+        return sparsity.updaters.static({})
+    params, _ = jax.eval_shape(
+        lambda: models.init(model, rng.stream(0, "init"), input_shape)
+    )
+    counts = sparsity.kept_counts(
+        sparsity.prunable(params),
+        config.sparsity,
+        config.distribution,
+        config.dense_layers,
+        config.max_sparsity,
+    )
+    if config.method == "pruning":
+        start, end, every = config.pruning_steps
+        return sparsity.updaters.pruning(
+            counts, start, end, every, global_=config.global_pruning
+        )
+    # The masks of lottery and scratch runs never change either; they come from
+    # another run and take the place of the random ones in `initial_state`.
+    return sparsity.updaters.static(counts)
+
+
+def initial_state(
+    recipe: Recipe,
+    seed: int,
+    input_shape: tuple[int, ...],
+    *,
+    params: Any = None,
+    masks: Any = None,
+) -> TrainState:
+    """The state of step 0, from the seed or from given parameters and masks."""
+    key = rng.stream(seed, "init")
+    initial, batch_stats = models.init(recipe.model, key, input_shape)
+    params = initial if params is None else params
+    drawn, updater_state = recipe.updater.init(rng.stream(seed, "masks"), params)
+    masks = drawn if masks is None else masks
+    params = sparsity.masks.apply(masks, params)
+    return TrainState(
+        step=jax.numpy.zeros((), "int32"),
+        params=params,
+        batch_stats=batch_stats,
+        masks=masks,
+        opt_state=recipe.optimizer.init(params),
+        updater_state=updater_state,
+    )
+
+
+def abstract_state(recipe: Recipe, input_shape: tuple[int, ...]) -> TrainState:
+    """Shapes and dtypes of the state; touches no device."""
+    return jax.eval_shape(lambda: initial_state(recipe, 0, input_shape))

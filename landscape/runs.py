@@ -1,0 +1,127 @@
+"""A run folder: what a training left behind, read back in one call.
+
+    run = landscape.runs.load("runs/pruned")        # or runs/pruned@1500, @init
+
+The folder holds config.json, metrics.jsonl, timings.jsonl, checkpoints/,
+summary.json once it is finished, figures/ and analysis/. It is where `train` and
+`analysis` meet.
+"""
+
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import flax.linen as nn
+
+from landscape import checkpoint, config, data, recipe
+from landscape.data import Dataset
+from landscape.errors import InputError, check_choice
+from landscape.objective import Objective
+from landscape.state import TrainState
+
+CONFIG, METRICS, TIMINGS = "config.json", "metrics.jsonl", "timings.jsonl"
+SUMMARY, CHECKPOINTS, FIGURES = "summary.json", "checkpoints", "figures"
+
+
+class Run(NamedTuple):
+    """A run, loaded.
+
+    Attributes:
+      config: its settings.
+      model: the Flax Linen module.
+      objective: the loss that was trained (`landscape.objective.Objective`).
+      state: the `TrainState` of the step asked for, NumPy arrays.
+      masks: those of that step, True = kept.
+      data: the data set, normalised as in training.
+    """
+
+    config: config.DenseRun | config.SparseRun
+    model: nn.Module
+    objective: Objective
+    state: TrainState
+    masks: Any
+    data: Dataset
+
+
+def parse(name: str) -> tuple[Path, int | None]:
+    """Splits `RUN@STEP` into folder and step; `@init` is step 0, no step is the last.
+
+    >>> parse("runs/pruned@init")
+    (PosixPath('runs/pruned'), 0)
+    >>> parse("runs/pruned")
+    (PosixPath('runs/pruned'), None)
+    """
+    folder, at, step = name.rpartition("@")
+    if not at or "/" in step:
+        return Path(name), None
+    if step == "init":
+        return Path(folder), 0
+    if not step.isdecimal():
+        raise InputError(f"{name!r}: the step after @ must be a number or init.")
+    return Path(folder), int(step)
+
+
+def read_config(folder: Path) -> config.DenseRun | config.SparseRun:
+    """The settings of a run.
+
+    Raises:
+      InputError: the folder is not a run's, or of another version of this code.
+    """
+    path = folder / CONFIG
+    try:
+        return config.from_dict(json.loads(path.read_text()))
+    except (FileNotFoundError, NotADirectoryError):
+        names = {str(found) for found in find(folder.parent)}
+        if names:
+            check_choice("run folder", str(folder), names)
+        raise InputError(f"{folder} is not a run folder: no {CONFIG} in it.") from None
+    except InputError as error:
+        raise InputError(f"{folder}: {error}") from None
+    except (ValueError, TypeError, AttributeError) as error:
+        raise InputError(f"{path} cannot be read: {error}.") from None
+
+
+def load(name: str) -> Run:
+    """Loads `RUN` (its last state), `RUN@STEP` or `RUN@init`.
+
+    Raises:
+      InputError: no such run, not finished (name a step to load one that is not), no
+        such step, or a data set that is not there.
+      checkpoint.CheckpointError: no sound checkpoint.
+    """
+    folder, step = parse(name)
+    settings = read_config(folder)
+    if step is None and read_summary(folder) is None:
+        kept = checkpoint.steps(folder / CHECKPOINTS)
+        raise InputError(
+            f"{folder} is not finished: repeat its training command, or name one of"
+            f" the steps it has reached, as {folder}@{max(kept, default=0)}."
+        )
+    dataset = data.load(settings)
+    made = recipe.make(settings, dataset.input_shape, dataset.num_classes)
+    like = recipe.abstract_state(made, dataset.input_shape)
+    if step is None:
+        step = settings.steps
+    restored = checkpoint.restore(folder / CHECKPOINTS, like, step)
+    if restored is None:
+        raise InputError(f"{folder} has no checkpoints.")
+    state, _ = restored
+    return Run(settings, made.model, made.objective, state, state.masks, dataset)
+
+
+def find(root: Path) -> list[Path]:
+    """All run folders at or below `root`, in the order of their names."""
+    return sorted(path.parent for path in Path(root).rglob(CONFIG))
+
+
+def read_summary(folder: Path) -> dict[str, Any] | None:
+    """What a finished run came to; None if it is not finished."""
+    path = folder / SUMMARY
+    return json.loads(path.read_text()) if path.exists() else None
+
+
+def read_metrics(folder: Path) -> list[dict[str, Any]]:
+    """The lines of metrics.jsonl; a line cut short by a kill is left out."""
+    path = folder / METRICS
+    text = path.read_text() if path.exists() else ""
+    return [json.loads(line) for line in text.splitlines(True) if line.endswith("\n")]

@@ -1,0 +1,102 @@
+"""Numbers that depend on the step: learning rate, sparsity, steps of mask updates."""
+
+from collections.abc import Sequence
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jax.typing import ArrayLike
+
+from landscape.errors import InputError, check_choice
+
+
+def learning_rate(
+    schedule: str,
+    peak: float,
+    steps: int,
+    *,
+    warmup: int = 0,
+    decay_steps: Sequence[int] = (),
+    decay_factor: float = 0.1,
+) -> optax.Schedule:
+    """A function from completed updates to the learning rate of the next one.
+
+    Args:
+      schedule: constant, cosine (from the end of the warm-up to 0 at `steps`) or step.
+      peak: the highest rate.
+      steps: updates of the whole training.
+      warmup: updates over which the rate rises linearly from 0 to `peak`.
+      decay_steps: step schedule: from each of these on, the rate is multiplied by
+        `decay_factor` (from the end of the warm-up on if that is later).
+      decay_factor: see `decay_steps`.
+
+    Raises:
+      InputError: the schedule has another name.
+
+    >>> rate = learning_rate("cosine", 0.1, 100, warmup=20)
+    >>> [round(float(rate(step)), 4) for step in (0, 10, 20, 60, 100)]
+    [0.0, 0.05, 0.1, 0.05, 0.0]
+    """
+    check_choice("schedule", schedule, ("constant", "cosine", "step"))
+    if schedule == "constant":
+        main = optax.constant_schedule(peak)
+    elif schedule == "cosine":
+        main = optax.cosine_decay_schedule(peak, max(1, steps - warmup))
+    else:
+        factors = {step - warmup: decay_factor for step in decay_steps}
+        main = optax.piecewise_constant_schedule(peak, factors)
+    if not warmup:
+        return main
+    rise = optax.linear_schedule(0.0, peak, warmup)
+    return optax.join_schedules([rise, main], [warmup])
+
+
+def cubic_sparsity(step: ArrayLike, target: float, start: int, end: int) -> jax.Array:
+    """Gradual sparsity s_f (1 - (1 - (t - t0) / (t1 - t0))^3), 0 before, s_f after.
+
+    Zhu & Gupta 2017 (arXiv:1710.01878), equation 1, from no sparsity.
+
+    Args:
+      step: t, completed updates; may be traced.
+      target: s_f, the final sparsity.
+      start, end: t0 <= t1.
+
+    >>> [round(float(cubic_sparsity(t, 0.8, 10, 20)), 3) for t in (5, 10, 15, 20, 25)]
+    [0.0, 0.0, 0.7, 0.8, 0.8]
+    """
+    left = jnp.clip((end - jnp.asarray(step)) / max(end - start, 1), 0, 1)
+    return target * (1 - left**3)
+
+
+def cubic_removed(step: int, total: int, start: int, end: int) -> int:
+    """`cubic_sparsity` in whole weights: removed at `step` if `total` are in the end.
+
+    Rounded to the nearest in integer arithmetic, which no size of layer makes inexact
+    (a float32 is off by one from 2^24 on); a half is rounded up.
+
+    >>> [cubic_removed(t, 20_000_001, 10, 20) for t in (5, 10, 15, 20, 25)]
+    [0, 0, 17500001, 20000001, 20000001]
+    """
+    whole = max(end - start, 1) ** 3
+    left = min(max(end - step, 0), max(end - start, 1)) ** 3
+    return (2 * total * (whole - left) + whole) // (2 * whole)
+
+
+def update_steps(start: int, end: int, every: int) -> np.ndarray:
+    """Steps of the mask updates: start, start + every, ..., and always `end` itself.
+
+    A schedule thus reaches its target whether or not `end` is on the grid.
+
+    Raises:
+      InputError: the steps are out of order, or none of them is ever completed.
+
+    >>> update_steps(100, 1000, 400).tolist()
+    [100, 500, 900, 1000]
+    """
+    if not 0 <= start <= end or end < 1 or every < 1:
+        raise InputError(
+            "mask updates need 0 <= start <= end, 1 <= end and 1 <= every, not start"
+            f" {start}, end {end} and every {every}."
+        )
+    return np.array([*range(start, end, every), end])

@@ -1,0 +1,111 @@
+"""What a sparse network holds and would cost, layer by layer."""
+
+import math
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import jax
+
+from landscape import tables
+from landscape.errors import InputError
+from landscape.sparsity import masks as masks_lib
+
+CONVENTION = (
+    "FLOPs: forward pass for one example, 2 a multiply-add, kernels only, activations"
+    " that are zero (or padding) counted; kept: as if removed weights cost nothing."
+)
+
+
+class Row(NamedTuple):
+    """One layer.
+
+    Attributes:
+      layer: name of the kernel without "/kernel".
+      shape: of the kernel.
+      size, kept: entries of the kernel, and those that the mask keeps.
+      flops, flops_kept: see `CONVENTION`.
+    """
+
+    layer: str
+    shape: tuple[int, ...]
+    size: int
+    kept: int
+    flops: int
+    flops_kept: int
+
+    @property
+    def sparsity(self) -> float:
+        """Fraction removed."""
+        return (self.size - self.kept) / self.size
+
+
+def table(params: Any, masks: Any, positions: Mapping[str, int]) -> list[Row]:
+    """One row a prunable kernel, in the order of the tree.
+
+    Args:
+      params: parameters (only names and shapes matter).
+      masks: masks of the parameters.
+      positions: for every kernel the number of output positions at which it is applied:
+        H_out W_out of a convolution, 1 of a dense layer (`models.positions`).
+
+    Raises:
+      InputError: a kernel has no entry in `positions`.
+
+    >>> import jax.numpy as jnp
+    >>> params = {"Conv_0": {"kernel": jnp.arange(4.0).reshape(1, 1, 2, 2)}}
+    >>> masks = {"Conv_0": {"kernel": params["Conv_0"]["kernel"] > 1}}
+    >>> table(params, masks, {"Conv_0/kernel": 9})[0].flops_kept
+    36
+    """
+    kept = jax.device_get(masks_lib.count(masks, params))
+    rows = []
+    for name, shape in masks_lib.prunable(params).items():
+        if name not in positions:
+            raise InputError(f"the number of output positions of {name} is missing.")
+        size, k, cost = math.prod(shape), int(kept[name]), 2 * positions[name]
+        layer = masks_lib.layer_name(name)
+        rows.append(Row(layer, shape, size, k, cost * size, cost * k))
+    return rows
+
+
+def format_table(params: Any, masks: Any, positions: Mapping[str, int]) -> str:
+    """`table` as text, with totals, the layers kept dense, and the convention.
+
+    >>> import jax.numpy as jnp
+    >>> params = {"Dense_0": {"kernel": jnp.ones((2, 3)), "bias": jnp.ones(3)}}
+    >>> text = format_table(params, masks_lib.dense(params), {"Dense_0/kernel": 1})
+    >>> print(text.removesuffix(CONVENTION).rstrip())
+    layer    shape  weights  kept  sparsity  FLOPs  kept FLOPs
+    -------  -----  -------  ----  --------  -----  ----------
+    Dense_0  2x3          6     6    0.00 %     12          12
+    all                   6     6    0.00 %     12          12
+    Sparsity of the 6 prunable weights 0.00 %, of all 9 parameters 0.00 %.
+    Dense layers: Dense_0.
+    """
+    rows = table(params, masks, positions)
+    sums = (sum(getattr(row, field) for row in rows) for field in Row._fields[2:])
+    total = Row("all", (), *sums)
+    cells = [
+        [
+            row.layer,
+            "x".join(map(str, row.shape)),
+            f"{row.size:,}",
+            f"{row.kept:,}",
+            f"{100 * row.sparsity:.2f} %",
+            f"{row.flops:,}",
+            f"{row.flops_kept:,}",
+        ]
+        for row in [*rows, total]
+    ]
+    header = "layer", "shape", "weights", "kept", "sparsity", "FLOPs", "kept FLOPs"
+    everything = sum(leaf.size for leaf in jax.tree.leaves(params))
+    share = (total.size - total.kept) / everything
+    never = [row.layer for row in rows if row.kept == row.size]
+    lines = [
+        tables.format_table(header, cells),
+        f"Sparsity of the {total.size:,} prunable weights {100 * total.sparsity:.2f} %,"
+        f" of all {everything:,} parameters {100 * share:.2f} %.",
+        f"Dense layers: {', '.join(never) or 'none'}.",
+        CONVENTION,
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,118 @@
+"""Gradual magnitude pruning (Zhu & Gupta 2017, arXiv:1710.01878)."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from landscape import schedules, trees
+from landscape.sparsity.masks import dense
+from landscape.sparsity.selection import keep_largest, keep_largest_global
+from landscape.sparsity.updater import Updater
+from landscape.sparsity.updaters.counts import pruned_leaves
+
+
+def pruning(
+    final_counts: dict[str, int],
+    start: int,
+    end: int,
+    every: int,
+    *,
+    global_: bool = False,
+) -> Updater:
+    """Removes the weights of least magnitude, cubically more from `start` to `end`.
+
+    After step t a layer of n weights that keeps k in the end keeps exactly n - r,
+    r = round((n - k) (1 - (1 - (t - start) / (end - start))^3)), for t = start,
+    start + every, ..., and `end`, which is always an update. A pruned weight never
+    comes back, not even in the place of a live weight that is zero; of equal magnitudes
+    the first are kept.
+
+    Args:
+      final_counts: entries kept in the end by name of the kernel; leaves that are not
+        named, or keep all their entries, are never pruned (nor compared).
+      start, end, every: in completed updates.
+      global_: magnitudes are compared over all layers, and only the sum of the counts
+        is met; a layer may lose everything.
+
+    Raises:
+      InputError: the steps are out of order; or, in `init`, a name or a count does not
+        fit the parameters.
+
+    >>> updater = pruning({"w": 1}, start=10, end=35, every=10)
+    >>> params = {"w": jnp.array([0.1, -3.0, 2.0, -0.5])}
+    >>> masks, state = updater.init(None, params)
+    >>> for step in range(1, 36):
+    ...     masks, state, info = updater.update(step, None, params, None, masks, state)
+    ...     if info["changed"]:
+    ...         print(step, masks["w"].tolist())
+    20 [False, True, True, False]
+    30 [False, True, False, False]
+    """
+    grid = schedules.update_steps(start, end, every)
+
+    def init(key: Any, params: Any) -> tuple[Any, Any]:
+        pruned = pruned_leaves(final_counts, params)
+
+        def initial(name, always, leaf):
+            return jnp.ones(leaf.shape, bool) if name in pruned else always
+
+        return trees.map_named(initial, dense(params), params), ()
+
+    def update(step, key, params, grads, masks, state):
+        pruned = pruned_leaves(final_counts, params)
+        steps, kept = _timetable(grid, pruned, final_counts, start, end, global_)
+        if not len(steps):
+            return masks, state, {"changed": jnp.zeros((), bool)}
+        now = jnp.asarray(steps) == step
+        changed = jnp.any(now)
+
+        def select(masks, params):
+            weights, live = trees.named_leaves(params), trees.named_leaves(masks)
+            # Below every magnitude, so that what is pruned loses also against zeros.
+            scores = {
+                name: jnp.where(live[name], jnp.abs(weights[name]), -1)
+                for name in pruned
+            }
+            counts = jnp.asarray(kept)[jnp.argmax(now)]
+            if global_:
+                new = keep_largest_global(scores, counts[0])
+            else:
+                new = {
+                    name: keep_largest(score, count)
+                    for (name, score), count in zip(scores.items(), counts, strict=True)
+                }
+            return trees.map_named(lambda name, mask: new.get(name, mask), masks)
+
+        masks = jax.lax.cond(changed, select, lambda masks, _: masks, masks, params)
+        return masks, state, {"changed": changed}
+
+    return Updater(init, update)
+
+
+def _timetable(
+    grid: np.ndarray,
+    sizes: dict[str, int],
+    final_counts: dict[str, int],
+    start: int,
+    end: int,
+    global_: bool,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Steps at which something is removed, and what is kept then [steps, layers]."""
+    if not sizes:
+        return np.zeros(0, np.int32), np.zeros((0, 0), np.int32)
+    rows = [
+        [
+            size - schedules.cubic_removed(step, size - final_counts[name], start, end)
+            for name, size in sizes.items()
+        ]
+        for step in grid.tolist()
+    ]
+    kept, before = np.array(rows), np.array(list(sizes.values()))
+    if global_:
+        kept, before = kept.sum(1, keepdims=True), before.sum(keepdims=True)
+    fewer = np.diff(kept, axis=0, prepend=before[None]).any(1)
+    if before.max() >= 2**31:
+        raise ValueError("magnitudes of 2^31 weights or more cannot be compared.")
+    return grid[fewer].astype(np.int32), kept[fewer].astype(np.int32)

@@ -1,0 +1,36 @@
+"""Plain-text tables."""
+
+from collections.abc import Sequence
+
+
+def format_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Columns as wide as their widest cell; numbers and percentages to the right.
+
+    >>> print(format_table(["run", "loss"], [["pruned", "0.5"], ["lottery", "12"]]))
+    run      loss
+    -------  ----
+    pruned    0.5
+    lottery    12
+    """
+    lines = [list(header), *map(list, rows)]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(header))]
+    columns = zip(*rows, strict=True)
+    right = [all(map(_is_number, column)) for column in columns] or [False] * len(
+        header
+    )
+    lines.insert(1, ["-" * width for width in widths])
+    return "\n".join(
+        "  ".join(
+            cell.rjust(width) if to_right else cell.ljust(width)
+            for cell, width, to_right in zip(line, widths, right, strict=True)
+        ).rstrip()
+        for line in lines
+    )
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell.split("+-")[0].replace(",", "").rstrip(" %") or 0)
+    except ValueError:
+        return cell in ("", "-")
+    return True

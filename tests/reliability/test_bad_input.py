@@ -1,0 +1,142 @@
+"""Promise 10: a mistake gets one clear sentence and status 2, and nothing is written.
+
+Every line of the table runs in one process in which JAX has no device at all, so a
+device that is touched before the mistake is found shows as another error.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+TABLE = [
+    ("train.sparse --dataset mnits", "mnist"),
+    ("train.sparse --dataset digit", "perhaps you meant 'digits'"),
+    ("train.sparse --dataset mnist --data-dir empty", "landscape.data.prepare mnist"),
+    ("train.sparse --model lenet30", "perhaps you meant 'lenet300'"),
+    ("train.sparse --method prunning", "perhaps you meant 'pruning'"),
+    ("train.sparse --distribution erq", "perhaps you meant 'erk'"),
+    ("train.sparse --optimizer adm", "perhaps you meant 'adam'"),
+    ("train.sparse --schedule cosin", "perhaps you meant 'cosine'"),
+    ("train.sparse --optimizer adagrad --nesterov", "does not take --nesterov"),
+    ("train.sparse --sparsity 1.0", "in [0, 1), not 1.0"),
+    ("train.sparse --sparsity -0.1", "in [0, 1), not -0.1"),
+    ("train.sparse --sparsity nan", "in [0, 1), not nan"),
+    ("train.sparse --sparsity 0.9999", "leaves nothing of"),
+    ("train.sparse --dense-layers Dense_9", "Dense_9"),
+    ("train.sparse --max-sparsity Dense_2 1.5", "Dense_2"),
+    ("train.sparse --distribution er --dense-layers Dense_0 Dense_1 Dense_2", "dense"),
+    ("train.sparse --batch-size 1298", "1298"),
+    ("train.sparse --batch-size 0", "at least 1, not 0"),
+    ("train.sparse --num-train 5000", "5000"),
+    ("train.sparse --num-validation 1297", "1297"),
+    ("train.sparse --steps 0", "at least 1, not 0"),
+    ("train.sparse --learning-rate inf", "positive and finite"),
+    ("train.sparse --prune-start 50 --prune-end 10", "50, 10"),
+    ("train.sparse --method lottery", "--mask-from"),
+    ("train.sparse --method static --rewind-to 5", "--rewind-to"),
+    ("train.sparse --method lottery --mask-from nowhere", "nowhere"),
+    ("train.sparse --method lottery --mask-from pruend", "perhaps you meant 'pruned'"),
+    ("train.sparse --method lottery --mask-from unfinished", "not finished"),
+    ("train.sparse --method lottery --mask-from future", "format version 99"),
+    ("train.sparse --method pruning --mask-from pruned", "--mask-from"),
+    ("train.sparse --method lottery --mask-from dense", "dense"),
+    ("train.sparse --method lottery --mask-from pruned --widths 9 --model mlp", "fit"),
+    ("train.sparse --method lottery --mask-from pruned --rewind-to 7", "0, 20"),
+    ("train.sparse --method scratch --mask-from pruned", "initialisation of its own"),
+    ("train.sparse --method pruning --steps 30 --workdir pruned", "other settings"),
+    ("train.dense --model lenet5", "16"),
+    ("train.dense --model resnet20 --widths 3 4", "widths"),
+    ("train.dense --model mlp --widths 0", "at least 1"),
+    ("train.dense --dataset blobs --model lenet5", "lenet5"),
+    ("train.dense --warmup 5000", "at most 3000"),
+    ("train.dense --decay-steps 10", "--schedule step"),
+    ("train.dense --modle lenet300", "--model"),
+    ("train.dense --workdir a-file", "a-file"),
+    ("analysis.runs nowhere", "nowhere"),
+    ("analysis.runs empty", "no run folder"),
+]
+PROGRAM = """
+import contextlib, io, json, runpy, sys
+for line in json.load(sys.stdin):
+    sys.argv = line.split()
+    out, err = io.StringIO(), io.StringIO()
+    try:
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+        status = 0
+    except SystemExit as stop:
+        status = stop.code
+    except Exception as error:
+        status = repr(error)
+    print(json.dumps([status, err.getvalue()]), flush=True)
+"""
+
+
+def files(folder):
+    return {p: p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+@pytest.fixture(scope="module")
+def outcomes(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("bad")
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+
+    def good(line):
+        words = [sys.executable, "-m", *line.split()]
+        subprocess.run(words, cwd=folder, env=environment, check=True)
+
+    good("train.sparse --method pruning --steps 20 --workdir pruned")
+    good("train.dense --steps 20 --workdir dense")
+    good("train.dense --steps 20 --workdir future")
+    config = json.loads((folder / "future/config.json").read_text())
+    config["format_version"] = 99
+    (folder / "future/config.json").write_text(json.dumps(config))
+    good("train.sparse --method pruning --steps 20 --workdir unfinished")
+    (folder / "unfinished/summary.json").unlink()
+    (folder / "empty").mkdir()
+    (folder / "a-file").touch()
+    before = files(folder)
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM],
+        input=json.dumps([line for line, _ in TABLE]),
+        cwd=folder,
+        env=environment | {"JAX_PLATFORMS": "none_such"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert files(folder) == before
+    assert {p.name for p in folder.iterdir() if p.is_dir()} == {
+        "pruned", "dense", "future", "unfinished", "empty"
+    }  # fmt: skip
+    answers = map(json.loads, done.stdout.splitlines())
+    return dict(zip([line for line, _ in TABLE], answers, strict=True))
+
+
+@pytest.mark.parametrize(("line", "expected"), TABLE)
+def test_a_mistake_gets_one_sentence_and_status_2(line, expected, outcomes):
+    status, message = outcomes[line]
+    # tyro draws a box around its messages: its lines are joined again here.
+    text = " ".join(message.replace("│", " ").split())
+    assert status == 2, (status, message)
+    assert expected in text, message
+    assert "Traceback" not in message
+
+
+def test_more_devices_than_there_are_is_refused(finish, tmp_path):
+    status, _, err = finish(*"train.dense --num-devices 64 --workdir r".split())
+    assert status == 2 and "64" in err
+    assert not (tmp_path / "r").exists()
+
+
+def test_a_batch_that_the_devices_cannot_share_is_refused(finish, tmp_path):
+    status, _, err = finish(
+        *"train.dense --batch-size 10 --workdir r".split(), JAX_NUM_CPU_DEVICES="4"
+    )
+    assert status == 2 and "not divisible by the 4 devices" in err
+    assert not (tmp_path / "r").exists()

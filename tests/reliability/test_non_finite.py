@@ -1,0 +1,47 @@
+"""Promise 9: a non-finite loss stops the run and never replaces a good checkpoint."""
+
+import numpy as np
+import pytest
+
+from landscape import checkpoint, data, runs
+from landscape.config import DenseRun
+from landscape.errors import RunFailure
+from train import job
+
+
+def test_a_diverging_run_stops_with_status_1_and_names_step_and_quantity(
+    finish, tmp_path
+):
+    status, _, err = finish(
+        *"train.dense --learning-rate 1e20 --steps 60 --workdir wild".split()
+    )
+    assert status == 1
+    assert "is not finite" in err and "of step" in err
+    assert "Traceback" not in err
+    assert checkpoint.steps(tmp_path / "wild" / "checkpoints") == [0]
+    assert not (tmp_path / "wild" / "summary.json").exists()
+
+
+def test_a_nan_in_one_image_stops_the_run_at_the_step_that_meets_it(
+    tmp_path, monkeypatch
+):
+    config = DenseRun(
+        steps=40,
+        batch_size=64,
+        log_every=10,
+        save_every=10,
+        workdir=str(tmp_path / "r"),
+    )
+    dataset = data.load(config)
+    size = len(dataset.train["label"])
+    order = np.asarray(data.order.batches(0, size, 64, 0, 40))
+    # An image that the 16th batch is the first to hold, within the first epoch.
+    poisoned = int(order[15, 0])
+    assert not (order[:15] == poisoned).any()
+    image = dataset.train["image"].copy()
+    image[poisoned] = np.nan
+    bad = dataset._replace(train=dataset.train | {"image": image})
+    monkeypatch.setattr(job.data, "load", lambda _: bad)
+    with pytest.raises(RunFailure, match="loss of step 16 is not finite"):
+        job.carry_out(config)
+    assert max(checkpoint.steps(tmp_path / "r" / runs.CHECKPOINTS)) == 10

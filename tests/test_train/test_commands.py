@@ -1,0 +1,87 @@
+"""What a command line stands for: the runs it makes, and in which folders."""
+
+import json
+
+import pytest
+
+from landscape import runs
+from landscape.config import SparseRun
+from landscape.errors import InputError
+from train import dense, record, sparse
+
+
+def made_by(**options):
+    return [
+        (each.method, each.seed, each.workdir, each.mask_from)
+        for each in sparse.expand(sparse.Config(**options))
+    ]
+
+
+def test_the_main_job_is_pruning_then_lottery_and_scratch_in_its_mask():
+    assert made_by() == [
+        ("pruning", 0, "runs/pruned", None),
+        ("lottery", 0, "runs/lottery", "runs/pruned"),
+        ("scratch", 1000, "runs/scratch", "runs/pruned"),
+    ]
+
+
+def test_several_seeds_make_one_folder_each():
+    assert made_by(method=("pruning", "scratch"), num_seeds=2, workdir="w") == [
+        ("pruning", 0, "w/pruned-seed0", None),
+        ("scratch", 1000, "w/scratch-seed0", "w/pruned-seed0"),
+        ("pruning", 1, "w/pruned-seed1", None),
+        ("scratch", 1001, "w/scratch-seed1", "w/pruned-seed1"),
+    ]
+    folders = [each.workdir for each in dense.expand(dense.Config(num_seeds=2))]
+    assert folders == ["runs/dense-seed0", "runs/dense-seed1"]
+
+
+def test_one_method_fills_the_folder_that_is_named():
+    assert made_by(method=("static",), workdir="here") == [("static", 0, "here", None)]
+
+
+def test_mask_from_brings_all_settings_but_workdir_seed_and_method(tmp_path):
+    theirs = SparseRun(
+        steps=77, model="mlp", widths=(9, 8), sparsity=0.5, seed=3,
+        workdir=str(tmp_path / "pruned"), max_sparsity={"Dense_2": 0.4},
+    )  # fmt: skip
+    record.open_folder(tmp_path / "pruned", theirs)
+    name = str(tmp_path / "pruned")
+    config = sparse.with_settings_of_mask(["--mask-from", name, "--steps", "5"])
+    assert (config.steps, config.widths, config.sparsity) == (77, (9, 8), 0.5)
+    assert config.max_sparsity == {"Dense_2": 0.4}
+    assert (config.seed, config.workdir, config.mask_from) == (0, None, name)
+
+
+def test_the_settings_of_a_run_come_back_from_its_folder(tmp_path):
+    config = SparseRun(dense_layers=("Dense_0",), max_sparsity={"Dense_1": 0.5})
+    record.open_folder(tmp_path / "r", config)
+    assert runs.read_config(tmp_path / "r") == config
+
+
+def test_a_folder_with_other_settings_is_refused_unless_they_change_nothing(tmp_path):
+    config = SparseRun(steps=100)
+    record.open_folder(tmp_path, config)
+    record.check_same(tmp_path, SparseRun(steps=100, log_every=7, num_devices=3))
+    with pytest.raises(InputError, match="steps 100 there, 101 here"):
+        record.check_same(tmp_path, SparseRun(steps=101))
+
+
+def test_metrics_are_cut_back_to_the_step_a_run_goes_on_from(tmp_path):
+    record.append(tmp_path, runs.METRICS, *({"step": s, "x": 0.1} for s in (0, 5, 10)))
+    whole = (tmp_path / runs.METRICS).read_text()
+    with open(tmp_path / runs.METRICS, "a") as file:
+        file.write('{"step": 15, "x"')
+    record.cut(tmp_path, 10)
+    assert (tmp_path / runs.METRICS).read_text() == whole
+    record.cut(tmp_path, 5)
+    assert [line["step"] for line in runs.read_metrics(tmp_path)] == [0, 5]
+    record.cut(tmp_path, None)
+    assert runs.read_metrics(tmp_path) == []
+
+
+def test_timings_hold_the_clock_and_metrics_do_not(tmp_path):
+    record.append(tmp_path, runs.TIMINGS, {"step": 1, "seconds": 0.5})
+    record.append(tmp_path, runs.TIMINGS, {"step": 2, "seconds": 0.25})
+    assert record.seconds(tmp_path) == 0.75
+    assert json.loads((tmp_path / runs.TIMINGS).read_text().splitlines()[0])

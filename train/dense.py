@@ -1,0 +1,49 @@
+"""Trains a dense network and leaves a run folder.
+
+    python -m train.dense --dataset mnist --data-dir D --model lenet300
+
+Handwritten digits with the default settings take about 5 s on 2 cores and end near
+97 % test accuracy.
+"""
+
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+from landscape.config import DenseRun, TrainConfig
+from landscape.program import main, parse
+
+
+@dataclass(frozen=True)
+class Config(TrainConfig):
+    num_seeds: int = 1
+    """Train this many networks, from consecutive seeds, one folder each."""
+
+    def __post_init__(self):
+        super().__post_init__()
+        self._require("num_seeds", lambda v: v >= 1, "at least 1")
+
+
+def expand(config: Config) -> list[DenseRun]:
+    """The runs that a command stands for."""
+    shared = {f.name: getattr(config, f.name) for f in fields(TrainConfig)}
+    workdir = config.workdir or "runs/dense"
+    if config.num_seeds == 1:
+        return [DenseRun(**shared | {"workdir": workdir})]
+    return [
+        replace(DenseRun(**shared), seed=seed, workdir=f"{workdir}-seed{seed}")
+        for seed in range(config.seed, config.seed + config.num_seeds)
+    ]
+
+
+def run(config: Config) -> list[dict[str, Any]]:
+    """Trains, prints what came out, and returns the summaries."""
+    from train import job, report
+
+    settings = expand(config)
+    summaries = [job.carry_out(each) for each in settings]
+    report.print_outcome(settings, summaries)
+    return summaries
+
+
+if __name__ == "__main__":
+    main(lambda: run(parse(Config, __doc__)))

@@ -1,0 +1,77 @@
+"""Many steps from one boundary to the next, in as few compiled calls as is fast."""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import Mesh
+
+from landscape.config import TrainConfig
+from landscape.devices import spread
+from landscape.state import TrainState
+from train.step import Metrics, Step
+
+# (state, split, indices [size, batch], count) -> (state, metrics of `count` steps)
+Segment = Callable[..., tuple[TrainState, Metrics]]
+
+
+def boundaries(start: int, config: TrainConfig) -> Iterator[int]:
+    """The steps after `start` at which something is logged, evaluated or saved.
+
+    They depend on the settings alone: a run that is resumed at one of them goes on
+    in the same windows as one that was never stopped.
+
+    >>> list(boundaries(0, TrainConfig(steps=250, eval_every=150, log_every=100)))
+    [100, 150, 200, 250]
+    """
+    intervals = [config.log_interval, config.eval_interval, config.save_every]
+    if config.keep_every is not None:
+        intervals.append(config.keep_every)
+    while start < config.steps:
+        start = min(config.steps, *(start + i - start % i for i in intervals))
+        yield start
+
+
+def make_segment(step: Step, mesh: Mesh, in_one_call: bool) -> Segment:
+    """A function that makes `count` steps on given examples of a split on the device.
+
+    With `in_one_call` they run inside one compiled loop whose length is not a constant
+    of the program: it is compiled once for windows of every length, and computes the
+    same bits however they are cut. Otherwise each step is a call of its own (XLA runs
+    the gradients of plain convolutions many times slower inside a loop on a CPU).
+    """
+
+    def one(state: TrainState, split: Any, index: jax.Array):
+        batch = jax.tree.map(
+            lambda leaf: leaf.at[index].get(mode="promise_in_bounds"), split
+        )
+        return step(state, spread(mesh, batch))
+
+    @partial(jax.jit, donate_argnums=0)
+    def loop(state, split, indices, count):
+        def body(i, carry):
+            state, metrics = carry
+            state, new = one(state, split, indices[i])
+            return state, jax.tree.map(lambda m, n: m.at[i].set(n), metrics, new)
+
+        empty = Metrics(*[jnp.zeros(len(indices)) for _ in Metrics._fields])
+        return jax.lax.fori_loop(0, count, body, (state, empty))
+
+    single = jax.jit(
+        lambda state, split, indices, i: one(state, split, indices[i]), donate_argnums=0
+    )
+
+    def segment(state, split, indices, count):
+        if in_one_call:
+            state, metrics = loop(state, split, indices, count)
+            return state, jax.tree.map(lambda m: np.asarray(m)[:count], metrics)
+        each = []
+        for i in range(count):
+            state, metrics = single(state, split, indices, i)
+            each.append(metrics)
+        return state, jax.tree.map(lambda *m: np.asarray(jnp.stack(m)), *each)
+
+    return segment

@@ -1,0 +1,104 @@
+"""The numbers of a run: a line for each window of steps, and the summary at its end."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import Mesh
+
+from landscape import trees
+from landscape.config import DenseRun, SparseRun
+from landscape.recipe import Recipe
+from landscape.sparsity import masks
+from landscape.state import TrainState
+from train import record
+from train.evaluate import evaluate
+from train.step import Metrics
+
+Splits = dict[str, dict[str, jax.Array]]
+
+
+def window(recipe: Recipe, state: TrainState, metrics: Metrics) -> dict[str, Any]:
+    """Means over the steps since the last line, and the sparsity at their end."""
+    mean = {
+        name: float(np.mean(values, dtype=np.float64))
+        for name, values in metrics._asdict().items()
+    }
+    step = int(state.step)
+    return {
+        "step": step,
+        "split": "train",
+        "loss": mean["loss"],
+        "objective": mean["loss"] + mean["l2"],
+        "accuracy": mean["accuracy"],
+        "gradient_norm": mean["gradient_norm"],
+        "learning_rate": float(recipe.learning_rate(step)),
+        "sparsity": masks.sparsity(state.masks, state.params),
+    }
+
+
+def held_out(
+    recipe: Recipe, state: TrainState, splits: Splits, mesh: Mesh
+) -> list[dict[str, Any]]:
+    """A line for the validation split, if there is one, and last for the test split."""
+    return [
+        {"step": int(state.step), "split": name}
+        | {
+            what: value
+            for what, value in evaluate(
+                recipe.objective, state.params, state.batch_stats, splits[name], mesh
+            ).items()
+            if what in ("loss", "accuracy")
+        }
+        for name in ("validation", "test")
+        if name in splits
+    ]
+
+
+def non_finite(state: TrainState, metrics: Metrics) -> str | None:
+    """The first quantity that is not finite, as `loss of step 12`; None if all are."""
+    first = int(state.step) - len(metrics.loss) + 1
+    bad = ~np.isfinite(metrics.loss) | ~np.isfinite(metrics.gradient_norm)
+    if bad.any():
+        at = int(bad.argmax())
+        name = "gradient norm" if np.isfinite(metrics.loss[at]) else "loss"
+        return f"{name} of step {first + at}"
+    for name, leaf in trees.named_leaves(state.params).items():
+        if not bool(jnp.isfinite(leaf).all()):
+            return f"parameter {name} of step {int(state.step)}"
+    return None
+
+
+def summary(
+    config: DenseRun | SparseRun,
+    recipe: Recipe,
+    state: TrainState,
+    splits: Splits,
+    mesh: Mesh,
+) -> dict[str, Any]:
+    """The content of summary.json, but for the seconds."""
+    train, test = (
+        evaluate(recipe.objective, state.params, state.batch_stats, splits[name], mesh)
+        for name in ("train", "test")
+    )
+    l2 = float(recipe.objective.l2(state.params))
+    leaves = jax.tree.leaves(state.params)
+    return {
+        "dataset": config.dataset,
+        "model": config.model,
+        "method": config.method,
+        "sparsity_target": getattr(config, "sparsity", 0.0),
+        "sparsity": masks.sparsity(state.masks, state.params),
+        "sparsity_total": masks.sparsity_total(state.masks, state.params),
+        "num_params": trees.size(state.params),
+        "num_nonzero": sum(int(jnp.count_nonzero(leaf)) for leaf in leaves),
+        "train_loss": train["loss"],
+        "train_objective": train["objective"] + l2,
+        "test_loss": test["loss"],
+        "test_accuracy": test["accuracy"],
+        "steps": config.steps,
+        "seed": config.seed,
+        "order_seed": config.order,
+        "versions": record.versions(),
+    }

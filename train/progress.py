@@ -1,0 +1,52 @@
+"""A progress bar on a terminal; elsewhere a line every so often."""
+
+import sys
+import time
+from typing import Any
+
+from tqdm import tqdm
+
+_SECONDS_BETWEEN_LINES = 30.0
+
+
+class Progress:
+    """Shows how far a run is, its rate, the time left, and its newest numbers."""
+
+    def __init__(self, label: str, total: int, initial: int):
+        self._label, self._total, self._initial = label, total, initial
+        self._started = self._shown = time.monotonic()
+        self._numbers: dict[str, float] = {}
+        self._bar = tqdm(
+            total=total,
+            initial=initial,
+            desc=label,
+            unit="step",
+            disable=not sys.stderr.isatty(),
+            dynamic_ncols=True,
+        )
+
+    def update(self, step: int, lines: list[dict[str, Any]]) -> None:
+        """Moves on to `step`, with the lines of metrics.jsonl that were written."""
+        for line in lines:
+            self._numbers[f"{line['split']} loss"] = line["loss"]
+            self._numbers[f"{line['split']} accuracy"] = line["accuracy"]
+        text = ", ".join(f"{k} {v:.3g}" for k, v in self._numbers.items())
+        if not self._bar.disable:
+            self._bar.set_postfix_str(text, refresh=False)
+            self._bar.update(step - self._bar.n)
+            return
+        now = time.monotonic()
+        if now - self._shown >= _SECONDS_BETWEEN_LINES:
+            self._shown = now
+            rate = (step - self._initial) / (now - self._started)
+            left = (self._total - step) / rate
+            print(
+                f"{self._label}: step {step} of {self._total}, {rate:.3g} steps/s,"
+                f" {left:.0f} s left, {text}",
+                file=sys.stderr,
+                flush=True,
+            )
+
+    def close(self) -> None:
+        """Leaves the bar where it is."""
+        self._bar.close()

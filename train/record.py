@@ -1,0 +1,109 @@
+"""Writes a run folder: settings, one line a measurement, the summary.
+
+metrics.jsonl holds no wall-clock time and is cut back to the step that a resumed run
+starts from, so it ends byte for byte as that of an unbroken run. What depends on the
+clock goes to timings.jsonl.
+"""
+
+import importlib.metadata
+import json
+import os
+import platform
+from pathlib import Path
+from typing import Any
+
+import landscape.config
+from landscape import runs
+from landscape.config import TrainConfig
+from landscape.errors import InputError
+
+# A run may be gone on with under other values of these: they change nothing it makes.
+_FREE = {"workdir", "data_dir", "num_devices"} | {
+    f"{what}_every" for what in ("log", "eval", "save", "keep")
+}
+
+
+def open_folder(folder: Path, config: TrainConfig) -> None:
+    """Makes the folder of a run, or checks that it is this run's.
+
+    Raises:
+      InputError: the folder holds a run with other settings, or is a file.
+    """
+    path = folder / runs.CONFIG
+    if path.exists():
+        check_same(folder, config)
+        return
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder} is a file; a run folder is needed.")
+    folder.mkdir(parents=True, exist_ok=True)
+    _write(path, landscape.config.to_dict(config))
+
+
+def check_same(folder: Path, config: TrainConfig) -> None:
+    """Raises InputError if the folder holds a run whose settings differ."""
+    if not (folder / runs.CONFIG).exists():
+        return
+    there, here = (
+        json.loads(json.dumps(landscape.config.to_dict(settings)))
+        for settings in (runs.read_config(folder), config)
+    )
+    odd = [
+        f"{key} {there.get(key)!r} there, {here.get(key)!r} here"
+        for key in sorted((there.keys() | here.keys()) - _FREE)
+        if there.get(key) != here.get(key)
+    ]
+    if odd:
+        raise InputError(
+            f"{folder} holds a run with other settings ({'; '.join(odd)}): choose"
+            " another --workdir, or remove that folder."
+        )
+
+
+def cut(folder: Path, step: int | None) -> None:
+    """Drops what metrics.jsonl says of steps after `step` (None: everything)."""
+    lines = runs.read_metrics(folder)
+    kept = [line for line in lines if step is not None and line["step"] <= step]
+    text = "".join(json.dumps(line) + "\n" for line in kept)
+    _replace(folder / runs.METRICS, text)
+
+
+def append(folder: Path, name: str, *lines: dict[str, Any]) -> None:
+    """Adds lines to a .jsonl file, durable when this returns."""
+    with open(folder / name, "a") as file:
+        file.writelines(json.dumps(line) + "\n" for line in lines)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def seconds(folder: Path) -> float:
+    """Seconds spent on a run, over all its resumptions."""
+    path = folder / runs.TIMINGS
+    text = path.read_text() if path.exists() else ""
+    lines = [line for line in text.splitlines(True) if line.endswith("\n")]
+    return sum(json.loads(line)["seconds"] for line in lines)
+
+
+def write_summary(folder: Path, summary: dict[str, Any]) -> None:
+    """Marks a run as finished."""
+    _write(folder / runs.SUMMARY, summary)
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of the packages that decide a run's numbers."""
+    packages = ("jax", "jaxlib", "flax", "optax", "numpy")
+    found = {name: importlib.metadata.version(name) for name in packages}
+    return {"python": platform.python_version()} | found
+
+
+def _write(path: Path, values: dict[str, Any]) -> None:
+    _replace(path, json.dumps(values, indent=2) + "\n")
+
+
+def _replace(path: Path, text: str) -> None:
+    """Writes a file as a whole or not at all."""
+    partial = path.with_name(path.name + ".part")
+    with open(partial, "w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(partial, path)

@@ -1,0 +1,58 @@
+"""What a training command prints when it is done."""
+
+from pathlib import Path
+from typing import Any
+
+from landscape import figures, runs
+from landscape.config import DenseRun, SparseRun
+from landscape.tables import format_table
+
+
+def outcome_table(settings: list[DenseRun | SparseRun], summaries: list[dict]) -> str:
+    """One row a run: method, sparsity, non-zeros, train loss, test accuracy."""
+    rows = [
+        [
+            summary["method"],
+            f"{100 * summary['sparsity']:.2f} %",
+            f"{summary['num_nonzero']:,}",
+            f"{summary['train_loss']:.4f}",
+            f"{100 * summary['test_accuracy']:.2f} %",
+            str(summary["seed"]),
+            config.workdir,
+        ]
+        for config, summary in zip(settings, summaries, strict=True)
+    ]
+    header = [
+        "method", "sparsity", "non-zeros", "train loss", "test accuracy", "seed", "run"
+    ]  # fmt: skip
+    return format_table(header, rows)
+
+
+def print_outcome(
+    settings: list[DenseRun | SparseRun], summaries: list[dict[str, Any]]
+) -> None:
+    """Prints the table, where the figures are, and the next command to try."""
+    print(outcome_table(settings, summaries))
+    folders = [Path(config.workdir) for config in settings]
+    if len(folders) > 1:
+        path = folders[0].parent / runs.FIGURES / "methods.png"
+        labels = [folder.name for folder in folders]
+        lines = map(runs.read_metrics, folders)
+        figures.save(figures.training(dict(zip(labels, lines, strict=True))), path)
+        print(f"\nAll in one figure: {path}")
+    for folder in folders:
+        print(f"Figure of {folder.name}: {folder / runs.FIGURES / 'training.png'}")
+    print(f"\nNext: {_next_command(settings)}")
+
+
+def _next_command(settings: list[DenseRun | SparseRun]) -> str:
+    last = settings[-1]
+    if len(settings) == 1 and last.method == "pruning":
+        return f"python -m train.sparse --method lottery --mask-from {last.workdir}"
+    if len(settings) == 1 and last.method == "dense":
+        data_dir = f" --data-dir {last.data_dir}" if last.data_dir else ""
+        return (
+            f"python -m train.sparse --method pruning --dataset {last.dataset}"
+            f"{data_dir} --model {last.model}"
+        )
+    return f"python -m analysis.runs {Path(last.workdir).parent}"

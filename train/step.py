@@ -1,0 +1,82 @@
+"""One update of a masked network: a pure function of state and batch."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from landscape import rng
+from landscape.data import augment
+from landscape.recipe import Recipe
+from landscape.sparsity import masked, masks
+from landscape.state import TrainState
+
+
+class Metrics(NamedTuple):
+    """What one step measures on its own batch, before its update.
+
+    Attributes:
+      loss: data term of the objective, nats.
+      l2: L2 term of the objective.
+      accuracy: fraction of the batch that is classified right.
+      gradient_norm: Euclidean norm of the objective's gradient over the kept weights.
+    """
+
+    loss: jax.Array
+    l2: jax.Array
+    accuracy: jax.Array
+    gradient_norm: jax.Array
+
+
+Step = Callable[[TrainState, dict[str, jax.Array]], tuple[TrainState, Metrics]]
+
+
+def make(
+    recipe: Recipe, *, seed: int = 0, order_seed: int = 0, augmented: bool = False
+) -> Step:
+    """The update `(state, batch) -> (state, metrics)`.
+
+    The gradient is that of data loss + L2 at the masked parameters. It is masked,
+    given to the optimizer, and the new parameters are projected on the masks: see
+    `landscape.sparsity.masked.masked_update`.
+
+    Args:
+      recipe: the functions of the run.
+      seed: of what is random in the mask updater.
+      order_seed: of the augmentation.
+      augmented: whether images are cropped and flipped at random.
+    """
+
+    def step(state: TrainState, batch: dict[str, jax.Array]):
+        if augmented:
+            key = rng.stream(order_seed, "augment", state.step)
+            batch = batch | {"image": augment.crop_and_flip(key, batch["image"])}
+        (_, aux), grads = jax.value_and_grad(recipe.objective.training, has_aux=True)(
+            state.params, batch, state.batch_stats
+        )
+        params, new_masks, opt_state, updater_state, _ = masked.masked_update(
+            recipe.optimizer,
+            recipe.updater,
+            state.step,
+            rng.stream(seed, "updater", state.step),
+            state.params,
+            grads,
+            state.masks,
+            state.opt_state,
+            state.updater_state,
+        )
+        norm = optax.global_norm(masks.apply(state.masks, grads))
+        metrics = Metrics(aux.data, aux.l2, aux.accuracy, norm)
+        state = TrainState(
+            step=state.step + 1,
+            params=params,
+            batch_stats=aux.batch_stats,
+            masks=new_masks,
+            opt_state=opt_state,
+            updater_state=updater_state,
+        )
+        return state, jax.tree.map(lambda x: x.astype(jnp.float32), metrics)
+
+    return step
