@@ -36,7 +36,8 @@ def combination(weights: Sequence[float], points: Sequence[Any]) -> Any:
     """
 
     def leaf_sum(*leaves):
-        total = sum(w * _wide(x) for w, x in zip(weights, leaves, strict=True))
+        with np.errstate(invalid="ignore"):
+            total = sum(w * _wide(x) for w, x in zip(weights, leaves, strict=True))
         return jnp.asarray(total, jnp.result_type(leaves[0]))
 
     return jax.tree.map(leaf_sum, *points)
@@ -128,10 +129,10 @@ def principal_axes(states: Sequence[Any], origin: int = -1) -> Principal:
     gram = np.zeros((len(states),) * 2)
     for leaves in zip(*map(jax.tree.leaves, states), strict=True):
         rows = np.stack([_wide(leaf).ravel() for leaf in leaves])
+        if not np.isfinite(rows).all():
+            raise InputError("the states of a trajectory must be finite.")
         rows = rows - rows[origin]
         gram += rows @ rows.T
-    if not np.isfinite(gram).all():
-        raise InputError("the states of a trajectory must be finite.")
     centred = gram - gram.mean(0) - gram.mean(1, keepdims=True) + gram.mean()
     values, vectors = np.linalg.eigh(centred)
     top = values[[-1, -2]]

@@ -91,7 +91,7 @@ class Block(NamedTuple):
 
     Attributes:
       row: the first row that is wanted.
-      coefficients: float64 [rows of a block * columns, 3], (1, alpha, beta), row by row.
+      coefficients: float64 [rows of a block * columns, 3], (1, alpha, beta) each.
       keep: which of the block's rows are wanted.
     """
 
@@ -127,6 +127,8 @@ def blocks(
         rows_per_block = math.ceil(rows / math.ceil(rows * columns / POINTS))
     if rows_per_block < 1:
         raise InputError(f"rows_per_block must be at least 1, not {rows_per_block}.")
+    if start_row == rows:
+        return
     size = min(rows_per_block, rows)
     for first in range(start_row // size * size, rows, size):
         taken = betas[np.minimum(np.arange(first, first + size), rows - 1)]

@@ -80,9 +80,9 @@ def through(a: Any, b: Any, c: Any, normalise: bool = True) -> Plane:
     if not normalise:
         return Plane(a, u, v, np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]]))
     length, height = math.sqrt(inner(u, u)), math.sqrt(inner(rest, rest))
-    along = inner(u, v) / length
+    shift = inner(u, v) / length
     u, v = combination([1 / length], [u]), combination([1 / height], [rest])
-    return Plane(a, u, v, np.array([[0.0, 0.0], [length, 0.0], [along, height]]))
+    return Plane(a, u, v, np.array([[0.0, 0.0], [length, 0.0], [shift, height]]))
 
 
 def random(params: Any, key: jax.Array, mask: Any = None) -> Plane:
@@ -144,8 +144,9 @@ def evaluate_rows(
     Args:
       start_row: the first row wanted; a whole block is evaluated to get at it.
       rows_per_block: default: so many that a block has about 512 points; 1 loses least
-        when points are slow.
-      others: see `evaluate`.
+        when points are slow. The same number, the same bits.
+
+    For the others see `evaluate`.
 
     Yields:
       (row, values): the block's first row, and for each name an array [some rows,
@@ -170,6 +171,8 @@ def evaluate(
     batches: Any,
     alphas: ArrayLike,
     betas: ArrayLike,
+    *,
+    rows_per_block: int | None = None,
     **settings: Any,
 ) -> dict[str, jax.Array]:
     """The average of `loss_fn` over the data at origin + alpha u + beta v.
@@ -181,8 +184,8 @@ def evaluate(
       batches: one batch or a sequence of them, see `analysis.combinations.evaluate`.
       alphas: [columns].
       betas: [rows].
-      settings: `rows_per_block` of `evaluate_rows`, and whatever
-        `analysis.combinations.evaluate` takes: order, chunk_size, mesh.
+      rows_per_block: see `evaluate_rows`.
+      settings: what `analysis.combinations.evaluate` takes: order, chunk_size, mesh.
 
     Returns:
       For each name an array [rows, columns]: rows are betas, columns alphas. At (0, 0)
@@ -195,9 +198,10 @@ def evaluate(
     Array([[0., 1., 4.],
            [4., 5., 8.]], dtype=float32)
     """
-    blocks = evaluate_rows(plane, loss_fn, batches, alphas, betas, **settings)
-    values = [block for _, block in blocks]
-    return {name: jnp.concatenate([v[name] for v in values]) for name in values[0]}
+    settings["rows_per_block"] = rows_per_block
+    rows = evaluate_rows(plane, loss_fn, batches, alphas, betas, **settings)
+    parts = [values for _, values in rows]
+    return {name: jnp.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
 def _check_structures(*points) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import matplotlib
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 _STYLE = Path(__file__).with_name("paper.mplstyle")
 
@@ -29,26 +30,25 @@ def training(runs: dict[str, list[dict[str, Any]]]) -> Figure:
         figure = Figure(figsize=(9.6, 2.9), layout="constrained")
         loss, accuracy, sparsity = figure.subplots(1, 3)
         best = 0.0
-        for i, (label, lines) in enumerate(runs.items()):
+        for i, lines in enumerate(runs.values()):
             color = colors[i % len(colors)]
-            # A run alone needs no name, its two curves do.
-            named = f"{label}, " if len(runs) > 1 else ""
             train, test = _Columns(lines, "train"), _Columns(lines, "test")
-            loss.plot(*train("loss"), color=color, label=f"{named}train")
-            loss.plot(*test("loss"), "--", color=color, label=f"{named}test")
-            accuracy.plot(*test("accuracy", 100), "--", color=color, label=label)
+            loss.plot(*train("loss"), color=color)
+            loss.plot(*test("loss"), "--", color=color)
+            accuracy.plot(*test("accuracy", 100), "--", color=color)
             # Equal masks lie on one another: later ones are drawn thinner.
-            width = 3.0 / (i + 1)
-            sparsity.plot(*train("sparsity", 100), color=color, lw=width, label=label)
+            width = 2.6 / (i + 1)
+            sparsity.plot(*train("sparsity", 100), color=color, lw=width)
             best = max(best, *test("accuracy", 100)[1])
         loss.set(yscale="log", ylabel="cross-entropy (nats)")
         accuracy.set(ylabel="test accuracy (%)", ylim=(max(0, best - 20), best + 1))
         sparsity.set(ylabel="weights removed (%)", ylim=(-3, 103))
         for axes in (loss, accuracy, sparsity):
             axes.set(xlabel="step")
-        loss.legend()
-        if len(runs) > 1:
-            sparsity.legend()
+        marks = [Line2D([], [], color=c) for c, _ in zip(colors, runs, strict=False)]
+        marks += [Line2D([], [], color="gray", ls=style) for style in ("-", "--")]
+        names = [*runs, "training", "test"]
+        figure.legend(marks, names, loc="outside upper center", ncols=len(names))
         return figure
 
 

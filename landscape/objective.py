@@ -24,15 +24,12 @@ Batch = dict[str, jax.Array]
 def cross_entropy(
     logits: ArrayLike, labels: ArrayLike, label_smoothing: float = 0.0
 ) -> jax.Array:
-    """Cross-entropy in nats of softmax(logits) against (1 - a) onehot + a / K.
+    """Cross-entropy [B] in nats of softmax(logits) against (1 - a) onehot + a / K.
 
     Args:
       logits: [B, K], float; computed in float32 or wider.
       labels: [B], int, in [0, K); a label of K or more gives NaN.
       label_smoothing: a, the share of the uniform distribution (Szegedy et al. 2016).
-
-    Returns:
-      [B].
 
     >>> loss = cross_entropy(jnp.zeros((1, 4)), jnp.array([2]))
     >>> bool(jnp.isclose(loss[0], jnp.log(4.0)))
@@ -80,7 +77,7 @@ class Objective(NamedTuple):
 
     `batch_norm` is one of "stored" (the running statistics: eval mode), "batch" (those
     of the batch; the stored ones stay as they are) and "update" (those of the batch;
-    the running ones are updated). `batch_stats` is {} or None for models without.
+    the running ones are updated), else InputError; without it, `batch_stats` is {}.
 
     >>> import flax.linen as nn
     >>> class Linear(nn.Module):
@@ -103,11 +100,7 @@ class Objective(NamedTuple):
     def logits(
         self, params, image, batch_stats=None, batch_norm: str = "stored"
     ) -> tuple[jax.Array, Any]:
-        """Logits [B, K] of images [B, ...], and the statistics after the batch.
-
-        Raises:
-          InputError: `batch_norm` is not one of the three.
-        """
+        """Logits [B, K] of images [B, ...], and the statistics after the batch."""
         check_choice("batch norm mode", batch_norm, ("stored", "batch", "update"))
         stats = {} if batch_stats is None else batch_stats
         variables = {"params": params} | ({"batch_stats": stats} if stats else {})
@@ -116,8 +109,8 @@ class Objective(NamedTuple):
         logits, updated = self.model.apply(
             variables, image, train=True, mutable=["batch_stats"]
         )
-        update = batch_norm == "update"
-        return logits, updated.get("batch_stats", {}) if update else stats
+        after = updated.get("batch_stats", {}) if batch_norm == "update" else stats
+        return logits, after
 
     def per_example(
         self,

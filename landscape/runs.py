@@ -2,8 +2,8 @@
 
     run = landscape.runs.load("runs/pruned")        # or runs/pruned@1500, @init
 
-The folder holds config.json, metrics.jsonl, timings.jsonl, checkpoints/,
-summary.json once it is finished, figures/ and analysis/. It is where `train` and
+The folder holds config.json, metrics.jsonl, timings.jsonl, checkpoints/, summary.json
+and layers.txt once it is finished, figures/ and analysis/. It is where `train` and
 `analysis` meet.
 """
 
@@ -20,7 +20,8 @@ from landscape.objective import Objective
 from landscape.state import TrainState
 
 CONFIG, METRICS, TIMINGS = "config.json", "metrics.jsonl", "timings.jsonl"
-SUMMARY, CHECKPOINTS, FIGURES = "summary.json", "checkpoints", "figures"
+SUMMARY, LAYERS = "summary.json", "layers.txt"
+CHECKPOINTS, FIGURES = "checkpoints", "figures"
 
 
 class Run(NamedTuple):
@@ -81,6 +82,14 @@ def read_config(folder: Path) -> config.DenseRun | config.SparseRun:
         raise InputError(f"{path} cannot be read: {error}.") from None
 
 
+def describe(folder: Path) -> tuple[Any, recipe.Recipe, Dataset, TrainState]:
+    """Settings, functions, data and the shapes of the state; touches no device."""
+    settings = read_config(folder)
+    dataset = data.load(settings)
+    made = recipe.make(settings, dataset.input_shape, dataset.num_classes)
+    return settings, made, dataset, recipe.abstract_state(made, dataset.input_shape)
+
+
 def load(name: str) -> Run:
     """Loads `RUN` (its last state), `RUN@STEP` or `RUN@init`.
 
@@ -90,16 +99,13 @@ def load(name: str) -> Run:
       checkpoint.CheckpointError: no sound checkpoint.
     """
     folder, step = parse(name)
-    settings = read_config(folder)
+    settings, made, dataset, like = describe(folder)
     if step is None and read_summary(folder) is None:
         kept = checkpoint.steps(folder / CHECKPOINTS)
         raise InputError(
             f"{folder} is not finished: repeat its training command, or name one of"
             f" the steps it has reached, as {folder}@{max(kept, default=0)}."
         )
-    dataset = data.load(settings)
-    made = recipe.make(settings, dataset.input_shape, dataset.num_classes)
-    like = recipe.abstract_state(made, dataset.input_shape)
     if step is None:
         step = settings.steps
     restored = checkpoint.restore(folder / CHECKPOINTS, like, step)

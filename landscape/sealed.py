@@ -54,7 +54,6 @@ def write(folder: Path, name: str, arrays: dict[str, np.ndarray]) -> None:
     ...
     landscape.sealed.Damaged: its contents are those of a
     """
-    folder = folder.absolute()
     folder.mkdir(parents=True)
     # Orbax refuses arrays without entries; their digests hold all there is to them.
     filled = {leaf: array for leaf, array in arrays.items() if array.size}
@@ -110,7 +109,7 @@ def read(folder: Path, like: Any) -> Any:
         raise InputError(f"{folder} holds another kind of state: {error}.") from None
     try:
         with _orbax(_Patient()) as checkpointer:
-            arrays = checkpointer.restore(folder.absolute() / "state")
+            arrays = checkpointer.restore(folder / "state")
     except Exception as error:  # whatever orbax and TensorStore may raise
         raise Damaged(f"orbax cannot read it ({reason(error)})") from error
     named = {

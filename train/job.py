@@ -13,6 +13,7 @@ from landscape import checkpoint, data, devices, figures, models, recipe, runs
 from landscape.config import DenseRun, SparseRun
 from landscape.errors import Interrupted, RunFailure
 from landscape.recipe import Recipe
+from landscape.sparsity import accounting
 from landscape.state import TrainState
 from train import loop, measure, record, signals, step
 from train.progress import Progress
@@ -82,6 +83,9 @@ def carry_out(
         figures.training({folder.name: runs.read_metrics(folder)}),
         folder / runs.FIGURES / "training.png",
     )
+    positions = models.positions(made.model, dataset.input_shape)
+    layers = accounting.format_table(state.params, state.masks, positions)
+    record.write_text(folder / runs.LAYERS, layers)
     record.write_summary(folder, summary)
     return summary
 

@@ -29,18 +29,16 @@ def open_folder(folder: Path, config: TrainConfig) -> None:
     Raises:
       InputError: the folder holds a run with other settings, or is a file.
     """
-    path = folder / runs.CONFIG
-    if path.exists():
-        check_same(folder, config)
-        return
-    if folder.exists() and not folder.is_dir():
-        raise InputError(f"{folder} is a file; a run folder is needed.")
+    check_same(folder, config)
     folder.mkdir(parents=True, exist_ok=True)
-    _write(path, landscape.config.to_dict(config))
+    if not (folder / runs.CONFIG).exists():
+        _write(folder / runs.CONFIG, landscape.config.to_dict(config))
 
 
 def check_same(folder: Path, config: TrainConfig) -> None:
-    """Raises InputError if the folder holds a run whose settings differ."""
+    """Raises InputError if the folder is a file or holds a run with other settings."""
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder} is a file; a run folder is needed.")
     if not (folder / runs.CONFIG).exists():
         return
     there, here = (
@@ -64,7 +62,7 @@ def cut(folder: Path, step: int | None) -> None:
     lines = runs.read_metrics(folder)
     kept = [line for line in lines if step is not None and line["step"] <= step]
     text = "".join(json.dumps(line) + "\n" for line in kept)
-    _replace(folder / runs.METRICS, text)
+    write_text(folder / runs.METRICS, text)
 
 
 def append(folder: Path, name: str, *lines: dict[str, Any]) -> None:
@@ -96,11 +94,12 @@ def versions() -> dict[str, str]:
 
 
 def _write(path: Path, values: dict[str, Any]) -> None:
-    _replace(path, json.dumps(values, indent=2) + "\n")
+    write_text(path, json.dumps(values, indent=2))
 
 
-def _replace(path: Path, text: str) -> None:
-    """Writes a file as a whole or not at all."""
+def write_text(path: Path, text: str) -> None:
+    """Writes a file as a whole or not at all; a newline is added if there is none."""
+    text = text if text.endswith("\n") or not text else text + "\n"
     partial = path.with_name(path.name + ".part")
     with open(partial, "w") as file:
         file.write(text)

@@ -32,8 +32,11 @@ def print_outcome(
     settings: list[DenseRun | SparseRun], summaries: list[dict[str, Any]]
 ) -> None:
     """Prints the table, where the figures are, and the next command to try."""
-    print(outcome_table(settings, summaries))
     folders = [Path(config.workdir) for config in settings]
+    if settings[0].method != "dense":
+        # Lottery and scratch have the masks of the first run.
+        print(f"Layers of {folders[0]}:\n{(folders[0] / runs.LAYERS).read_text()}")
+    print(outcome_table(settings, summaries))
     if len(folders) > 1:
         path = folders[0].parent / runs.FIGURES / "methods.png"
         labels = [folder.name for folder in folders]

@@ -109,32 +109,31 @@ def start_from(config: SparseRun):
     """For lottery and scratch: what takes masks (and weights) from `mask_from`."""
     if config.method not in ("lottery", "scratch"):
         return None
+    from landscape import runs
+    from landscape.trees import named_leaves
+
+    def shapes_of(masks):
+        return {name: mask.shape for name, mask in named_leaves(masks).items()}
 
     def start(like):
-        import chex
-
-        from landscape import runs
-
         name = config.mask_from
         folder, _ = runs.parse(name)
-        theirs = runs.read_config(folder)
+        theirs, _, _, shapes = runs.describe(folder)
         if config.method == "scratch" and theirs.seed == config.seed:
             raise InputError(
                 f"--seed {config.seed} is also the seed of {name}: a scratch network"
                 " needs an initialisation of its own."
             )
-        source = runs.load(name)
-        try:
-            chex.assert_trees_all_equal_shapes(source.masks, like.masks)
-        except AssertionError:
+        if shapes_of(shapes.masks) != shapes_of(like.masks):
             raise InputError(
                 f"--mask-from {name}: its masks do not fit {config.model} on"
                 f" {config.dataset} with these layers kept dense."
-            ) from None
+            )
         if config.method == "scratch":
-            return None, source.masks
+            return None, runs.load(name).masks
+        # Before the masks are read, so that a step that was not kept is found first.
         first = runs.load(f"{folder}@{config.rewind_to or 0}")
-        return first.state.params, source.masks
+        return first.state.params, runs.load(name).masks
 
     return start
 

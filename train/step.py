@@ -5,9 +5,8 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-import optax
 
-from landscape import rng
+from landscape import rng, trees
 from landscape.data import augment
 from landscape.recipe import Recipe
 from landscape.sparsity import masked, masks
@@ -67,7 +66,7 @@ def make(
             state.opt_state,
             state.updater_state,
         )
-        norm = optax.global_norm(masks.apply(state.masks, grads))
+        norm = trees.norm(masks.apply(state.masks, grads))
         metrics = Metrics(aux.data, aux.l2, aux.accuracy, norm)
         state = TrainState(
             step=state.step + 1,

@@ -85,7 +85,7 @@ def kept_counts(
     for name, count in kept.items():
         if count == 0:
             raise InputError(
-                f"a sparsity of {sparsity} leaves nothing of {layer_name(name)}"
+                f"a sparsity of {sparsity} leaves nothing of layer {layer_name(name)}"
                 f" ({sizes[name]} weights)."
             )
     return {k: kept.get(k, math.prod(shape)) for k, shape in shapes.items()}

@@ -38,6 +38,7 @@ class _Search(NamedTuple):
     threshold: jax.Array
 
 
+@jax.jit
 def keep_largest(scores: ArrayLike, count: ArrayLike) -> jax.Array:
     """A mask that is True at exactly the `count` largest scores.
 
@@ -54,6 +55,7 @@ def keep_largest(scores: ArrayLike, count: ArrayLike) -> jax.Array:
     return keep_largest_global([scores], count)[0]
 
 
+@jax.jit
 def keep_largest_global(scores: Any, count: ArrayLike) -> Any:
     """Masks that are True at exactly the `count` largest scores of all leaves.
 

@@ -19,7 +19,7 @@ TABLE = [
     ("train.sparse --dataset mnist --data-dir empty", "landscape.data.prepare mnist"),
     ("train.sparse --model lenet30", "perhaps you meant 'lenet300'"),
     ("train.sparse --method prunning", "perhaps you meant 'pruning'"),
-    ("train.sparse --distribution erq", "perhaps you meant 'erk'"),
+    ("train.sparse --distribution unifrom", "perhaps you meant 'uniform'"),
     ("train.sparse --optimizer adm", "perhaps you meant 'adam'"),
     ("train.sparse --schedule cosin", "perhaps you meant 'cosine'"),
     ("train.sparse --optimizer adagrad --nesterov", "does not take --nesterov"),

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import linen as nn
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from landscape.errors import InputError
@@ -58,7 +58,8 @@ def inner(a, b):
     return sum(jnp.vdot(p, q) for p, q in zip(a, b, strict=True))
 
 
-@settings(deadline=None, max_examples=10)
+# Each example compiles a program: shrinking a failure would take hundreds of them.
+@settings(deadline=None, max_examples=10, phases=[Phase.explicit, Phase.generate])
 @given(data=st.data())
 def test_both_forms_agree_in_value_gradient_and_second_derivatives(data):
     kh, kw = data.draw(st.tuples(st.integers(1, 5), st.integers(1, 5)), "kernel")

@@ -1,0 +1,158 @@
+"""Pruned weights stay exactly zero and gather nothing, whatever the optimizer."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from landscape.sparsity import masked_update, masks, prunable, updaters
+from landscape.trees import named_leaves
+
+STEPS = 50
+COUNTS = {"Conv_0/kernel": 7, "Dense_0/kernel": 13, "Dense_1/kernel": 1}
+SHAPES = {
+    "Conv_0": {"kernel": (3, 3, 2, 4), "bias": (4,)},
+    "BatchNorm_0": {"scale": (4,), "bias": (4,)},
+    "Dense_0": {"kernel": (12, 10), "bias": (10,)},
+    "Dense_1": {"kernel": (10, 3), "bias": (3,)},
+}
+OPTIMIZERS = {
+    "sgd with momentum": optax.chain(
+        optax.add_decayed_weights(0.1), optax.sgd(0.1, momentum=0.9, nesterov=True)
+    ),
+    "adamw": optax.adamw(0.01, weight_decay=0.1),
+    "lion": optax.lion(0.01, weight_decay=0.1),
+    "rmsprop": optax.rmsprop(0.01, momentum=0.9, centered=True),
+    "adafactor": optax.adafactor(
+        0.01, min_dim_size_to_factor=8, momentum=0.9, weight_decay_rate=0.1
+    ),
+    "MultiSteps": optax.MultiSteps(optax.adamw(0.01, weight_decay=0.1), 3),
+    "inject_hyperparams": optax.inject_hyperparams(optax.adamw)(
+        optax.cosine_decay_schedule(0.01, STEPS), weight_decay=0.1
+    ),
+    "clipping by the global norm": optax.chain(
+        optax.clip_by_global_norm(1.0), optax.adam(0.01, mu_dtype=jnp.bfloat16)
+    ),
+}
+# Added to second moments whether or not there is a gradient.
+FLOORS = {"adafactor": 1e-30}
+
+
+def make_updater(name, params):
+    if name == "fixed":
+        return updaters.fixed(
+            updaters.static(COUNTS).init(jax.random.key(1), params)[0]
+        )
+    if name == "static":
+        return updaters.static(COUNTS)
+    # The end is not on the grid of updates.
+    return updaters.pruning(COUNTS, 4, 41, 7, global_=name == "global pruning")
+
+
+def leaked(kept, tree):
+    """Largest magnitude at a pruned weight, over all arrays of a weight's shape."""
+    by_shape = {m.shape: m for m in jax.tree.leaves(kept) if m.ndim}
+    planted = [
+        jnp.where(by_shape[leaf.shape], 0, jnp.abs(leaf)).max()
+        for leaf in jax.tree.leaves(tree)
+        if jnp.shape(leaf) in by_shape
+    ]
+    return jnp.stack([x.astype(jnp.float32) for x in planted])
+
+
+def train(optimizer, updater, params):
+    """Fifty steps in one loop, with gradients that are infinite where pruned."""
+    kept, updater_state = updater.init(jax.random.key(0), params)
+    params = masks.apply(kept, params)
+    initial = params, kept, optimizer.init(params), updater_state
+
+    def body(carry, step):
+        params, kept, opt_state, updater_state = carry
+        key = jax.random.fold_in(jax.random.key(2), step)
+        leaves, treedef = jax.tree.flatten(params)
+        keys = treedef.unflatten(jax.random.split(key, len(leaves)))
+        bad = jnp.where(step % 2 == 0, jnp.inf, jnp.nan)
+
+        def gradient(mask, key, leaf):
+            return jnp.where(mask, jax.random.normal(key, leaf.shape, leaf.dtype), bad)
+
+        grads = jax.tree.map(gradient, kept, keys, params)
+        grads = jax.tree.map(lambda g, p: g.astype(p.dtype), grads, params)
+        *carry, info = masked_update(
+            optimizer, updater, step, key, params, grads, kept, opt_state, updater_state
+        )
+        found = leaked(carry[1], carry[0]), leaked(carry[1], carry[2])
+        return tuple(carry), (*found, info["changed"])
+
+    return jax.jit(lambda: jax.lax.scan(body, initial, jnp.arange(STEPS)))()
+
+
+CASES = [("global pruning", name, "float32") for name in OPTIMIZERS]
+CASES += [
+    ("pruning", "adamw", "bfloat16"),
+    ("static", "adamw", "float32"),
+    ("fixed", "sgd with momentum", "bfloat16"),
+    ("pruning", "adafactor", "bfloat16"),
+]
+
+
+@pytest.mark.parametrize(("method", "name", "dtype"), CASES)
+def test_pruned_weights_stay_zero_and_gather_neither_momentum_nor_decay(
+    method, name, dtype
+):
+    draw = np.random.default_rng(0)
+    params = jax.tree.map(
+        lambda shape: jnp.asarray(draw.normal(size=shape), dtype),
+        SHAPES,
+        is_leaf=lambda x: isinstance(x, tuple),
+    )
+    updater = make_updater(method, params)
+    (after, kept, moments, _), (weights, gathered, changed) = train(
+        OPTIMIZERS[name], updater, params
+    )
+    assert weights.shape == (STEPS, 3)
+    assert not weights.any()
+    assert gathered.shape[1] >= 2
+    assert gathered.max() <= FLOORS.get(name, 0)
+
+    counts = {k: int(named_leaves(kept)[k].sum()) for k in COUNTS}
+    if method == "global pruning":
+        assert sum(counts.values()) == sum(COUNTS.values())
+    else:
+        assert counts == COUNTS
+    assert changed.any() == ("pruning" in method)
+    leaves, before = named_leaves(after), named_leaves(params)
+    assert set(prunable(params)) == set(COUNTS)
+    for leaf in leaves:
+        assert leaves[leaf].dtype == dtype
+        assert np.isfinite(leaves[leaf].astype(np.float32)).all(), leaf
+        moved = leaves[leaf] != before[leaf]
+        assert moved[np.broadcast_to(named_leaves(kept)[leaf], moved.shape)].all(), leaf
+    for leaf in jax.tree.leaves(moments):
+        assert np.isfinite(np.asarray(leaf, np.float32)).all()
+
+
+def test_moments_of_kept_weights_are_those_of_the_optimizer_alone():
+    """Masks that keep everything must not be felt by the optimizer."""
+    params = {"kernel": jnp.ones((4, 3)), "bias": jnp.ones(3)}
+    optimizer = optax.adamw(0.01, weight_decay=0.1)
+    updater = updaters.fixed(
+        {"kernel": jnp.ones((4, 3), bool), "bias": jnp.array(True)}
+    )
+    kept, state = updater.init(None, params)
+    plain, plain_moments = params, optimizer.init(params)
+    moments = plain_moments
+    for step in range(3):
+        grads = jax.tree.map(lambda p, t=step: jnp.sin(p + t), plain)
+        updates, plain_moments = optimizer.update(grads, plain_moments, plain)
+        plain = optax.apply_updates(plain, updates)
+        params, kept, moments, state, _ = masked_update(
+            optimizer, updater, step, None, params, grads, kept, moments, state
+        )
+    for a, b in zip(
+        jax.tree.leaves((params, moments)),
+        jax.tree.leaves((plain, plain_moments)),
+        strict=True,
+    ):
+        np.testing.assert_array_equal(a, b)

@@ -1,0 +1,181 @@
+"""When masks change, and to what, against a slow twin."""
+
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from landscape import schedules
+from landscape.errors import InputError
+from landscape.sparsity import updaters
+from landscape.trees import named_leaves
+
+SHAPES = {"a": (6, 7), "b": (6, 7), "c": (3, 3, 2, 5), "bias": (7,)}
+COUNTS = {"a": 5, "b": 20, "c": 1}
+KEY = jax.random.key(3)
+
+
+def weights(seed, dtype=np.float32):
+    draw = np.random.default_rng(seed)
+    return {k: draw.normal(size=s).astype(dtype) for k, s in SHAPES.items()}
+
+
+def drawn(key=KEY, counts=COUNTS):
+    return updaters.static(counts).init(key, weights(0))[0]
+
+
+def test_random_masks_keep_exactly_the_counts_and_scalars_elsewhere():
+    masks = jax.jit(drawn)()
+    assert {k: int(m.sum()) for k, m in masks.items()} == COUNTS | {"bias": 1}
+    assert masks["bias"].shape == ()
+    full = drawn(counts={"a": 42, "b": 3})
+    assert full["a"].shape == full["c"].shape == ()
+
+
+def test_random_masks_follow_the_key_and_differ_between_equal_shapes():
+    chex.assert_trees_all_equal(drawn(), drawn())
+    again, other = drawn(counts={"a": 20, "b": 20}), drawn(jax.random.key(4))
+    assert (again["a"] != again["b"]).any()
+    assert (drawn()["b"] != other["b"]).any()
+    # Adding or resizing a layer leaves the others as they were.
+    np.testing.assert_array_equal(again["b"], drawn()["b"])
+
+
+def test_every_entry_is_as_likely_to_be_kept():
+    keys = jax.random.split(KEY, 4000)
+    masks = jax.jit(lambda keys: jax.lax.map(lambda key: drawn(key)["a"], keys))(keys)
+    often = np.mean(masks, axis=0)
+    share, deviation = 5 / 42, (5 / 42 * 37 / 42 / 4000) ** 0.5
+    assert np.abs(often - share).max() < 4.5 * deviation
+
+
+@pytest.mark.parametrize("name", ["static", "fixed"])
+def test_constant_masks_never_change(name):
+    masks = drawn()
+    updater = {"static": updaters.static(COUNTS), "fixed": updaters.fixed(masks)}[name]
+    init, state = updater.init(KEY, weights(0))
+    chex.assert_trees_all_equal(init, masks)
+    given = drawn(jax.random.key(9))
+    after, state, info = updater.update(7, KEY, weights(1), None, given, state)
+    chex.assert_trees_all_equal(after, given)
+    assert not info["changed"]
+
+
+def prune(updater, trajectory):
+    """Masks after every step, from a single compiled loop."""
+    masks, state = updater.init(KEY, weights(0))
+
+    def body(carry, inputs):
+        step, params = inputs
+        masks, state, info = updater.update(step, KEY, params, None, *carry)
+        return (masks, state), (masks, info["changed"])
+
+    inputs = jnp.arange(1, len(trajectory["a"]) + 1), trajectory
+    return jax.jit(lambda xs: jax.lax.scan(body, (masks, state), xs)[1])(inputs)
+
+
+def moving(steps, seed=0, dtype=np.float32):
+    """Weights that change at every step, with ties and zeros among them."""
+    start, slope = weights(seed), weights(seed + 1)
+    return {
+        k: np.stack([start[k] + t * slope[k] / 10 for t in range(steps)])
+        .round(1)
+        .astype(dtype)
+        for k in SHAPES
+    }
+
+
+def slow_pruning(start, end, every, trajectory, global_):
+    """A stable sort at every update; what was pruned stays so."""
+    names = list(COUNTS)
+    masks = {k: np.ones(SHAPES[k], bool) for k in names}
+    history = []
+    for step in range(1, len(trajectory["a"]) + 1):
+        params = {k: weight[step - 1] for k, weight in trajectory.items()}
+        # Highest score: magnitude of live weights, -1 for what was pruned.
+        scores = {k: np.where(masks[k], np.abs(params[k]), -1) for k in names}
+        if step in {*range(start, end, every), end}:
+            keep = {
+                k: masks[k].size
+                - schedules.cubic_removed(step, masks[k].size - COUNTS[k], start, end)
+                for k in names
+            }
+            groups = [names] if global_ else [[k] for k in names]
+            for group in groups:
+                flat = np.concatenate([scores[k].ravel() for k in group])
+                kept = np.zeros(flat.size, bool)
+                order = np.argsort(-flat, kind="stable")
+                kept[order[: sum(keep[k] for k in group)]] = True
+                for k in group:
+                    size = masks[k].size
+                    masks[k], kept = kept[:size].reshape(SHAPES[k]), kept[size:]
+        history.append({k: m.copy() for k, m in masks.items()})
+    return history
+
+
+@pytest.mark.parametrize("global_", [False, True], ids=["by layer", "global"])
+@pytest.mark.parametrize(("start", "end", "every"), [(3, 23, 7), (8, 8, 4), (1, 9, 1)])
+def test_gradual_pruning_is_a_stable_sort_at_every_update(start, end, every, global_):
+    updater = updaters.pruning(COUNTS, start, end, every, global_=global_)
+    masks, changed = prune(updater, moving(25))
+    before = {k: np.ones(SHAPES[k], bool) for k in COUNTS}
+    for i, want in enumerate(slow_pruning(start, end, every, moving(25), global_)):
+        for name in COUNTS:
+            np.testing.assert_array_equal(masks[name][i], want[name], str((i, name)))
+        assert changed[i] == any((before[k] != want[k]).any() for k in COUNTS)
+        before = want
+
+
+@pytest.mark.parametrize("dtype", [np.float32, jnp.bfloat16])
+@pytest.mark.parametrize("every", [4, 16, 50])
+def test_an_end_off_the_update_grid_reaches_the_target_exactly(every, dtype):
+    updater = updaters.pruning(COUNTS, 2, 17, every)
+    masks, changed = prune(updater, moving(20, 5, dtype))
+    assert {k: int(masks[k][-1].sum()) for k in COUNTS} == COUNTS
+    assert {k: int(masks[k][16].sum()) for k in COUNTS} == COUNTS
+    assert changed[16] or int(masks["a"][15].sum()) == COUNTS["a"]
+    assert not changed[17:].any()
+
+
+def test_what_is_pruned_never_comes_back_even_for_live_zeros():
+    updater = updaters.pruning({"a": 10}, 1, 3, 1)
+    params = weights(0)
+    masks, state = updater.init(KEY, params)
+    masks["a"] = jnp.arange(42).reshape(6, 7) >= 21
+    zeros = params | {"a": np.zeros((6, 7), np.float32)}
+    masks, _, _ = updater.update(3, KEY, zeros, None, masks, state)
+    assert np.flatnonzero(masks["a"]).tolist() == list(range(21, 31))
+
+
+def test_nothing_to_remove_is_no_change_ever():
+    updater = updaters.pruning({k: int(np.prod(SHAPES[k])) for k in COUNTS}, 1, 9, 2)
+    masks, changed = prune(updater, moving(10))
+    assert not changed.any()
+    assert all(m.shape == (10,) for m in named_leaves(masks).values())
+
+
+def test_layers_that_are_not_named_take_no_part_in_global_pruning():
+    params = weights(0)
+    params["b"] = 1e-3 * params["b"]
+    updater = updaters.pruning({"a": 5, "c": 1}, 0, 1, 1, global_=True)
+    masks, state = updater.init(KEY, params)
+    masks, _, info = updater.update(1, KEY, params, None, masks, state)
+    assert info["changed"]
+    assert masks["b"].shape == masks["bias"].shape == ()
+    assert int(masks["a"].sum() + masks["c"].sum()) == 6
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: updaters.pruning({"a": 1}, 5, 4, 1), "not start 5, end 4"),
+        (lambda: updaters.pruning({"a": 1}, 0, 0, 1), "mask updates need"),
+        (lambda: updaters.static({"d": 1}).init(KEY, weights(0)), "parameter 'd'"),
+        (lambda: updaters.static({"a": 0}).init(KEY, weights(0)), "1 to 42 .* not 0"),
+        (lambda: updaters.pruning({"a": 43}, 0, 1, 1).init(KEY, weights(0)), "not 43"),
+    ],
+)
+def test_what_cannot_be_is_refused_in_one_sentence(make, message):
+    with pytest.raises(InputError, match=message):
+        make()
