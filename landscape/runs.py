@@ -90,6 +90,30 @@ def describe(folder: Path) -> tuple[Any, recipe.Recipe, Dataset, TrainState]:
     return settings, made, dataset, recipe.abstract_state(made, dataset.input_shape)
 
 
+def step_of(name: str) -> int:
+    """The step that `RUN`, `RUN@STEP` or `RUN@init` means; touches no device.
+
+    Raises:
+      InputError: the run is missing or, without a step, not finished; or the step was
+        not kept.
+    """
+    folder, step = parse(name)
+    settings = read_config(folder)
+    kept = checkpoint.steps(folder / CHECKPOINTS)
+    if step is None and read_summary(folder) is None:
+        raise InputError(
+            f"{folder} is not finished: repeat its training command, or name one of"
+            f" the steps it has reached, as {folder}@{max(kept, default=0)}."
+        )
+    step = settings.steps if step is None else step
+    if step not in kept:
+        raise InputError(
+            f"step {step} of {folder} was not kept; those kept:"
+            f" {', '.join(map(str, kept)) or 'none'}."
+        )
+    return step
+
+
 def load(name: str) -> Run:
     """Loads `RUN` (its last state), `RUN@STEP` or `RUN@init`.
 
@@ -98,20 +122,10 @@ def load(name: str) -> Run:
         such step, or a data set that is not there.
       checkpoint.CheckpointError: no sound checkpoint.
     """
-    folder, step = parse(name)
+    folder, _ = parse(name)
+    step = step_of(name)
     settings, made, dataset, like = describe(folder)
-    if step is None and read_summary(folder) is None:
-        kept = checkpoint.steps(folder / CHECKPOINTS)
-        raise InputError(
-            f"{folder} is not finished: repeat its training command, or name one of"
-            f" the steps it has reached, as {folder}@{max(kept, default=0)}."
-        )
-    if step is None:
-        step = settings.steps
-    restored = checkpoint.restore(folder / CHECKPOINTS, like, step)
-    if restored is None:
-        raise InputError(f"{folder} has no checkpoints.")
-    state, _ = restored
+    state, _ = checkpoint.restore(folder / CHECKPOINTS, like, step)
     return Run(settings, made.model, made.objective, state, state.masks, dataset)
 
 

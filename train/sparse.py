@@ -129,11 +129,13 @@ def start_from(config: SparseRun):
                 f"--mask-from {name}: its masks do not fit {config.model} on"
                 f" {config.dataset} with these layers kept dense."
             )
+        first = f"{folder}@{config.rewind_to or 0}"
+        # Reading touches a device, and mistakes are to be found before.
+        runs.step_of(name), runs.step_of(first)
+        masks = runs.load(name).masks
         if config.method == "scratch":
-            return None, runs.load(name).masks
-        # Before the masks are read, so that a step that was not kept is found first.
-        first = runs.load(f"{folder}@{config.rewind_to or 0}")
-        return first.state.params, runs.load(name).masks
+            return None, masks
+        return runs.load(first).state.params, masks
 
     return start
 

@@ -19,10 +19,8 @@ LENET5 = {
     name: {"kernel": np.ones(shape, np.float32), "bias": np.ones(shape[-1], np.float32)}
     for name, shape in SHAPES.items()
 }
-POSITIONS = {
-    f"{name}/kernel": n
-    for name, n in zip(SHAPES, (24 * 24, 8 * 8, 1, 1, 1), strict=True)
-}
+POSITIONS = {f"{name}/kernel": 1 for name in SHAPES}
+POSITIONS |= {"Conv_0/kernel": 24 * 24, "Conv_1/kernel": 8 * 8}
 
 
 def half():

@@ -175,6 +175,21 @@ def test_lenet_has_the_same_derivatives_in_both_forms():
         )
 
 
+@pytest.mark.parametrize(
+    ("model", "plain"),
+    [
+        (models.LeNet((2, 2), 3, form="plain"), True),
+        (models.LeNet((2, 2), 3, form="matmul"), False),
+        (models.ResNet(blocks=1, num_classes=3), True),
+    ],
+)
+def test_convolutions_have_the_form_asked_for_and_resnets_the_plain_one(model, plain):
+    x = jnp.ones((1, 16, 16, 1))
+    variables = jax.eval_shape(model.init, jax.random.key(0), x)
+    text = str(jax.make_jaxpr(model.apply)(variables, x))
+    assert ("conv_general_dilated" in text) == plain
+
+
 def slow_resnet(variables, x, blocks, train):
     """The logits, and in training the batch's mean and variance for each norm."""
     params, stored, seen = variables["params"], variables["batch_stats"], {}
