@@ -64,6 +64,11 @@ class Program(NamedTuple):
     structure: Any
     pure: bool
 
+    def shape(self, atom: Any) -> tuple[int, ...]:
+        """The shape of a value or a constant."""
+        constant = isinstance(atom, Constant)
+        return np.shape(atom.value) if constant else self.avals[atom].shape
+
 
 def trace(function: Callable, *args: Any) -> Program:
     """The program of `function(*args)`; args are pytrees of arrays or of their shapes.

@@ -8,10 +8,10 @@ and in brackets the ratio to the first line's gradient called alone: first for w
 networks that differ in the form of their convolutions, then for max-pooling alone at
 the shape of LeNet-5's first.
 
-Expected on 2 CPU cores: the loop makes plain convolutions 4 to 6 times slower and the
-others no slower; matmul takes 0.5 to 0.7 of plain called alone, in the loop too, and
-one slice for each entry of the kernel ("slices") 1 to 2. Pooling as written here takes
-0.1 to 0.3 of `nn.max_pool`.
+Expected on 2 CPU cores: the loop makes plain convolutions 5 to 6 times slower and the
+others no slower; matmul takes 0.5 to 0.65 of plain called alone, in the loop too, and
+one slice for each entry of the kernel ("slices") 2 to 3. Pooling as written here takes
+0.05 to 0.1 of `nn.max_pool`. A busy machine moves the ratios by a third.
 """
 
 import time
