@@ -1,4 +1,4 @@
-"""Runs programs as a user would: in a process of their own, from the repository."""
+"""Runs programs as a user would: each in a process, in a folder of the tests."""
 
 import os
 import subprocess
@@ -10,15 +10,26 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.fixture
-def start(tmp_path):
-    """Starts `python -m PROGRAM ARGS` in an empty folder; returns the process."""
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Where the programs of one test module run."""
+    return tmp_path_factory.mktemp("programs")
+
+
+@pytest.fixture(scope="module")
+def start(folder, tmp_path_factory):
+    """Starts `python -m PROGRAM ARGS`; returns the process."""
+    cache = {
+        # A killed program has compiled what the next one needs.
+        "JAX_COMPILATION_CACHE_DIR": str(tmp_path_factory.mktemp("compiled")),
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+    }
 
     def begin(*arguments, **environment):
         return subprocess.Popen(
             [sys.executable, "-m", *map(str, arguments)],
-            cwd=tmp_path,
-            env=os.environ | {"PYTHONPATH": str(ROOT)} | environment,
+            cwd=folder,
+            env=os.environ | {"PYTHONPATH": str(ROOT)} | cache | environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -27,29 +38,29 @@ def start(tmp_path):
     return begin
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def finish(start):
     """Runs a program to its end; returns status, stdout and stderr."""
 
     def run(*arguments, **environment):
         process = start(*arguments, **environment)
-        out, err = process.communicate(timeout=240)
+        out, err = process.communicate(timeout=300)
         return process.returncode, out, err
 
     return run
 
 
-@pytest.fixture
-def final_bytes(tmp_path):
+@pytest.fixture(scope="module")
+def final_bytes(folder):
     """The bytes of all that a finished run came to, but for the clock's share."""
     import jax
     import numpy as np
 
     from landscape import runs
 
-    def read(folder):
-        state = runs.load(str(tmp_path / folder)).state
+    def read(name):
+        state = runs.load(str(folder / name)).state
         leaves = [np.asarray(leaf).tobytes() for leaf in jax.tree.leaves(state)]
-        return leaves, (tmp_path / folder / runs.METRICS).read_bytes()
+        return leaves, (folder / name / runs.METRICS).read_bytes()
 
     return read

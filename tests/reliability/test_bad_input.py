@@ -129,15 +129,15 @@ def test_a_mistake_gets_one_sentence_and_status_2(line, expected, outcomes):
     assert "Traceback" not in message
 
 
-def test_more_devices_than_there_are_is_refused(finish, tmp_path):
+def test_more_devices_than_there_are_is_refused(finish, folder):
     status, _, err = finish(*"train.dense --num-devices 64 --workdir r".split())
     assert status == 2 and "64" in err
-    assert not (tmp_path / "r").exists()
+    assert not (folder / "r").exists()
 
 
-def test_a_batch_that_the_devices_cannot_share_is_refused(finish, tmp_path):
+def test_a_batch_that_the_devices_cannot_share_is_refused(finish, folder):
     status, _, err = finish(
         *"train.dense --batch-size 10 --workdir r".split(), JAX_NUM_CPU_DEVICES="4"
     )
     assert status == 2 and "not divisible by the 4 devices" in err
-    assert not (tmp_path / "r").exists()
+    assert not (folder / "r").exists()

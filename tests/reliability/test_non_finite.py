@@ -10,7 +10,7 @@ from train import job
 
 
 def test_a_diverging_run_stops_with_status_1_and_names_step_and_quantity(
-    finish, tmp_path
+    finish, folder
 ):
     status, _, err = finish(
         *"train.dense --learning-rate 1e20 --steps 60 --workdir wild".split()
@@ -18,8 +18,8 @@ def test_a_diverging_run_stops_with_status_1_and_names_step_and_quantity(
     assert status == 1
     assert "is not finite" in err and "of step" in err
     assert "Traceback" not in err
-    assert checkpoint.steps(tmp_path / "wild" / "checkpoints") == [0]
-    assert not (tmp_path / "wild" / "summary.json").exists()
+    assert checkpoint.steps(folder / "wild" / "checkpoints") == [0]
+    assert not (folder / "wild" / "summary.json").exists()
 
 
 def test_a_nan_in_one_image_stops_the_run_at_the_step_that_meets_it(
