@@ -131,7 +131,8 @@ def start_from(config: SparseRun):
             )
         first = f"{folder}@{config.rewind_to or 0}"
         # Reading touches a device, and mistakes are to be found before.
-        runs.step_of(name), runs.step_of(first)
+        for source in (name, first):
+            runs.step_of(source)
         masks = runs.load(name).masks
         if config.method == "scratch":
             return None, masks

@@ -1,0 +1,88 @@
+"""Memory of one compiled training step against what it cannot do without.
+
+    python -m benchmarks.step_memory
+
+Compiled bytes: arguments + temporaries + outputs that are not written over arguments
+(XLA's `memory_analysis`). Needed bytes: parameters, gradients, optimizer, masks, batch,
+and the output of every layer, which the backward pass reads. About a minute.
+"""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax.traverse_util import flatten_dict
+
+from landscape import recipe
+from landscape.config import SparseRun
+from landscape.tables import format_table
+from train import step
+
+CASES = [
+    ("lenet300", (28, 28, 1), 128),
+    ("lenet5", (28, 28, 1), 128),
+    ("resnet20", (32, 32, 3), 128),
+]
+
+
+def size(tree) -> int:
+    """Bytes of all leaves."""
+    leaves = jax.tree.leaves(tree)
+    return sum(int(np.prod(leaf.shape)) * leaf.dtype.itemsize for leaf in leaves)
+
+
+def layer_outputs(model, variables, image) -> int:
+    """Bytes of the outputs of all layers, shapes alone."""
+    _, seen = jax.eval_shape(
+        lambda v, x: model.apply(
+            v, x, train=True, capture_intermediates=True, mutable=True
+        ),
+        variables,
+        image,
+    )
+    outputs = flatten_dict(seen["intermediates"])
+    # A module that only passes on what its last layer made is not counted again.
+    inner = [value for path, value in outputs.items() if len(path) > 1]
+    return size(inner)
+
+
+def main() -> None:
+    """Prints one row a network."""
+    rows = []
+    for name, shape, batch_size in CASES:
+        config = SparseRun(model=name, method="static", batch_size=batch_size)
+        made = recipe.make(config, shape, 10)
+        state = recipe.abstract_state(made, shape)
+        batch = {
+            "image": jax.ShapeDtypeStruct((batch_size, *shape), jnp.float32),
+            "label": jax.ShapeDtypeStruct((batch_size,), jnp.int32),
+            "weight": jax.ShapeDtypeStruct((batch_size,), jnp.float32),
+        }
+        update = jax.jit(step.make(made), donate_argnums=0)
+        used = update.lower(state, batch).compile().memory_analysis()
+        compiled = (
+            used.argument_size_in_bytes
+            + used.temp_size_in_bytes
+            + used.output_size_in_bytes
+            - used.alias_size_in_bytes
+        )
+        variables = {"params": state.params}
+        if state.batch_stats:
+            variables["batch_stats"] = state.batch_stats
+        outputs = layer_outputs(made.model, variables, batch["image"])
+        needed = size(state) + size(state.params) + size(batch) + outputs
+        mib = 2.0**20
+        rows.append(
+            [
+                f"{name}, batch {batch_size}",
+                f"{compiled / mib:.2f}",
+                f"{needed / mib:.2f}",
+                f"{compiled / needed:.2f}",
+                f"{used.temp_size_in_bytes / mib:.2f}",
+            ]
+        )
+    header = ["network", "compiled MiB", "needed MiB", "ratio", "temporaries MiB"]
+    print(format_table(header, rows))
+
+
+if __name__ == "__main__":
+    main()
