@@ -1,9 +1,9 @@
 """One sealed folder of arrays: written by orbax, and read only if every bit matches.
 
-In `state/` is one plain Zarr array a leaf; `digests.json` is a sealed table of the
-digests of every leaf and of every file. The digests of the files show damage before
-anything is parsed, also where it would do no harm; those of the leaves show that what
-was read is what was meant.
+In `state/` is what orbax writes; `digests.json` is a sealed table of the digests of
+every leaf and of every file. The digests of the files show damage before anything is
+parsed, also where it would do no harm; those of the leaves show that what was read is
+what was meant.
 """
 
 import asyncio
@@ -58,9 +58,13 @@ def write(folder: Path, name: str, arrays: dict[str, np.ndarray]) -> None:
     # Orbax refuses arrays without entries; their digests hold all there is to them.
     filled = {leaf: array for leaf, array in arrays.items() if array.size}
     handler = _Patient()
-    with _orbax(handler) as checkpointer:
-        checkpointer.save(folder / "state", args=ocp.args.PyTreeSave(filled))
-    if handler.failures:
+    try:
+        with _orbax(handler) as checkpointer:
+            target = folder.absolute() / "state"
+            checkpointer.save(target, args=ocp.args.PyTreeSave(filled))
+    except Exception as error:
+        handler.failures.append(error)
+    if handler.failures:  # the first is the cause of the others
         raise handler.failures[0]
     paths = sorted(folder.rglob("*"))
     files = {
@@ -109,7 +113,7 @@ def read(folder: Path, like: Any) -> Any:
         raise InputError(f"{folder} holds another kind of state: {error}.") from None
     try:
         with _orbax(_Patient()) as checkpointer:
-            arrays = checkpointer.restore(folder / "state")
+            arrays = checkpointer.restore(folder.absolute() / "state")
     except Exception as error:  # whatever orbax and TensorStore may raise
         raise Damaged(f"orbax cannot read it ({reason(error)})") from error
     named = {
@@ -176,16 +180,17 @@ class _Patient(ocp.type_handlers.NumpyHandler):
 
 @contextlib.contextmanager
 def _orbax(handler: _Patient) -> Iterator[ocp.Checkpointer]:
-    # Orbax logs at length; what matters comes as an exception. OCDBT would pack the
-    # leaves into fewer files, which takes as long and fewer tools read.
+    # Orbax logs at length; what matters comes as an exception.
     def others(record: logging.LogRecord) -> bool:
         return "orbax" not in record.pathname
 
     logger = logging.getLogger("absl")
     logger.addFilter(others)
     registry = ocp.type_handlers.create_type_handler_registry((np.ndarray, handler))
+    # OCDBT packs all leaves into a few files: a plain Zarr folder a leaf takes three
+    # times as long where the disk is busy, for every file is flushed and later removed.
     tree_handler = ocp.PyTreeCheckpointHandler(
-        use_ocdbt=False, type_handler_registry=registry
+        use_ocdbt=True, type_handler_registry=registry
     )
     try:
         with ocp.Checkpointer(tree_handler) as checkpointer:

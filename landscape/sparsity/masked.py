@@ -59,7 +59,7 @@ def masked_update(
     )
 
     def project(params, opt_state):
-        return masks_lib.apply(masks, params), optax.tree_map_params(
+        return jax.tree.map(_where_shapes_agree, params, masks), optax.tree_map_params(
             optimizer, _where_shapes_agree, opt_state, masks
         )
 

@@ -34,6 +34,11 @@ OPTIMIZERS = {
     "clipping by the global norm": optax.chain(
         optax.clip_by_global_norm(1.0), optax.adam(0.01, mu_dtype=jnp.bfloat16)
     ),
+    # As an optimizer that adds noise does.
+    "updates without gradients": optax.chain(
+        optax.sgd(0.01, momentum=0.9),
+        optax.stateless(lambda updates, _: jax.tree.map(lambda u: u + 1e-3, updates)),
+    ),
 }
 # Added to second moments whether or not there is a gradient.
 FLOORS = {"adafactor": 1e-30}
