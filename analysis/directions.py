@@ -138,12 +138,11 @@ def principal_axes(states: Sequence[Any], origin: int = -1) -> Principal:
     top = values[[-1, -2]]
     if top[1] <= SMALLEST_REST**2 * top[0]:
         raise InputError("the states of the trajectory lie on a line, not in a plane.")
-    vectors = vectors[:, [-1, -2]]
-    weights = (vectors - vectors.mean(0)) / np.sqrt(top)
+    weights = vectors[:, [-1, -2]] / np.sqrt(top)
     coordinates = gram @ weights
     signs = np.sign(coordinates[abs(coordinates).argmax(0), [0, 1]])
     weights, coordinates = weights * signs, coordinates * signs
-    # The weights sum to zero, so the origin drops out of the combination.
+    # An eigenvector sums to zero, so means and origin drop out of the combination.
     axes = tuple(combination(column, states) for column in weights.T)
     return Principal(axes, coordinates, top / np.trace(centred))
 

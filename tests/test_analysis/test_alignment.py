@@ -265,12 +265,40 @@ def test_every_change_of_a_descent_brings_the_networks_nearer(name):
     assert (np.diff(products) > 0).all()
     distances = [distance(a, apply(p, b, spec)) for p in path]
     assert (np.diff(distances) < 0).all()
+    assert not list(descend(a, b, spec, path[-1], jax.random.key(1)))
 
 
 def test_matching_a_network_with_itself_changes_nothing():
     for name in NETWORKS:
         params, _, spec = network(name)
         assert equal(match(params, params, spec, KEY), identity(spec))
+
+
+def test_a_relabelling_is_undone_where_a_descent_from_the_identity_is_stuck():
+    # Two inputs say little of a unit, and what the next layer says is wrong at first.
+    model, stuck = MLP((8, 8), 2), 0
+    shapes = jax.eval_shape(model.init, KEY, np.zeros((1, 2), np.float32))["params"]
+    for seed in range(8):
+        generator = np.random.default_rng(seed)
+        params = jax.tree.map(lambda x, g=generator: g.standard_normal(x.shape), shapes)
+        spec = specification(model, params)
+        there = permutations.random(jax.random.key(seed), spec)
+        moved = apply(there, params, spec)
+        *_, end = descend(params, moved, spec, identity(spec), KEY)
+        stuck += inner(params, apply(end, moved, spec)) < 0.9 * inner(params, params)
+        assert equal(match(params, moved, spec, KEY), inverse(there))
+    assert stuck > 2
+
+
+def test_equally_good_units_stay_where_they_are():
+    params, _, spec = network("mlp")
+    dead = jax.tree.map(np.copy, params)
+    for layer, unit in ((0, 1), (0, 4), (0, 5), (1, 3), (1, 0)):
+        dead[f"Dense_{layer}"]["kernel"][:, unit] = 0
+        dead[f"Dense_{layer}"]["bias"][unit] = 0
+        dead[f"Dense_{layer + 1}"]["kernel"][unit] = 0
+    assert not list(descend(params, dead, spec, identity(spec), KEY))
+    assert equal(match(params, dead, spec, KEY), identity(spec))
 
 
 def test_matching_depends_on_its_key_alone_and_touches_nothing():
