@@ -1,10 +1,9 @@
 """A table of claims: in words, our number and its spread, the paper's, holds or not."""
 
-import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from landscape.tables import format_table
+from landscape.tables import format_table, spread
 
 
 class Claim(NamedTuple):
@@ -23,27 +22,6 @@ class Claim(NamedTuple):
     ours: Sequence[float]
     paper: str
     holds: bool | None
-
-
-def spread(values: Sequence[float], digits: int = 3) -> str:
-    """Mean and standard deviation (of a sample: n - 1) over seeds, as `1.5 +- 0.71`.
-
-    A value that is not finite is shown, never left out.
-
-    >>> spread([1.0, 2.0])
-    '1.5 +- 0.707'
-    >>> spread([0.25])
-    '0.25'
-    """
-    if not values:
-        return "-"
-    if not all(map(math.isfinite, values)):
-        return ", ".join(f"{value:.{digits}g}" for value in values)
-    mean = math.fsum(values) / len(values)
-    if len(values) == 1:
-        return f"{mean:.{digits}g}"
-    variance = math.fsum((v - mean) ** 2 for v in values) / (len(values) - 1)
-    return f"{mean:.{digits}g} +- {math.sqrt(variance):.{digits}g}"
 
 
 def verdict(holds: bool | None) -> str:

@@ -17,20 +17,24 @@ def save(figure: Figure, path: Path) -> None:
         figure.savefig(path)
 
 
-def training(runs: dict[str, list[dict[str, Any]]]) -> Figure:
-    """Loss, test accuracy and sparsity over steps, one colour a run.
+def training(runs: dict[str, list[list[dict[str, Any]]]]) -> Figure:
+    """Loss, test accuracy and sparsity over steps, one colour a label.
 
     The accuracy axis shows the last 20 points below the best and leaves the start out.
 
     Args:
-      runs: label of a run to its lines of metrics.jsonl.
+      runs: label to the runs that share it (several seeds, say), each the lines of its
+        metrics.jsonl.
     """
     with matplotlib.rc_context(fname=_STYLE):
         colors = matplotlib.rcParams["axes.prop_cycle"].by_key()["color"]
         figure = Figure(figsize=(9.6, 2.9), layout="constrained")
         loss, accuracy, sparsity = figure.subplots(1, 3)
         best = 0.0
-        for i, lines in enumerate(runs.values()):
+        curves = [
+            (i, lines) for i, group in enumerate(runs.values()) for lines in group
+        ]
+        for i, lines in curves:
             color = colors[i % len(colors)]
             train, test = _Columns(lines, "train"), _Columns(lines, "test")
             loss.plot(*train("loss"), color=color)
@@ -45,7 +49,9 @@ def training(runs: dict[str, list[dict[str, Any]]]) -> Figure:
         sparsity.set(ylabel="weights removed (%)", ylim=(-3, 103))
         for axes in (loss, accuracy, sparsity):
             axes.set(xlabel="step")
-        marks = [Line2D([], [], color=c) for c, _ in zip(colors, runs, strict=False)]
+        marks = [
+            Line2D([], [], color=colors[i % len(colors)]) for i in range(len(runs))
+        ]
         marks += [Line2D([], [], color="gray", ls=style) for style in ("-", "--")]
         names = [*runs, "training", "test"]
         figure.legend(marks, names, loc="outside upper center", ncols=len(names))

@@ -1,5 +1,6 @@
-"""Plain-text tables."""
+"""Plain-text tables, and numbers with their spread."""
 
+import math
 from collections.abc import Sequence
 
 
@@ -26,6 +27,27 @@ def format_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
         ).rstrip()
         for line in lines
     )
+
+
+def spread(values: Sequence[float], digits: int = 3) -> str:
+    """Mean and standard deviation (of a sample: n - 1) over seeds, as `1.5 +- 0.71`.
+
+    A value that is not finite is shown, never left out.
+
+    >>> spread([1.0, 2.0])
+    '1.5 +- 0.707'
+    >>> spread([0.25])
+    '0.25'
+    """
+    if not values:
+        return "-"
+    if not all(map(math.isfinite, values)):
+        return ", ".join(f"{value:.{digits}g}" for value in values)
+    mean = math.fsum(values) / len(values)
+    if len(values) == 1:
+        return f"{mean:.{digits}g}"
+    variance = math.fsum((v - mean) ** 2 for v in values) / (len(values) - 1)
+    return f"{mean:.{digits}g} +- {math.sqrt(variance):.{digits}g}"
 
 
 def _is_number(cell: str) -> bool:

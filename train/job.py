@@ -80,7 +80,7 @@ def carry_out(
     summary = measure.summary(config, made, state, splits, mesh)
     summary["seconds"] = record.seconds(folder)
     figures.save(
-        figures.training({folder.name: runs.read_metrics(folder)}),
+        figures.training({folder.name: [runs.read_metrics(folder)]}),
         folder / runs.FIGURES / "training.png",
     )
     positions = models.positions(made.model, dataset.input_shape)

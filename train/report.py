@@ -5,7 +5,7 @@ from typing import Any
 
 from landscape import figures, runs
 from landscape.config import DenseRun, SparseRun
-from landscape.tables import format_table
+from landscape.tables import format_table, spread
 
 
 def outcome_table(settings: list[DenseRun | SparseRun], summaries: list[dict]) -> str:
@@ -28,6 +28,23 @@ def outcome_table(settings: list[DenseRun | SparseRun], summaries: list[dict]) -
     return format_table(header, rows)
 
 
+def seeds_table(summaries: list[dict[str, Any]]) -> str:
+    """One row a method: mean and standard deviation over its seeds."""
+    groups: dict[str, list[dict[str, Any]]] = {}
+    for summary in summaries:
+        groups.setdefault(summary["method"], []).append(summary)
+    rows = [
+        [
+            method,
+            str(len(group)),
+            spread([summary["train_loss"] for summary in group]),
+            spread([100 * summary["test_accuracy"] for summary in group], 4) + " %",
+        ]
+        for method, group in groups.items()
+    ]
+    return format_table(["method", "seeds", "train loss", "test accuracy"], rows)
+
+
 def print_outcome(
     settings: list[DenseRun | SparseRun], summaries: list[dict[str, Any]]
 ) -> None:
@@ -37,11 +54,14 @@ def print_outcome(
         # Lottery and scratch have the masks of the first run.
         print(f"Layers of {folders[0]}:\n{(folders[0] / runs.LAYERS).read_text()}")
     print(outcome_table(settings, summaries))
+    if len(settings) > len({config.method for config in settings}):
+        print(f"\nOver seeds (mean +- standard deviation):\n{seeds_table(summaries)}")
     if len(folders) > 1:
         path = folders[0].parent / runs.FIGURES / "methods.png"
-        labels = [folder.name for folder in folders]
-        lines = map(runs.read_metrics, folders)
-        figures.save(figures.training(dict(zip(labels, lines, strict=True))), path)
+        groups: dict[str, list] = {}
+        for config, folder in zip(settings, folders, strict=True):
+            groups.setdefault(config.method, []).append(runs.read_metrics(folder))
+        figures.save(figures.training(groups), path)
         print(f"\nAll in one figure: {path}")
     for folder in folders:
         print(f"Figure of {folder.name}: {folder / runs.FIGURES / 'training.png'}")

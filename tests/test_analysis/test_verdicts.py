@@ -2,7 +2,8 @@
 
 import statistics
 
-from analysis.verdicts import Claim, spread, verdict_table
+from analysis.verdicts import Claim, verdict_table
+from landscape.tables import spread
 
 
 def test_spread_is_mean_and_sample_deviation():
