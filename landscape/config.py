@@ -98,7 +98,8 @@ class TrainConfig:
 
     # -- where, and how often
     workdir: str | None = None
-    """The run folder; default: runs/ and the name of the solution."""
+    """The run folder (of several runs the folder above them); default:
+    runs/DATASET/ and the name of the solution."""
     log_every: int | None = None
     """Steps between two lines of metrics.jsonl, the longest time before a signal is
     heard; default: 10 for ResNets, 100 else."""

@@ -26,7 +26,7 @@ class Config(TrainConfig):
 def expand(config: Config) -> list[DenseRun]:
     """The runs that a command stands for."""
     shared = {f.name: getattr(config, f.name) for f in fields(TrainConfig)}
-    workdir = config.workdir or "runs/dense"
+    workdir = config.workdir or f"runs/{config.dataset}/dense"
     if config.num_seeds == 1:
         return [DenseRun(**shared | {"workdir": workdir})]
     return [

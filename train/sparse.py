@@ -74,7 +74,7 @@ def expand(config: Config) -> list[SparseRun]:
             if alone and config.workdir:
                 folder = config.workdir + suffix
             else:
-                root = config.workdir or "runs"
+                root = config.workdir or f"runs/{config.dataset}"
                 folder = f"{root}/{SOLUTIONS[method]}{suffix}"
             if method == "pruning":
                 found = folder

@@ -19,9 +19,9 @@ def made_by(**options):
 
 def test_the_main_job_is_pruning_then_lottery_and_scratch_in_its_mask():
     assert made_by() == [
-        ("pruning", 0, "runs/pruned", None),
-        ("lottery", 0, "runs/lottery", "runs/pruned"),
-        ("scratch", 1000, "runs/scratch", "runs/pruned"),
+        ("pruning", 0, "runs/digits/pruned", None),
+        ("lottery", 0, "runs/digits/lottery", "runs/digits/pruned"),
+        ("scratch", 1000, "runs/digits/scratch", "runs/digits/pruned"),
     ]
 
 
@@ -33,7 +33,7 @@ def test_several_seeds_make_one_folder_each():
         ("scratch", 1001, "w/scratch-seed1", "w/pruned-seed1"),
     ]
     folders = [each.workdir for each in dense.expand(dense.Config(num_seeds=2))]
-    assert folders == ["runs/dense-seed0", "runs/dense-seed1"]
+    assert folders == ["runs/digits/dense-seed0", "runs/digits/dense-seed1"]
 
 
 def test_one_method_fills_the_folder_that_is_named():
