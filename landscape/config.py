@@ -139,8 +139,8 @@ class TrainConfig:
         self._require("widths", lambda v: all(w >= 1 for w in v), "at least 1 each")
         self._require(
             "decay_steps",
-            lambda v: list(v) == sorted(set(v)) and all(s >= 1 for s in v),
-            "increasing and positive",
+            lambda v: list(v) == sorted(set(v)) and all(1 <= s < self.steps for s in v),
+            f"increasing, from 1 to below --steps {self.steps}",
         )
         if self.decay_steps and self.schedule != "step":
             raise InputError("--decay-steps needs --schedule step.")
@@ -203,12 +203,12 @@ class SparseConfig(TrainConfig):
                 raise InputError(
                     f"--max-sparsity {pattern} must be in [0, 1), not {value}."
                 )
-        start, end, every = self.pruning_steps
-        if not 0 <= start <= end <= self.steps or every < 1:
+        if self.global_pruning and (
+            self.max_sparsity or self.distribution != "uniform"
+        ):
             raise InputError(
-                "pruning needs 0 <= --prune-start <= --prune-end <= --steps and"
-                f" --prune-every of at least 1, not {start}, {end}, {self.steps}"
-                f" and {every}."
+                "--global-pruning compares all layers: it goes with neither"
+                " --max-sparsity nor --distribution."
             )
 
     @property
@@ -243,6 +243,17 @@ class SparseRun(SparseConfig):
     def __post_init__(self):
         super().__post_init__()
         check_choice("method", self.method, METHODS[1:])
+        if self.method == "static" and self.global_pruning:
+            raise InputError("--global-pruning goes with --method pruning, not static.")
+        if self.method != "pruning":
+            return
+        start, end, every = self.pruning_steps
+        if not 0 <= start <= end <= self.steps or end < 1 or every < 1:
+            raise InputError(
+                "pruning needs 0 <= --prune-start <= --prune-end <= --steps, with the"
+                f" last two and --prune-every at least 1, not {start}, {end},"
+                f" {self.steps} and {every}."
+            )
 
 
 def to_dict(config: TrainConfig) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib
+import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
@@ -55,6 +56,35 @@ def training(runs: dict[str, list[list[dict[str, Any]]]]) -> Figure:
         marks += [Line2D([], [], color="gray", ls=style) for style in ("-", "--")]
         names = [*runs, "training", "test"]
         figure.legend(marks, names, loc="outside upper center", ncols=len(names))
+        return figure
+
+
+def path(
+    ts: np.ndarray, values: dict[str, np.ndarray], ends: tuple[str, str], title: str
+) -> Figure:
+    """Objective with its two terms, and accuracy, along a path.
+
+    Args:
+      ts: [T], 0 and 1 are the two solutions.
+      values: "loss" and "l2", the terms of the objective, and "accuracy", each [T].
+      ends: names of the solutions at t = 0 and t = 1.
+      title: the kind of path.
+    """
+    with matplotlib.rc_context(fname=_STYLE):
+        figure = Figure(figsize=(7.2, 2.9), layout="constrained")
+        loss, accuracy = figure.subplots(1, 2)
+        loss.plot(ts, values["loss"] + values["l2"], label="objective")
+        loss.plot(ts, values["loss"], "--", label="cross-entropy")
+        loss.plot(ts, values["l2"], ":", label="L2 term")
+        loss.set(ylabel="loss (nats)")
+        accuracy.plot(ts, 100 * values["accuracy"], label="accuracy")
+        accuracy.set(ylabel="training accuracy (%)", ylim=(-3, 103))
+        for axes in (loss, accuracy):
+            axes.set(xlabel=f"t   (0: {ends[0]},  1: {ends[1]})")
+            for end in (0, 1):
+                axes.axvline(end, color="gray", lw=0.6)
+        loss.legend()
+        figure.suptitle(title, fontsize=9)
         return figure
 
 

@@ -88,14 +88,15 @@ def initial_state(
     recipe: Recipe,
     seed: int,
     input_shape: tuple[int, ...],
-    *,
     params: Any = None,
+    batch_stats: Any = None,
     masks: Any = None,
 ) -> TrainState:
-    """The state of step 0, from the seed or from given parameters and masks."""
+    """The state of step 0: what is not given is drawn from the seed."""
     key = rng.stream(seed, "init")
-    initial, batch_stats = models.init(recipe.model, key, input_shape)
+    initial, statistics = models.init(recipe.model, key, input_shape)
     params = initial if params is None else params
+    batch_stats = statistics if batch_stats is None else batch_stats
     drawn, updater_state = recipe.updater.init(rng.stream(seed, "masks"), params)
     masks = drawn if masks is None else masks
     params = sparsity.masks.apply(masks, params)

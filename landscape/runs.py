@@ -1,12 +1,13 @@
 """A run folder: what a training left behind, read back in one call.
 
-    run = landscape.runs.load("runs/pruned")        # or runs/pruned@1500, @init
+    run = landscape.runs.load("runs/pruned")        # or runs/pruned@2000, @init
 
 The folder holds config.json, metrics.jsonl, timings.jsonl, checkpoints/, summary.json
 and layers.txt once it is finished, figures/ and analysis/. It is where `train` and
 `analysis` meet.
 """
 
+import difflib
 import json
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,7 +16,7 @@ import flax.linen as nn
 
 from landscape import checkpoint, config, data, recipe
 from landscape.data import Dataset
-from landscape.errors import InputError, check_choice
+from landscape.errors import InputError
 from landscape.objective import Objective
 from landscape.state import TrainState
 
@@ -72,10 +73,12 @@ def read_config(folder: Path) -> config.DenseRun | config.SparseRun:
     try:
         return config.from_dict(json.loads(path.read_text()))
     except (FileNotFoundError, NotADirectoryError):
-        names = {str(found) for found in find(folder.parent)}
-        if names:
-            check_choice("run folder", str(folder), names)
-        raise InputError(f"{folder} is not a run folder: no {CONFIG} in it.") from None
+        beside = [str(path.parent) for path in folder.parent.glob(f"*/{CONFIG}")]
+        near = difflib.get_close_matches(str(folder), beside, n=1)
+        hint = f"; perhaps you meant {near[0]!r}?" if near else "."
+        raise InputError(
+            f"{folder} is not a run folder: no {CONFIG} in it{hint}"
+        ) from None
     except InputError as error:
         raise InputError(f"{folder}: {error}") from None
     except (ValueError, TypeError, AttributeError) as error:
@@ -142,6 +145,10 @@ def read_summary(folder: Path) -> dict[str, Any] | None:
 
 def read_metrics(folder: Path) -> list[dict[str, Any]]:
     """The lines of metrics.jsonl; a line cut short by a kill is left out."""
-    path = folder / METRICS
+    return read_lines(folder / METRICS)
+
+
+def read_lines(path: Path) -> list[dict[str, Any]]:
+    """The whole lines of a .jsonl file; none if there is no such file."""
     text = path.read_text() if path.exists() else ""
     return [json.loads(line) for line in text.splitlines(True) if line.endswith("\n")]

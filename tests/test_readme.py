@@ -37,6 +37,12 @@ def test_the_commands_on_embedded_data_and_the_notebook_lines_run(tmp_path):
     for line in embedded:
         done = run(*shlex.split(line)[1:], cwd=tmp_path)
         assert done.returncode == 0, (line, done.stderr)
+    small = "--sparsity 0.98 --steps 60 --workdir runs/pruned".split()
+    run("-m", "train.sparse", "--method", "pruning", *small, cwd=tmp_path)
+    for line in commands():
+        if "mask-from" in line:
+            again = run(*shlex.split(line)[1:], cwd=tmp_path)
+            assert again.returncode == 0, (line, again.stderr)
     for name in ("pruned", "lottery", "scratch"):
         assert name in done.stdout
         assert (tmp_path / "runs/digits" / name / "figures" / "training.png").exists()

@@ -7,6 +7,7 @@ Handwritten digits with the default settings take about 5 s on 2 cores and end n
 """
 
 from dataclasses import dataclass, fields, replace
+from pathlib import Path
 from typing import Any
 
 from landscape.config import DenseRun, TrainConfig
@@ -37,9 +38,11 @@ def expand(config: Config) -> list[DenseRun]:
 
 def run(config: Config) -> list[dict[str, Any]]:
     """Trains, prints what came out, and returns the summaries."""
-    from train import job, report
+    from train import job, record, report
 
     settings = expand(config)
+    for each in settings:
+        record.check_same(Path(each.workdir), each)
     summaries = [job.carry_out(each) for each in settings]
     report.print_outcome(settings, summaries)
     return summaries

@@ -18,8 +18,8 @@ from landscape.state import TrainState
 from train import loop, measure, record, signals, step
 from train.progress import Progress
 
-Start = Callable[[TrainState], tuple[Any, Any]]
-"""From the shapes of a state to the parameters and masks of step 0 (None: drawn)."""
+Start = Callable[[TrainState], tuple[Any, Any, Any]]
+"""From the shapes of a state to params, batch_stats, masks of step 0 (None: drawn)."""
 
 
 def carry_out(
@@ -52,17 +52,21 @@ def carry_out(
     made = recipe.make(config, dataset.input_shape, dataset.num_classes)
     like = recipe.abstract_state(made, dataset.input_shape)
     restored = checkpoint.restore(folder / runs.CHECKPOINTS, like)
-    params, masks = start(like) if start and restored is None else (None, None)
+    if restored is None:
+        _refuse_lost_checkpoints(folder)
+    params, batch_stats, masks = (
+        start(like) if start and restored is None else (None, None, None)
+    )
     mesh = devices.make_mesh(config.num_devices)
     devices.check_batch_size(mesh, config.batch_size)
     record.open_folder(folder, config)
     if restored is None:
         record.cut(folder, None)
         state = jax.jit(
-            lambda params, masks: recipe.initial_state(
-                made, config.seed, dataset.input_shape, params=params, masks=masks
+            lambda *given: recipe.initial_state(
+                made, config.seed, dataset.input_shape, *given
             )
-        )(params, masks)
+        )(params, batch_stats, masks)
     else:
         state, refused = restored
         for reason in refused:
@@ -142,7 +146,8 @@ def _train(
             due = (config.save_every, config.keep_every or config.save_every)
             if last or signum or any(at % every == 0 for every in due):
                 save(state)
-            if signum and not last:
+                signum = signal_that_came()  # or while it was saved
+            if signum:
                 bar.close()
                 raise Interrupted(
                     signum,
@@ -151,6 +156,15 @@ def _train(
                 )
     bar.close()
     return state
+
+
+def _refuse_lost_checkpoints(folder: Path) -> None:
+    lines = runs.read_metrics(folder)
+    if lines and lines[-1]["step"] > 0:
+        raise RunFailure(
+            f"{folder} has metrics up to step {lines[-1]['step']} but no checkpoint to"
+            " go on from: bring its checkpoints back, or remove the folder."
+        )
 
 
 def _not_finite(what: str, config: DenseRun | SparseRun) -> str:

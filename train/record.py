@@ -5,19 +5,21 @@ starts from, so it ends byte for byte as that of an unbroken run. What depends o
 clock goes to timings.jsonl.
 """
 
+import contextlib
 import importlib.metadata
 import json
 import os
 import platform
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import landscape.config
 from landscape import runs
 from landscape.config import TrainConfig
-from landscape.errors import InputError
+from landscape.errors import InputError, RunFailure
 
-# A run may be gone on with under other values of these: they change nothing it makes.
+# A run may be gone on with under other values of these: logging, keeping, placement.
 _FREE = {"workdir", "data_dir", "num_devices"} | {
     f"{what}_every" for what in ("log", "eval", "save", "keep")
 }
@@ -30,15 +32,19 @@ def open_folder(folder: Path, config: TrainConfig) -> None:
       InputError: the folder holds a run with other settings, or is a file.
     """
     check_same(folder, config)
-    folder.mkdir(parents=True, exist_ok=True)
-    if not (folder / runs.CONFIG).exists():
-        _write(folder / runs.CONFIG, landscape.config.to_dict(config))
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{folder} cannot be made: {error.strerror}.") from None
+    # Also where it is there: the settings that are free may have changed.
+    _write(folder / runs.CONFIG, landscape.config.to_dict(config))
 
 
 def check_same(folder: Path, config: TrainConfig) -> None:
     """Raises InputError if the folder is a file or holds a run with other settings."""
-    if folder.exists() and not folder.is_dir():
-        raise InputError(f"{folder} is a file; a run folder is needed.")
+    there = next(place for place in (folder, *folder.parents) if place.exists())
+    if not there.is_dir():
+        raise InputError(f"{there} is a file; {folder} must be a folder.")
     if not (folder / runs.CONFIG).exists():
         return
     there, here = (
@@ -58,16 +64,20 @@ def check_same(folder: Path, config: TrainConfig) -> None:
 
 
 def cut(folder: Path, step: int | None) -> None:
-    """Drops what metrics.jsonl says of steps after `step` (None: everything)."""
+    """Drops what metrics.jsonl says of steps after `step` (None: everything).
+
+    Of timings.jsonl only a line cut short by a kill goes: time is spent for good.
+    """
     lines = runs.read_metrics(folder)
     kept = [line for line in lines if step is not None and line["step"] <= step]
-    text = "".join(json.dumps(line) + "\n" for line in kept)
-    write_text(folder / runs.METRICS, text)
+    spent = runs.read_lines(folder / runs.TIMINGS)
+    for name, rest in ((runs.METRICS, kept), (runs.TIMINGS, spent)):
+        write_text(folder / name, "".join(json.dumps(line) + "\n" for line in rest))
 
 
 def append(folder: Path, name: str, *lines: dict[str, Any]) -> None:
     """Adds lines to a .jsonl file, durable when this returns."""
-    with open(folder / name, "a") as file:
+    with _writing(folder / name), open(folder / name, "a") as file:
         file.writelines(json.dumps(line) + "\n" for line in lines)
         file.flush()
         os.fsync(file.fileno())
@@ -75,10 +85,7 @@ def append(folder: Path, name: str, *lines: dict[str, Any]) -> None:
 
 def seconds(folder: Path) -> float:
     """Seconds spent on a run, over all its resumptions."""
-    path = folder / runs.TIMINGS
-    text = path.read_text() if path.exists() else ""
-    lines = [line for line in text.splitlines(True) if line.endswith("\n")]
-    return sum(json.loads(line)["seconds"] for line in lines)
+    return sum(line["seconds"] for line in runs.read_lines(folder / runs.TIMINGS))
 
 
 def write_summary(folder: Path, summary: dict[str, Any]) -> None:
@@ -101,8 +108,21 @@ def write_text(path: Path, text: str) -> None:
     """Writes a file as a whole or not at all; a newline is added if there is none."""
     text = text if text.endswith("\n") or not text else text + "\n"
     partial = path.with_name(path.name + ".part")
-    with open(partial, "w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(partial, path)
+    with _writing(path):
+        with open(partial, "w") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(partial, path)
+
+
+@contextlib.contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    """Makes of a full disk, say, one sentence."""
+    try:
+        yield
+    except OSError as error:
+        raise RunFailure(
+            f"{path} could not be written: {error.strerror}. The same command goes on"
+            " from the newest checkpoint."
+        ) from error

@@ -11,7 +11,9 @@ That takes about 20 s on 2 cores; near 97 % of the test digits are read right.
 """
 
 import argparse
+import os
 from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Any
 
 from landscape.config import METHODS, SparseConfig, SparseRun
@@ -59,6 +61,13 @@ class Config(SparseConfig):
             )
         if self.rewind_to is not None and "lottery" not in self.method:
             raise InputError("--rewind-to goes with --method lottery.")
+        if self.rewind_to and "pruning" in self.method:
+            every = self.keep_every or self.steps
+            if self.rewind_to % every or self.rewind_to > self.steps:
+                raise InputError(
+                    f"--rewind-to {self.rewind_to} is a step that pruning will not"
+                    " keep: a multiple of --keep-every, up to --steps, is."
+                )
 
 
 def expand(config: Config) -> list[SparseRun]:
@@ -69,7 +78,7 @@ def expand(config: Config) -> list[SparseRun]:
     settings = []
     for seed in range(config.seed, config.seed + config.num_seeds):
         suffix = f"-seed{seed}" if config.num_seeds > 1 else ""
-        found = config.mask_from
+        found = config.mask_from and os.path.normpath(config.mask_from)
         for method in order:
             if alone and config.workdir:
                 folder = config.workdir + suffix
@@ -105,48 +114,17 @@ def with_settings_of_mask(argv: list[str] | None = None) -> Config | None:
     return Config(**shared | own | {"mask_from": name, "method": ("lottery",)})
 
 
-def start_from(config: SparseRun):
-    """For lottery and scratch: what takes masks (and weights) from `mask_from`."""
-    if config.method not in ("lottery", "scratch"):
-        return None
-    from landscape import runs
-    from landscape.trees import named_leaves
-
-    def shapes_of(masks):
-        return {name: mask.shape for name, mask in named_leaves(masks).items()}
-
-    def start(like):
-        name = config.mask_from
-        folder, _ = runs.parse(name)
-        theirs, _, _, shapes = runs.describe(folder)
-        if config.method == "scratch" and theirs.seed == config.seed:
-            raise InputError(
-                f"--seed {config.seed} is also the seed of {name}: a scratch network"
-                " needs an initialisation of its own."
-            )
-        if shapes_of(shapes.masks) != shapes_of(like.masks):
-            raise InputError(
-                f"--mask-from {name}: its masks do not fit {config.model} on"
-                f" {config.dataset} with these layers kept dense."
-            )
-        first = f"{folder}@{config.rewind_to or 0}"
-        # Reading touches a device, and mistakes are to be found before.
-        for source in (name, first):
-            runs.step_of(source)
-        masks = runs.load(name).masks
-        if config.method == "scratch":
-            return None, masks
-        return runs.load(first).state.params, masks
-
-    return start
-
-
 def run(config: Config) -> list[dict[str, Any]]:
     """Trains, prints what came out, draws the methods, and returns the summaries."""
-    from train import job, report
+    from train import job, record, report, sources
 
     settings = expand(config)
-    summaries = [job.carry_out(each, start_from(each)) for each in settings]
+    # What can be known to fail fails before the first of them is trained.
+    for each in settings:
+        record.check_same(Path(each.workdir), each)
+        if config.mask_from:
+            sources.check(each)
+    summaries = [job.carry_out(each, sources.start_from(each)) for each in settings]
     report.print_outcome(settings, summaries)
     return summaries
 

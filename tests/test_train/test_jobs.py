@@ -1,0 +1,121 @@
+"""A run from start to end inside this process: what it leaves, and what it refuses."""
+
+import os
+import shutil
+import signal
+
+import jax
+import numpy as np
+import pytest
+
+from landscape import runs
+from landscape.config import SparseRun
+from landscape.errors import Interrupted, RunFailure
+from train import job, sources
+
+TINY = {
+    "model": "mlp", "widths": (8,), "num_train": 200, "batch_size": 20, "steps": 20,
+    "log_every": 10, "sparsity": 0.5,
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def pruned(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("jobs") / "pruned"
+    config = SparseRun(**TINY, workdir=str(folder), keep_every=10)
+    return folder, job.carry_out(config)
+
+
+def test_the_summary_counts_what_the_weights_are(pruned):
+    folder, summary = pruned
+    run = runs.load(str(folder))
+    leaves = jax.tree.leaves(run.state.params)
+    assert summary["num_nonzero"] == sum(int((leaf != 0).sum()) for leaf in leaves)
+    kernels = [leaf for leaf in leaves if leaf.ndim == 2]
+    zeros = sum(int((leaf == 0).sum()) for leaf in kernels)
+    assert summary["sparsity"] == zeros / sum(leaf.size for leaf in kernels) == 0.5
+    total = sum(leaf.size for leaf in leaves)
+    assert summary["sparsity_total"] == zeros / total
+    objective = run.objective
+    stats = run.state.batch_stats
+    data = objective.data_loss(run.state.params, run.data.train, stats)
+    np.testing.assert_allclose(
+        summary["train_objective"], data + objective.l2(run.state.params), rtol=1e-5
+    )
+
+
+def test_init_is_the_lottery_start_with_the_masks_of_step_0(pruned):
+    folder, _ = pruned
+    run = runs.load(f"{folder}@init")
+    assert int(run.state.step) == 0
+    assert all(mask.all() for mask in jax.tree.leaves(run.masks))
+
+
+def test_a_lottery_run_starts_at_the_masked_weights_of_the_step_named(pruned, tmp_path):
+    folder, _ = pruned
+    config = SparseRun(
+        **TINY, method="lottery", mask_from=str(folder), rewind_to=10,
+        workdir=str(tmp_path / "lottery"),
+    )  # fmt: skip
+    job.carry_out(config, sources.start_from(config))
+    masks = runs.load(str(folder)).masks
+    source = runs.load(f"{folder}@10").state
+    start = runs.load(f"{tmp_path / 'lottery'}@init").state
+    jax.tree.map(np.testing.assert_array_equal, start.masks, masks)
+    expected = jax.tree.map(lambda m, w: np.where(m, w, 0), masks, source.params)
+    jax.tree.map(np.testing.assert_array_equal, start.params, expected)
+    end = runs.load(str(tmp_path / "lottery")).state
+    jax.tree.map(np.testing.assert_array_equal, end.masks, masks)
+
+
+def test_a_rewound_network_takes_the_statistics_of_batch_norm_along(tmp_path):
+    small = TINY | {"model": "resnet20", "widths": (), "steps": 2, "num_train": 20}
+    source = SparseRun(**small, keep_every=1, workdir=str(tmp_path / "pruned"))
+    job.carry_out(source)
+    config = SparseRun(
+        **small, method="lottery", mask_from=str(tmp_path / "pruned"), rewind_to=1,
+        workdir=str(tmp_path / "lottery"),
+    )  # fmt: skip
+    job.carry_out(config, sources.start_from(config))
+    there = runs.load(f"{tmp_path / 'pruned'}@1").state.batch_stats
+    here = runs.load(f"{tmp_path / 'lottery'}@init").state.batch_stats
+    jax.tree.map(np.testing.assert_array_equal, here, there)
+
+
+def test_a_signal_in_the_last_window_is_heard(tmp_path, monkeypatch):
+    config = SparseRun(**TINY, workdir=str(tmp_path / "r"))
+    held_out = job.measure.held_out
+
+    def killed(recipe, state, *rest):
+        if int(state.step) == config.steps:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return held_out(recipe, state, *rest)
+
+    monkeypatch.setattr(job.measure, "held_out", killed)
+    with pytest.raises(Interrupted) as stop:
+        job.carry_out(config)
+    assert stop.value.signum == signal.SIGTERM
+    monkeypatch.undo()
+    assert job.carry_out(config)["steps"] == config.steps
+
+
+def test_metrics_without_a_checkpoint_are_no_fresh_start(pruned, tmp_path):
+    folder, _ = pruned
+    shutil.copytree(folder, tmp_path / "r")
+    (tmp_path / "r" / "summary.json").unlink()
+    shutil.rmtree(tmp_path / "r" / "checkpoints")
+    before = (tmp_path / "r" / "metrics.jsonl").read_bytes()
+    config = SparseRun(**TINY, workdir=str(tmp_path / "r"), keep_every=10)
+    with pytest.raises(RunFailure, match="no checkpoint"):
+        job.carry_out(config)
+    assert (tmp_path / "r" / "metrics.jsonl").read_bytes() == before
+
+
+def test_a_line_of_timings_cut_short_does_not_stop_a_run(pruned, tmp_path):
+    folder, _ = pruned
+    shutil.copytree(folder, tmp_path / "r")
+    (tmp_path / "r" / "summary.json").unlink()
+    with open(tmp_path / "r" / "timings.jsonl", "a") as file:
+        file.write('{"step": 3, "sec')
+    config = SparseRun(**TINY, workdir=str(tmp_path / "r"), keep_every=10)
+    assert job.carry_out(config)["seconds"] > 0
