@@ -48,12 +48,17 @@ def table(folders: list[Path]) -> str:
     for folder in folders:
         try:
             config = runs.read_config(folder)
-        except InputError as error:
+            summary = runs.read_summary(folder)
+        except (InputError, ValueError) as error:
             rows.append([str(folder), *["-"] * 7, f"unreadable: {error}"])
             continue
-        summary = runs.read_summary(folder)
-        reached = max(checkpoint.steps(folder / runs.CHECKPOINTS), default=0)
-        done = f"finished, {config.steps} steps"
+        kept = checkpoint.steps(folder / runs.CHECKPOINTS)
+        if summary:
+            state = f"finished, {config.steps} steps"
+        elif kept:
+            state = f"saved at step {max(kept)} of {config.steps}"
+        else:
+            state = "started, nothing saved"
         rows.append(
             [
                 str(folder),
@@ -64,7 +69,7 @@ def table(folders: list[Path]) -> str:
                 f"{100 * summary['sparsity']:.2f} %" if summary else "-",
                 f"{summary['train_loss']:.4f}" if summary else "-",
                 f"{100 * summary['test_accuracy']:.2f} %" if summary else "-",
-                done if summary else f"saved at step {reached} of {config.steps}",
+                state,
             ]
         )
     header = [

@@ -64,7 +64,7 @@ class TrainConfig:
     batch_size: int = 128
     """Examples in a batch, over all devices."""
     learning_rate: float = 0.1
-    """The highest learning rate of the schedule."""
+    """The highest learning rate of the schedule; 0.1 is for sgd, others want less."""
     schedule: str = "cosine"
     """constant, cosine (to 0 at the end) or step."""
     warmup: int = 0

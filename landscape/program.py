@@ -4,6 +4,7 @@ Exit status: 0 done; 2 a mistake of the caller; 130 and 143 after Ctrl-C and SIG
 1 anything else.
 """
 
+import os
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
@@ -27,7 +28,11 @@ def parse(
     """
     import tyro
 
-    return tyro.cli(config_class, description=description, default=default, args=argv)
+    module = getattr(sys.modules["__main__"], "__spec__", None)
+    prog = f"python -m {module.name}" if module else None
+    return tyro.cli(
+        config_class, prog=prog, description=description, default=default, args=argv
+    )
 
 
 def main(run: Callable[[], Any]) -> None:
@@ -41,7 +46,10 @@ def main(run: Callable[[], Any]) -> None:
     except Interrupted as error:
         _stop(128 + error.signum, str(error))
     except KeyboardInterrupt:
-        _stop(130, "interrupted.")
+        print("interrupted.", file=sys.stderr, flush=True)
+        # At once: XLA may be compiling in threads that crash an interpreter which is
+        # taken down around them.
+        os._exit(130)
     except BrokenPipeError:
         # The reader of a table went away (`| head`): nothing to report to.
         sys.stderr.close()

@@ -31,7 +31,8 @@ class Run(NamedTuple):
     Attributes:
       config: its settings.
       model: the Flax Linen module.
-      objective: the loss that was trained (`landscape.objective.Objective`).
+      objective: the loss that was trained, its data and L2 terms apart
+        (`landscape.objective.Objective`).
       state: the `TrainState` of the step asked for, NumPy arrays.
       masks: those of that step, True = kept.
       data: the data set, normalised as in training.

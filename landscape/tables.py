@@ -29,7 +29,7 @@ def format_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     )
 
 
-def spread(values: Sequence[float], digits: int = 3) -> str:
+def spread(values: Sequence[float], spec: str = ".3g") -> str:
     """Mean and standard deviation (of a sample: n - 1) over seeds, as `1.5 +- 0.71`.
 
     A value that is not finite is shown, never left out.
@@ -42,12 +42,12 @@ def spread(values: Sequence[float], digits: int = 3) -> str:
     if not values:
         return "-"
     if not all(map(math.isfinite, values)):
-        return ", ".join(f"{value:.{digits}g}" for value in values)
+        return ", ".join(f"{value:{spec}}" for value in values)
     mean = math.fsum(values) / len(values)
     if len(values) == 1:
-        return f"{mean:.{digits}g}"
+        return f"{mean:{spec}}"
     variance = math.fsum((v - mean) ** 2 for v in values) / (len(values) - 1)
-    return f"{mean:.{digits}g} +- {math.sqrt(variance):.{digits}g}"
+    return f"{mean:{spec}} +- {math.sqrt(variance):{spec}}"
 
 
 def _is_number(cell: str) -> bool:

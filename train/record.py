@@ -46,6 +46,11 @@ def check_same(folder: Path, config: TrainConfig) -> None:
     if not there.is_dir():
         raise InputError(f"{there} is a file; {folder} must be a folder.")
     if not (folder / runs.CONFIG).exists():
+        if folder.exists() and any(p.suffix != ".part" for p in folder.iterdir()):
+            raise InputError(
+                f"{folder} is not empty, and what it holds is no run: choose another"
+                " --workdir."
+            )
         return
     there, here = (
         json.loads(json.dumps(landscape.config.to_dict(settings)))

@@ -37,8 +37,8 @@ def seeds_table(summaries: list[dict[str, Any]]) -> str:
         [
             method,
             str(len(group)),
-            spread([summary["train_loss"] for summary in group]),
-            spread([100 * summary["test_accuracy"] for summary in group], 4) + " %",
+            spread([s["train_loss"] for s in group], ".4f"),
+            spread([100 * s["test_accuracy"] for s in group], ".2f") + " %",
         ]
         for method, group in groups.items()
     ]
@@ -54,6 +54,7 @@ def print_outcome(
         # Lottery and scratch have the masks of the first run.
         print(f"Layers of {folders[0]}:\n{(folders[0] / runs.LAYERS).read_text()}")
     print(outcome_table(settings, summaries))
+    print("non-zeros: of all parameters, biases included (some never leave zero).")
     if len(settings) > len({config.method for config in settings}):
         print(f"\nOver seeds (mean +- standard deviation):\n{seeds_table(summaries)}")
     if len(folders) > 1:
@@ -71,11 +72,15 @@ def print_outcome(
 def _next_command(settings: list[DenseRun | SparseRun]) -> str:
     last = settings[-1]
     if len(settings) == 1 and last.method == "pruning":
-        return f"python -m train.sparse --method lottery --mask-from {last.workdir}"
+        return (
+            f"python -m train.sparse --method lottery --mask-from {last.workdir}"
+            f" --workdir {last.workdir}-lottery"
+        )
     if len(settings) == 1 and last.method == "dense":
         data_dir = f" --data-dir {last.data_dir}" if last.data_dir else ""
         return (
             f"python -m train.sparse --method pruning --dataset {last.dataset}"
-            f"{data_dir} --model {last.model}"
+            f"{data_dir} --model {last.model} --steps {last.steps}"
+            f" --workdir {last.workdir}-pruned"
         )
     return f"python -m analysis.runs {Path(last.workdir).parent}"

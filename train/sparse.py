@@ -121,9 +121,9 @@ def run(config: Config) -> list[dict[str, Any]]:
     settings = expand(config)
     # What can be known to fail fails before the first of them is trained.
     for each in settings:
-        record.check_same(Path(each.workdir), each)
         if config.mask_from:
             sources.check(each)
+        record.check_same(Path(each.workdir), each)
     summaries = [job.carry_out(each, sources.start_from(each)) for each in settings]
     report.print_outcome(settings, summaries)
     return summaries
