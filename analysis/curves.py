@@ -1,230 +1,167 @@
-"""Training the control points of a curve (Garipov et al. 2018, section 3.3)."""
+"""Curves in parameter space: lines, Bezier curves, polygonal chains, and a grid."""
 
-from collections.abc import Callable
-from functools import partial
+import math
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
-from jax.tree_util import Partial
+from jax.typing import ArrayLike
 
-from analysis import traces
-from analysis.paths import Path
-from landscape import trees
-from landscape.averages import as_batches, as_partial, num_examples
-from landscape.data import order
-from landscape.errors import InputError
-
-WINDOW = 256
-"""Steps in one compiled call."""
+from analysis.combinations import check_points, combine
+from landscape.errors import InputError, check_choice
 
 
-class FitState(NamedTuple):
-    """What training goes on from, beside the path itself.
+def bernstein(t, num_points: int, xp=np) -> list:
+    """The Bernstein basis C(n, i) (1 - t)^(n - i) t^i, i = 0 ... n = num_points - 1.
+
+    >>> bernstein(0.5, 3)
+    [0.25, 0.5, 0.25]
+    """
+    n = num_points - 1
+    return [math.comb(n, i) * (1 - t) ** (n - i) * t**i for i in range(num_points)]
+
+
+def hats(t, num_points: int, xp=np) -> list:
+    """The piecewise linear basis on equal segments; the end segments go on outside.
+
+    >>> [float(c) for c in hats(0.75, 3)]
+    [0.0, 0.5, 0.5]
+    """
+    segments = num_points - 1
+    at = t * segments
+    first = xp.clip(xp.floor(at), 0, segments - 1)
+    along = at - first
+    return [
+        xp.where(first == i, 1 - along, xp.where(first == i - 1, along, 0.0))
+        for i in range(num_points)
+    ]
+
+
+BASES = {"bezier": bernstein, "polychain": hats}
+
+
+class Path(NamedTuple):
+    """w(t) = sum_i B_i(t) points[i], t in [0, 1] from the first point to the last.
+
+    Beyond [0, 1] it goes on by the same formula, a chain along its end segments.
 
     Attributes:
-      step: number of completed steps.
-      opt_state: state of the optimizer, for the tuple of inner points.
+      points: k >= 2 pytrees; w(0) and w(1) are the first and the last, exactly.
+      basis: "bezier" or "polychain".
     """
 
-    step: int
-    opt_state: Any
+    points: tuple[Any, ...]
+    basis: str
+
+    def coefficients(self, ts: ArrayLike) -> np.ndarray:
+        """B_i(t) in float64, [T, k], for ts [T].
+
+        >>> bezier([0.0, 1.0, 4.0]).coefficients([0.0, 0.5, 1.0]).tolist()
+        [[1.0, 0.0, 0.0], [0.25, 0.5, 0.25], [0.0, 0.0, 1.0]]
+        """
+        ts = np.asarray(ts, np.float64)
+        if ts.ndim != 1 or not ts.size or not np.isfinite(ts).all():
+            raise InputError(f"ts must be a list of finite numbers, not {ts!r}.")
+        return np.stack(BASES[self.basis](ts, len(self.points)), axis=1)
+
+    def at(self, t: ArrayLike) -> Any:
+        """The point w(t), in the dtypes of the points; t may be traced.
+
+        >>> float(bezier([0.0, 1.0, 4.0]).at(0.5))
+        1.5
+        """
+        if isinstance(t, jax.Array):
+            row = jnp.stack(BASES[self.basis](t, len(self.points), jnp))
+        else:
+            row = jnp.asarray(self.coefficients([t])[0])
+        return combine(self.points, row)
 
 
-class Fit(NamedTuple):
-    """A trained curve.
-
-    Attributes:
-      path: the curve; its ends are those it was given.
-      state: to go on from, together with `path`.
-      losses: [num_steps], the loss of each step's batch at its t, before the update.
-      ts: [num_steps], each step's t.
-    """
-
-    path: Path
-    state: FitState
-    losses: np.ndarray
-    ts: np.ndarray
+def _path(points: Sequence[Any], basis: str, least: int) -> Path:
+    if len(points) < least:
+        raise InputError(f"a {basis} needs at least {least} points, not {len(points)}.")
+    return Path(check_points(points), basis)
 
 
-def default_optimizer() -> optax.GradientTransformation:
-    """SGD, rate 0.01, momentum 0.95: the choice of Evci et al. 2019, section 4.3."""
-    return optax.sgd(0.01, momentum=0.95)
+def bezier(points: Sequence[Any]) -> Path:
+    """The Bezier curve of order n = len(points) - 1 (Garipov et al. 2018, eq. 4).
 
-
-def fit(
-    path: Path,
-    loss_fn: Callable,
-    batches: Any,
-    key: jax.Array,
-    *,
-    num_steps: int,
-    batch_size: int,
-    optimizer: optax.GradientTransformation | None = None,
-    mask: Any = None,
-    state: FitState | None = None,
-) -> Fit:
-    """Minimises the mean of L(w(t)) over t ~ U[0, 1] by stochastic gradient descent.
-
-    Each step draws one t and takes one batch, and moves the inner points along the
-    gradient of loss_fn(w(t), batch); the ends stay. Start from `paths.straight`.
+    w(t) = sum_i C(n, i) (1 - t)^(n - i) t^i points[i]
 
     Args:
-      path: a curve of at least three points.
-      loss_fn: `loss_fn(params, batch)`, a scalar: any L2 term is of w(t). With batch
-        norm, Objective.bind(stats, "batch", l2=True) is what Garipov et al. minimise.
-      batches: one batch or a list of them, with all the examples; they are put on the
-        device. Their order is that of `landscape.data.order`.
-      key: t and the order of examples are functions of it and of the step alone.
-      num_steps: steps to take now.
-      batch_size: examples in a step; any but the data's own size.
-      optimizer: any of optax. Default: SGD, rate 0.01, momentum 0.95. A schedule sees
-        the number of completed steps, also in a training that goes on.
-      mask: booleans with the structure of the points, whose leaves may be scalars: the
-        curve stays within the points that are exactly 0.0 where it is False. None: the
-        inner points roam all dimensions.
-      state: that of a fit that is to go on, with its path and the same key: the result
-        has the same bits as if it had never stopped.
+      points: at least two pytrees of floating-point arrays of one structure: the ends
+        and between them the control points.
 
     Raises:
-      InputError: nothing to train, a point that is not 0 where the mask is False, a
-        mask that does not fit, more examples a batch than there are, or a loss that is
-        not a scalar.
+      InputError: fewer points, or points that do not fit.
 
-    >>> from analysis.paths import bezier
-    >>> loss = lambda w, batch: jnp.mean((w[0] - 1) ** 2 + 0 * batch)
-    >>> path = bezier([jnp.zeros(1)] * 3)
-    >>> trained = fit(path, loss, jnp.zeros(4), jax.random.key(0), num_steps=200,
-    ...               batch_size=2)
-    >>> bool(trained.path.at(0.5)[0] > 0.8), trained.path.points[0].tolist()
-    (True, [0.0])
+    >>> float(bezier([0.0, 1.0, 0.0]).at(0.5))
+    0.5
     """
-    data = _joined(batches)
-    _check(path, mask, num_examples(data), batch_size, num_steps)
-    optimizer = default_optimizer() if optimizer is None else optimizer
-    ends, inner = (path.points[0], path.points[-1]), path.points[1:-1]
-    start, opt_state = (0, optimizer.init(inner)) if state is None else state
-    start, loss_fn = int(start), as_partial(loss_fn)
-    order_key, t_key = jax.random.split(key)
-    seed = int(jax.random.bits(order_key) >> 1)
-    step = Partial(_Step(path.basis, optimizer), loss_fn, ends, mask, data, t_key)
-    in_one_call = _loops_well(loss_fn, path.points[0], data, batch_size)
-    # The loops below overwrite what they are given, and the caller keeps his path.
-    carry = jax.tree.map(jnp.copy, (inner, opt_state))
-    losses, ts = [], []
-    for first in range(start, start + num_steps, WINDOW):
-        count = min(WINDOW, start + num_steps - first)
-        # Windows are all of one length, so that they share one compiled program.
-        indices = order.batches(seed, num_examples(data), batch_size, first, WINDOW)
-        run = _loop if in_one_call else _steps
-        carry, seen = run(step, carry, indices, first, count)
-        losses.append(np.asarray(seen[0])[:count])
-        ts.append(np.asarray(seen[1])[:count])
-    inner, opt_state = carry
-    return Fit(
-        path._replace(points=(ends[0], *inner, ends[1])),
-        FitState(start + num_steps, opt_state),
-        np.concatenate(losses) if losses else np.zeros(0),
-        np.concatenate(ts) if ts else np.zeros(0),
-    )
+    return _path(points, "bezier", 2)
 
 
-class _Step(NamedTuple):
-    basis: str
-    optimizer: optax.GradientTransformation
+def line(a: Any, b: Any) -> Path:
+    """The straight line (1 - t) a + t b; see `bezier`.
 
-    def __call__(self, loss_fn, ends, mask, data, t_key, carry, index, step):
-        inner, opt_state = carry
-        t = jax.random.uniform(jax.random.fold_in(t_key, step))
-        batch = jax.tree.map(lambda x: x.at[index].get(mode="promise_in_bounds"), data)
-
-        def loss(inner):
-            return loss_fn(Path((ends[0], *inner, ends[1]), self.basis).at(t), batch)
-
-        value, grads = jax.value_and_grad(loss)(inner)
-        grads = tuple(trees.project(mask, g) for g in grads)
-        updates, opt_state = self.optimizer.update(grads, opt_state, inner)
-        inner = optax.apply_updates(inner, updates)
-        # Momentum, decay or noise of an optimizer must not leave the subspace either.
-        inner = tuple(trees.project(mask, point) for point in inner)
-        return (inner, opt_state), (value.astype(jnp.float32), t.astype(jnp.float32))
-
-
-@partial(jax.jit, donate_argnums=1)
-def _loop(step, carry, indices, first, count):
-    def body(i, state):
-        carry, seen = state
-        carry, new = step(carry, indices[i], first + i)
-        return carry, jax.tree.map(lambda all, one: all.at[i].set(one), seen, new)
-
-    empty = (jnp.zeros(len(indices), jnp.float32),) * 2
-    return jax.lax.fori_loop(0, count, body, (carry, empty))
-
-
-@partial(jax.jit, donate_argnums=1)
-def _one(step, carry, indices, first, i):
-    return step(carry, indices[i], first + i)
-
-
-def _steps(step, carry, indices, first, count):
-    seen = []
-    for i in range(count):
-        carry, new = _one(step, carry, indices, first, i)
-        seen.append(new)
-    return carry, [jnp.stack(values) for values in zip(*seen, strict=True)]
-
-
-def _loops_well(loss_fn, point, data, batch_size) -> bool:
-    """Whether steps should run in one compiled loop; checks that the loss is a scalar.
-
-    On a CPU, XLA runs the gradients of convolutions inside a loop up to a hundred times
-    slower than outside.
+    >>> float(line(1.0, 3.0).at(-0.5))
+    0.0
     """
-    batch = jax.tree.map(
-        lambda x: jax.ShapeDtypeStruct((batch_size, *x.shape[1:]), x.dtype), data
-    )
-    program = traces.trace(lambda *args: loss_fn(*args), point, batch)
-    if len(program.outputs) != 1 or program.shape(program.outputs[0]):
+    return bezier([a, b])
+
+
+def polychain(points: Sequence[Any]) -> Path:
+    """Straight segments from point to point, equally long in t; see `bezier`.
+
+    >>> float(polychain([0.0, 1.0, 0.0]).at(0.75))
+    0.5
+    """
+    return _path(points, "polychain", 2)
+
+
+def straight(a: Any, b: Any, order: int, basis: str = "bezier") -> Path:
+    """A curve of `order` + 1 points that lie evenly on the line from a to b.
+
+    It runs along that line at constant speed: where the training of control points
+    starts. The inner points are exactly 0 where both ends are.
+
+    Raises:
+      InputError: an order below 1, an unknown basis, or ends that do not fit.
+
+    >>> [float(point) for point in straight(0.0, 3.0, order=3).points]
+    [0.0, 1.0, 2.0, 3.0]
+    """
+    check_choice("basis", basis, BASES)
+    if order < 1:
+        raise InputError(f"the order of a curve must be at least 1, not {order}.")
+    path = line(a, b)
+    inner = [path.at(i / order) for i in range(1, order)]
+    return Path((path.points[0], *inner, path.points[1]), basis)
+
+
+def grid(points: int = 71, extend: float = 0.2) -> np.ndarray:
+    """Equally spaced ts on [-extend, 1 + extend] that hold 0, 0.5 and 1 exactly.
+
+    There are exactly `points` of them, symmetric about 0.5; the extension is as near to
+    what is asked for as that allows. 71 points and 0.2: steps of 0.02.
+
+    Raises:
+      InputError: an even number of points, which has none in the middle, fewer than 3,
+        or a negative extension.
+
+    >>> ts = grid(71, 0.2)
+    >>> [float(ts[i]) for i in (0, 10, 35, 60, 70)]
+    [-0.2, 0.0, 0.5, 1.0, 1.2]
+    """
+    if points < 3 or points % 2 == 0:
         raise InputError(
-            "fit needs a loss function that returns a scalar, the sum of all terms, as"
-            " Objective.bind(batch_stats, l2=True) is."
+            f"the number of points must be odd and at least 3, not {points}: an even"
+            " number misses the middle of the path."
         )
-    convolves = any(op.name == "conv_general_dilated" for op in program.operations)
-    return not (convolves and jax.default_backend() == "cpu")
-
-
-def _joined(batches):
-    batches = as_batches(batches)
-    if len(batches) == 1:
-        return jax.tree.map(jnp.asarray, batches[0])
-    return jax.tree.map(lambda *x: jnp.concatenate(x), *batches)
-
-
-def _check(path, mask, num_examples, batch_size, num_steps) -> None:
-    if len(path.points) < 3:
-        raise InputError(
-            "a path of two points has none to train: make a curve with"
-            " paths.straight(a, b, order=2)."
-        )
-    if not 1 <= batch_size <= num_examples:
-        raise InputError(
-            f"the batch size must be from 1 to the {num_examples} examples, not"
-            f" {batch_size}."
-        )
-    if num_steps < 0:
-        raise InputError(f"num_steps must be at least 0, not {num_steps}.")
-    trees.check_mask(mask, path.points[0])
-    if mask is None:
-        return
-    for i, point in enumerate(path.points):
-        pairs = zip(
-            trees.named_leaves(point).items(), jax.tree.leaves(mask), strict=True
-        )
-        for (name, leaf), kept in pairs:
-            if count := int(jnp.sum(jnp.where(kept, 0, leaf) != 0)):
-                raise InputError(
-                    f"point {i} of the path is not in the sparse subspace: {count}"
-                    f" entries of {name} are not 0 where the mask is False."
-                )
+    if not 0 <= extend < math.inf:
+        raise InputError(f"a path is extended by 0 or more, not {extend}.")
+    half = (points - 1) // 2
+    inside = max(round(half / (1 + 2 * extend)), 1)
+    return (np.arange(points) - (half - inside)) / (2 * inside)

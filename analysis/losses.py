@@ -31,10 +31,10 @@ def of_objective(
     objective is their sum); accuracy a fraction.
 
     A point is the parameters, or a dict of "params" and "batch_stats", whose statistics
-    are then combined along with the parameters. Statistics, for a model with batch norm:
+    are then combined along with the parameters. A model with batch norm uses
 
-    - "stored": those of the point; else `batch_stats`, the same at every point. Combined
-      variances may be negative beyond the ends: the loss is NaN there.
+    - "stored": those of the point, or else `batch_stats`, the same at every point.
+      Combined variances may be negative beyond the ends: the loss is NaN there.
     - "batch": those of each batch of `batch_size` examples at this very point, as in
       training, in the order of the data (Evci et al. 2019).
     - "re-estimated": at each point mean and variance over all of the data are taken
@@ -62,7 +62,7 @@ def of_objective(
     >>> batch = {"image": jnp.ones((4, 3)), "label": jnp.zeros(4, int)}
     >>> values = loss_fn({"Dense_0": {"kernel": jnp.ones((3, 2))}}, batch)
     >>> {name: round(float(value), 4) for name, value in values.items()}
-    {'accuracy': 1.0, 'l2': 1.5, 'loss': 0.6931}
+    {'loss': 0.6931, 'l2': 1.5, 'accuracy': 1.0}
     """
     check_choice("batch norm", batch_norm, BATCH_NORM)
     if batch_norm == "stored" and batch_size is not None:
@@ -145,11 +145,10 @@ class _MomentsOf(NamedTuple):
             return logits(params, batch["image"], stats, "update")[1]
 
         stats = stats or jax.eval_shape(updated, {})
-        # The new statistics are m * old + (1 - m) * the batch's, whatever the model's m:
-        # from old = 0, and m is the derivative.
-        zeros, ones = (
-            jax.tree.map(lambda x: jnp.full_like(x, v), stats) for v in (0, 1)
-        )
+        # New statistics are m * old + (1 - m) * the batch's, whatever the model's m:
+        # their value at old = 0 gives the batch's, their derivative m.
+        zeros = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), stats)
+        ones = jax.tree.map(jnp.ones_like, zeros)
         new, momentum = jax.jvp(updated, (zeros,), (ones,))
         own = jax.tree.map(lambda x, m: x / (1 - m), new, momentum)
         return jax.tree.map(_with_square, own, is_leaf=_is_norm)

@@ -77,7 +77,7 @@ def split(
     >>> params, images = program.arguments
     >>> cut = split(program, params, (), images)
     >>> [operation.name for operation in cut.first]
-    ['dot_general', 'reshape', 'add']
+    ['dot_general', 'broadcast_in_dim', 'add']
     >>> cut.flops, cut.size, cut.pays(2)
     (3000, 15, True)
     """
@@ -116,7 +116,7 @@ def split(
 
 
 def _wide(program, number) -> bool:
-    """Half precision would round each point's value: there the shortcut is not exact."""
+    """Whether it is float32 or wider: each value in half precision is rounded."""
     dtype = program.avals[number].dtype
     return jnp.issubdtype(dtype, jnp.floating) and dtype.itemsize >= 4
 

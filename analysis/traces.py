@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
-from jax.extend.core import ClosedJaxpr, Literal, jaxpr_as_fun
+from jax.extend.core import ClosedJaxpr, Literal
 
 # The parameter that holds what is called, by the primitive's name.
 _CALLS = {
@@ -69,11 +70,16 @@ class Program(NamedTuple):
         constant = isinstance(atom, Constant)
         return np.shape(atom.value) if constant else self.avals[atom].shape
 
+    def dtype(self, atom: Any) -> np.dtype:
+        """The dtype of a value or a constant."""
+        constant = isinstance(atom, Constant)
+        return jnp.result_type(atom.value) if constant else self.avals[atom].dtype
+
 
 def trace(function: Callable, *args: Any) -> Program:
     """The program of `function(*args)`; args are pytrees of arrays or of their shapes.
 
-    >>> program = trace(jax.jit(lambda x: 2 * jax.nn.relu(x)), jax.ShapeDtypeStruct((), float))
+    >>> program = trace(jax.jit(lambda x: 2 * jax.nn.relu(x)), 1.0)
     >>> [operation.name for operation in program.operations]
     ['max', 'mul']
     """
@@ -96,7 +102,7 @@ def trace(function: Callable, *args: Any) -> Program:
             inputs, inner = tuple(map(atom, eqn.invars)), _called(eqn)
             if inner is None:
                 outputs = fresh(eqn.outvars)
-                name, function = eqn.primitive.name, _function(closed, eqn)
+                name, function = eqn.primitive.name, _function(eqn)
                 operation = Operation(name, eqn.params, function, inputs, outputs)
                 operations.append(operation)
             elif isinstance(inner, ClosedJaxpr):
@@ -126,15 +132,17 @@ def _called(eqn):
     return eqn.params.get(_CALLS.get(eqn.primitive.name))
 
 
-def _function(closed: ClosedJaxpr, eqn) -> Callable:
-    """What one equation computes, of all its inputs."""
-    variables = [v for v in eqn.invars if not isinstance(v, Literal)]
-    invars = list(dict.fromkeys(variables))
-    alone = closed.jaxpr.replace(
-        constvars=[], invars=invars, outvars=eqn.outvars, eqns=[eqn], debug_info=None
-    )
-    function = jaxpr_as_fun(ClosedJaxpr(alone, []))
-    return lambda *inputs: function(*(inputs[eqn.invars.index(v)] for v in invars))
+def _function(eqn) -> Callable:
+    """What one equation computes, as a function of its inputs."""
+    bound = eqn.primitive.get_bind_params(eqn.params)
+    # Before JAX 0.10 the functions it calls came apart from the parameters.
+    functions, params = bound if isinstance(bound, tuple) else ((), bound)
+
+    def function(*inputs):
+        result = eqn.primitive.bind(*functions, *inputs, **params)
+        return result if eqn.primitive.multiple_results else [result]
+
+    return function
 
 
 def numbers(atoms: Iterable) -> list[int]:

@@ -77,13 +77,13 @@ def path(
         loss.plot(ts, values["loss"], "--", label="cross-entropy")
         loss.plot(ts, values["l2"], ":", label="L2 term")
         loss.set(ylabel="loss (nats)")
-        accuracy.plot(ts, 100 * values["accuracy"], label="accuracy")
-        accuracy.set(ylabel="training accuracy (%)", ylim=(-3, 103))
+        accuracy.plot(ts, 100 * values["accuracy"], color="black")
+        accuracy.set(ylabel="training accuracy (%)")
         for axes in (loss, accuracy):
             axes.set(xlabel=f"t   (0: {ends[0]},  1: {ends[1]})")
             for end in (0, 1):
                 axes.axvline(end, color="gray", lw=0.6)
-        loss.legend()
+        figure.legend(loc="outside lower center", ncols=3)
         figure.suptitle(title, fontsize=9)
         return figure
 

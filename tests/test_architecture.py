@@ -21,6 +21,7 @@ IMPURE_MODULES = {
     "landscape/program.py",
     "landscape/runs.py",
     "landscape/sealed.py",
+    "analysis/results.py",
     "analysis/runs.py",
 }
 LEAVES = {"errors", "trees", "rng", "schedules", "optimizers", "tables"}
