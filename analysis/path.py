@@ -12,19 +12,24 @@ result.json, arrays.npz and figure.png below RUN_A/analysis/. Seconds for a line
 networks of digits, half a minute for a curve.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import tyro
 
+from analysis.options import Options
+from analysis.surface_words import short_names
 from landscape.errors import InputError, check_choice
 from landscape.program import main, parse
 
 ORDERS = {"line": 1, "quadratic": 2, "cubic": 3}
+# Of `analysis.barriers.Barrier`, in result.json.
+NAMES = {name: f"barrier_{name}" for name in ("chord", "mean", "midpoint")}
 
 
 @dataclass(frozen=True)
-class Config:
+class Config(Options):
     run_a: tyro.conf.Positional[str]
     """RUN, RUN@STEP or RUN@init: t = 0."""
     run_b: tyro.conf.Positional[str]
@@ -37,130 +42,127 @@ class Config:
     """Points on the path; odd, so that the middle is one of them."""
     extend: float = 0.2
     """How far the path goes on beyond both ends."""
-    num_examples: int | None = None
-    """Use this many training examples, the first of the split; default: all."""
-    batch_norm: str = "batch"
-    """Statistics of batch norm: batch, re-estimated or stored."""
-    batch_size: int = 128
-    """Examples in a batch that has statistics, and in a step of a curve's training."""
     fit_steps: int = 4000
     """Steps of a curve's training."""
-    seed: int = 0
-    """Of a curve's training."""
+    align: bool = False
+    """Reorder B's units first so that its weights lie nearest to A's (Git Re-Basin's
+    weight matching), and report the barrier before and after."""
 
     def __post_init__(self):
+        super().__post_init__()
         from analysis.curves import grid
 
         check_choice("kind", self.kind, ORDERS)
         check_choice("subspace", self.subspace, ("sparse", "dense"))
-        check_choice("batch norm", self.batch_norm, ("batch", "re-estimated", "stored"))
         grid(self.points, self.extend)
-        for name in ("num_examples", "batch_size", "fit_steps"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                flag = "--" + name.replace("_", "-")
-                raise InputError(f"{flag} must be at least 1, not {value}.")
+        self.require("fit_steps", self.fit_steps > 0)
 
 
 def run(config: Config) -> dict[str, Any]:
     """Evaluates the path, writes its folder, and returns the content of result.json.
 
-    A path that was evaluated before with the same settings is read back.
+    A path that was evaluated before with the same settings is read back; one that was
+    interrupted goes on, to the same bits.
 
     Raises:
       InputError: the runs cannot be loaded, are of different models or data, or, for a
         curve in the sparse subspace, have different masks.
     """
-    import jax
     import numpy as np
 
-    from analysis import losses, paths, results
-    from landscape import figures, rng, runs
+    from analysis import paths, piecewise, results, subjects
+    from landscape import figures, runs, trees
 
-    folder = results.folder("path", config.run_a, config.run_b, asdict(config))
-    done = results.read(folder)
+    where = folder(config)
+    done = results.read(where)
     if done is not None:
         return done
     a, b = runs.load(config.run_a), runs.load(config.run_b)
-    _check_partners(config, a, b)
-    split = a.data.train
-    size = config.num_examples or len(split["label"])
-    if size > len(split["label"]):
+    subjects.check_partners([config.run_a, config.run_b], [a, b])
+    before = run(replace(config, align=False)) if config.align else None
+    if config.align:
+        b = _aligned(a, b, config.seed)
+    same = subjects.same_masks(a.masks, b.masks)
+    if config.kind != "line" and config.subspace == "sparse" and not same:
         raise InputError(
-            f"--num-examples {size} is more than the {len(split['label'])} training"
-            f" examples of {a.config.dataset}."
+            f"the masks of {config.run_a} and {config.run_b} differ"
+            f"{' once aligned' if config.align else ''}: no one sparse subspace holds"
+            " both; --subspace dense goes through all dimensions."
         )
-    has_norm = bool(jax.tree.leaves(a.state.batch_stats))
-    mode = config.batch_norm if has_norm else "stored"
-    if mode == "batch":
-        # Every batch has statistics: a smaller last one would have others.
-        size -= size % config.batch_size
-    examples = {name: array[:size] for name, array in split.items()}
+    subject = subjects.of_run(
+        a, config.num_examples, config.batch_norm, config.batch_size
+    )
     path = paths.straight(a.state.params, b.state.params, ORDERS[config.kind])
     if config.kind != "line":
-        path = paths.fit(
-            path,
-            a.objective.bind(a.state.batch_stats, "batch", l2=True),
-            examples,
-            rng.stream(config.seed, "path"),
-            num_steps=config.fit_steps,
-            batch_size=config.batch_size,
-            mask=a.masks if config.subspace == "sparse" else None,
-        ).path
+        path = piecewise.fitted(config, where, path, a, subject)
     ts = paths.grid(config.points, config.extend)
-    loss_fn = losses.of_objective(
-        a.objective,
-        a.state.batch_stats,
-        batch_norm=mode,
-        batch_size=None if mode == "stored" else config.batch_size,
-    )
-    values = paths.evaluate(path, loss_fn, examples, ts)
-    values = {name: np.asarray(array, np.float64) for name, array in values.items()}
-    total = values["loss"] + values["l2"]
+    values = piecewise.evaluated(where, path, ts, subject)
+    measured = paths.barrier(ts, values["loss"] + values["l2"])._asdict()
     result = {
         **asdict(config),
-        "num_examples": size,
-        "same_masks": _same_masks(a, b),
-        "batch_norm": mode if has_norm else "none",
+        "num_examples": subject.num_examples,
+        "same_masks": same,
+        "batch_norm": subject.batch_norm,
         "ts": ts.tolist(),
         "losses": values["loss"].tolist(),
         "l2": values["l2"].tolist(),
         "accuracies": values["accuracy"].tolist(),
-        **paths.barrier(ts, total)._asdict(),
+        **{NAMES.get(name, name): value for name, value in measured.items()},
     }
-    figure = figures.path(ts, values, (config.run_a, config.run_b), _title(result))
-    results.write(folder, result, {"ts": ts, **values}, figure)
+    if before is not None:
+        result["barrier_before_alignment"] = before["barrier"]
+    controls = {
+        f"control_{i}/{name}": np.asarray(leaf)
+        for i, point in enumerate(path.points[1:-1], 1)
+        for name, leaf in trees.named_leaves(point).items()
+    }
+    ends = short_names([config.run_a, config.run_b])
+    figure = figures.path(ts, values, ends, _title(result))
+    results.write(where, result, {"ts": ts, **values, **controls}, figure)
     return result
 
 
-def _check_partners(config: Config, a, b) -> None:
-    for name in ("model", "widths", "activation", "dataset", "inputs", "data_seed"):
-        ours, theirs = getattr(a.config, name), getattr(b.config, name)
-        if ours != theirs:
-            raise InputError(
-                f"{config.run_a} has {name} {ours!r} and {config.run_b} {theirs!r}: no"
-                " path joins them."
-            )
-    curve_in_mask = config.kind != "line" and config.subspace == "sparse"
-    if curve_in_mask and not _same_masks(a, b):
-        raise InputError(
-            f"the masks of {config.run_a} and {config.run_b} differ: no one sparse"
-            " subspace holds both; --subspace dense goes through all dimensions."
-        )
+def folder(config: Config) -> Path:
+    """Where `run` leaves its files."""
+    from analysis import results
+
+    words = [config.kind]
+    words += [config.subspace] if config.kind != "line" else []
+    words += ["aligned"] if config.align else []
+    return results.folder("path", words, [config.run_a, config.run_b], asdict(config))
 
 
-def _same_masks(a, b) -> bool:
-    from landscape.trees import named_leaves
+def _aligned(a, b, seed: int):
+    """b with its units in the order that brings its weights nearest to a's."""
+    import jax
 
-    pairs = zip(*(named_leaves(run.masks).values() for run in (a, b)), strict=True)
-    return all(x.shape == y.shape and bool((x == y).all()) for x, y in pairs)
+    from analysis import alignment
+    from landscape import rng
+
+    spec = alignment.specification(a.model, jax.device_get(a.state.params))
+    found = alignment.match(
+        a.state.params,
+        b.state.params,
+        spec,
+        rng.stream(seed, "align"),
+        a.masks,
+        b.masks,
+    )
+    params, stats, masks = (
+        alignment.apply(found, tree, spec)
+        for tree in (b.state.params, b.state.batch_stats, b.masks)
+    )
+    state = b.state._replace(params=params, batch_stats=stats, masks=masks)
+    return b._replace(state=state, masks=masks)
 
 
 def _title(result: dict[str, Any]) -> str:
     inside = "" if result["kind"] == "line" else f" in the {result['subspace']} space"
     norm = result["batch_norm"]
     norms = "" if norm == "none" else f", batch norm: {norm} statistics"
-    return f"{result['kind']}{inside}, {result['num_examples']} examples{norms}"
+    aligned = ", units aligned" if result["align"] else ""
+    examples = f"{result['num_examples']} examples"
+    return f"{result['kind']}{inside}, {examples}{norms}{aligned}"
 
 
 def describe(result: dict[str, Any]) -> str:
@@ -171,11 +173,17 @@ def describe(result: dict[str, Any]) -> str:
     lines = [
         f"{_title(result)}: objective {start:.4g} at t = 0, {end:.4g} at t = 1.",
         f"Barrier {barrier:.4g} above the worse end (at t = {result['t_max']:.2f});"
-        f" above the chord {result['chord']:.4g}, above the mean of the ends"
-        f" {result['mean']:.4g}, at the midpoint {result['midpoint']:.4g}.",
+        f" above the chord {result['barrier_chord']:.4g}, above the mean of the ends"
+        f" {result['barrier_mean']:.4g}, at the midpoint"
+        f" {result['barrier_midpoint']:.4g}.",
         f"Largest rise between neighbours {result['rise']:.4g}, largest climb from any"
         f" point to a later one {ascent:.4g}.",
     ]
+    if "barrier_before_alignment" in result:
+        lines.append(
+            "Barrier before the units were aligned:"
+            f" {result['barrier_before_alignment']:.4g}."
+        )
     if ascent == 0:
         lines.append("The way from t = 0 to t = 1 is downhill all along.")
     elif barrier == 0:
@@ -187,12 +195,9 @@ def describe(result: dict[str, Any]) -> str:
 
 def main_path(config: Config) -> None:
     """Evaluates a path; prints what was found, where it lies and what to try next."""
-    from analysis import results
-
     result = run(config)
     print(describe(result))
-    folder = results.folder("path", config.run_a, config.run_b, asdict(config))
-    print(f"\nWritten to {folder}: result.json, arrays.npz, figure.png")
+    print(f"\nWritten to {folder(config)}: result.json, arrays.npz, figure.png")
     other = {"line": "quadratic", "quadratic": "cubic", "cubic": "line"}[config.kind]
     space = "" if result["same_masks"] or other == "line" else " --subspace dense"
     ends = f"{config.run_a} {config.run_b}"

@@ -1,8 +1,14 @@
-"""Where an analysis leaves what it found: result.json, arrays.npz and figure.png."""
+"""Where an analysis leaves what it found: result.json, arrays.npz and figure.png.
+
+Until it has found it, partial.npz holds what an interrupted analysis goes on from.
+"""
 
 import hashlib
 import json
 import os
+import sys
+import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,25 +16,31 @@ import numpy as np
 
 from landscape import figures, runs
 
-RESULT = "result.json"
+RESULT, ARRAYS, FIGURE = "result.json", "arrays.npz", "figure.png"
+PARTIAL = "partial.npz"
 
 
-def folder(program: str, run_a: str, run_b: str, settings: dict[str, Any]) -> Path:
-    """`RUN_A/analysis/<program>-<settings>-<RUN_B>-<short hash>`.
+def folder(
+    program: str, words: Sequence[str], names: Sequence[str], settings: dict[str, Any]
+) -> Path:
+    """`RUN_A/analysis/<program>-<words>-<other runs>-<short hash>`.
 
-    The hash is of all settings, so that no two analyses share a folder.
+    Args:
+      program: its name.
+      words: what tells its results apart at a glance.
+      names: the runs, as they were named (RUN, RUN@STEP); the first is RUN_A.
+      settings: all of them; the hash is of these, so that no two analyses share a
+        folder.
     """
     text = json.dumps(settings, sort_keys=True)
     short = hashlib.sha256(text.encode()).hexdigest()[:8]
-    words = [settings["kind"]]
-    if settings["kind"] != "line":
-        words.append(settings["subspace"])
-    place, step = runs.parse(run_a)
-    other, other_step = runs.parse(run_b)
+    place, step = runs.parse(names[0])
     name = [program, *words]
     name += [f"from{step}"] if step is not None else []
-    name += [other.name + (f"@{other_step}" if other_step is not None else ""), short]
-    return place / "analysis" / "-".join(name)
+    for other in names[1:]:
+        where, at = runs.parse(other)
+        name.append(where.name + (f"@{at}" if at is not None else ""))
+    return place / "analysis" / "-".join([*name, short])
 
 
 def read(folder: Path) -> dict[str, Any] | None:
@@ -42,8 +54,31 @@ def write(
 ) -> None:
     """Writes all three files; result.json last, whole or not at all."""
     folder.mkdir(parents=True, exist_ok=True)
-    np.savez(folder / "arrays.npz", **arrays)
-    figures.save(figure, folder / "figure.png")
-    partial = folder / f"{RESULT}.part"
-    partial.write_text(json.dumps(result, indent=2) + "\n")
-    os.replace(partial, folder / RESULT)
+    np.savez(folder / ARRAYS, **arrays)
+    figures.save(figure, folder / FIGURE)
+    part = folder / f"{RESULT}.part"
+    part.write_text(json.dumps(result, indent=2) + "\n")
+    os.replace(part, folder / RESULT)
+    (folder / PARTIAL).unlink(missing_ok=True)
+
+
+def keep(folder: Path, arrays: dict[str, np.ndarray]) -> None:
+    """Replaces what an interrupted analysis goes on from; a kill leaves the old one."""
+    folder.mkdir(parents=True, exist_ok=True)
+    part = folder / f"{PARTIAL}.part"
+    with part.open("wb") as file:
+        np.savez(file, **arrays)
+    os.replace(part, folder / PARTIAL)
+
+
+def kept(folder: Path) -> dict[str, np.ndarray]:
+    """What `keep` left there; empty if nothing, or nothing that can be read."""
+    path = folder / PARTIAL
+    if not path.exists():
+        return {}
+    try:
+        with path.open("rb") as file, np.load(file) as arrays:
+            return dict(arrays)
+    except (ValueError, OSError, zipfile.BadZipFile):
+        print(f"{path} is damaged: it is made anew.", file=sys.stderr)
+        return {}

@@ -1,5 +1,8 @@
 """From settings to the functions that train: model, objective, optimizer, updater."""
 
+import dataclasses
+import json
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import flax.linen as nn
@@ -7,7 +10,7 @@ import jax
 import optax
 
 from landscape import models, optimizers, rng, schedules, sparsity
-from landscape.config import DenseRun, SparseRun, TrainConfig
+from landscape.config import DenseRun, SparseRun, TrainConfig, from_dict, to_dict
 from landscape.objective import Objective
 from landscape.sparsity import Updater
 from landscape.state import TrainState
@@ -28,6 +31,9 @@ def make(
 ) -> Recipe:
     """Makes the functions; touches no device.
 
+    Runs that differ in their seeds and folders alone get the very same functions, and
+    so share what is compiled for them.
+
     Args:
       config: the run's settings.
       input_shape: of one example.
@@ -36,6 +42,17 @@ def make(
     Raises:
       InputError: the model does not fit the data, or the sparsity cannot be reached.
     """
+    same: dict[str, Any] = {"seed": 0, "order_seed": None, "workdir": None}
+    if config.method in ("lottery", "scratch"):
+        # Their masks come from another run and never change.
+        same |= {"method": "static", "mask_from": None, "global_pruning": False}
+    settings = to_dict(dataclasses.replace(config, **same))
+    return _make(json.dumps(settings), tuple(input_shape), num_classes)
+
+
+@lru_cache(maxsize=16)
+def _make(settings: str, input_shape: tuple[int, ...], num_classes: int) -> Recipe:
+    config = from_dict(json.loads(settings))
     model = models.create(
         config.model, input_shape, num_classes, config.widths, config.activation
     )
@@ -79,14 +96,14 @@ def _updater(config: TrainConfig, model: nn.Module, input_shape) -> Updater:
         return sparsity.updaters.pruning(
             counts, start, end, every, global_=config.global_pruning
         )
-    # The masks of lottery and scratch runs never change either; they come from
-    # another run and take the place of the random ones in `initial_state`.
+    # Those of lottery and scratch runs take the place of the random ones in
+    # `initial_state`.
     return sparsity.updaters.static(counts)
 
 
 def initial_state(
     recipe: Recipe,
-    seed: int,
+    seed: int | jax.Array,
     input_shape: tuple[int, ...],
     params: Any = None,
     batch_stats: Any = None,

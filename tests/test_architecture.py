@@ -19,10 +19,14 @@ IMPURE_MODULES = {
     "landscape/digests.py",
     "landscape/figures.py",
     "landscape/program.py",
+    "landscape/progress.py",
     "landscape/runs.py",
     "landscape/sealed.py",
+    "analysis/path.py",
     "analysis/results.py",
     "analysis/runs.py",
+    "analysis/surface.py",
+    "analysis/piecewise.py",
 }
 LEAVES = {"errors", "trees", "rng", "schedules", "optimizers", "tables"}
 

@@ -12,11 +12,13 @@ from jax.sharding import Mesh
 from landscape import checkpoint, data, devices, figures, models, recipe, runs
 from landscape.config import DenseRun, SparseRun
 from landscape.errors import Interrupted, RunFailure
+from landscape.progress import Progress
 from landscape.recipe import Recipe
 from landscape.sparsity import accounting
 from landscape.state import TrainState
 from train import loop, measure, record, signals, step
-from train.progress import Progress
+
+_initial_state = jax.jit(recipe.initial_state, static_argnums=(0, 2))
 
 Start = Callable[[TrainState], tuple[Any, Any, Any]]
 """From the shapes of a state to params, batch_stats, masks of step 0 (None: drawn)."""
@@ -62,11 +64,8 @@ def carry_out(
     record.open_folder(folder, config)
     if restored is None:
         record.cut(folder, None)
-        state = jax.jit(
-            lambda *given: recipe.initial_state(
-                made, config.seed, dataset.input_shape, *given
-            )
-        )(params, batch_stats, masks)
+        given = (params, batch_stats, masks)
+        state = _initial_state(made, config.seed, dataset.input_shape, *given)
     else:
         state, refused = restored
         for reason in refused:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -41,37 +40,41 @@ def make_segment(step: Step, mesh: Mesh, in_one_call: bool) -> Segment:
     With `in_one_call` they run inside one compiled loop whose length is not a constant
     of the program: it is compiled once for windows of every length, and computes the
     same bits however they are cut. Otherwise each step is a call of its own (XLA runs
-    the gradients of plain convolutions many times slower inside a loop on a CPU).
+    the gradients of plain convolutions many times slower inside a loop on a CPU). Steps
+    of one recipe, whatever their seeds, share what is compiled.
     """
-
-    def one(state: TrainState, split: Any, index: jax.Array):
-        batch = jax.tree.map(
-            lambda leaf: leaf.at[index].get(mode="promise_in_bounds"), split
-        )
-        return step(state, spread(mesh, batch))
-
-    @partial(jax.jit, donate_argnums=0)
-    def loop(state, split, indices, count):
-        def body(i, carry):
-            state, metrics = carry
-            state, new = one(state, split, indices[i])
-            return state, jax.tree.map(lambda m, n: m.at[i].set(n), metrics, new)
-
-        empty = Metrics(*[jnp.zeros(len(indices)) for _ in Metrics._fields])
-        return jax.lax.fori_loop(0, count, body, (state, empty))
-
-    single = jax.jit(
-        lambda state, split, indices, i: one(state, split, indices[i]), donate_argnums=0
-    )
 
     def segment(state, split, indices, count):
         if in_one_call:
-            state, metrics = loop(state, split, indices, count)
+            state, metrics = _loop(mesh, step, state, split, indices, count)
             return state, jax.tree.map(lambda m: np.asarray(m)[:count], metrics)
         each = []
         for i in range(count):
-            state, metrics = single(state, split, indices, i)
+            state, metrics = _single(mesh, step, state, split, indices, i)
             each.append(metrics)
         return state, jax.tree.map(lambda *m: np.asarray(jnp.stack(m)), *each)
 
     return segment
+
+
+def _one(mesh, step, state, split, index):
+    batch = jax.tree.map(
+        lambda leaf: leaf.at[index].get(mode="promise_in_bounds"), split
+    )
+    return step(state, spread(mesh, batch))
+
+
+@partial(jax.jit, static_argnums=0, donate_argnums=2)
+def _loop(mesh, step, state, split, indices, count):
+    def body(i, carry):
+        state, metrics = carry
+        state, new = _one(mesh, step, state, split, indices[i])
+        return state, jax.tree.map(lambda m, n: m.at[i].set(n), metrics, new)
+
+    empty = Metrics(*[jnp.zeros(len(indices)) for _ in Metrics._fields])
+    return jax.lax.fori_loop(0, count, body, (state, empty))
+
+
+@partial(jax.jit, static_argnums=0, donate_argnums=2)
+def _single(mesh, step, state, split, indices, i):
+    return _one(mesh, step, state, split, indices[i])

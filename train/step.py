@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jax.tree_util import Partial
 
 from landscape import rng, trees
 from landscape.data import augment
@@ -35,7 +36,7 @@ Step = Callable[[TrainState, dict[str, jax.Array]], tuple[TrainState, Metrics]]
 def make(
     recipe: Recipe, *, seed: int = 0, order_seed: int = 0, augmented: bool = False
 ) -> Step:
-    """The update `(state, batch) -> (state, metrics)`.
+    """The update `(state, batch) -> (state, metrics)`, a pytree of its random keys.
 
     The gradient is that of data loss + L2 at the masked parameters. It is masked,
     given to the optimizer, and the new parameters are projected on the masks: see
@@ -47,10 +48,20 @@ def make(
       order_seed: of the augmentation.
       augmented: whether images are cropped and flipped at random.
     """
+    keys = rng.stream(seed, "updater"), rng.stream(order_seed, "augment")
+    return Partial(_Step(recipe, augmented), *keys)
 
-    def step(state: TrainState, batch: dict[str, jax.Array]):
-        if augmented:
-            key = rng.stream(order_seed, "augment", state.step)
+
+class _Step(NamedTuple):
+    """Equal by value: steps of runs of one recipe share what is compiled."""
+
+    recipe: Recipe
+    augmented: bool
+
+    def __call__(self, updater_key, augment_key, state, batch):
+        recipe = self.recipe
+        if self.augmented:
+            key = jax.random.fold_in(augment_key, state.step)
             batch = batch | {"image": augment.crop_and_flip(key, batch["image"])}
         (_, aux), grads = jax.value_and_grad(recipe.objective.training, has_aux=True)(
             state.params, batch, state.batch_stats
@@ -59,7 +70,7 @@ def make(
             recipe.optimizer,
             recipe.updater,
             state.step,
-            rng.stream(seed, "updater", state.step),
+            jax.random.fold_in(updater_key, state.step),
             state.params,
             grads,
             state.masks,
@@ -77,5 +88,3 @@ def make(
             updater_state=updater_state,
         )
         return state, jax.tree.map(lambda x: x.astype(jnp.float32), metrics)
-
-    return step

@@ -1,11 +1,13 @@
 """`python -m analysis.path`, from two runs to its folder."""
 
 import json
+import shutil
 
+import jax
 import numpy as np
 import pytest
 
-from analysis import path, results
+from analysis import alignment, path, permutations, piecewise, results, subjects
 from landscape import runs
 from landscape.config import SparseRun
 from landscape.errors import InputError
@@ -44,7 +46,7 @@ def test_the_ends_of_a_line_are_the_objectives_of_the_runs(ends):
     np.testing.assert_allclose(total[[0, -1]], expected, rtol=1e-5)
     assert result["ts"][0] == 0 and result["ts"][-1] == 1
     assert result["barrier"] == pytest.approx(total.max() - max(expected), abs=1e-5)
-    folder = results.folder("path", config.run_a, config.run_b, vars(config))
+    folder = path.folder(config)
     assert folder.parent == runs.parse(ends["pruned"])[0] / "analysis"
     assert json.loads((folder / "result.json").read_text()) == result
     arrays = np.load(folder / "arrays.npz")
@@ -73,6 +75,86 @@ def test_a_line_from_step_0_needs_no_common_mask_and_a_sparse_curve_does(ends):
             path.run(path.Config(other, ends["pruned"], kind="cubic"))
 
 
+@pytest.mark.parametrize("stop_at", [1, 3, 5])
+def test_an_interrupted_curve_goes_on_to_the_same_bits(ends, stop_at, monkeypatch):
+    monkeypatch.setattr(piecewise, "ROUND", 100)
+    monkeypatch.setattr(subjects, "FLOPS_AT_ONCE", 1e6)
+    config = path.Config(
+        ends["pruned"], ends["scratch"], kind="cubic", points=21, fit_steps=300,
+        batch_size=20, seed=stop_at,
+    )  # fmt: skip
+    calls, keep = [], results.keep
+
+    def killed(*arguments):
+        keep(*arguments)
+        calls.append(arguments)
+        if len(calls) == stop_at:
+            raise KeyboardInterrupt
+
+    whole = path.run(config)
+    arrays = dict(np.load(path.folder(config) / "arrays.npz"))
+    shutil.rmtree(path.folder(config))
+    monkeypatch.setattr(results, "keep", killed)
+    with pytest.raises(KeyboardInterrupt):
+        path.run(config)
+    before = len(calls)
+    assert path.run(config) == whole
+    # Three rounds of training and, of the points, all pieces but the last.
+    assert len(calls) == len(keeps_of_an_unbroken_run(config, keep, monkeypatch))
+    assert before == stop_at
+    again = np.load(path.folder(config) / "arrays.npz")
+    assert set(again) == set(arrays)
+    for name, array in arrays.items():
+        np.testing.assert_array_equal(again[name], array)
+    assert not (path.folder(config) / results.PARTIAL).exists()
+
+
+def keeps_of_an_unbroken_run(config, keep, monkeypatch):
+    calls = []
+    shutil.rmtree(path.folder(config))
+    monkeypatch.setattr(results, "keep", lambda *a: (keep(*a), calls.append(a)))
+    path.run(config)
+    return calls
+
+
+def test_a_damaged_partial_file_is_made_anew(ends, capsys):
+    config = path.Config(ends["pruned"], ends["scratch"], points=3, extend=0.0)
+    path.folder(config).mkdir(parents=True)
+    (path.folder(config) / results.PARTIAL).write_bytes(b"PK\x03\x04 cut short")
+    assert len(path.run(config)["losses"]) == 3
+    assert "damaged" in capsys.readouterr().err
+
+
+def test_alignment_takes_back_a_relabelling(ends):
+    run = runs.load(ends["pruned"])
+    spec = alignment.specification(run.model, run.state.params)
+    mixed = permutations.random(jax.random.key(3), spec)
+    params, masks = (
+        alignment.apply(mixed, tree, spec) for tree in (run.state.params, run.masks)
+    )
+    other = run._replace(
+        state=run.state._replace(params=params, masks=masks), masks=masks
+    )
+    back = path._aligned(run, other, seed=0)
+    for ours, theirs in [
+        (run.state.params, back.state.params), (run.masks, back.masks)
+    ]:  # fmt: skip
+        for x, y in zip(*map(jax.tree.leaves, (ours, theirs)), strict=True):
+            np.testing.assert_array_equal(x, y)
+
+
+def test_the_barrier_is_reported_before_and_after_alignment(ends):
+    settings = {"points": 9, "extend": 0.0}
+    plain = path.run(path.Config(ends["pruned"], ends["scratch"], **settings))
+    config = path.Config(ends["pruned"], ends["scratch"], align=True, **settings)
+    result = path.run(config)
+    assert result["barrier_before_alignment"] == plain["barrier"]
+    assert result["losses"] != plain["losses"]
+    np.testing.assert_allclose(result["losses"][-1], plain["losses"][-1], rtol=1e-6)
+    assert "aligned" in path.folder(config).name
+    assert "before the units were aligned" in path.describe(result)
+
+
 def test_bad_settings_are_one_sentence(ends):
     with pytest.raises(InputError, match="must be odd"):
         path.Config(ends["pruned"], ends["scratch"], points=70)
@@ -86,8 +168,9 @@ def test_what_is_found_is_said_in_words():
     result = {
         "kind": "line", "subspace": "sparse", "num_examples": 9, "batch_norm": "none",
         "ts": [0.0, 0.5, 1.0], "losses": [1.0, 3.0, 2.0], "l2": [0.0, 0.0, 0.0],
-        "barrier": 1.0, "chord": 1.5, "mean": 1.5, "midpoint": 1.5, "rise": 2.0,
-        "ascent": 2.0, "area": 0.75, "t_max": 0.5,
+        "barrier": 1.0, "barrier_chord": 1.5, "barrier_mean": 1.5, "barrier_midpoint": 1.5,
+        "rise": 2.0,
+        "ascent": 2.0, "area": 0.75, "t_max": 0.5, "align": False,
     }  # fmt: skip
     assert "climbs 2" in path.describe(result)
     downhill = result | {"barrier": 0.0, "rise": 0.0, "ascent": 0.0}

@@ -2,6 +2,7 @@
 
 import sys
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from tqdm import tqdm
@@ -10,22 +11,23 @@ _SECONDS_BETWEEN_LINES = 30.0
 
 
 class Progress:
-    """Shows how far a run is, its rate, the time left, and its newest numbers."""
+    """Shows how far long work is, its rate, the time left, and its newest numbers."""
 
-    def __init__(self, label: str, total: int, initial: int):
+    def __init__(self, label: str, total: int, initial: int = 0, unit: str = "step"):
         self._label, self._total, self._initial = label, total, initial
+        self._unit = unit
         self._started = self._shown = time.monotonic()
         self._numbers: dict[str, float] = {}
         self._bar = tqdm(
             total=total,
             initial=initial,
             desc=label,
-            unit="step",
+            unit=unit,
             disable=not sys.stderr.isatty(),
             dynamic_ncols=True,
         )
 
-    def update(self, step: int, lines: list[dict[str, Any]]) -> None:
+    def update(self, step: int, lines: Sequence[dict[str, Any]] = ()) -> None:
         """Moves on to `step`, with the lines of metrics.jsonl that were written."""
         for line in lines:
             self._numbers[f"{line['split']} loss"] = line["loss"]
@@ -41,8 +43,9 @@ class Progress:
             rate = (step - self._initial) / (now - self._started)
             left = (self._total - step) / rate
             print(
-                f"{self._label}: step {step} of {self._total}, {rate:.3g} steps/s,"
-                f" {left:.0f} s left, {text}",
+                f"{self._label}: {self._unit} {step} of {self._total},"
+                f" {rate:.3g} {self._unit}s/s, {left:.0f} s left"
+                f"{', ' if text else ''}{text}",
                 file=sys.stderr,
                 flush=True,
             )

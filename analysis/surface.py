@@ -1,0 +1,190 @@
+"""The loss on a plane through parameter space.
+
+    python -m analysis.surface runs/digits/pruned
+    python -m analysis.surface runs/digits/pruned runs/digits/lottery \
+runs/digits/scratch
+    python -m analysis.surface runs/digits/pruned --plane trajectory
+
+Of one run: two random directions, filter-normalised and orthogonal (Li et al. 2018),
+inside its mask or through all dimensions; or the plane in which its training moved
+most, from the steps it kept (--keep-every). Of three runs: the plane that holds them.
+Writes result.json, arrays.npz and figure.png below RUN/analysis/, and goes on where it
+was interrupted. About 20 s for networks of digits; time grows with points^2.
+"""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import tyro
+
+from analysis.options import Options
+from analysis.surface_words import axes, describe, short_names, title
+from landscape.errors import InputError, check_choice
+from landscape.program import main, parse
+
+PLANES = ("random", "through", "trajectory")
+
+
+@dataclass(frozen=True)
+class Config(Options):
+    runs: tyro.conf.Positional[tuple[str, ...]]
+    """RUN, RUN@STEP or RUN@init: one, or three that span the plane."""
+    plane: str | None = None
+    """random or trajectory (one run), through (three); default: by their number."""
+    subspace: str = "sparse"
+    """Of random directions: sparse (within the mask) or dense."""
+    points: int = 51
+    """Points a side; odd, so that the middle is one of them."""
+    extent: float = 1.0
+    """How far a random plane goes, in the lengths of the filters."""
+    margin: float = 0.3
+    """What lies around the runs in another plane, as a share of the wider side."""
+
+    def __post_init__(self):
+        super().__post_init__()
+        names = f"{len(self.runs)} runs"
+        if len(self.runs) == 2:
+            raise InputError(
+                "two runs span a line, not a plane: use python -m analysis.path, or"
+                " name a third."
+            )
+        if len(self.runs) not in (1, 3):
+            raise InputError(f"a plane is of 1 run or of 3, not of {names}.")
+        check_choice("plane", self.kind, PLANES)
+        if (self.kind == "through") != (len(self.runs) == 3):
+            raise InputError(f"--plane {self.kind} does not go with {names}.")
+        check_choice("subspace", self.subspace, ("sparse", "dense"))
+        if self.points < 3 or self.points % 2 == 0:
+            raise InputError(
+                f"--points must be odd and at least 3, not {self.points}: an even"
+                " number misses the middle."
+            )
+        self.require("extent", 0 < self.extent < float("inf"), "positive")
+        self.require("margin", 0 <= self.margin < float("inf"), "at least 0")
+
+    @property
+    def kind(self) -> str:
+        """The plane, named or by default."""
+        return self.plane or ("through" if len(self.runs) == 3 else "random")
+
+
+def run(config: Config) -> dict[str, Any]:
+    """Evaluates the plane, writes its folder, and returns the content of result.json.
+
+    Raises:
+      InputError: the runs cannot be loaded, or do not span a plane.
+    """
+    import numpy as np
+
+    from analysis import piecewise, planes, results, subjects
+    from landscape import figures
+    from landscape import runs as run_folders
+
+    where = folder(config)
+    done = results.read(where)
+    if done is not None:
+        return done
+    names = _names(config)
+    loaded = [run_folders.load(name) for name in names]
+    subjects.check_partners(names, loaded)
+    subject = subjects.of_run(
+        loaded[-1] if config.kind == "trajectory" else loaded[0],
+        config.num_examples,
+        config.batch_norm,
+        config.batch_size,
+    )
+    plane = _plane(config, loaded)
+    extent: Any = config.extent
+    if config.kind != "random":
+        extent = planes.around(plane.coordinates, config.margin)
+    alphas, betas = planes.grid(config.points, extent)
+    values = piecewise.rows(where, plane, alphas, betas, subject)
+    total = values["loss"] + values["l2"]
+    finite = np.where(np.isfinite(total), total, np.inf)
+    row, column = np.unravel_index(finite.argmin(), total.shape)
+    result = {
+        **asdict(config),
+        "runs": list(config.runs),
+        "plane": config.kind,
+        "num_examples": subject.num_examples,
+        "batch_norm": subject.batch_norm,
+        "names": names,
+        "coordinates": plane.coordinates.tolist(),
+        "explained": None if plane.explained is None else plane.explained.tolist(),
+        "same_masks": all(
+            subjects.same_masks(loaded[0].masks, other.masks) for other in loaded
+        ),
+        "minimum": float(finite.min()),
+        "minimum_at": [float(alphas[column]), float(betas[row])],
+        "maximum": float(np.nanmax(np.where(np.isfinite(total), total, np.nan))),
+        "not_finite": int((~np.isfinite(total)).sum()),
+        "alphas": alphas.tolist(),
+        "betas": betas.tolist(),
+    }
+    arrays = {"alphas": alphas, "betas": betas, "coordinates": plane.coordinates}
+    labels = short_names(names) if config.kind == "through" else None
+    figure = figures.surface(
+        alphas, betas, total, plane.coordinates, labels, title(result), axes(result)
+    )
+    results.write(where, result, arrays | values, figure)
+    return result
+
+
+def folder(config: Config) -> Path:
+    """Where `run` leaves its files."""
+    from analysis import results
+
+    words = [config.kind]
+    words += [config.subspace] if config.kind == "random" else []
+    settings = asdict(config) | {"plane": config.kind}
+    return results.folder("surface", words, config.runs, settings)
+
+
+def _names(config: Config) -> list[str]:
+    """The runs to load: of a trajectory, the steps that were kept."""
+    from landscape import checkpoint, runs
+
+    if config.kind != "trajectory":
+        return list(config.runs)
+    place, _ = runs.parse(config.runs[0])
+    last = runs.step_of(config.runs[0])
+    kept = [s for s in checkpoint.steps(place / runs.CHECKPOINTS) if s <= last]
+    if len(kept) < 3:
+        raise InputError(
+            f"{place} kept only the steps {', '.join(map(str, kept))}: a trajectory"
+            " needs at least 3; train with --keep-every."
+        )
+    return [f"{place}@{step}" for step in sorted(kept)]
+
+
+def _plane(config: Config, loaded):
+    from analysis import planes
+    from landscape import rng
+
+    points = [run.state.params for run in loaded]
+    if config.kind == "through":
+        return planes.through(*points)
+    if config.kind == "trajectory":
+        return planes.trajectory(points)
+    mask = loaded[0].masks if config.subspace == "sparse" else None
+    return planes.random(points[0], rng.stream(config.seed, "plane"), mask)
+
+
+def main_surface(config: Config) -> None:
+    """Evaluates a plane; prints what was found, where it lies and what to try next."""
+    result = run(config)
+    print(describe(result))
+    print(f"\nWritten to {folder(config)}: result.json, arrays.npz, figure.png")
+    if config.kind == "random":
+        other = {"sparse": "dense", "dense": "sparse"}[config.subspace]
+        print(f"Next: python -m analysis.surface {config.runs[0]} --subspace {other}")
+    elif config.kind == "through":
+        ends = " ".join(config.runs[:2])
+        print(f"Next: python -m analysis.path {ends} --kind quadratic")
+    else:
+        print(f"Next: python -m analysis.surface {config.runs[0]}")
+
+
+if __name__ == "__main__":
+    main(lambda: main_surface(parse(Config, __doc__)))
