@@ -1,61 +1,196 @@
-"""What a loss function must be, checked on a few examples."""
+"""What a loss function and its data must be, checked on a few examples.
 
-from collections.abc import Callable
+Noise, dropout (also with a fixed key), statistics of the batch, sums instead of means
+and weights that are left out all change what a batch has to do with its halves.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from landscape.averages import as_batches, as_partial, num_examples, total_weight
 from landscape.errors import InputError
 
+MOST = 64
+"""Examples that a check looks at."""
 
-def check_mean(loss_fn: Callable, point: Any, batch: Any, most: int = 64) -> None:
+
+def check_mean(loss_fn: Callable, point: Any, batch: Any, most: int = MOST) -> None:
     """Raises InputError unless the loss is a deterministic mean over examples.
 
-    Two evaluations must agree to the bit, and the loss of a batch must be the weighted
-    mean of those of its halves to 1e-4: dropout, noise and statistics of the batch are
-    not. A loss of `of_objective` that states the size of its batches passes unseen.
+    Two evaluations must agree, and the loss of a batch must be the weighted mean of
+    those of its halves to 1e-4. A loss of `of_objective` that states the size of its
+    batches passes unseen.
 
     Args:
       loss_fn: `loss_fn(params, batch)`, a scalar or a pytree of scalars.
       point: parameters.
       batch: at least two examples, of which at most `most` are used.
 
-    >>> import jax.numpy as jnp
     >>> check_mean(lambda w, x: jnp.mean((x - w) ** 2), 0.5, jnp.arange(4.0))
     >>> check_mean(lambda w, x: jnp.std(x - w), 0.5, jnp.arange(4.0))
     Traceback (most recent call last):
     ...
     landscape.errors.InputError: the loss of a batch must be the mean of its halves', \
-but 1.12 is not that of 0.5 and 0.5: has it dropout, or statistics of the batch?
+but 1.12 is not that of 0.5 and 0.5: has it dropout, statistics of the batch, or a sum \
+or weights of its own?
     """
     loss_fn = as_partial(loss_fn)
     if getattr(loss_fn.func, "batch_size", None) is not None:
         return
+    parts = _parts(batch, most)
+    weights = [float(total_weight(part)) for part in parts[:3]]
+    values = _evaluate(loss_fn, point, parts, "loss")
+    for one, a, b in zip(*values, strict=True):
+        # A half without weight has no mean.
+        terms = [w * x for w, x in zip(weights[1:], (a, b), strict=True) if w]
+        mean = sum(terms) / (weights[0] or 1)
+        if np.isfinite(mean + one).all() and not _close(one, mean, (a, b)):
+            raise InputError(
+                f"the loss of a batch must be the mean of its halves', but {_text(one)}"
+                f" is not that of {_text(a)} and {_text(b)}: has it dropout, statistics"
+                " of the batch, or a sum or weights of its own?"
+            )
+
+
+def check_scalar_mean(loss_fn: Callable, point: Any, batch: Any) -> None:
+    """`check_mean`, and the loss must be one scalar without batch statistics.
+
+    Raises:
+      InputError: it is not.
+
+    >>> check_scalar_mean(lambda w, x: {"loss": w}, 0.5, jnp.arange(4.0))
+    Traceback (most recent call last):
+    ...
+    landscape.errors.InputError: the loss function must return a scalar, not a dict.
+    """
+    loss_fn = as_partial(loss_fn)
+    if getattr(loss_fn.func, "batch_size", None) is not None:
+        raise InputError("curvature needs a loss without statistics of the batch.")
+    shape = jax.eval_shape(_call, loss_fn, point, _parts(batch, MOST)[0])
+    if getattr(shape, "shape", None) != ():
+        seen = f"shape {shape.shape}" if hasattr(shape, "shape") else type(shape)
+        seen = seen if isinstance(seen, str) else f"a {seen.__name__}"
+        raise InputError(f"the loss function must return a scalar, not {seen}.")
+    check_mean(loss_fn, point, batch)
+
+
+def check_each(
+    function: Callable, point: Any, batch: Any, scalars: bool = False
+) -> None:
+    """Raises InputError unless each example has a deterministic result of its own.
+
+    Args:
+      function: `function(params, batch)`, arrays [B, ...]; if `scalars` one array [B].
+      point, batch: as in `check_mean`.
+
+    >>> check_each(lambda w, x: w * x, 0.5, jnp.arange(4.0))
+    >>> check_each(lambda w, x: w * (x - x.mean()), 0.5, jnp.arange(4.0))
+    Traceback (most recent call last):
+    ...
+    landscape.errors.InputError: what an example gives must not depend on the others, \
+but in halves of the batch it differs by 0.5: has it dropout, or statistics of the \
+batch?
+    """
+    parts = _parts(batch, MOST)
+    function = as_partial(function)
+    shapes = jax.eval_shape(_call, function, point, parts[0])
+    for leaf in jax.tree.leaves(shapes):
+        count = num_examples(parts[0])
+        good = leaf.shape == (count,) if scalars else leaf.shape[:1] == (count,)
+        if not good:
+            wanted = f"({count},)" if scalars else f"({count}, ...)"
+            raise InputError(
+                f"of {count} examples a result of shape {wanted} is needed, not"
+                f" {leaf.shape}."
+            )
+    for one, a, b in zip(
+        *_evaluate(function, point, parts, "result"), strict=True
+    ):
+        both = np.concatenate([a, b])
+        if np.isfinite(one).all() and not _close(one, both):
+            raise InputError(
+                "what an example gives must not depend on the others, but in halves of"
+                f" the batch it differs by {np.abs(one - both).max():.3g}: has it"
+                " dropout, or statistics of the batch?"
+            )
+
+
+def same_twice(batches: Any) -> Any:
+    """`batches`, after a look whether a second pass over them begins like the first.
+
+    Raises:
+      InputError: it does not: a loader shuffles, augments or is used up.
+
+    >>> same_twice([jnp.ones(2)])
+    [Array([1., 1.], dtype=float32)]
+    """
+    plain = isinstance(batches, Mapping | tuple | list) or hasattr(batches, "shape")
+    if plain or not isinstance(batches, Iterable) or isinstance(batches, Iterator):
+        return batches
+    first, second = (list(zip(range(1), batches, strict=False)) for _ in range(2))
+    one, two = (jax.tree.map(np.asarray, pairs) for pairs in (first, second))
+    if jax.tree.structure(one) != jax.tree.structure(two) or not all(
+        map(np.array_equal, jax.tree.leaves(one), jax.tree.leaves(two))
+    ):
+        raise InputError(
+            "two passes over the batches differ: does the loader shuffle or augment?"
+            " Give a list of batches."
+        )
+    return batches
+
+
+def examples(batches: list) -> Any:
+    """A batch of at least two examples to look at; None if there is but one in all."""
+    for batch in batches:
+        if num_examples(batch) > 1:
+            return batch
+    same = [
+        b for b in batches if jax.tree.structure(b) == jax.tree.structure(batches[0])
+    ]
+    if len(same) < 2:
+        return None
+    return jax.tree.map(lambda *xs: np.concatenate(xs), *same[:2])
+
+
+def _parts(batch: Any, most: int) -> list:
+    """The first examples, their two halves, and the first ones once more."""
     (batch,) = as_batches(batch)
     half = min(num_examples(batch), most) // 2
     if not half:
         raise InputError("two examples are needed to see whether a loss is a mean.")
-    parts = [slice(2 * half), slice(half), slice(half, 2 * half)]
-    parts = [jax.tree.map(lambda x, part=part: x[part], batch) for part in parts]
-    call = jax.jit(lambda loss_fn, point, batch: loss_fn(point, batch))
-    whole, left, right, again = (
-        [np.asarray(x, np.float64) for x in jax.tree.leaves(call(loss_fn, point, part))]
-        for part in [*parts, parts[0]]
+    parts = [slice(2 * half), slice(half), slice(half, 2 * half), slice(2 * half)]
+    return [jax.tree.map(lambda x, part=part: x[part], batch) for part in parts]
+
+
+@jax.jit
+def _call(function, point, batch):
+    return function(point, batch)
+
+
+def _evaluate(function, point, parts, what) -> list[list[np.ndarray]]:
+    """The leaves of the whole and of its halves; the whole must give the same twice."""
+    *values, again = (
+        list(map(np.asarray, jax.tree.leaves(_call(function, point, part))))
+        for part in parts
     )
-    weights = [float(total_weight(part)) for part in parts]
-    for one, a, b, two in zip(whole, left, right, again, strict=True):
-        if not np.array_equal(one, two, equal_nan=True):
+    for one, two in zip(values[0], again, strict=True):
+        # Some accelerators add in no fixed order.
+        if not np.allclose(one, two, rtol=1e-5, atol=0, equal_nan=True):
             raise InputError(
-                f"the loss is not deterministic: {one:.3g}, then {two:.3g}."
+                f"the {what} is not deterministic: {_text(one)}, then {_text(two)}."
             )
-        # A half without weight has no mean.
-        terms = [w * x for w, x in zip(weights[1:], (a, b), strict=True) if w]
-        mean = sum(terms) / (weights[0] or 1)
-        if not np.isclose(mean, one, rtol=1e-4, atol=1e-6) and np.isfinite(mean + one):
-            raise InputError(
-                f"the loss of a batch must be the mean of its halves', but {one:.3g} is"
-                f" not that of {a:.3g} and {b:.3g}: has it dropout, or statistics of"
-                " the batch?"
-            )
+    return values
+
+
+def _close(one, other, terms=()) -> bool:
+    scale = max(np.abs(x).max(initial=0) for x in (one, other, *terms))
+    rounding = 10 * float(jnp.finfo(jnp.result_type(one, jnp.float32)).eps)
+    return bool(np.abs(one - other).max(initial=0) <= 1e-4 * scale + rounding)
+
+
+def _text(x) -> str:
+    return f"{x:.3g}" if x.ndim == 0 else f"{x.ravel()[0]:.3g}..."

@@ -80,8 +80,8 @@ def hessian_product(
     >>> product(jnp.array([1.0, 0.0])).tolist()
     [1.0, 2.0]
     """
-    linearize = Partial(_hessian_map, as_partial(loss_fn))
-    return _product(linearize, params, batches, chunk_size, scan, mask)
+    linearize = Partial(hessian_map, as_partial(loss_fn))
+    return product_of(linearize, params, batches, chunk_size, scan, mask)
 
 
 def gauss_newton_product(
@@ -113,21 +113,23 @@ def gauss_newton_product(
     >>> product(jnp.array([1.0, 4.0])).tolist()
     [0.5, 2.0]
     """
-    linearize = Partial(
-        _gauss_newton_map, as_partial(model_fn), as_partial(output_loss)
-    )
-    return _product(linearize, params, batches, chunk_size, scan, mask)
+    linearize = Partial(gauss_newton_map, as_partial(model_fn), as_partial(output_loss))
+    return product_of(linearize, params, batches, chunk_size, scan, mask)
 
 
 def _gradient(loss_fn, params, batch):
     return jax.grad(loss_fn)(params, batch)
 
 
-def _hessian_map(loss_fn, params, batch):
+def hessian_map(loss_fn: Callable, params: Any, batch: Any) -> Product:
+    """v -> H v of one batch, the gradient linearised: a pytree of its residuals."""
     return jax.linearize(lambda p: jax.grad(loss_fn)(p, batch), params)[1]
 
 
-def _gauss_newton_map(model_fn, output_loss, params, batch):
+def gauss_newton_map(
+    model_fn: Callable, output_loss: Callable, params: Any, batch: Any
+) -> Product:
+    """v -> G v of one batch, the model linearised: a pytree of its residuals."""
     outputs, jacobian = jax.linearize(lambda p: model_fn(p, batch), params)
     output_gradient = jax.grad(lambda o: output_loss(o, batch))
     _, curvature = jax.linearize(output_gradient, outputs)
@@ -139,8 +141,19 @@ def _sandwich(jacobian, curvature, v):
     return transpose(curvature(tangent))[0]
 
 
-def _product(linearize, params, batches, chunk_size, scan, mask) -> Product:
-    """The product of the maps `linearize(params, batch)`, a pytree of its arrays."""
+def product_of(
+    linearize: Partial,
+    params: Any,
+    batches: Any,
+    chunk_size: int | None = None,
+    scan: bool = False,
+    mask: Any = None,
+) -> Product:
+    """The mean of the linear maps `linearize(params, batch)`, of `hessian_map` say.
+
+    Without `chunk_size` the maps are made here, once; with it anew in each product. The
+    result is a pytree of all its arrays. Errors as in `hessian_product`.
+    """
     batches = as_batches(batches, chunk_size)
     trees.check_mask(mask, params)
     if chunk_size is not None:
@@ -148,11 +161,14 @@ def _product(linearize, params, batches, chunk_size, scan, mask) -> Product:
         return Partial(chunked, linearize, params, batches, mask)
     weights = [total_weight(batch) for batch in batches]
     shares = [weight / sum(weights) for weight in weights]
-    maps = [_linearized(linearize, params, batch) for batch in batches]
+    maps = [linearized(linearize, params, batch) for batch in batches]
     return Partial(_apply_all, maps, shares, mask)
 
 
-_linearized = jax.jit(lambda linearize, params, batch: linearize(params, batch))
+@jax.jit
+def linearized(linearize: Partial, params: Any, batch: Any) -> Product:
+    """`linearize(params, batch)` compiled; its trace tells what it will hold."""
+    return linearize(params, batch)
 
 
 def _apply_all(maps, shares, mask, v):

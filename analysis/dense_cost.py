@@ -1,0 +1,61 @@
+"""What dense matrices take, said before anything is computed."""
+
+from typing import NamedTuple
+
+from landscape.errors import InputError
+
+MEMORY = 2**33
+"""Bytes of the host that a matrix and its factorisation may take by default."""
+
+# Measured in float64 on 2 CPU cores: seconds for 4,000 rows, and matrices in memory.
+SECONDS = {"eigenvalues": 12.0, "eigenvectors": 17.0, "inertia": 3.0}
+MATRICES = {"eigenvalues": 2, "eigenvectors": 4, "inertia": 2}
+MEASURED = 4000
+
+
+class Cost(NamedTuple):
+    """What a factorisation takes: bytes of memory, and seconds on two CPU cores."""
+
+    size: int
+    bytes: int
+    seconds: float
+
+    def __str__(self) -> str:
+        return (
+            f"{self.size:,} rows: {self.bytes / 2**30:.2g} GiB and about"
+            f" {_duration(self.seconds)} on 2 cores"
+        )
+
+
+def predicted_cost(size: int, task: str = "eigenvalues") -> Cost:
+    """Bytes and seconds of a dense matrix of `size` rows in float64.
+
+    Args:
+      task: "eigenvalues", "eigenvectors" or "inertia"; each is cubic in time and
+        quadratic in memory. The products that fill the matrix are not counted.
+
+    >>> print(predicted_cost(8000))
+    8,000 rows: 0.95 GiB and about 2 minutes on 2 cores
+    """
+    seconds = SECONDS[task] * (size / MEASURED) ** 3
+    return Cost(size, 8 * MATRICES[task] * size**2, seconds)
+
+
+def check_memory(cost: Cost, memory: int) -> None:
+    if cost.bytes > memory:
+        raise InputError(
+            f"a dense matrix of {cost.size:,} rows needs {cost.bytes / 2**30:.2g} GiB"
+            f" here, more than the {memory / 2**30:.2g} GiB given: use Lanczos, fewer"
+            " layers or a mask, or give more memory."
+        )
+
+
+def _duration(seconds: float) -> str:
+    for length, unit in ((3600, "hours"), (60, "minutes")):
+        if seconds >= 1.5 * length:
+            return f"{seconds / length:.0f} {unit}"
+    return (
+        f"{max(seconds, 0.1):.1f} seconds"
+        if seconds < 9.5
+        else f"{seconds:.0f} seconds"
+    )

@@ -1,0 +1,217 @@
+"""Matrices written out: every eigenvalue in float64, and signs by factorisation.
+
+For small networks, for tests, and where a claim needs the whole spectrum. What it will
+take is known beforehand: `predicted_cost`.
+"""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import scipy.linalg
+from jax.typing import ArrayLike
+
+from analysis.dense_cost import MEMORY, Cost, check_memory, predicted_cost
+from landscape.errors import InputError
+
+__all__ = ["Cost", "Inertia", "eigenvalues", "inertia", "matrix", "predicted_cost"]
+
+BLOCK = 32
+"""Unit vectors that are multiplied together."""
+
+# Rows that are made symmetric together.
+SQUARE = 1024
+
+
+def matrix(
+    op: Any, *, block_size: int | None = None, memory: int = MEMORY
+) -> np.ndarray:
+    """The matrix of a symmetric operator [size, size] in float64, made symmetric.
+
+    Products with unit vectors, in the operator's own precision: (A + A^T) / 2 of what
+    they give.
+
+    Args:
+      op: an operator with `matvec`, `size`, `dtype` (and `loops_well`).
+      block_size: unit vectors in one compiled call, vmapped; 1: in turn. Default: 32
+        where the operator's products may be compiled together, else in turn.
+      memory: bytes of the host that it may take.
+
+    Raises:
+      InputError: it takes more, or the block size is below 1.
+
+    >>> from analysis.operators import hessian
+    >>> loss = lambda w, x: jnp.mean((x @ w) ** 2) / 2
+    >>> matrix(hessian(loss, jnp.zeros(2), jnp.array([[1.0, 2.0]])))
+    array([[1., 2.],
+           [2., 4.]])
+    """
+    together = getattr(op, "loops_well", True)
+    block_size = (BLOCK if together else 1) if block_size is None else block_size
+    if block_size < 1:
+        raise InputError(f"block_size must be at least 1, not {block_size}.")
+    check_memory(Cost(op.size, 8 * op.size**2, 0), memory)
+    dense = np.empty((op.size, op.size))
+    block_size = min(block_size, op.size)
+    for start in range(0, op.size, block_size):
+        count = min(block_size, op.size - start)
+        if block_size == 1:
+            unit = np.zeros(op.size, op.dtype)
+            unit[start] = 1
+            rows = np.asarray(op.matvec(unit))[None]
+        else:
+            # The last block is filled up: blocks of one size compile once.
+            places = np.minimum(start + np.arange(block_size), op.size - 1)
+            rows = np.asarray(_block(op, places))[:count]
+        dense[start : start + count] = rows
+    for start in range(0, op.size, SQUARE):
+        _symmetrise(dense, slice(start, start + SQUARE))
+    return dense
+
+
+@jax.jit
+def _block(op, places):
+    units = jax.vmap(lambda i: jnp.zeros(op.size, op.dtype).at[i].set(1))(places)
+    return jax.vmap(op.matvec)(units)
+
+
+def _symmetrise(dense: np.ndarray, rows: slice) -> None:
+    """In place, a stripe of rows at a time, for large matrices have no room for two."""
+    right = slice(rows.start, None)
+    mean = (dense[rows, right] + dense[right, rows].T) / 2
+    dense[rows, right], dense[right, rows] = mean, mean.T
+
+
+def eigenvalues(
+    op_or_matrix: Any, *, vectors: bool = False, memory: int = MEMORY
+) -> Any:
+    """All eigenvalues, rising, [n] in float64; with `vectors` also [n, n], columns.
+
+    Rows that are identically zero (weights of pixels that are never lit) are left out
+    of the factorisation, and their zeros given back.
+
+    Args:
+      op_or_matrix: an operator, see `matrix`, or a symmetric matrix [n, n].
+      memory: bytes of the host that it may take; see `predicted_cost`.
+
+    Raises:
+      InputError: it takes more, or the matrix is not square, symmetric or finite.
+
+    >>> eigenvalues([[0.0, 0, 0], [0, 2, 1], [0, 1, 2]]).round(12).tolist()
+    [0.0, 1.0, 3.0]
+    """
+    dense = _dense(op_or_matrix, memory)
+    live = _live(dense)
+    task = "eigenvectors" if vectors else "eigenvalues"
+    check_memory(predicted_cost(len(live), task), memory)
+    zeros = np.zeros(len(dense) - len(live))
+    part = dense[np.ix_(live, live)]
+    if not vectors:
+        found = (
+            scipy.linalg.eigvalsh(part, overwrite_a=True) if len(live) else part[0:0, 0]
+        )
+        return np.sort(np.concatenate([found, zeros]))
+    found, basis = scipy.linalg.eigh(part, overwrite_a=True, driver="evd")
+    values = np.concatenate([found, zeros])
+    order = np.argsort(values, kind="stable")
+    columns = np.zeros((len(dense), len(dense)))
+    place = np.argsort(order)
+    columns[np.ix_(live, place[: len(live)])] = basis
+    dead = np.setdiff1d(np.arange(len(dense)), live)
+    columns[dead, place[len(live) :]] = 1
+    return values[order], columns
+
+
+class Inertia(NamedTuple):
+    """Numbers of eigenvalues below, at and above the shift."""
+
+    negative: int
+    zero: int
+    positive: int
+
+
+def inertia(
+    op_or_matrix: Any,
+    shift: float = 0.0,
+    *,
+    tolerance: float | None = None,
+    memory: int = MEMORY,
+) -> Inertia:
+    """How many eigenvalues lie below, at and above `shift`, much sooner than by `eigh`.
+
+    A - shift I = L D L^T (Bunch and Kaufman 1977) has the signs of D's blocks of one
+    and two rows (Sylvester's law of inertia).
+
+    Args:
+      op_or_matrix, memory: as in `eigenvalues`.
+      shift: where to cut the spectrum.
+      tolerance: pivots as small as this count as zero. Default: rounding, n times the
+        precision of float64 times the largest entry. The signs of an eigenvalue within
+        rounding of the shift (of the products' own, for float32) are noise.
+
+    Raises:
+      InputError: as in `eigenvalues`.
+
+    >>> inertia([[0.0, 2.0, 0.0], [2.0, 0.0, 0.0], [0.0, 0.0, 0.0]])
+    Inertia(negative=1, zero=1, positive=1)
+    """
+    dense = _dense(op_or_matrix, memory)
+    live = _live(dense)
+    check_memory(predicted_cost(len(live), "inertia"), memory)
+    part = dense[np.ix_(live, live)]
+    part[np.diag_indices_from(part)] -= shift
+    if tolerance is None:
+        largest = np.abs(part).max(initial=abs(shift))
+        tolerance = 10 * max(len(part), 1) * np.finfo(float).eps * largest
+    # A row that is zero has the eigenvalue 0, which is -shift after the shift.
+    pivots = [_pivots(part), np.full(len(dense) - len(live), -shift)]
+    pivots = np.concatenate(pivots)
+    negative, positive = (int((s * pivots > tolerance).sum()) for s in (-1, 1))
+    return Inertia(negative, len(pivots) - negative - positive, positive)
+
+
+def _pivots(a: np.ndarray) -> np.ndarray:
+    """The eigenvalues of the blocks of D in A = L D L^T; `a` is overwritten."""
+    if not len(a):
+        return np.zeros(0)
+    work = scipy.linalg.lapack.dsytrf_lwork(len(a), lower=1)[0]
+    a, pivot, info = scipy.linalg.lapack.dsytrf(
+        a.T, lower=1, lwork=int(work), overwrite_a=1
+    )
+    assert info >= 0  # Above 0: a pivot is exactly zero, and the rest is as it should.
+    found, k = [], 0
+    while k < len(a):
+        width = 1 if pivot[k] > 0 else 2
+        block = a[k : k + width, k : k + width]
+        found.extend(np.linalg.eigvalsh(block))
+        k += width
+    return np.array(found)
+
+
+def _dense(op_or_matrix: Any, memory: int) -> np.ndarray:
+    if hasattr(op_or_matrix, "matvec"):
+        dense = matrix(op_or_matrix, memory=memory)
+    else:
+        dense = np.asarray(op_or_matrix, np.float64)
+        if dense.ndim != 2 or dense.shape[0] != dense.shape[1]:
+            raise InputError(f"a square matrix is needed, not shape {dense.shape}.")
+        gap = max(_gaps(dense), default=0.0)
+        if gap > 1e-5 * np.abs(dense).max(initial=0):
+            raise InputError(
+                f"the matrix is not symmetric: entries differ by {gap:.3g}."
+            )
+    if not np.isfinite(dense).all():
+        raise InputError("the matrix has entries that are not finite.")
+    return dense
+
+
+def _gaps(dense: np.ndarray):
+    for start in range(0, len(dense), SQUARE):
+        rows = slice(start, start + SQUARE)
+        yield float(np.abs(dense[rows] - dense[:, rows].T).max())
+
+
+def _live(dense: ArrayLike) -> np.ndarray:
+    """Rows that are not identically zero; the matrix is symmetric."""
+    return np.flatnonzero([row.any() for row in dense])

@@ -1,0 +1,175 @@
+"""Which entries of the parameters an operator acts on: a mask, layers, a block."""
+
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
+from math import prod
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from landscape import trees
+from landscape.errors import InputError, check_choice
+
+
+class Space(NamedTuple):
+    """The shapes of parameters, and which of their leaves vary; equal by value.
+
+    Attributes:
+      structure: the pytree's.
+      shapes, dtypes: of every leaf.
+      moving: the positions of the leaves that vary, in `jax.tree.leaves`.
+    """
+
+    structure: Any
+    shapes: tuple[tuple[int, ...], ...]
+    dtypes: tuple[np.dtype, ...]
+    moving: tuple[int, ...]
+
+    @classmethod
+    def of(cls, params: Any, layers: str | Sequence[str] | None = None) -> "Space":
+        """That of `params`, whose leaves vary if they belong to the layers.
+
+        Raises:
+          InputError: no leaf, one that is not of floating point, or a pattern that
+            names none.
+
+        >>> Space.of({"a": jnp.zeros(2), "b": jnp.zeros((2, 3))}, "b").size
+        6
+        """
+        named = trees.named_leaves(params)
+        if not named:
+            raise InputError("an operator needs parameters, not an empty pytree.")
+        for name, leaf in named.items():
+            if not jnp.issubdtype(jnp.result_type(leaf), jnp.floating):
+                raise InputError(
+                    f"{name} must be of floating point, not {jnp.result_type(leaf)}."
+                )
+        chosen = matching(named, layers)
+        return cls(
+            jax.tree.structure(params),
+            tuple(map(jnp.shape, named.values())),
+            tuple(map(jnp.result_type, named.values())),
+            tuple(i for i, name in enumerate(named) if name in chosen),
+        )
+
+    @property
+    def dtype(self) -> np.dtype:
+        """The widest dtype of the leaves that vary."""
+        return jnp.result_type(*(self.dtypes[i] for i in self.moving))
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Entries of each leaf that varies."""
+        return tuple(prod(self.shapes[i]) for i in self.moving)
+
+    @property
+    def size(self) -> int:
+        """Entries of the leaves that vary."""
+        return sum(self.sizes)
+
+    def template(self) -> Any:
+        """A pytree of the shapes and dtypes of all leaves."""
+        pairs = zip(self.shapes, self.dtypes, strict=True)
+        return self.structure.unflatten(jax.ShapeDtypeStruct(*pair) for pair in pairs)
+
+    def leaves(self, tree: Any) -> tuple:
+        """The leaves of `tree` that vary.
+
+        Raises:
+          InputError: another structure or other shapes.
+        """
+        if jax.tree.structure(tree) != self.structure:
+            raise InputError("a pytree must have the structure of the parameters.")
+        pairs = zip(trees.named_leaves(tree).items(), self.shapes, strict=True)
+        for (name, leaf), shape in pairs:
+            if jnp.shape(leaf) != shape:
+                raise InputError(
+                    f"{name} must have shape {shape}, not {jnp.shape(leaf)}."
+                )
+        leaves = jax.tree.leaves(tree)
+        return tuple(jnp.asarray(leaves[i], self.dtypes[i]) for i in self.moving)
+
+    def tree(self, leaves: Sequence, rest: Sequence | None = None) -> Any:
+        """The pytree of the leaves that vary and of the `rest` (default: zeros)."""
+        everything = rest or [
+            jnp.zeros(shape, dtype)
+            for shape, dtype in zip(self.shapes, self.dtypes, strict=True)
+        ]
+        everything = list(everything)
+        for i, leaf in zip(self.moving, leaves, strict=True):
+            everything[i] = leaf
+        return self.structure.unflatten(everything)
+
+    def split(self, flat: jax.Array) -> tuple:
+        """The leaves that vary out of one vector of all their entries."""
+        parts = jnp.split(flat, np.cumsum(self.sizes)[:-1])
+        return tuple(
+            part.reshape(self.shapes[i]).astype(self.dtypes[i])
+            for part, i in zip(parts, self.moving, strict=True)
+        )
+
+
+def matching(names: Sequence[str], layers: str | Sequence[str] | None) -> set[str]:
+    """The leaves that `layers` name: patterns (`fnmatch`) of leaves or what holds them.
+
+    Raises:
+      InputError: a pattern names nothing; the nearest name is in the message.
+
+    >>> names = ["Block_0/Conv_0/kernel", "Block_1/Conv_0/kernel", "Dense_0/kernel"]
+    >>> sorted(matching(names, ["Block_1", "Dense_*"]))
+    ['Block_1/Conv_0/kernel', 'Dense_0/kernel']
+    """
+    if layers is None:
+        return set(names)
+    found = set()
+    for pattern in [layers] if isinstance(layers, str) else layers:
+        hits = {
+            name
+            for name in names
+            if any(fnmatchcase(part, pattern) for part in _holders(name))
+        }
+        if not hits:
+            every = {part for name in names for part in _holders(name)}
+            check_choice("layer", pattern, every)
+        found |= hits
+    return found
+
+
+def _holders(name: str) -> list[str]:
+    """The leaf's own name, and those of all that it is in."""
+    parts = name.split("/")
+    return ["/".join(parts[: i + 1]) for i in range(len(parts))]
+
+
+def kept_entries(params: Any, mask: Any, layers: Any, space: Space) -> Any:
+    """Positions among all entries of the leaves that vary, rising; None for all.
+
+    Args:
+      params: pytree of arrays or of their shapes.
+      mask: booleans with the structure of `params`, whose leaves may be scalars.
+      layers: as in `matching`.
+
+    Raises:
+      InputError: the mask does not fit, or nothing is kept.
+    """
+    trees.check_mask(mask, params)
+    names = list(trees.named_leaves(params))
+    chosen = matching(names, layers)
+    kept = [True] * len(names) if mask is None else jax.tree.leaves(mask)
+    kept = [np.asarray(kept[i]) for i in space.moving]
+    for flag in kept:
+        if flag.dtype != bool:
+            raise InputError(f"a mask must hold booleans, not {flag.dtype}.")
+    flags = np.concatenate(
+        [
+            np.ravel(np.broadcast_to(flag & (names[i] in chosen), space.shapes[i]))
+            for i, flag in zip(space.moving, kept, strict=True)
+        ]
+    )
+    if flags.all():
+        return None
+    if not flags.any():
+        raise InputError("the mask keeps no entry of the layers chosen.")
+    return np.flatnonzero(flags)

@@ -1,0 +1,60 @@
+"""A training over its steps."""
+
+from typing import Any
+
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from landscape.figures.style import colors, style
+
+
+def training(runs: dict[str, list[list[dict[str, Any]]]]) -> Figure:
+    """Loss, test accuracy and sparsity over steps, one colour a label.
+
+    The accuracy axis shows the last 20 points below the best and leaves the start out.
+
+    Args:
+      runs: label to the runs that share it (several seeds, say), each the lines of its
+        metrics.jsonl.
+    """
+    with style():
+        palette = colors()
+        figure = Figure(figsize=(9.6, 2.9), layout="constrained")
+        loss, accuracy, sparsity = figure.subplots(1, 3)
+        best = 0.0
+        curves = [
+            (i, lines) for i, group in enumerate(runs.values()) for lines in group
+        ]
+        for i, lines in curves:
+            color = palette[i % len(palette)]
+            train, test = _Columns(lines, "train"), _Columns(lines, "test")
+            loss.plot(*train("loss"), color=color)
+            loss.plot(*test("loss"), "--", color=color)
+            accuracy.plot(*test("accuracy", 100), "--", color=color)
+            # Equal masks lie on one another: later ones are drawn thinner.
+            width = 2.6 / (i + 1)
+            sparsity.plot(*train("sparsity", 100), color=color, lw=width)
+            best = max(best, *test("accuracy", 100)[1])
+        loss.set(yscale="log", ylabel="cross-entropy (nats)")
+        accuracy.set(ylabel="test accuracy (%)", ylim=(max(0, best - 20), best + 1))
+        sparsity.set(ylabel="weights removed (%)", ylim=(-3, 103))
+        for axes in (loss, accuracy, sparsity):
+            axes.set(xlabel="step")
+        marks = [
+            Line2D([], [], color=palette[i % len(palette)]) for i in range(len(runs))
+        ]
+        marks += [Line2D([], [], color="gray", ls=style) for style in ("-", "--")]
+        names = [*runs, "training", "test"]
+        figure.legend(marks, names, loc="outside upper center", ncols=len(names))
+        return figure
+
+
+class _Columns:
+    """The lines of one split, read by column."""
+
+    def __init__(self, lines: list[dict[str, Any]], split: str):
+        self._lines = [line for line in lines if line["split"] == split]
+
+    def __call__(self, name: str, scale: float = 1) -> tuple[list, list]:
+        values = [scale * line[name] for line in self._lines]
+        return [line["step"] for line in self._lines], values
