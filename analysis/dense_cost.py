@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from landscape.errors import InputError
+from landscape.errors import InputError, check_choice
 
 MEMORY = 2**33
 """Bytes of the host that a matrix and its factorisation may take by default."""
@@ -34,9 +34,13 @@ def predicted_cost(size: int, task: str = "eigenvalues") -> Cost:
       task: "eigenvalues", "eigenvectors" or "inertia"; each is cubic in time and
         quadratic in memory. The products that fill the matrix are not counted.
 
+    Raises:
+      InputError: an unknown task.
+
     >>> print(predicted_cost(8000))
     8,000 rows: 0.95 GiB and about 2 minutes on 2 cores
     """
+    check_choice("task", task, SECONDS)
     seconds = SECONDS[task] * (size / MEASURED) ** 3
     return Cost(size, 8 * MATRICES[task] * size**2, seconds)
 

@@ -105,21 +105,20 @@ def eigenvalues(
     live = _live(dense)
     task = "eigenvectors" if vectors else "eigenvalues"
     check_memory(predicted_cost(len(live), task), memory)
-    zeros = np.zeros(len(dense) - len(live))
-    part = dense[np.ix_(live, live)]
+    size, part = len(dense), dense[np.ix_(live, live)]
+    del dense  # A large one has no room beside the factorisation.
+    zeros = np.zeros(size - len(live))
     if not vectors:
-        found = (
-            scipy.linalg.eigvalsh(part, overwrite_a=True) if len(live) else part[0:0, 0]
-        )
+        found = scipy.linalg.eigvalsh(part, overwrite_a=True) if len(live) else []
         return np.sort(np.concatenate([found, zeros]))
     found, basis = scipy.linalg.eigh(part, overwrite_a=True, driver="evd")
+    if not len(zeros):
+        return found, basis
     values = np.concatenate([found, zeros])
     order = np.argsort(values, kind="stable")
-    columns = np.zeros((len(dense), len(dense)))
-    place = np.argsort(order)
+    place, columns = np.argsort(order), np.zeros((size, size))
     columns[np.ix_(live, place[: len(live)])] = basis
-    dead = np.setdiff1d(np.arange(len(dense)), live)
-    columns[dead, place[len(live) :]] = 1
+    columns[np.setdiff1d(np.arange(size), live), place[len(live) :]] = 1
     return values[order], columns
 
 
