@@ -41,19 +41,23 @@ or weights of its own?
     loss_fn = as_partial(loss_fn)
     if getattr(loss_fn.func, "batch_size", None) is not None:
         return
-    parts = _parts(batch, most)
+    unsure, parts = False, _parts(batch, most)
     weights = [float(total_weight(part)) for part in parts[:3]]
-    values = _evaluate(loss_fn, point, parts, "loss")
-    for one, a, b in zip(*values, strict=True):
+    for one, a, b in zip(*_evaluate(loss_fn, point, parts, "loss"), strict=True):
         # A half without weight has no mean.
         terms = [w * x for w, x in zip(weights[1:], (a, b), strict=True) if w]
         mean = sum(terms) / (weights[0] or 1)
-        if np.isfinite(mean + one).all() and not _close(one, mean, (a, b)):
+        same = _same(one, mean, (a, b))
+        if same is False:
             raise InputError(
                 f"the loss of a batch must be the mean of its halves', but {_text(one)}"
                 f" is not that of {_text(a)} and {_text(b)}: has it dropout, statistics"
                 " of the batch, or a sum or weights of its own?"
             )
+        unsure |= same is None
+    if unsure and not jax.config.jax_enable_x64:
+        with jax.enable_x64(True):
+            check_mean(*_widened((loss_fn, point, batch)), most)
 
 
 def check_scalar_mean(loss_fn: Callable, point: Any, batch: Any) -> None:
@@ -107,16 +111,20 @@ batch?
                 f"of {count} examples a result of shape {wanted} is needed, not"
                 f" {leaf.shape}."
             )
-    for one, a, b in zip(
-        *_evaluate(function, point, parts, "result"), strict=True
-    ):
+    unsure = False
+    for one, a, b in zip(*_evaluate(function, point, parts, "result"), strict=True):
         both = np.concatenate([a, b])
-        if np.isfinite(one).all() and not _close(one, both):
+        same = _same(one, both)
+        if same is False:
             raise InputError(
                 "what an example gives must not depend on the others, but in halves of"
                 f" the batch it differs by {np.abs(one - both).max():.3g}: has it"
                 " dropout, or statistics of the batch?"
             )
+        unsure |= same is None
+    if unsure and not jax.config.jax_enable_x64:
+        with jax.enable_x64(True):
+            check_each(*_widened((function, point, batch)), scalars)
 
 
 def same_twice(batches: Any) -> Any:
@@ -153,7 +161,7 @@ def examples(batches: list) -> Any:
     ]
     if len(same) < 2:
         return None
-    return jax.tree.map(lambda *xs: np.concatenate(xs), *same[:2])
+    return jax.tree.map(lambda *xs: np.concatenate(xs), *same[:8])
 
 
 def _parts(batch: Any, most: int) -> list:
@@ -186,10 +194,25 @@ def _evaluate(function, point, parts, what) -> list[list[np.ndarray]]:
     return values
 
 
-def _close(one, other, terms=()) -> bool:
-    scale = max(np.abs(x).max(initial=0) for x in (one, other, *terms))
-    rounding = 10 * float(jnp.finfo(jnp.result_type(one, jnp.float32)).eps)
-    return bool(np.abs(one - other).max(initial=0) <= 1e-4 * scale + rounding)
+def _same(one, other, terms=()) -> bool | None:
+    """Whether they agree to 1e-4; None if they are too small to tell from rounding."""
+    if not np.isfinite(one + other).all():
+        return True
+    gap, eps = np.abs(one - other).max(initial=0), float(jnp.finfo(one.dtype).eps)
+    largest = max(np.abs(x).max(initial=0) for x in (one, other, *terms))
+    if gap <= max(1e-4, 4 * eps) * largest:
+        return True
+    return None if gap <= 10 * eps else False
+
+
+def _widened(tree: Any) -> Any:
+    """It in double precision, where what was near rounding is not."""
+
+    def leaf(x):
+        floats = jnp.issubdtype(jnp.result_type(x), jnp.floating)
+        return np.asarray(x, np.float64) if floats else x
+
+    return jax.tree.map(leaf, tree)
 
 
 def _text(x) -> str:
