@@ -1,0 +1,99 @@
+"""An orthonormal basis in blocks of rows, and vectors kept orthogonal to it.
+
+Rows past the number in use are zero. Whole blocks of them are never read, so that a
+basis with much room costs what its used part costs.
+"""
+
+import jax
+import jax.numpy as jnp
+
+BLOCK = 16
+"""Rows in one array."""
+
+Basis = tuple[jax.Array, ...]
+
+
+def allocate(rows: jax.Array, capacity: int) -> Basis:
+    """Arrays [BLOCK, n] with room for `capacity` rows, the first ones `rows` [k, n].
+
+    >>> [block.shape for block in allocate(jnp.eye(3), 20)]
+    [(16, 3), (16, 3)]
+    """
+    blocks = -(-capacity // BLOCK)
+    room = jnp.zeros((blocks * BLOCK - len(rows), rows.shape[1]), rows.dtype)
+    filled = jnp.concatenate([rows, room])
+    return tuple(filled[i * BLOCK : (i + 1) * BLOCK] for i in range(blocks))
+
+
+def write(basis: Basis, index: jax.Array, row: jax.Array) -> Basis:
+    """The basis with `row` [n] at `index`, which may be traced; in place in a loop.
+
+    >>> basis = write(allocate(jnp.zeros((0, 2)), 20), 17, jnp.ones(2))
+    >>> basis[0].sum().tolist(), basis[1][1].tolist()
+    (0.0, [1.0, 1.0])
+    """
+    return tuple(_write(rows, index - i * BLOCK, row) for i, rows in enumerate(basis))
+
+
+def _write(rows, index, row):
+    inside = (index >= 0) & (index < BLOCK)
+    at = jnp.clip(index, 0, BLOCK - 1)
+    return rows.at[at].set(jnp.where(inside, row, rows[at]))
+
+
+def cleared(basis: Basis, count: jax.Array, w: jax.Array) -> jax.Array:
+    """`w` [n] without its components along the first `count` rows of the basis.
+
+    One pass of block Gram-Schmidt leaves components of the size of the rounding of w.
+    They matter only if the pass made w much shorter, and then a second one is enough
+    (Parlett, The Symmetric Eigenvalue Problem, section 6.9).
+
+    >>> cleared(allocate(jnp.eye(3)[:1], 1), 1, jnp.ones(3)).tolist()
+    [0.0, 1.0, 1.0]
+    """
+
+    def clear(rows, w):
+        return w - dot(dot(rows, w), rows)
+
+    def once(carry):
+        w, passes, before, _ = carry
+        for i, rows in enumerate(basis):
+            w = jax.lax.cond(i * BLOCK < count, clear, lambda rows, w: w, rows, w)
+        after = norm(w)
+        return w, passes + 1, after, after < 0.7 * before
+
+    def again(carry):
+        _, passes, _, shorter = carry
+        return (passes < 1) | ((passes < 2) & shorter)
+
+    start = w, jnp.zeros((), jnp.int32), norm(w), jnp.zeros((), bool)
+    return jax.lax.while_loop(again, once, start)[0]
+
+
+@jax.jit
+def combined(basis: Basis, coefficients: jax.Array) -> jax.Array:
+    """Rows of combinations, [k, n], of coefficients [k, rows of all blocks].
+
+    >>> combined(allocate(jnp.eye(2), 2), jnp.ones((1, 16))).tolist()
+    [[1.0, 1.0]]
+    """
+    parts = [
+        coefficients[:, i : i + BLOCK] for i in range(0, len(basis) * BLOCK, BLOCK)
+    ]
+    return sum(dot(part, rows) for part, rows in zip(parts, basis, strict=True))
+
+
+def dot(a: jax.Array, b: jax.Array) -> jax.Array:
+    """`a @ b`, whose factors accelerators may otherwise round to fewer bits."""
+    return jnp.dot(a, b, precision="highest")
+
+
+def norm(w: jax.Array) -> jax.Array:
+    """The Euclidean norm, whose squares neither overflow nor underflow.
+
+    >>> bool(norm(jnp.array([3e-30, 4e-30], jnp.float32)) > 4.9e-30)
+    True
+    """
+    largest = jnp.max(jnp.abs(w))
+    unit = w / jnp.where(largest > 0, largest, 1)
+    return largest * jnp.sqrt(dot(unit, unit))
