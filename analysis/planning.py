@@ -21,7 +21,7 @@ MEMORY = 2**32
 """Bytes that an operator may take where the device does not tell what it has."""
 
 # Bytes of what one chunk's linearisation takes on a CPU: its caches hold more of less.
-CHUNK = 2**23
+CHUNK = 2**24
 # Convolutions on a CPU were fastest in chunks of so many examples.
 CONVOLUTION_CHUNK = 16
 

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import scipy.sparse.linalg
+from flax import nnx
 from jax.flatten_util import ravel_pytree
 
 from analysis import operators
@@ -322,6 +323,49 @@ def test_scipy_takes_operators_as_they_are():
         x, info = scipy.sparse.linalg.cg(shifted, np.ones(21), rtol=1e-12)
         assert info == 0
         assert_close(shifted.matvec(x), np.ones(21), 1e-9)
+
+
+def test_a_network_of_nnx_is_as_good_as_any():
+    class Network(nnx.Module):
+        def __init__(self, rngs):
+            self.first = nnx.Linear(4, 2, rngs=rngs)
+            self.last = nnx.Linear(2, 3, rngs=rngs)
+
+        def __call__(self, x):
+            return self.last(jnp.tanh(self.first(x)))
+
+    static, params = nnx.split(Network(nnx.Rngs(0)))
+    batch = jax.tree.map(jnp.asarray, data())
+
+    def loss(params, batch):
+        return output_loss(nnx.merge(static, params)(batch["image"]), batch)
+
+    op = operators.hessian(loss, params, batch)
+    last = operators.hessian(loss, params, batch, layers="last", check=False)
+    assert (op.size, last.size) == (19, 9)
+    assert jax.tree.structure(op(params)) == jax.tree.structure(params)
+    v = np.cos(np.arange(9), dtype=np.float32)
+    want = op.restrict(layers="last").matvec(v)
+    np.testing.assert_allclose(last.matvec(v), want, rtol=1e-4, atol=1e-6)
+
+
+def test_matfree_takes_the_product_of_an_operator():
+    decomp = pytest.importorskip("matfree.decomp")
+    op = KINDS["hessian"](make_params(np.float32), data(), mask=make_mask())
+    tridiagonalise = decomp.tridiag_sym(21, reortho="full")
+    found = tridiagonalise(op.matvec, jnp.ones(21) / np.sqrt(21))
+    got, want = map(np.linalg.eigvalsh, (found.J_small, op.to_dense()))
+    np.testing.assert_allclose(got, want, atol=1e-5)
+
+
+def test_lineax_solves_with_an_operator():
+    lineax = pytest.importorskip("lineax")
+    op = KINDS["gauss_newton"](make_params(np.float32), data(), mask=make_mask()) + 1
+    shape, tag = jax.ShapeDtypeStruct((21,), op.dtype), lineax.positive_semidefinite_tag
+    wrapped = lineax.FunctionLinearOperator(op.matvec, shape, tag)
+    solver = lineax.CG(rtol=1e-6, atol=1e-6)
+    found = lineax.linear_solve(wrapped, jnp.ones(21), solver).value
+    np.testing.assert_allclose(op.matvec(found), np.ones(21), atol=1e-5)
 
 
 def test_products_run_in_jit_vmap_and_loops_and_compile_nothing_anew():
