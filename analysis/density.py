@@ -1,0 +1,261 @@
+"""The spectral density of a symmetric operator by stochastic Lanczos quadrature.
+
+For a random unit vector z the measure sum_i (v_i . z)^2 delta(eigenvalue_i) has the
+spectral density (1/n) sum_i delta(eigenvalue_i) as its mean, and m steps of Lanczos
+from z give its Gauss quadrature: m nodes and weights, exact for polynomials up to
+degree 2 m - 1 (Golub and Welsch 1969; Lin, Saad and Yang 2016). Nothing is smoothed:
+curves for a figure are `analysis.smoothing`'s.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from scipy.stats import chi2
+
+from analysis import lanczos
+from analysis.eigenpairs import Eigenpairs
+from landscape.errors import InputError
+
+
+class Density(NamedTuple):
+    """A spectral density: one weighted spectrum a probe, and their mean.
+
+    Attributes:
+      nodes: [probes, m], float64, ascending in each probe.
+      weights: [probes, m], non-negative, each row of sum 1. Nodes of weight 0 fill the
+        row of a probe whose Krylov space was exhausted early.
+      raw: [probes, m], the weights of the plain quadrature.
+      single: [probes, m], True for nodes that are one eigenvalue each: their weight is
+        1/n, whatever the probe's overlap was.
+      size: n.
+      products: products with the operator.
+    """
+
+    nodes: np.ndarray
+    weights: np.ndarray
+    raw: np.ndarray
+    single: np.ndarray
+    size: int
+    products: int
+
+
+class Estimate(NamedTuple):
+    """A mean over probes.
+
+    Attributes:
+      value: the mean.
+      error: its standard error over probes; NaN for one probe.
+      samples: [probes], each probe's own.
+    """
+
+    value: float
+    error: float
+    samples: np.ndarray
+
+
+def spectral_density(
+    op: Any,
+    *,
+    key: jax.Array,
+    num_steps: int = 80,
+    num_probes: int = 10,
+    pairs: Eigenpairs | None = None,
+    reorthogonalise: str = "full",
+    vmap: bool | None = None,
+    sharpen: bool = True,
+) -> Density:
+    """The spectral density of `op`, with its spread over probes.
+
+    A Ritz value whose residual bound tells it from all others is an eigenvalue, and its
+    weight is 1/n; the plain quadrature gives it a random one of that mean and a
+    relative deviation of sqrt(2). With `sharpen` such weights are replaced and the rest
+    of the probe's is rescaled, unless the overlaps of all probes say that the
+    eigenvalue is multiple (beyond the 99.9 % of a chi-squared distribution).
+
+    Args:
+      op: a symmetric operator.
+      key: probe i is a function of it and of i alone: uniform on the sphere.
+      num_steps: of Lanczos a probe, one product each; at most the operator's size.
+      num_probes: independent starts.
+      pairs: eigenpairs that are known: converged ones are taken out of all probes, kept
+        out, and put back at their places with weight 1/n each. The rest of the density
+        is the bulk's.
+      reorthogonalise: as in `lanczos.start`; with "none" ghosts take a share of their
+        eigenvalue's weight, and nothing is sharpened.
+      vmap: all probes together, which takes the memory of all bases; default: in turn
+        on a CPU and where products loop badly, together elsewhere.
+      sharpen: False for the plain quadrature.
+
+    Raises:
+      InputError: counts below 1, or pairs without full re-orthogonalisation.
+      RunFailure: a product is not finite.
+
+    >>> from analysis.symmetric import from_matrix
+    >>> op = from_matrix(jax.numpy.diag(jax.numpy.array([0.0, 0.0, 0.0, 8.0])))
+    >>> density = spectral_density(op, key=jax.random.key(0), num_steps=2)
+    >>> round(trace(density).value, 3)
+    8.0
+    """
+    if num_probes < 1 or num_steps < 1:
+        raise InputError(
+            "num_steps and num_probes must be at least 1, not"
+            f" {num_steps} and {num_probes}."
+        )
+    good = np.zeros(0, int) if pairs is None else np.flatnonzero(pairs.converged)
+    locked = None if pairs is None else pairs.vectors[good]
+    stems = np.zeros(0) if pairs is None else pairs.values[good]
+    size, steps = op.size, min(num_steps, op.size - len(good))
+    if not steps:
+        nodes = np.sort(stems)[None]
+        weights = np.full_like(nodes, 1 / size)
+        return Density(nodes, weights, weights, weights > 0, size, 0)
+    vectors = (
+        jax.random.normal(jax.random.fold_in(key, i), (size,), op.dtype)
+        for i in range(num_probes)
+    )
+    options = {"reorthogonalise": reorthogonalise, "locked": locked}
+    states = lanczos.tridiagonalise_each(op, vectors, steps, vmap=vmap, **options)
+    solved = [lanczos.ritz(state, len(good)) for state in states]
+    raw = [ritz.vectors[0] ** 2 for ritz in solved]
+    weights, single = raw, [np.zeros(len(w), bool) for w in raw]
+    if sharpen and reorthogonalise == "full":
+        noise = float(jax.numpy.finfo(op.dtype).eps)
+        weights, single = sharpened(solved, raw, size - len(good), 10 * noise)
+    products = sum(len(w) for w in raw)
+    parts = (stems, [ritz.values for ritz in solved], weights, raw, single)
+    return Density(*_joined(*parts, size), size, products)
+
+
+def sharpened(
+    solved: list[lanczos.Ritz], raw: list[np.ndarray], size: int, noise: float
+) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Weights with those of single eigenvalues replaced by 1/size, and which these are.
+
+    Args:
+      solved: the Ritz values of each probe.
+      raw: their weights in the quadrature.
+      size: the number of eigenvalues that the probes stand for.
+      noise: two Ritz values that differ by less of the largest are not told apart.
+    """
+    values = np.concatenate([ritz.values for ritz in solved])
+    bounds = np.concatenate([ritz.bounds for ritz in solved])
+    overlaps = size * np.concatenate(raw)
+    bounds = bounds + noise * max(np.abs(values).max(), np.finfo(float).tiny)
+    isolated = np.concatenate([_isolated(ritz) for ritz in solved])
+    single = np.zeros(len(values), bool)
+    order = np.flatnonzero(isolated)[np.argsort(values[isolated], kind="stable")]
+    # One eigenvalue as several probes see it: neighbours within their error bounds.
+    apart = np.diff(values[order]) > bounds[order][1:] + bounds[order][:-1]
+    for group in np.split(order, np.flatnonzero(apart) + 1):
+        if len(group):
+            limit = chi2.ppf(0.999, len(group))
+            single[group] = overlaps[group].sum() <= limit
+    ends = np.cumsum([len(w) for w in raw])[:-1]
+    flags = np.split(single, ends)
+    return [_replaced(w, s, size) for w, s in zip(raw, flags, strict=True)], flags
+
+
+def _isolated(ritz: lanczos.Ritz) -> np.ndarray:
+    """Whether each Ritz value's bound is a hundredth of its distance to the others."""
+    distance = np.diff(ritz.values, prepend=-np.inf, append=np.inf)
+    nearest = np.minimum(distance[1:], distance[:-1])
+    return ritz.bounds <= 0.01 * nearest
+
+
+def _replaced(weights, single, size) -> np.ndarray:
+    rest = weights[~single].sum()
+    left = 1 - single.sum() / size
+    if not (rest > 0 and left > 0):
+        return weights
+    return np.where(single, 1 / size, weights * (left / rest))
+
+
+def _joined(stems, nodes, weights, raw, single, size) -> tuple[np.ndarray, ...]:
+    """Rows of one length with the known eigenvalues put back."""
+    length, share = max(map(len, nodes)), 1 - len(stems) / size
+    count = len(nodes), len(stems)
+
+    def rows(parts, known, fill):
+        filled = [np.pad(p, (0, length - len(p)), **fill) for p in parts]
+        return np.concatenate([np.stack(filled), np.broadcast_to(known, count)], 1)
+
+    at = rows(nodes, stems, {"mode": "edge"})
+    columns = (
+        rows([share * w for w in weights], 1 / size, {}),
+        rows([share * w for w in raw], 1 / size, {}),
+        rows(single, True, {}),
+    )
+    order = np.argsort(at, axis=1, kind="stable")
+    return tuple(np.take_along_axis(x, order, 1) for x in (at, *columns))
+
+
+def expectation(density: Density, function: Callable) -> Estimate:
+    """The mean of `function(eigenvalue)` over the eigenvalues.
+
+    >>> nodes = np.array([[0.0, 2.0], [0.0, 4.0]])
+    >>> density = Density(nodes, np.full((2, 2), 0.5), *(None,) * 2, 10, 4)
+    >>> expectation(density, np.square).value
+    5.0
+    """
+    samples = (density.weights * function(density.nodes)).sum(1)
+    count = len(samples)
+    error = samples.std(ddof=1) / np.sqrt(count) if count > 1 else np.nan
+    return Estimate(float(samples.mean()), float(error), samples)
+
+
+def moment(density: Density, order: int) -> Estimate:
+    """(1/n) tr A^order, the mean of eigenvalue^order.
+
+    >>> nodes = np.array([[0.0, 2.0], [0.0, 4.0]])
+    >>> density = Density(nodes, np.full((2, 2), 0.5), *(None,) * 2, 10, 4)
+    >>> moment(density, 1).value
+    1.5
+    """
+    return expectation(density, lambda nodes: nodes**order)
+
+
+def trace(density: Density) -> Estimate:
+    """The sum of all eigenvalues; with few probes `trace_estimates` does better.
+
+    >>> nodes = np.array([[0.0, 2.0], [0.0, 4.0]])
+    >>> density = Density(nodes, np.full((2, 2), 0.5), *(None,) * 2, 10, 4)
+    >>> trace(density).value
+    15.0
+    """
+    return Estimate(*(density.size * x for x in moment(density, 1)))
+
+
+def share_below(density: Density, tol: float) -> Estimate:
+    """The share of eigenvalues of magnitude at most `tol`.
+
+    A node stands for the mass around it: shares are good to the weight of one node.
+
+    >>> nodes = np.array([[0.0, 2.0], [0.0, 4.0]])
+    >>> density = Density(nodes, np.full((2, 2), 0.5), *(None,) * 2, 10, 4)
+    >>> share_below(density, 0.1).value
+    0.5
+    """
+    return expectation(density, lambda nodes: np.abs(nodes) <= tol)
+
+
+def wasserstein(density: Density, eigenvalues: np.ndarray) -> float:
+    """The Wasserstein-1 distance of the mean over probes from a list of eigenvalues.
+
+    >>> nodes = np.array([[0.0, 2.0], [0.0, 4.0]])
+    >>> density = Density(nodes, np.full((2, 2), 0.5), *(None,) * 2, 10, 4)
+    >>> wasserstein(density, np.array([0.0, 3.0]))
+    0.5
+    """
+    exact = np.ravel(np.asarray(eigenvalues, np.float64))
+    at = np.concatenate([density.nodes.ravel(), exact])
+    mass = np.concatenate(
+        [
+            density.weights.ravel() / len(density.weights),
+            np.full(len(exact), -1 / len(exact)),
+        ]
+    )
+    order = np.argsort(at, kind="stable")
+    difference = np.cumsum(mass[order])[:-1]
+    return float(np.abs(difference) @ np.diff(at[order]))
