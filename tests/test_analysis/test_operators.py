@@ -234,7 +234,7 @@ def test_the_labels_of_the_monte_carlo_fisher_are_the_models_own_in_any_batching
                 num_samples=2,
                 **options,
             ).to_dense()
-            for sizes, options in (BATCHINGS["one batch"], BATCHINGS["chunks"])
+            for sizes, options in (BATCHINGS["one batch"], BATCHINGS["uneven batches"])
         ]
         assert_close(dense[0], np.asarray(dense[1]), 1e-13)
         many = operators.fisher(model_fn, params, data(), key=key, num_samples=4000)
@@ -247,6 +247,12 @@ def test_the_labels_of_the_monte_carlo_fisher_are_the_models_own_in_any_batching
         # 4,000 draws an example: about 1.6 % of each term, but they are few.
         assert_close(many.to_dense(), np.asarray(want), 0.05)
         assert np.linalg.norm(dense[0] - want) > 0.1 * np.linalg.norm(want)
+        # Examples that are alike draw their labels apart.
+        alike = {"image": np.ones((40, 1))}
+        op = operators.fisher(
+            lambda w, batch: batch["image"] @ w, jnp.zeros((1, 3)), alike, key=key
+        )
+        assert np.linalg.matrix_rank(op.to_dense()) == 2
 
 
 def test_a_layer_costs_and_counts_its_own_entries_alone():
