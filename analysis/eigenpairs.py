@@ -159,9 +159,8 @@ def _search(op, which, wanted, tol, limit, most, key) -> _Search:
     while True:
         done = int(state.step)
         stride = wanted + 4 - done if used < wanted + 4 else max(1, done // 16)
-        state = lanczos.advance(
-            op, state, min(max(stride, 1), most - done, limit - used)
-        )
+        count = min(max(stride, 1), most - done, limit - used)
+        state = lanczos.advance(op, state, count, overwrite=True)
         used += int(state.step) - done
         found = _projected(state, head, which, wanted, used)
         if int(state.step) >= op.size or used >= limit:

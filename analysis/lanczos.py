@@ -112,11 +112,12 @@ def start(
     return state._replace(scale=jnp.zeros_like(state.scale))
 
 
-def advance(op: Any, state: State, num_steps: int) -> State:
+def advance(op: Any, state: State, num_steps: int, *, overwrite: bool = False) -> State:
     """`num_steps` further steps, fewer if the Krylov space is exhausted before.
 
     One compiled loop for any number of steps where `op.loops_well`, else a jitted call
-    a step. Two calls give the same bits as one of the same total.
+    a step. Two calls give the same bits as one of the same total. With `overwrite` the
+    state given is used up, which saves the time and the memory of a copy of the basis.
 
     Raises:
       InputError: more steps than the state has room for (see `lengthened`).
@@ -133,11 +134,11 @@ def advance(op: Any, state: State, num_steps: int) -> State:
         raise InputError(
             f"the state has room for {capacity - done} further steps, not {num_steps}."
         )
+    if not overwrite:
+        state = jax.tree.map(jnp.copy, state)
     if getattr(op, "loops_well", True):
         state = _loop(op, state, done + num_steps)
     else:
-        # Each step overwrites what it is given, and the caller keeps his state.
-        state = jax.tree.map(jnp.copy, state)
         for _ in range(num_steps):
             if bool(state.broken):
                 break
@@ -192,7 +193,7 @@ def tridiagonalise(
     (1, True, [1.0])
     """
     state = start(op, vector, num_steps, reorthogonalise=reorthogonalise, locked=locked)
-    return advance(op, state, num_steps)
+    return advance(op, state, num_steps, overwrite=True)
 
 
 def tridiagonalise_each(
@@ -283,11 +284,6 @@ def _start(vector, rows, blocks, full) -> State:
     )
 
 
-@jax.jit
-def _loops(op, states, until):
-    return jax.vmap(_loop, (None, 0, None))(op, states, until)
-
-
 def _step(op, state: State) -> State:
     return _absorb(state, op.matvec(state.current))
 
@@ -320,12 +316,19 @@ def _absorb(state: State, w: jax.Array) -> State:
     )
 
 
-@jax.jit
-def _loop(op, state, until):
+_absorb_in_place = jax.jit(_absorb, donate_argnums=0)
+
+
+def _run(op, state, until):
     def goes_on(state):
         return (state.step < until) & ~state.broken & jnp.isfinite(state.scale)
 
     return jax.lax.while_loop(goes_on, partial(_step, op), state)
 
 
-_absorb_in_place = jax.jit(_absorb, donate_argnums=0)
+_loop = jax.jit(_run, donate_argnums=1)
+
+
+@jax.jit
+def _loops(op, states, until):
+    return jax.vmap(_run, (None, 0, None))(op, states, until)

@@ -8,7 +8,7 @@ import pytest
 from jax.tree_util import Partial
 
 from analysis import lanczos, symmetric
-from analysis.orthogonal import BLOCK
+from analysis.orthogonal import BLOCK, allocate, cleared
 from landscape.errors import InputError, RunFailure
 
 
@@ -85,6 +85,16 @@ def test_a_basis_of_200_steps_is_orthonormal_and_holds_no_ghost(x64):
         values = lanczos.ritz(state).values
         assert (values > 0.5).sum() == 8
         np.testing.assert_allclose(values[-8:], outlying()[-8:], rtol=20 * eps)
+
+
+@pytest.mark.parametrize("length", [1.0, 1e-4])
+def test_what_is_left_of_a_vector_is_orthogonal_even_if_it_is_little(length):
+    square = np.linalg.qr(np.random.default_rng(0).standard_normal((90, 90)))[0]
+    rows = jnp.asarray(square[:40], jnp.float32)
+    w = jnp.asarray(square[:40].sum(0) + length * square[50], jnp.float32)
+    left = np.asarray(cleared(allocate(rows, 48), 40, w), np.float64)
+    assert np.abs(square[:40] @ left).max() < 2e-6 * np.linalg.norm(left)
+    np.testing.assert_allclose(left @ square[50], length, rtol=2e-2)
 
 
 def test_without_reorthogonalisation_ghosts_come():
