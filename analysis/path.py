@@ -71,14 +71,13 @@ def run(config: Config) -> dict[str, Any]:
     import numpy as np
 
     from analysis import paths, piecewise, results, subjects
-    from landscape import figures, runs, trees
+    from landscape import figures, trees
 
     where = folder(config)
     done = results.read(where)
     if done is not None:
         return done
-    a, b = runs.load(config.run_a), runs.load(config.run_b)
-    subjects.check_partners([config.run_a, config.run_b], [a, b])
+    a, b = subjects.load([config.run_a, config.run_b])
     before = run(replace(config, align=False)) if config.align else None
     if config.align:
         b = _aligned(a, b, config.seed)

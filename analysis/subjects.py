@@ -8,9 +8,8 @@ from jax.sharding import Mesh
 from jax.tree_util import Partial
 
 from analysis import losses
-from landscape import devices, models
+from landscape import devices, models, runs
 from landscape.errors import InputError
-from landscape.runs import Run
 from landscape.sparsity import accounting
 from landscape.trees import named_leaves
 
@@ -43,7 +42,7 @@ class Subject(NamedTuple):
 
 
 def of_run(
-    run: Run, num_examples: int | None, batch_norm: str, batch_size: int
+    run: runs.Run, num_examples: int | None, batch_norm: str, batch_size: int
 ) -> Subject:
     """The objective of a run on its training split, without augmentation.
 
@@ -92,23 +91,31 @@ def of_run(
     )
 
 
-def check_partners(names: list[str], runs: list[Run]) -> None:
-    """Raises InputError unless all runs are of one model on one data set."""
-    for name, run in zip(names[1:], runs[1:], strict=True):
+def load(names: list[str]) -> list[runs.Run]:
+    """Loads runs that lie in one space; what can be refused is, before a state is read.
+
+    Raises:
+      InputError: a run or a step is not there, or two are of different models or
+        trained on different examples.
+    """
+    for name in names:
+        runs.step_of(name)
+    first, *others = (runs.read_config(runs.parse(name)[0]) for name in names)
+    for name, other in zip(names[1:], others, strict=True):
         for field in ("model", "widths", "activation", "dataset", "inputs"):
-            ours, theirs = (getattr(r.config, field) for r in (runs[0], run))
+            ours, theirs = getattr(first, field), getattr(other, field)
             if ours != theirs:
                 raise InputError(
                     f"{names[0]} has {field} {ours!r} and {name} {theirs!r}: they lie"
                     " in different spaces."
                 )
-        ours, theirs = (r.config for r in (runs[0], run))
-        if _examples(ours) != _examples(theirs):
+        if _examples(first) != _examples(other):
             raise InputError(
                 f"{names[0]} and {name} were trained on different examples"
                 " (--data-seed, --num-train, --num-validation or the settings of the"
                 " blobs differ)."
             )
+    return [runs.load(name) for name in names]
 
 
 def _examples(config) -> list[Any]:

@@ -79,15 +79,13 @@ def run(config: Config) -> dict[str, Any]:
 
     from analysis import piecewise, planes, results, subjects
     from landscape import figures
-    from landscape import runs as run_folders
 
     where = folder(config)
     done = results.read(where)
     if done is not None:
         return done
     names = _names(config)
-    loaded = [run_folders.load(name) for name in names]
-    subjects.check_partners(names, loaded)
+    loaded = subjects.load(names)
     subject = subjects.of_run(
         loaded[-1] if config.kind == "trajectory" else loaded[0],
         config.num_examples,

@@ -15,6 +15,7 @@ class Claim(NamedTuple):
       ours: our number for each seed, in the order of the seeds.
       paper: the paper's number or words; "" if it gives none.
       holds: whether it holds; None where nothing is claimed, only reported.
+      held: for each seed whether it holds there, of a claim judged seed by seed.
     """
 
     name: str
@@ -22,11 +23,18 @@ class Claim(NamedTuple):
     ours: Sequence[float]
     paper: str
     holds: bool | None
+    held: Sequence[bool] | None = None
 
 
 def verdict(holds: bool | None) -> str:
     """The word for an outcome."""
     return {True: "holds", False: "DOES NOT HOLD", None: "reported"}[holds]
+
+
+def _seeds(claim: Claim) -> str:
+    if claim.held is None:
+        return str(len(claim.ours))
+    return f"{sum(claim.held)} of {len(claim.held)}"
 
 
 def verdict_table(claims: Sequence[Claim]) -> str:
@@ -36,7 +44,7 @@ def verdict_table(claims: Sequence[Claim]) -> str:
             claim.name,
             claim.words,
             spread(claim.ours),
-            str(len(claim.ours)),
+            _seeds(claim),
             claim.paper or "-",
             verdict(claim.holds),
         ]

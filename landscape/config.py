@@ -12,6 +12,8 @@ from typing import Any
 from landscape.errors import InputError, check_choice
 
 FORMAT_VERSION = 1
+# Settings that came later, with what they are in a run from before.
+_ADDED = {"init_zeros": 0.0}
 METHODS = ("dense", "pruning", "lottery", "scratch", "static")
 MODELS = ("mlp", "lenet300", "lenet", "lenet5", "resnet20", "resnet32", "resnet56")
 DISTRIBUTIONS = ("uniform", "er", "erk")
@@ -227,7 +229,20 @@ class SparseConfig(TrainConfig):
 
 
 @dataclass(frozen=True)
-class DenseRun(TrainConfig):
+class DenseConfig(TrainConfig):
+    """What a dense run is made of: the settings of any run and this one."""
+
+    init_zeros: float = 0.0
+    """Zero this fraction of every kernel's initial weights, drawn by the seed; all of
+    them are trained."""
+
+    def __post_init__(self):
+        super().__post_init__()
+        self._require("init_zeros", lambda v: 0 <= v <= 1, "in [0, 1]")
+
+
+@dataclass(frozen=True)
+class DenseRun(DenseConfig):
     """One dense run, as stored in its folder."""
 
     method: str = "dense"
@@ -275,6 +290,7 @@ def from_dict(values: dict[str, Any]) -> DenseRun | SparseRun:
         )
     kind = DenseRun if values.get("method") == "dense" else SparseRun
     fields = {f.name for f in dataclasses.fields(kind)}
+    values |= {name: v for name, v in _ADDED.items() if name in fields - values.keys()}
     if values.keys() != fields:
         odd = ", ".join(sorted(values.keys() ^ fields))
         raise InputError(f"the run's settings do not match this code: {odd}.")

@@ -9,7 +9,7 @@ import flax.linen as nn
 import jax
 import optax
 
-from landscape import models, optimizers, rng, schedules, sparsity
+from landscape import models, optimizers, rng, schedules, sparsity, trees
 from landscape.config import DenseRun, SparseRun, TrainConfig, from_dict, to_dict
 from landscape.objective import Objective
 from landscape.sparsity import Updater
@@ -24,6 +24,7 @@ class Recipe(NamedTuple):
     learning_rate: optax.Schedule
     optimizer: optax.GradientTransformation
     updater: Updater
+    init_zeros: float
 
 
 def make(
@@ -75,7 +76,8 @@ def _make(settings: str, input_shape: tuple[int, ...], num_classes: int) -> Reci
         decoupled_decay=config.decoupled_decay,
     )
     updater = _updater(config, model, input_shape)
-    return Recipe(model, objective, learning_rate, optimizer, updater)
+    init_zeros = getattr(config, "init_zeros", 0.0)
+    return Recipe(model, objective, learning_rate, optimizer, updater, init_zeros)
 
 
 def _updater(config: TrainConfig, model: nn.Module, input_shape) -> Updater:
@@ -112,6 +114,9 @@ def initial_state(
     """The state of step 0: what is not given is drawn from the seed."""
     key = rng.stream(seed, "init")
     initial, statistics = models.init(recipe.model, key, input_shape)
+    if recipe.init_zeros:
+        key = rng.stream(seed, "zeros")
+        initial = _zeroed(key, initial, recipe.init_zeros)
     params = initial if params is None else params
     batch_stats = statistics if batch_stats is None else batch_stats
     drawn, updater_state = recipe.updater.init(rng.stream(seed, "masks"), params)
@@ -125,6 +130,20 @@ def initial_state(
         opt_state=recipe.optimizer.init(params),
         updater_state=updater_state,
     )
+
+
+def _zeroed(key: jax.Array, params: Any, share: float) -> Any:
+    """`params` with that share of every prunable kernel set to zero, at random."""
+    names = sparsity.prunable(params)
+
+    def zeroed(name, leaf):
+        if name not in names:
+            return leaf
+        count = round((1 - share) * leaf.size)
+        kept = sparsity.selection.keep_at_random(key, name, leaf.shape, count)
+        return jax.numpy.where(kept, leaf, 0)
+
+    return trees.map_named(zeroed, params)
 
 
 def abstract_state(recipe: Recipe, input_shape: tuple[int, ...]) -> TrainState:

@@ -10,12 +10,12 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from landscape.config import DenseRun, TrainConfig
+from landscape.config import DenseConfig, DenseRun
 from landscape.program import main, parse
 
 
 @dataclass(frozen=True)
-class Config(TrainConfig):
+class Config(DenseConfig):
     num_seeds: int = 1
     """Train this many networks, from consecutive seeds, one folder each."""
 
@@ -26,7 +26,7 @@ class Config(TrainConfig):
 
 def expand(config: Config) -> list[DenseRun]:
     """The runs that a command stands for."""
-    shared = {f.name: getattr(config, f.name) for f in fields(TrainConfig)}
+    shared = {f.name: getattr(config, f.name) for f in fields(DenseConfig)}
     workdir = config.workdir or f"runs/{config.dataset}/dense"
     if config.num_seeds == 1:
         return [DenseRun(**shared | {"workdir": workdir})]

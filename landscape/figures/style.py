@@ -23,5 +23,4 @@ def save(figure: Figure, path: Path) -> None:
     """Writes a figure, making its folder if needed."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with style():
-        # Layout takes no account of what an equal aspect shifts: nothing is cut off.
-        figure.savefig(path, bbox_inches="tight", pad_inches=0.05)
+        figure.savefig(path)

@@ -31,7 +31,7 @@ def surface(
       axes_labels: of alphas and betas.
     """
     with style():
-        figure = Figure(figsize=(5.6, 4.4), layout="constrained")
+        figure = Figure(figsize=(5.6, 4.4), layout="compressed")
         axes = figure.subplots()
         levels = contour_levels(losses)
         shown = np.ma.masked_invalid(losses)

@@ -6,6 +6,7 @@ after at most one pass a bit; then equal scores are split at an index, found lik
 It ends early as soon as a threshold keeps the right number.
 """
 
+import zlib
 from typing import Any, NamedTuple
 
 import jax
@@ -46,6 +47,20 @@ def keep_largest(scores: ArrayLike, count: ArrayLike) -> jax.Array:
     [False, True, True, False, False]
     """
     return keep_largest_global([scores], count)[0]
+
+
+def keep_at_random(
+    key: jax.Array, name: str, shape: tuple[int, ...], count: ArrayLike
+) -> jax.Array:
+    """A mask that is True at exactly `count` entries, every set of them as likely.
+
+    It draws from the key and the name, so that leaves of one shape differ.
+
+    >>> int(keep_at_random(jax.random.key(0), "a", (4, 5), 7).sum())
+    7
+    """
+    key = jax.random.fold_in(key, zlib.crc32(name.encode()))
+    return keep_largest(jax.random.bits(key, shape), count)
 
 
 @jax.jit

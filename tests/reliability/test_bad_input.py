@@ -66,6 +66,29 @@ TABLE = [
     ("train.dense --workdir a-file", "a-file"),
     ("analysis.runs nowhere", "nowhere"),
     ("analysis.runs empty", "no run folder"),
+    ("analysis.path nowhere pruned", "nowhere is not a run folder"),
+    ("analysis.path pruned pruend", "perhaps you meant 'pruned'"),
+    ("analysis.path pruned unfinished", "not finished"),
+    ("analysis.path pruned pruned@7", "0, 20"),
+    ("analysis.path pruned dense --kind quadratc", "perhaps you meant 'quadratic'"),
+    ("analysis.path pruned dense --points 70", "must be odd"),
+    ("analysis.path pruned dense --extend -1", "not -1"),
+    ("analysis.path pruned dense --fit-steps 0", "at least 1, not 0"),
+    ("analysis.path pruned dense --batch-norm eval", "re-estimated"),
+    ("analysis.path pruned narrow", "different spaces"),
+    ("analysis.surface pruned dense narrow", "different spaces"),
+    ("analysis.surface pruned dense", "analysis.path"),
+    ("analysis.surface pruned dense future unfinished", "not of 4 runs"),
+    ("analysis.surface pruned --plane trajectry", "perhaps you meant 'trajectory'"),
+    ("analysis.surface pruned --plane through", "does not go with 1 runs"),
+    ("analysis.surface pruned --plane trajectory", "at least 3"),
+    ("analysis.surface pruned --points 10", "must be odd"),
+    ("analysis.surface pruned --extent 0", "positive, not 0"),
+    ("analysis.studies.difficulty --scale mnits", "perhaps you meant 'mnist'"),
+    ("analysis.studies.difficulty --sparsities 0.9 0.8", "must increase"),
+    ("analysis.studies.difficulty --num-seeds 0", "at least 1, not 0"),
+    ("analysis.studies.difficulty --scale mnist --data-dir empty", "prepare mnist"),
+    ("train.dense --init-zeros 1.5", "in [0, 1], not 1.5"),
 ]
 PROGRAM = """
 import contextlib, io, json, runpy, sys
@@ -103,6 +126,9 @@ def outcomes(tmp_path_factory):
     config = json.loads((folder / "future/config.json").read_text())
     config["format_version"] = 99
     (folder / "future/config.json").write_text(json.dumps(config))
+    config |= {"format_version": 1, "model": "mlp", "widths": [9]}
+    shutil.copytree(folder / "pruned", folder / "narrow")
+    (folder / "narrow/config.json").write_text(json.dumps(config))
     shutil.copytree(folder / "pruned", folder / "unfinished")
     (folder / "unfinished/summary.json").unlink()
     (folder / "empty").mkdir()
@@ -119,7 +145,7 @@ def outcomes(tmp_path_factory):
     assert done.returncode == 0, done.stderr
     assert files(folder) == before
     assert {p.name for p in folder.iterdir() if p.is_dir()} == {
-        "pruned", "dense", "future", "unfinished", "empty"
+        "pruned", "dense", "future", "narrow", "unfinished", "empty"
     }  # fmt: skip
     answers = map(json.loads, done.stdout.splitlines())
     return dict(zip([line for line, _ in TABLE], answers, strict=True))

@@ -1,6 +1,5 @@
 """Masks that never change: given ones, and random ones."""
 
-import zlib
 from typing import Any
 
 import jax
@@ -8,7 +7,7 @@ import jax.numpy as jnp
 
 from landscape import trees
 from landscape.sparsity.masks import dense
-from landscape.sparsity.selection import keep_largest
+from landscape.sparsity.selection import keep_at_random
 from landscape.sparsity.updater import Updater
 from landscape.sparsity.updaters.counts import pruned_leaves
 
@@ -31,8 +30,6 @@ def fixed(masks: Any) -> Updater:
 def static(counts: dict[str, int]) -> Updater:
     """Random masks, drawn once: every set of `counts[name]` entries is as likely.
 
-    Every leaf draws from the key and its own name, so that leaves of one shape differ.
-
     Args:
       counts: kept entries by name of the kernel; leaves that are not named, or keep all
         their entries, are never pruned.
@@ -46,15 +43,13 @@ def static(counts: dict[str, int]) -> Updater:
     (7, True)
     """
 
-    def init(key, params):
+    def init(key: jax.Array, params: Any):
         pruned = pruned_leaves(counts, params)
 
         def draw(name, always, leaf):
             if name not in pruned:
                 return always
-            key_of_leaf = jax.random.fold_in(key, zlib.crc32(name.encode()))
-            scores = jax.random.bits(key_of_leaf, leaf.shape)
-            return keep_largest(scores, counts[name])
+            return keep_at_random(key, name, leaf.shape, counts[name])
 
         return trees.map_named(draw, dense(params), params), ()
 

@@ -1,0 +1,60 @@
+"""Functions and the first state, made of a run's settings."""
+
+import jax
+import numpy as np
+import pytest
+
+from landscape import config, recipe, trees
+from landscape.config import DenseRun, SparseRun
+
+SHAPE = (8, 8, 1)
+
+
+def made(settings):
+    return recipe.make(settings, SHAPE, 10)
+
+
+@pytest.mark.parametrize("share", [0.5, 0.95, 0.9995, 1.0])
+def test_initial_zeros_are_the_promised_number_and_leave_the_others_alone(share):
+    plain, zeroed = (
+        trees.named_leaves(
+            recipe.initial_state(made(DenseRun(init_zeros=z)), 3, SHAPE).params
+        )
+        for z in (0.0, share)
+    )
+    for name, leaf in zeroed.items():
+        if not name.endswith("kernel"):
+            np.testing.assert_array_equal(leaf, plain[name])
+            continue
+        left = leaf != 0
+        assert left.sum() == round((1 - share) * leaf.size)
+        np.testing.assert_array_equal(leaf[left], plain[name][left])
+
+
+def test_another_seed_zeroes_other_weights():
+    first, second = (
+        recipe.initial_state(made(DenseRun(init_zeros=0.5)), seed, SHAPE).params
+        for seed in (0, 1)
+    )
+    a, b = (np.asarray(p["Dense_1"]["kernel"]) != 0 for p in (first, second))
+    assert 0.4 < (a == b).mean() < 0.6
+
+
+def test_zeroed_weights_are_trained():
+    state = recipe.initial_state(made(DenseRun(init_zeros=0.95)), 0, SHAPE)
+    assert all(mask.shape == () and mask for mask in jax.tree.leaves(state.masks))
+
+
+def test_runs_that_differ_in_seeds_and_folders_share_their_functions():
+    one = made(SparseRun(seed=0, workdir="a"))
+    assert made(SparseRun(seed=1, order_seed=5, workdir="b")) is one
+    assert made(SparseRun(sparsity=0.9)) is not one
+    lottery = SparseRun(method="lottery", mask_from="a")
+    assert made(lottery) is made(SparseRun(method="scratch", mask_from="b", seed=4))
+    assert made(lottery) is not one
+
+
+def test_a_run_from_before_a_setting_came_is_read_with_its_default():
+    old = config.to_dict(DenseRun(seed=7))
+    del old["init_zeros"]
+    assert config.from_dict(old) == DenseRun(seed=7)
