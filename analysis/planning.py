@@ -95,8 +95,10 @@ def plan(
         return Plan(batches, None, loops_well, how)
     examples = sum(map(num_examples, batches))
     each = held * count / examples
+    dense_on_cpu = jax.default_backend() == "cpu" and not convolves
+    # Beside what it holds, a chunk takes about as much while it is computed.
+    limit = min(memory // 2, CHUNK) if dense_on_cpu else memory // 2
     most = CONVOLUTION_CHUNK if convolves else examples
-    limit = min(memory // 2, CHUNK if jax.default_backend() == "cpu" else memory)
     most = max(min(most, int(limit * count / each)), 1)
     largest = max(map(num_examples, batches))
     chunk_size = -(-largest // -(-largest // most))
