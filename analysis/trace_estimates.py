@@ -97,8 +97,7 @@ def _leave_one_out(tests, images, inside, own, squares, size) -> np.ndarray:
 def _without(images) -> np.ndarray:
     """Unit rows s_i, orthogonal to all images but the i-th; zero if it adds nothing."""
     left, values, right = np.linalg.svd(images)
-    cut = 1e-6 * values[0]
-    if not values[-1] > cut:
+    if not values[-1] > 1e-100 * values[0]:
         # The images are dependent: each lies in the span of the others.
         return np.zeros_like(images)
     dual = (left / values) @ right

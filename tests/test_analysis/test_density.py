@@ -234,6 +234,14 @@ def test_a_smoothed_curve_has_the_mass_and_spread_of_the_probes():
     np.testing.assert_allclose(scaled.value * 1e-5, whole.value, rtol=1e-6)
 
 
+def test_the_spread_is_the_standard_error_of_the_mean():
+    weights = np.full((3, 2), 0.5)
+    nodes = np.array([[0.0, 2.0], [0.0, 4.0], [0.0, 12.0]])
+    got = densities.moment(Density(nodes, weights, weights, weights < 0, 9, 6), 1)
+    assert got.samples.tolist() == [1, 2, 6] and got.value == 3
+    np.testing.assert_allclose(got.error, np.sqrt((4 + 1 + 9) / 2 / 3))
+
+
 def test_one_probe_has_no_spread():
     got = estimate(matrix(np.linspace(0, 1, 20)), num_steps=5, num_probes=1)
     assert np.isnan(densities.trace(got).error) and not smoothed(got).spread.any()

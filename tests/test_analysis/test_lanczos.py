@@ -74,17 +74,15 @@ def test_the_residual_bounds_are_the_residuals_of_the_ritz_vectors():
         np.testing.assert_allclose(found.bounds, residuals, atol=1e-13)
 
 
-@pytest.mark.parametrize("x64", [False, True], ids=["float32", "float64"])
-def test_a_basis_of_200_steps_is_orthonormal_and_holds_no_ghost(x64):
-    with jax.enable_x64(x64):
-        eps = float(jnp.finfo(jnp.result_type(float)).eps)
-        op = symmetric.from_matrix(matrix(outlying()))
-        state = lanczos.tridiagonalise(op, vector(300), 200)
-        rows = basis(state)
-        assert np.abs(rows @ rows.T - np.eye(200)).max() < 20 * eps
-        values = lanczos.ritz(state).values
-        assert (values > 0.5).sum() == 8
-        np.testing.assert_allclose(values[-8:], outlying()[-8:], rtol=20 * eps)
+def test_a_basis_of_200_steps_is_orthonormal_and_holds_no_ghost():
+    eps = float(jnp.finfo(jnp.float32).eps)
+    op = symmetric.from_matrix(matrix(outlying()))
+    state = lanczos.tridiagonalise(op, vector(300), 200)
+    rows = basis(state)
+    assert np.abs(rows @ rows.T - np.eye(200)).max() < 20 * eps
+    values = lanczos.ritz(state).values
+    assert (values > 0.5).sum() == 8
+    np.testing.assert_allclose(values[-8:], outlying()[-8:], rtol=20 * eps)
 
 
 @pytest.mark.parametrize("length", [1.0, 1e-4])
@@ -155,7 +153,7 @@ def test_a_scaled_operator_has_the_scaled_tridiagonal(scale):
 @pytest.mark.parametrize("kind", ["full", "none"])
 def test_a_resumed_tridiagonalisation_has_the_bits_of_an_unbroken_one(kind, loops_well):
     op = symmetric.from_matrix(matrix(outlying()), loops_well=loops_well)
-    state = lanczos.start(op, vector(300), 40, reorthogonalise=kind)
+    state = lanczos.start(op, vector(300), 4 * BLOCK, reorthogonalise=kind)
     whole = lanczos.advance(op, state, 40)
     for steps in (7, 0, 20, 13):
         before = jax.tree.map(np.array, state)
@@ -167,10 +165,10 @@ def test_a_resumed_tridiagonalisation_has_the_bits_of_an_unbroken_one(kind, loop
 
 def test_a_lengthened_state_goes_on_as_if_it_had_had_the_room():
     op = symmetric.from_matrix(matrix(outlying()))
-    long = lanczos.tridiagonalise(op, vector(300), 3 * BLOCK)
+    long = lanczos.tridiagonalise(op, vector(300), 4 * BLOCK)
     short = lanczos.tridiagonalise(op, vector(300), BLOCK)
-    longer = lanczos.lengthened(short, 3 * BLOCK)
-    chex.assert_trees_all_equal(lanczos.advance(op, longer, 2 * BLOCK), long)
+    longer = lanczos.lengthened(short, 4 * BLOCK)
+    chex.assert_trees_all_equal(lanczos.advance(op, longer, 3 * BLOCK), long)
 
 
 def test_one_compiled_loop_agrees_with_steps_one_by_one():
@@ -202,9 +200,9 @@ def test_locked_vectors_are_kept_out():
         dense = matrix(outlying())
         values, vectors = np.linalg.eigh(dense)
         op = symmetric.from_matrix(dense)
-        state = lanczos.tridiagonalise(op, vector(300), 60, locked=vectors[:, -5:].T)
+        state = lanczos.tridiagonalise(op, vector(300), 55, locked=vectors[:, -5:].T)
         found = lanczos.ritz(state, first=5)
-        assert int(state.step) == 65 and len(found.values) == 60
+        assert int(state.step) == 60 and len(found.values) == 55
         np.testing.assert_allclose(found.values[-3:], values[-8:-5], rtol=1e-12)
 
 

@@ -42,7 +42,7 @@ def test_counters_differ_as_they_are_defined():
 
 
 def test_quotients_of_noise_do_not_count():
-    values = [1.0, 0.9, 0.3, 1e-9, 1e-14, -1e-12, -0.2]
+    values = [1.0, 0.9, 0.3, 1e-9, 1e-19, -1e-20, -0.2]
     count, threshold = largest_ratio(values)
     assert count == 3 and 0 < threshold < 0.3
 
