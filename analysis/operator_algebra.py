@@ -104,6 +104,16 @@ class Operator:
         product = _compiled_call if self.loops_well else _call
         return self.space.tree(product(self, leaves))
 
+    def unravel(self, x: ArrayLike) -> Any:
+        """A flat vector [size] as a pytree in the shapes of the parameters.
+
+        >>> space = Space.of({"w": jnp.zeros((1, 2))})
+        >>> op = Operator(Partial(lambda v: v), None, space, 2, True, "itself")
+        >>> op.unravel(jnp.array([1.0, 2.0]))
+        {'w': Array([[1., 2.]], dtype=float32)}
+        """
+        return self.space.tree(_scatter(self, jnp.asarray(x, self.dtype)))
+
     def to_dense(self) -> jax.Array:
         """The matrix [size, size]; see `analysis.exact` for large ones."""
         rows = np.eye(self.size, dtype=self.dtype)

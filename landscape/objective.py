@@ -182,6 +182,14 @@ class Objective(NamedTuple):
         """`model_fn(params, batch) -> logits`, the partner of `output_loss`."""
         return Partial(_Logits(self), batch_stats)
 
+    def bind_per_example(self, batch_stats=None):
+        """`per_example_loss(params, batch) -> [B]`, data losses in eval mode."""
+        return Partial(_PerExample(self), batch_stats)
+
+    def bind_output_loss(self):
+        """`output_loss` as a pytree, whose equals compile nothing anew."""
+        return Partial(_OutputLoss(self))
+
 
 class _Loss(NamedTuple):
     objective: Objective
@@ -198,3 +206,17 @@ class _Logits(NamedTuple):
 
     def __call__(self, batch_stats, params, batch):
         return self.objective.logits(params, batch["image"], batch_stats)[0]
+
+
+class _PerExample(NamedTuple):
+    objective: Objective
+
+    def __call__(self, batch_stats, params, batch):
+        return self.objective.per_example(params, batch, batch_stats)
+
+
+class _OutputLoss(NamedTuple):
+    objective: Objective
+
+    def __call__(self, logits, batch):
+        return self.objective.output_loss(logits, batch)

@@ -24,6 +24,7 @@ IMPURE_MODULES = {
     "analysis/path.py",
     "analysis/results.py",
     "analysis/runs.py",
+    "analysis/spectrum.py",
     "analysis/surface.py",
     "analysis/piecewise.py",
 }

@@ -168,7 +168,8 @@ def test_what_is_found_is_said_in_words():
     result = {
         "kind": "line", "subspace": "sparse", "num_examples": 9, "batch_norm": "none",
         "ts": [0.0, 0.5, 1.0], "losses": [1.0, 3.0, 2.0], "l2": [0.0, 0.0, 0.0],
-        "barrier": 1.0, "barrier_chord": 1.5, "barrier_mean": 1.5, "barrier_midpoint": 1.5,
+        "barrier": 1.0, "barrier_chord": 1.5, "barrier_mean": 1.5,
+        "barrier_midpoint": 1.5,
         "rise": 2.0,
         "ascent": 2.0, "area": 0.75, "t_max": 0.5, "align": False,
     }  # fmt: skip

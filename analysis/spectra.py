@@ -1,0 +1,160 @@
+"""A whole spectrum, estimated or exact: its edges, density, trace and outliers."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from analysis import density, outliers, smoothing
+from analysis import exact as dense
+from analysis.eigenpairs import top_eigenpairs
+from analysis.trace_estimates import xtrace
+
+NEAR_ZERO = 1e-3
+"""Of the largest eigenvalue: what is called near zero."""
+
+NEGATIVE = 1e-5
+"""Of the largest: what is called negative. Below it signs are single precision's."""
+
+TRACE_PRODUCTS = 60
+TOLERANCE = 1e-6
+
+
+class Spectrum(NamedTuple):
+    """What was found of a symmetric operator.
+
+    Attributes:
+      result: numbers and lists, as in result.json.
+      arrays: what arrays.npz holds.
+      figure: what `landscape.figures.spectrum` draws.
+    """
+
+    result: dict[str, Any]
+    arrays: dict[str, np.ndarray]
+    figure: dict[str, Any]
+
+
+def estimated(
+    op: Any,
+    top: int,
+    num_steps: int,
+    num_probes: int,
+    key: jax.Array,
+    say: Callable[[str], None] = lambda text: None,
+) -> Spectrum:
+    """By Lanczos: `top` eigenpairs of each end, and the density without them.
+
+    Args:
+      op: a symmetric operator.
+      top: eigenpairs wanted of each end.
+      num_steps, num_probes: of the density.
+      key: of the random starts.
+      say: is told what is being done.
+
+    >>> from analysis.symmetric import from_matrix
+    >>> op = from_matrix(jax.numpy.diag(jax.numpy.arange(60.0) ** 2 - 9))
+    >>> found = estimated(op, 2, 20, 2, jax.random.key(0)).result
+    >>> [round(value) for value in found["largest"] + found["smallest"]]
+    [3472, 3355, -9, -8]
+    """
+    keys = jax.random.split(key, 3)
+    say(f"the {top} extreme eigenpairs of each end")
+    pairs = top_eigenpairs(op, top, key=keys[0], tol=TOLERANCE)
+    say(f"{pairs.products} products; {num_probes} probes of {num_steps} steps")
+    # The extreme values are taken out of the probes, which then see the bulk alone.
+    found = density.spectral_density(
+        op, key=keys[1], num_steps=num_steps, num_probes=num_probes, pairs=pairs
+    )
+    say(f"{found.products} products; the trace")
+    trace = xtrace(op, TRACE_PRODUCTS, key=keys[2])
+    largest, smallest = pairs.values[:top], pairs.values[::-1][:top]
+    scale = np.abs(pairs.values).max()
+    near = density.share_below(found, NEAR_ZERO * scale)
+    curve = smoothing.smoothed(found, stems=pairs.values[pairs.converged])
+    result = {
+        "largest": largest.tolist(),
+        "largest_errors": pairs.errors[:top].tolist(),
+        "smallest": smallest.tolist(),
+        "smallest_errors": pairs.errors[::-1][:top].tolist(),
+        "residuals": pairs.residuals.tolist(),
+        "unconverged": int((~pairs.converged).sum()),
+        "trace": trace.value,
+        "trace_error": trace.error,
+        "share_near_zero": near.value,
+        "share_near_zero_error": None if np.isnan(near.error) else near.error,
+        "outliers": counted(largest, found),
+        "density": {name: getattr(curve, name).tolist() for name in _CURVE},
+        "products": pairs.products + found.products + trace.products,
+    }
+    arrays = {
+        "eigenvalues": pairs.values,
+        "residuals": pairs.residuals,
+        "errors": pairs.errors,
+        "nodes": found.nodes,
+        "weights": found.weights,
+        "weights_raw": found.raw,
+        **{f"density_{name}": getattr(curve, name) for name in _CURVE},
+    }
+    figure = {"largest": largest, "smallest": smallest, "size": op.size}
+    figure |= {"curve": curve._asdict()}
+    return Spectrum(result, arrays, figure)
+
+
+_CURVE = ("grid", "value", "spread")
+
+
+def exact(
+    op: Any, top: int, say: Callable[[str], None] = lambda text: None
+) -> Spectrum:
+    """All eigenvalues of the matrix written out, in float64; see `estimated`.
+
+    Raises:
+      InputError: the matrix is too large; see `analysis.exact`.
+    """
+    say(f"the matrix written out, {dense.predicted_cost(op.size)}")
+    values = dense.eigenvalues(op)[::-1]
+    # One probe that has overlap with every eigenvector alike.
+    share = np.full((1, op.size), 1 / op.size)
+    single = np.zeros((1, op.size), bool)
+    found = density.Density(values[None, ::-1], share, share, single, op.size, op.size)
+    curve = smoothing.smoothed(found)
+    scale = np.abs(values).max()
+    result = {
+        "largest": values[:top].tolist(),
+        "smallest": values[::-1][:top].tolist(),
+        "unconverged": 0,
+        "trace": float(values.sum()),
+        "trace_error": None,
+        "share_near_zero": float((np.abs(values) <= NEAR_ZERO * scale).mean()),
+        "share_near_zero_error": None,
+        "share_negative": float((values < -NEGATIVE * scale).mean()),
+        "outliers": counted(values[:top], values),
+        "density": {name: getattr(curve, name).tolist() for name in _CURVE},
+        "products": op.size,
+    }
+    arrays = {"eigenvalues": values}
+    arrays |= {f"density_{name}": getattr(curve, name) for name in _CURVE}
+    figure = {"largest": values[:top], "smallest": values[::-1][:top], "all": values}
+    figure |= {"size": op.size, "curve": curve._asdict()}
+    return Spectrum(result, arrays, figure)
+
+
+def counted(largest: np.ndarray, spectrum: Any) -> dict[str, Any]:
+    """The outliers at the large end, by each of the four counts."""
+    counts: dict[str, Any] = {"gap": 0, "ratio": 0, "elbow": 0}
+    if len(largest) > 2 and largest[0] > 0:
+        counts = {
+            "gap": outliers.largest_gap(largest)[0],
+            "ratio": outliers.largest_ratio(largest)[0],
+            "elbow": outliers.elbow(largest)[0],
+        }
+    bulk = outliers.beyond_bulk(spectrum)
+    return counts | {
+        "beyond_bulk": bulk.above,
+        "beyond_bulk_fewest": bulk.fewest,
+        "beyond_bulk_most": bulk.most,
+        "below_bulk": bulk.below,
+        "bulk_edges": list(bulk.edges),
+        "bulk_fits": bulk.fits,
+    }

@@ -1,0 +1,149 @@
+"""`python -m analysis.spectrum`, from a run to its folder."""
+
+import json
+
+import jax
+import numpy as np
+import pytest
+
+from analysis import density, spectra, spectrum
+from landscape import runs
+from landscape.config import SparseRun
+from landscape.errors import InputError
+from landscape.trees import ravel
+from train import job
+
+TINY = {
+    "model": "mlp", "widths": (6,), "num_train": 100, "batch_size": 20, "steps": 40,
+    "sparsity": 0.5, "weight_decay": 0.01, "learning_rate": 0.3,
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def name(tmp_path_factory):
+    folder = str(tmp_path_factory.mktemp("spectra") / "pruned")
+    job.carry_out(SparseRun(**TINY, workdir=folder))
+    return folder
+
+
+def dense_twin(name, include_l2=False):
+    """The Hessian over the kept weights, in float64, by jax.hessian."""
+    run = runs.load(name)
+    with jax.enable_x64(True):
+        wide = jax.tree.map(lambda x: np.asarray(x, np.float64), run.state.params)
+        flat, unravel = ravel(wide)
+        batch = {
+            k: np.asarray(v, np.float64 if v.dtype.kind == "f" else None)
+            for k, v in run.data.train.items()
+        }
+        loss_fn = run.objective.bind(run.state.batch_stats, l2=include_l2)
+        full = jax.hessian(lambda x: loss_fn(unravel(x), batch))(flat)
+        masks = jax.tree.map(
+            lambda m, x: np.broadcast_to(m, x.shape).ravel(), run.masks, wide
+        )
+        kept = np.concatenate(jax.tree.leaves(masks))
+        return np.asarray(full)[np.ix_(kept, kept)]
+
+
+def test_edges_trace_and_share_are_those_of_the_dense_twin(name):
+    config = spectrum.Config(name, top=5, num_steps=60, num_probes=4)
+    result = spectrum.run(config)
+    values = np.linalg.eigvalsh(dense_twin(name))[::-1]
+    assert (
+        result["size"]
+        == len(values)
+        < sum(x.size for x in jax.tree.leaves(runs.load(name).state.params))
+    )
+    scale = values[0]
+    np.testing.assert_allclose(result["largest"], values[:5], atol=2e-6 * scale)
+    np.testing.assert_allclose(result["smallest"], values[::-1][:5], atol=2e-6 * scale)
+    error = abs(result["trace"] - values.sum())
+    assert error <= max(5 * result["trace_error"], 1e-4 * values.sum())
+    near = (abs(values) <= 1e-3 * scale).mean()
+    assert result["share_near_zero"] == pytest.approx(near, abs=0.05)
+    curve = result["density"]
+    mass = np.trapezoid(curve["value"], curve["grid"])
+    stems = result["size"] - 10 + result["unconverged"]
+    assert mass == pytest.approx(stems / result["size"], abs=0.02)
+    arrays = np.load(spectrum.folder(config) / "arrays.npz")
+    np.testing.assert_allclose(arrays["weights"].sum(1), 1, rtol=1e-6)
+    assert json.loads((spectrum.folder(config) / "result.json").read_text()) == result
+    assert (spectrum.folder(config) / "figure.png").stat().st_size > 1000
+    assert "Largest eigenvalue" in spectrum.describe(result)
+
+
+@pytest.mark.parametrize("include_l2", [False, True])
+def test_the_exact_spectrum_is_that_of_the_dense_twin(name, include_l2):
+    config = spectrum.Config(name, top=5, exact=True, include_l2=include_l2)
+    result = spectrum.run(config)
+    twin = np.linalg.eigvalsh(dense_twin(name, include_l2))[::-1]
+    found = np.load(spectrum.folder(config) / "arrays.npz")["eigenvalues"]
+    np.testing.assert_allclose(found, twin, atol=2e-6 * twin[0])
+    assert result["trace"] == pytest.approx(twin.sum(), rel=1e-5)
+    assert result["share_negative"] == (twin < -1e-5 * twin[0]).mean()
+
+
+def test_the_hessian_is_the_sum_of_its_two_parts(name):
+    run = runs.load(name)
+    parts = {
+        kind: np.asarray(
+            spectrum.operator(
+                spectrum.Config(name, operator=kind), run, run.data.train
+            ).to_dense()
+        )
+        for kind in ("hessian", "gauss-newton", "residual")
+    }
+    total = parts["gauss-newton"] + parts["residual"]
+    scale = abs(parts["hessian"]).max()
+    np.testing.assert_allclose(total, parts["hessian"], atol=1e-5 * scale)
+
+
+def test_the_covariance_is_that_of_single_gradients(name):
+    run = runs.load(name)
+    config = spectrum.Config(name, operator="covariance", subspace="dense")
+    op = spectrum.operator(config, run, run.data.train)
+    loss_fn = run.objective.bind(run.state.batch_stats)
+
+    def gradient(i):
+        batch = {k: v[i : i + 1] for k, v in run.data.train.items()}
+        return ravel(jax.grad(loss_fn)(run.state.params, batch))[0]
+
+    rows = np.stack([gradient(i) for i in range(100)])
+    np.testing.assert_allclose(op.to_dense(), rows.T @ rows / 100, atol=1e-5)
+
+
+def test_layers_and_subspaces_restrict(name):
+    sizes = {
+        (space, layers): spectrum.run(
+            spectrum.Config(name, subspace=space, layers=layers, exact=True, top=3)
+        )["size"]
+        for space in ("sparse", "dense")
+        for layers in ((), ("Dense_1",))
+    }
+    assert sizes["dense", ()] == 64 * 6 + 6 + 6 * 10 + 10
+    assert sizes["dense", ("Dense_1",)] == 70
+    assert sizes["sparse", ("Dense_1",)] == 30 + 10
+
+
+def test_bad_settings_are_one_sentence(name):
+    with pytest.raises(InputError, match="perhaps you meant 'hessian'"):
+        spectrum.Config(name, operator="hesian")
+    with pytest.raises(InputError, match="goes with --operator hessian"):
+        spectrum.Config(name, operator="residual", include_l2=True)
+    with pytest.raises(InputError, match="more than the 100"):
+        spectrum.run(spectrum.Config(name, num_examples=101))
+    with pytest.raises(InputError, match="Dense_9"):
+        spectrum.run(spectrum.Config(name, layers=("Dense_9",)))
+
+
+def test_counts_find_planted_outliers():
+    noise = np.linspace(-1, 1, 200)
+    values = np.sort(np.append(noise, [30.0, 28.0, 26.0]))[::-1]
+    found = spectra.counted(values[:10], values)
+    assert (found["gap"], found["ratio"], found["elbow"]) == (3, 3, 3)
+    assert found["beyond_bulk"] == 3 and found["bulk_fits"]
+    share = np.full((1, 203), 1 / 203)
+    as_density = density.Density(
+        values[None, ::-1], share, share, np.zeros((1, 203), bool), 203, 203
+    )
+    assert spectra.counted(values[:10], as_density)["beyond_bulk"] == 3
