@@ -50,6 +50,7 @@ class Plane(NamedTuple):
       v: the same for beta.
       coordinates: float64 [n, 2], (alpha, beta) of what the plane was made from.
       explained: float64 [2], of a trajectory: each axis' share of the variance.
+      eigenvalues: float64 [2], of eigenvectors of the Hessian.
     """
 
     origin: Any
@@ -57,6 +58,7 @@ class Plane(NamedTuple):
     v: Any
     coordinates: np.ndarray
     explained: np.ndarray | None = None
+    eigenvalues: np.ndarray | None = None
 
 
 def through(a: Any, b: Any, c: Any, normalise: bool = True) -> Plane:

@@ -6,8 +6,9 @@ runs/digits/scratch
     python -m analysis.surface runs/digits/pruned --plane trajectory
 
 Of one run: two random directions, filter-normalised and orthogonal (Li et al. 2018),
-inside its mask or through all dimensions; or the plane in which its training moved
-most, from the steps it kept (--keep-every). Of three runs: the plane that holds them.
+inside its mask or through all dimensions; the plane in which its training moved most,
+from the steps it kept (--keep-every); or that of the Hessian's two largest eigenvalues,
+where it is steepest. Of three runs: the plane that holds them.
 Writes result.json, arrays.npz and figure.png below RUN/analysis/, and goes on where it
 was interrupted. About 20 s for networks of digits; time grows with points^2.
 """
@@ -23,7 +24,7 @@ from analysis.surface_words import axes, describe, short_names, title
 from landscape.errors import InputError, check_choice
 from landscape.program import main, parse
 
-PLANES = ("random", "through", "trajectory")
+PLANES = ("random", "through", "trajectory", "eigenvectors")
 
 
 @dataclass(frozen=True)
@@ -31,13 +32,15 @@ class Config(Options):
     runs: tyro.conf.Positional[tuple[str, ...]]
     """RUN, RUN@STEP or RUN@init: one, or three that span the plane."""
     plane: str | None = None
-    """random or trajectory (one run), through (three); default: by their number."""
+    """random, trajectory or eigenvectors (one run), through (three); default: random
+    or through."""
     subspace: str = "sparse"
-    """Of random directions: sparse (within the mask) or dense."""
+    """Of random directions and eigenvectors: sparse (within the mask) or dense."""
     points: int = 51
     """Points a side; odd, so that the middle is one of them."""
     extent: float = 1.0
-    """How far a random plane goes, in the lengths of the filters."""
+    """How far a random plane goes, in the lengths of the filters, and one of
+    eigenvectors, in distance."""
     margin: float = 0.3
     """What lies around the runs in another plane, as a share of the wider side."""
 
@@ -92,9 +95,9 @@ def run(config: Config) -> dict[str, Any]:
         config.batch_norm,
         config.batch_size,
     )
-    plane = _plane(config, loaded)
+    plane = _plane(config, loaded, subject.examples)
     extent: Any = config.extent
-    if config.kind != "random":
+    if config.kind in ("through", "trajectory"):
         extent = planes.around(plane.coordinates, config.margin)
     alphas, betas = planes.grid(config.points, extent)
     values = piecewise.rows(where, plane, alphas, betas, subject)
@@ -110,6 +113,9 @@ def run(config: Config) -> dict[str, Any]:
         "names": names,
         "coordinates": plane.coordinates.tolist(),
         "explained": None if plane.explained is None else plane.explained.tolist(),
+        "eigenvalues": (
+            None if plane.eigenvalues is None else plane.eigenvalues.tolist()
+        ),
         "same_masks": all(
             subjects.same_masks(loaded[0].masks, other.masks) for other in loaded
         ),
@@ -134,7 +140,8 @@ def folder(config: Config) -> Path:
     from analysis import results
 
     words = [config.kind]
-    words += [config.subspace] if config.kind == "random" else []
+    directed = config.kind in ("random", "eigenvectors")
+    words += [config.subspace] if directed else []
     settings = asdict(config) | {"plane": config.kind}
     return results.folder("surface", words, config.runs, settings)
 
@@ -156,8 +163,8 @@ def _names(config: Config) -> list[str]:
     return [f"{place}@{step}" for step in sorted(kept)]
 
 
-def _plane(config: Config, loaded):
-    from analysis import planes
+def _plane(config: Config, loaded, examples):
+    from analysis import eigenpairs, operators, planes
     from landscape import rng
 
     points = [run.state.params for run in loaded]
@@ -166,7 +173,16 @@ def _plane(config: Config, loaded):
     if config.kind == "trajectory":
         return planes.trajectory(points)
     mask = loaded[0].masks if config.subspace == "sparse" else None
-    return planes.random(points[0], rng.stream(config.seed, "plane"), mask)
+    key = rng.stream(config.seed, "plane")
+    if config.kind == "random":
+        return planes.random(points[0], key, mask)
+    # The data loss's, in eval mode, as in analysis.spectrum.
+    loss_fn = loaded[0].objective.bind(loaded[0].state.batch_stats)
+    op = operators.hessian(loss_fn, points[0], examples, mask=mask)
+    pairs = eigenpairs.top_eigenpairs(op, 2, key=key, which="largest", tol=1e-8)
+    u, v = eigenpairs.as_trees(op, pairs)
+    plane = planes.along(points[0], (u, v))
+    return plane._replace(eigenvalues=pairs.values)
 
 
 def main_surface(config: Config) -> None:
@@ -174,9 +190,12 @@ def main_surface(config: Config) -> None:
     result = run(config)
     print(describe(result))
     print(f"\nWritten to {folder(config)}: result.json, arrays.npz, figure.png")
-    if config.kind == "random":
+    if config.kind in ("random", "eigenvectors"):
         other = {"sparse": "dense", "dense": "sparse"}[config.subspace]
-        print(f"Next: python -m analysis.surface {config.runs[0]} --subspace {other}")
+        print(
+            f"Next: python -m analysis.surface {config.runs[0]} --plane {config.kind}"
+            f" --subspace {other}"
+        )
     elif config.kind == "through":
         ends = " ".join(config.runs[:2])
         print(f"Next: python -m analysis.path {ends} --kind quadratic")

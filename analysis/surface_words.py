@@ -7,6 +7,7 @@ def title(result: dict[str, Any]) -> str:
     kind = {
         "random": f"random directions, filter-normalised, {result['subspace']} space",
         "through": "plane through three runs",
+        "eigenvectors": f"two steepest eigenvectors, {result['subspace']} space",
         "trajectory": "principal axes of the training trajectory",
     }[result["plane"]]
     norm = result["batch_norm"]
@@ -17,6 +18,10 @@ def title(result: dict[str, Any]) -> str:
 def axes(result: dict[str, Any]) -> tuple[str, str]:
     if result["plane"] == "random":
         return "alpha (filter lengths)", "beta (filter lengths)"
+    if result["plane"] == "eigenvectors":
+        first, second = result["eigenvalues"]
+        along = "distance along eigenvector"
+        return f"{along} 1 ({first:.3g})", f"{along} 2 ({second:.3g})"
     if result["plane"] == "through":
         return "distance along run 1 to run 2", "distance across"
     shares = (100 * share for share in result["explained"])

@@ -109,3 +109,14 @@ def test_an_interrupted_surface_goes_on_to_the_same_bits(names, monkeypatch):
     again = np.load(surface.folder(config) / "arrays.npz")
     for name, array in arrays.items():
         np.testing.assert_array_equal(again[name], array)
+
+
+def test_along_eigenvectors_the_loss_bends_by_the_eigenvalues(names):
+    config = surface.Config((names[0],), plane="eigenvectors", points=3, extent=0.1)
+    result = surface.run(config)
+    arrays = np.load(surface.folder(config) / "arrays.npz")
+    loss = arrays["loss"]
+    for line, value in zip((loss[1], loss[:, 1]), result["eigenvalues"], strict=True):
+        bend = (line[0] - 2 * line[1] + line[2]) / 0.1**2
+        assert bend == pytest.approx(value, rel=0.1)
+    assert result["eigenvalues"][0] >= result["eigenvalues"][1] > 0
