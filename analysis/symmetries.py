@@ -19,12 +19,12 @@ import jax.numpy as jnp
 
 from analysis.permutations import Axis, Spec
 from landscape.errors import InputError
-from landscape.models import MLP, LeNet, ResNet
+from landscape.models import MLP, AlexNet, LeNet, ResNet
 from landscape.trees import named_leaves
 
 
 def specification(model: Any, params: Any) -> Spec:
-    """The symmetry of an MLP, LeNet or ResNet of `landscape.models`.
+    """The symmetry of an MLP, LeNet, AlexNet or ResNet of `landscape.models`.
 
     It covers parameters, masks (scalar leaves have no units), gradients and batch
     norm's statistics: whatever has the names of the leaves of one of them. Permutations
@@ -41,14 +41,14 @@ def specification(model: Any, params: Any) -> Spec:
     >>> specification(model, params).sizes
     {'Dense_0': 5, 'Dense_1': 3}
     """
-    if isinstance(model, MLP | LeNet):
+    if isinstance(model, MLP | LeNet | AlexNet):
         names = sorted(params, key=lambda n: (n.split("_")[0], int(n.split("_")[1])))
         return sequential(params, names)
     if isinstance(model, ResNet):
         return _residual(params)
     raise InputError(
         f"the symmetry of a {type(model).__name__} is not known here: write its Spec,"
-        " or use an MLP, LeNet or ResNet."
+        " or use an MLP, LeNet, AlexNet or ResNet."
     )
 
 

@@ -15,7 +15,17 @@ FORMAT_VERSION = 1
 # Settings that came later, with what they are in a run from before.
 _ADDED = {"init_zeros": 0.0}
 METHODS = ("dense", "pruning", "lottery", "scratch", "static")
-MODELS = ("mlp", "lenet300", "lenet", "lenet5", "resnet20", "resnet32", "resnet56")
+MODELS = (
+    "mlp",
+    "lenet300",
+    "lenet",
+    "lenet5",
+    "alexnet",
+    "resnet20",
+    "resnet32",
+    "resnet56",
+)
+_LARGE = ("alexnet", "resnet20", "resnet32", "resnet56")
 DISTRIBUTIONS = ("uniform", "er", "erk")
 SCHEDULES = ("constant", "cosine", "step")
 
@@ -53,7 +63,7 @@ class TrainConfig:
 
     # -- model
     model: str = "lenet300"
-    """mlp, lenet300, lenet, lenet5, resnet20, resnet32 or resnet56."""
+    """mlp, lenet300, lenet, lenet5, alexnet, resnet20, resnet32 or resnet56."""
     widths: tuple[int, ...] = ()
     """mlp: hidden widths; lenet: two convolutions, then dense layers; default: the
     model's own."""
@@ -104,7 +114,7 @@ class TrainConfig:
     runs/DATASET/ and the name of the solution."""
     log_every: int | None = None
     """Steps between two lines of metrics.jsonl, the longest time before a signal is
-    heard; default: 10 for ResNets, 100 else."""
+    heard; default: 10 for ResNets and AlexNet, 100 else."""
     eval_every: int | None = None
     """Steps between two evaluations; default: a twentieth of all steps."""
     save_every: int = 1000
@@ -163,7 +173,7 @@ class TrainConfig:
     @property
     def log_interval(self) -> int:
         """Steps between two lines of metrics.jsonl."""
-        return self.log_every or (10 if self.model.startswith("resnet") else 100)
+        return self.log_every or (10 if self.model in _LARGE else 100)
 
     @property
     def eval_interval(self) -> int:

@@ -1,5 +1,6 @@
 """Networks in Flax Linen, one family a file; `create` makes them by name."""
 
+from landscape.models.alexnet import AlexNet
 from landscape.models.conv import Conv, max_pool_2x2
 from landscape.models.lenet import LeNet
 from landscape.models.mlp import MLP
@@ -8,6 +9,7 @@ from landscape.models.resnet import ResNet
 
 __all__ = [
     "MLP",
+    "AlexNet",
     "Conv",
     "LeNet",
     "ResNet",

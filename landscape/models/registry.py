@@ -13,6 +13,7 @@ from flax.traverse_util import flatten_dict
 from landscape.errors import InputError, check_choice
 from landscape.models import lenet, mlp
 from landscape.models.activations import ACTIVATIONS
+from landscape.models.alexnet import AlexNet
 from landscape.models.lenet import LeNet
 from landscape.models.mlp import MLP
 from landscape.models.resnet import ResNet
@@ -24,7 +25,7 @@ WIDTHS = {
     "lenet": lenet.LENET5,
     "lenet5": lenet.LENET5,
 }
-MODELS = (*WIDTHS, *RESNETS)
+MODELS = (*WIDTHS, "alexnet", *RESNETS)
 
 
 def create(
@@ -38,7 +39,7 @@ def create(
 
     Args:
       name: mlp, lenet300 (mlp of 300 and 100), lenet, lenet5 (lenet of 6, 16, 120 and
-        84), resnet20, resnet32 or resnet56.
+        84), alexnet, resnet20, resnet32 or resnet56.
       input_shape: of one example: (height, width, channels), or any shape for an MLP,
         which flattens it.
       num_classes: number of logits.
@@ -75,9 +76,11 @@ def create(
         )
     if any(width < 1 for width in widths):
         raise InputError(f"--widths must be at least 1 each, not {widths}.")
-    if name in RESNETS:
+    if name in RESNETS or name == "alexnet":
         if activation != "relu":
             raise InputError(f"{name} has the activation relu, not {activation}.")
+        if name == "alexnet":
+            return AlexNet(num_classes)
         return ResNet(RESNETS[name], num_classes)
     widths = widths or WIDTHS[name]
     if name in ("mlp", "lenet300"):
@@ -156,10 +159,10 @@ def positions(model: nn.Module, input_shape: Sequence[int]) -> dict[str, int]:
 def loops_well(model: nn.Module, backend: str) -> bool:
     """Whether many training steps should run inside one compiled loop on `backend`.
 
-    Only ResNets on a CPU should not: XLA runs the gradients of their convolutions far
-    slower inside a loop (see `landscape.models.conv`).
+    Only ResNets and AlexNet on a CPU should not: XLA runs the gradients of their
+    convolutions far slower inside a loop (see `landscape.models.conv`).
 
     >>> loops_well(create("resnet20", (32, 32, 3), 10), "cpu")
     False
     """
-    return not (backend == "cpu" and isinstance(model, ResNet))
+    return not (backend == "cpu" and isinstance(model, ResNet | AlexNet))

@@ -93,6 +93,7 @@ ACTIVATIONS = {"relu": lambda x: np.maximum(x, 0), "tanh": np.tanh}
         ("lenet", (8, 16, 64), MNIST, 10, 20_522),
         ("lenet", (10, 20, 80), MNIST, 10, 31_770),
         ("resnet20", (), CIFAR, 10, 269_722),
+        ("alexnet", (), CIFAR, 10, 1_756_426),
         *[
             ("mlp", (30, 30), (100,), k, n)
             for k, n in {2: 4022, 5: 4115, 10: 4270, 20: 4580, 50: 5510}.items()
@@ -151,6 +152,30 @@ def test_lenet_equals_windows_and_products_written_out(activation, form):
         x = x.max((2, 4))
     expected = slow_mlp(x, params, ACTIVATIONS[activation])
     np.testing.assert_allclose(logits, expected, rtol=1e-11)
+
+
+def test_alexnet_equals_windows_and_products_written_out():
+    shape = (8, 6, 2)
+    model = models.create("alexnet", shape, 3)
+    variables = random_variables(model, shape)
+    params = variables["params"]
+    x = np.random.default_rng(1).normal(size=(2, *shape))
+    logits = apply64(model, variables, x)
+    for name in ("Conv_0", "Conv_1"):
+        x = slow_convolution(x, params[name]["kernel"], pad=2) + params[name]["bias"]
+        x = np.maximum(x, 0)
+        rows, columns = (-(-size // 2) for size in x.shape[1:3])
+        pooled = np.zeros((len(x), rows, columns, x.shape[-1]))
+        for i, j in np.ndindex(rows, columns):
+            # Of an odd size the first window would begin one entry before it.
+            top, left = (
+                2 * k - size % 2 for k, size in ((i, x.shape[1]), (j, x.shape[2]))
+            )
+            window = x[:, max(top, 0) : top + 3, max(left, 0) : left + 3]
+            pooled[:, i, j] = window.max((1, 2))
+        x = pooled
+    expected = slow_mlp(x, params, ACTIVATIONS["relu"])
+    np.testing.assert_allclose(logits, expected, rtol=1e-10)
 
 
 def test_lenet_has_the_same_derivatives_in_both_forms():
@@ -327,11 +352,12 @@ def test_positions_count_every_call_of_a_shared_layer_of_any_module():
     }
 
 
-def test_only_resnets_on_a_cpu_do_not_loop_well():
+def test_only_resnets_and_alexnet_on_a_cpu_do_not_loop_well():
     for name in config.MODELS:
         model = models.create(name, CIFAR, 10)
         assert models.loops_well(model, "gpu")
-        assert models.loops_well(model, "cpu") == (not name.startswith("resnet"))
+        large = name.startswith("resnet") or name == "alexnet"
+        assert models.loops_well(model, "cpu") == (not large)
 
 
 @pytest.mark.parametrize(
