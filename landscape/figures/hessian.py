@@ -67,8 +67,9 @@ def by_classes(
             high = max(len(values) for values in seeds)
             axes.set(title=f"{k} classes", xlabel="rank", yscale="log")
             axes.set_xlim(0, high + 1)
-            low = min(min(values[: 2 * int(k) + 20]) for values in seeds)
-            axes.set_ylim(bottom=max(low, 1e-5))
+        shown = [v[: 2 * int(k) + 20] for k, seeds in ours.items() for v in seeds]
+        low = min(min(min(values) for values in shown), threshold / 20)
+        panels[0].set_ylim(bottom=max(low, threshold / 100) / 1.3)
         panels[0].set_ylabel("eigenvalue")
         marks = [
             panels[0].plot([], [], ".", color=colors()[0])[0],

@@ -1,0 +1,114 @@
+"""What the study of paper 3 measures of one run; each measurement is stored with it."""
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from analysis import exact, operators, results
+from analysis.eigenpairs import top_eigenpairs
+from analysis.spectra import NEAR_ZERO, NEGATIVE
+from analysis.trace_estimates import xtrace
+from landscape import rng, runs
+
+Arrays = dict[str, np.ndarray]
+
+TOLERANCE = 1e-5
+"""Of the eigenvalues at the edges, relative."""
+
+
+def stored(
+    name: str, what: str, settings: dict[str, Any], measure: Callable[[], Arrays]
+) -> Arrays:
+    """What was measured of the run `name` before, or what `measure` finds now."""
+    folder = results.folder("hessian-study", [what], [name], settings)
+    found = results.kept(folder)
+    if not found:
+        print(f"{name}: {what}", file=sys.stderr, flush=True)
+        found = measure()
+        results.keep(folder, found)
+    return found
+
+
+def hessian(name: str) -> operators.Operator:
+    """Of a run's data loss over its training split."""
+    run = runs.load(name)
+    loss_fn = run.objective.bind(run.state.batch_stats)
+    return operators.hessian(loss_fn, run.state.params, run.data.train)
+
+
+def edges(name: str, top: int, bottom: int = 2) -> dict[str, list[float]]:
+    """The `top` largest and `bottom` smallest eigenvalues, outermost first."""
+
+    def measure():
+        op = hessian(name)
+        large, small = (
+            top_eigenpairs(
+                op, min(count, op.size), which=which, tol=tol,
+                key=rng.stream(0, f"edge-{which}"),
+            )
+            for which, count, tol in (
+                ("largest", top, TOLERANCE), ("smallest", bottom, 1e-3)
+            )
+        )  # fmt: skip
+        return {"largest": large.values, "smallest": small.values[::-1]}
+
+    found = stored(name, "edges", {"top": top, "bottom": bottom}, measure)
+    return {key: value.tolist() for key, value in found.items()}
+
+
+def mean(name: str) -> float:
+    """The mean eigenvalue, by about 60 products."""
+
+    def measure():
+        op = hessian(name)
+        trace = xtrace(op, min(60, op.size), key=rng.stream(0, "trace")).value
+        return {"mean": np.array(trace / op.size)}
+
+    return float(stored(name, "mean", {}, measure)["mean"])
+
+
+def shares(name: str) -> dict[str, float]:
+    """The share of eigenvalues near zero and of negative ones, by inertia: of those
+    below a thousandth of the largest in magnitude, and below -1e-5 of it."""
+
+    def measure():
+        op = hessian(name)
+        key = rng.stream(0, "edge-largest")
+        scale = top_eigenpairs(op, 1, key=key, which="largest").values[0]
+        dense = exact.matrix(op)
+        below = [
+            exact.inertia(dense, shift * scale).negative
+            for shift in (-NEAR_ZERO, -NEGATIVE, NEAR_ZERO)
+        ]
+        near, negative = below[2] - below[0], below[1]
+        return {
+            "near_zero": np.array(near / op.size),
+            "negative": np.array(negative / op.size),
+        }
+
+    found = stored(name, "shares", {}, measure)
+    return {key: float(value) for key, value in found.items()}
+
+
+def everything(name: str) -> np.ndarray:
+    """All eigenvalues, descending."""
+
+    def measure():
+        return {"all": exact.eigenvalues(hessian(name))[::-1]}
+
+    return stored(name, "all", {}, measure)["all"]
+
+
+def shares_of(values: np.ndarray) -> dict[str, float]:
+    """As `shares`, of all eigenvalues, descending.
+
+    >>> shares_of(np.array([1.0, 1e-4, 0.0, -0.1]))
+    {'near_zero': 0.5, 'negative': 0.25}
+    """
+    scale = values[0]
+    return {
+        "near_zero": float((np.abs(values) < NEAR_ZERO * scale).mean()),
+        "negative": float((values < -NEGATIVE * scale).mean()),
+    }
