@@ -105,7 +105,7 @@ class Bulk(NamedTuple):
     fits: bool
 
 
-def beyond_bulk(spectrum: Density | ArrayLike) -> Bulk:
+def beyond_bulk(spectrum: Density | ArrayLike, noise: float = 1e-9) -> Bulk:
     """Eigenvalues beyond the edges of the bulk's free Poisson law.
 
     A Marchenko-Pastur law, shifted, is fixed by its mean m, variance v and third
@@ -117,6 +117,8 @@ def beyond_bulk(spectrum: Density | ArrayLike) -> Bulk:
     Args:
       spectrum: all eigenvalues, or a density, best one that was given the large ones
         (`spectral_density(pairs=...)`): each then has its place and weight.
+      noise: rounding of the eigenvalues, over the largest: a bulk that is zero but for
+        it has this width. About 2e-6 for products in single precision.
 
     Raises:
       InputError: fewer than three eigenvalues.
@@ -134,13 +136,13 @@ def beyond_bulk(spectrum: Density | ArrayLike) -> Bulk:
         weights = np.full(nodes.shape, 1 / size)
     if size < 3:
         raise InputError(f"a bulk needs at least 3 eigenvalues, not {size}.")
-    found = _fitted(nodes.ravel(), weights.ravel() / len(nodes), size)
-    each = [_fitted(*row, size) for row in zip(nodes, weights, strict=True)]
+    found = _fitted(nodes.ravel(), weights.ravel() / len(nodes), size, noise)
+    each = [_fitted(*row, size, noise) for row in zip(nodes, weights, strict=True)]
     fewest = min(one.fewest for one in (found, *each))
     return found._replace(fewest=fewest, most=max(one.most for one in (found, *each)))
 
 
-def _fitted(nodes, weights, size) -> Bulk:
+def _fitted(nodes, weights, size, noise) -> Bulk:
     """The bulk grown from its middle; `weights` of sum one."""
     order = np.argsort(nodes)
     up_to = np.empty(len(nodes))
@@ -157,7 +159,7 @@ def _fitted(nodes, weights, size) -> Bulk:
         variance, third = (mass @ (centred / scale) ** p for p in (2, 3))
         low, high, unit = (scale * x for x in _edges(variance, third, size))
         # Equal eigenvalues have no width but that of rounding.
-        margin = TRACY_WIDOM_99 * unit + 1e-9 * np.abs(nodes).max()
+        margin = TRACY_WIDOM_99 * unit + noise * np.abs(nodes).max()
         edges = float(mean + low - margin), float(mean + high + margin)
         new = ~inside & (nodes >= edges[0]) & (nodes <= edges[1])
         if not new.any():

@@ -91,6 +91,11 @@ def run(config: Config) -> dict[str, Any]:
     subject = subjects.of_run(
         a, config.num_examples, config.batch_norm, config.batch_size
     )
+    if config.kind != "line" and config.batch_size > subject.num_examples:
+        raise InputError(
+            f"--batch-size {config.batch_size} of a curve's training is more than the"
+            f" {subject.num_examples} examples."
+        )
     path = paths.straight(a.state.params, b.state.params, ORDERS[config.kind])
     if config.kind != "line":
         path = piecewise.fitted(config, where, path, a, subject)

@@ -29,10 +29,15 @@ def folder(
       program: its name.
       words: what tells its results apart at a glance.
       names: the runs, as they were named (RUN, RUN@STEP); the first is RUN_A.
-      settings: all of them; the hash is of these, so that no two analyses share a
-        folder.
+      settings: all of them; the hash is of these and of the runs' states, so that no
+        two analyses share a folder.
+
+    Raises:
+      InputError: a run or a step is not there.
     """
-    text = json.dumps(settings, sort_keys=True)
+    # The names in the settings may mean other runs tomorrow, or in another folder.
+    states = [runs.fingerprint(name) for name in names]
+    text = json.dumps(settings | {"states": states}, sort_keys=True)
     short = hashlib.sha256(text.encode()).hexdigest()[:8]
     place, step = runs.parse(names[0])
     name = [program, *words]
@@ -44,9 +49,14 @@ def folder(
 
 
 def read(folder: Path) -> dict[str, Any] | None:
-    """The result that lies there; None if there is none."""
+    """The result that lies there; None if there is none, or none that can be read."""
     path = folder / RESULT
-    return json.loads(path.read_text()) if path.exists() else None
+    if not path.exists():
+        return None
+    try:
+        return json.loads(path.read_text())
+    except ValueError:
+        return _damaged(path, None)
 
 
 def write(
@@ -79,6 +89,10 @@ def kept(folder: Path) -> dict[str, np.ndarray]:
     try:
         with path.open("rb") as file, np.load(file) as arrays:
             return dict(arrays)
-    except (ValueError, OSError, zipfile.BadZipFile):
-        print(f"{path} is damaged: it is made anew.", file=sys.stderr)
-        return {}
+    except (ValueError, OSError, EOFError, zipfile.BadZipFile):
+        return _damaged(path, {})
+
+
+def _damaged(path: Path, instead: Any) -> Any:
+    print(f"{path} is damaged: it is made anew.", file=sys.stderr)
+    return instead

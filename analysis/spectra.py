@@ -83,7 +83,7 @@ def estimated(
         "trace_error": trace.error,
         "share_near_zero": near.value,
         "share_near_zero_error": None if np.isnan(near.error) else near.error,
-        "outliers": counted(largest, found),
+        "outliers": counted(largest, found, _noise(op)),
         "density": {name: getattr(curve, name).tolist() for name in _CURVE},
         "products": pairs.products + found.products + trace.products,
     }
@@ -112,7 +112,12 @@ def exact(
     Raises:
       InputError: the matrix is too large; see `analysis.exact`.
     """
-    say(f"the matrix written out, {dense.predicted_cost(op.size)}")
+    # A random product tells which rows are zero and cost nothing.
+    probe = np.random.default_rng(0).normal(size=op.size).astype(op.dtype)
+    live = int(np.count_nonzero(np.asarray(op.matvec(probe))))
+    cost = dense.predicted_cost(live)
+    dense.check_memory(cost, dense.MEMORY)
+    say(f"the matrix written out, without its zero rows {cost}")
     values = dense.eigenvalues(op)[::-1]
     # One probe that has overlap with every eigenvector alike.
     share = np.full((1, op.size), 1 / op.size)
@@ -129,7 +134,7 @@ def exact(
         "share_near_zero": float((np.abs(values) <= NEAR_ZERO * scale).mean()),
         "share_near_zero_error": None,
         "share_negative": float((values < -NEGATIVE * scale).mean()),
-        "outliers": counted(values[:top], values),
+        "outliers": counted(values[:top], values, _noise(op)),
         "density": {name: getattr(curve, name).tolist() for name in _CURVE},
         "products": op.size,
     }
@@ -140,16 +145,25 @@ def exact(
     return Spectrum(result, arrays, figure)
 
 
-def counted(largest: np.ndarray, spectrum: Any) -> dict[str, Any]:
-    """The outliers at the large end, by each of the four counts."""
-    counts: dict[str, Any] = {"gap": 0, "ratio": 0, "elbow": 0}
+def _noise(op: Any) -> float:
+    """Rounding of the eigenvalues of an operator, over the largest."""
+    return 20 * float(np.finfo(op.dtype).eps)
+
+
+def counted(largest: np.ndarray, spectrum: Any, noise: float = 1e-9) -> dict[str, Any]:
+    """The outliers at the large end, by each of the four counts.
+
+    The first three are None where there are too few eigenvalues to compare, or none
+    that is positive.
+    """
+    counts: dict[str, Any] = {"gap": None, "ratio": None, "elbow": None}
     if len(largest) > 2 and largest[0] > 0:
         counts = {
             "gap": outliers.largest_gap(largest)[0],
             "ratio": outliers.largest_ratio(largest)[0],
             "elbow": outliers.elbow(largest)[0],
         }
-    bulk = outliers.beyond_bulk(spectrum)
+    bulk = outliers.beyond_bulk(spectrum, noise)
     return counts | {
         "beyond_bulk": bulk.above,
         "beyond_bulk_fewest": bulk.fewest,

@@ -92,6 +92,11 @@ def run(config: Config) -> dict[str, Any]:
         )
     examples = {name: array[:count] for name, array in loaded.data.train.items()}
     op = operator(config, loaded, examples)
+    if op.size < 3:
+        raise InputError(
+            f"a spectrum needs at least 3 parameters: {config.run} keeps {op.size} of"
+            f" {', '.join(config.layers) or 'all layers'}."
+        )
     key = rng.stream(config.seed, "spectrum")
     top = min(config.top, op.size // 2) or 1
     _say(f"{config.operator} over {op.size:,} parameters; products: {op.how}")
@@ -180,9 +185,14 @@ def describe(result: dict[str, Any]) -> str:
         ),
     ]
     outliers = result["outliers"]
+    three = (
+        "too few eigenvalues for the gap, ratio and elbow"
+        if outliers["gap"] is None
+        else f"{outliers['gap']} by the largest gap, {outliers['ratio']} by the largest"
+        f" ratio, {outliers['elbow']} by the elbow"
+    )
     lines.append(
-        f"Outliers at the large end: {outliers['gap']} by the largest gap,"
-        f" {outliers['ratio']} by the largest ratio, {outliers['elbow']} by the elbow;"
+        f"Outliers at the large end: {three};"
         f" beyond the bulk's edge {outliers['beyond_bulk']} (from"
         f" {outliers['beyond_bulk_fewest']} to {outliers['beyond_bulk_most']})"
         + ("." if outliers["bulk_fits"] else "; the bulk has a tail, without an edge.")

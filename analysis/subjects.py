@@ -54,7 +54,7 @@ def of_run(
       batch_size: examples in a batch that has statistics.
 
     Raises:
-      InputError: there are not so many examples.
+      InputError: there are not so many examples, or batches do not fit them.
     """
     split = run.data.train
     size = len(split["label"]) if num_examples is None else num_examples
@@ -64,13 +64,16 @@ def of_run(
             f" examples of {run.config.dataset}."
         )
     has_norm = bool(jax.tree.leaves(run.state.batch_stats))
+    mesh = devices.make_mesh() if jax.device_count() > 1 else None
+    if has_norm and batch_norm != "stored" and mesh is not None:
+        devices.check_batch_size(mesh, batch_size)
     mode = batch_norm if has_norm else "stored"
     if mode == "batch":
-        size -= size % batch_size
+        total, size = size, size - size % batch_size
         if not size:
             raise InputError(
-                f"--num-examples {num_examples} is less than one batch of"
-                f" {batch_size}, over which batch norm has its statistics."
+                f"a batch of {batch_size}, over which batch norm has its statistics,"
+                f" is more than all {total} examples: use a smaller --batch-size."
             )
     loss_fn = losses.of_objective(
         run.objective,
@@ -81,7 +84,6 @@ def of_run(
     positions = models.positions(run.model, run.data.input_shape)
     rows = accounting.table(run.state.params, run.masks, positions)
     flops = size * sum(row.flops for row in rows)
-    mesh = devices.make_mesh() if jax.device_count() > 1 else None
     return Subject(
         loss_fn,
         {name: array[:size] for name, array in split.items()},

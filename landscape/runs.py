@@ -8,13 +8,14 @@ and layers.txt once it is finished, figures/ and analysis/. It is where `train` 
 """
 
 import difflib
+import hashlib
 import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import flax.linen as nn
 
-from landscape import checkpoint, config, data, recipe
+from landscape import checkpoint, config, data, recipe, sealed
 from landscape.data import Dataset
 from landscape.errors import InputError
 from landscape.objective import Objective
@@ -116,6 +117,22 @@ def step_of(name: str) -> int:
             f" {', '.join(map(str, kept)) or 'none'}."
         )
     return step
+
+
+def fingerprint(name: str) -> str:
+    """What tells a state of a run from any other: of its settings and its checkpoint.
+
+    A run that was trained anew in the same folder has another; a copy has the same.
+
+    Raises:
+      InputError: as in `step_of`.
+    """
+    folder, _ = parse(name)
+    step = step_of(name)
+    settings = config.to_dict(read_config(folder)) | {"workdir": None}
+    table = folder / CHECKPOINTS / str(step) / sealed.TABLE
+    text = json.dumps([settings, step], sort_keys=True).encode()
+    return hashlib.sha256(text + table.read_bytes()).hexdigest()[:16]
 
 
 def load(name: str) -> Run:

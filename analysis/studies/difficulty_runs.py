@@ -120,11 +120,31 @@ def scale_of(config) -> Scale:
     )
 
 
+def root_of(config, scale: Scale) -> str:
+    """The folder of the runs, which studies share."""
+    quick = "-quick" if config.quick else ""
+    return f"{config.workdir}/{config.scale}-{scale.training['model']}{quick}"
+
+
+def train(scale: Scale, root: str, sparsity: float, seed: int) -> dict[str, dict]:
+    """Trains the three solutions in ROOT/sparsity-X/seed-N/; the summary of each.
+
+    What is finished is read back.
+    """
+    folder = f"{root}/sparsity-{sparsity:g}/seed-{seed}"
+    settings = sparse.Config(
+        **scale.training, sparsity=sparsity, seed=seed, workdir=folder
+    )
+    return {
+        Path(each.workdir).name: job.carry_out(each, sources.start_from(each))
+        for each in sparse.expand(settings)
+    }
+
+
 def measure(config) -> Measured:
     """Trains and walks all that is not there yet."""
     scale = scale_of(config)
-    quick = "-quick" if config.quick else ""
-    root = f"{config.workdir}/{config.scale}-{scale.training['model']}{quick}"
+    root = root_of(config, scale)
     keys = [f"{s:g}" for s in scale.sparsities]
     empty = {name: {key: [] for key in keys} for name in SOLUTIONS}
     accuracy, train_loss, gradient = (
@@ -135,15 +155,10 @@ def measure(config) -> Measured:
     for key, sparsity in zip(keys, scale.sparsities, strict=True):
         for seed in range(scale.num_seeds):
             folder = f"{root}/sparsity-{key}/seed-{seed}"
-            settings = sparse.Config(
-                **scale.training, sparsity=sparsity, seed=seed, workdir=folder
-            )
-            for each in sparse.expand(settings):
-                summary = job.carry_out(each, sources.start_from(each))
-                name = Path(each.workdir).name
+            for name, summary in train(scale, root, sparsity, seed).items():
                 accuracy[name][key].append(summary["test_accuracy"])
                 train_loss[name][key].append(summary["train_loss"])
-                value, norm = _gradient_size(each.workdir)
+                value, norm = _gradient_size(f"{folder}/{name}")
                 gradient[name][key].append(value)
                 has_norm |= norm
             for name, (a, b, kind, subspace) in PATHS.items():

@@ -65,7 +65,7 @@ def _density(axes, curve, size) -> None:
         )  # fmt: skip
     stems = curve["stems"]
     if len(stems):
-        bottom, top = floor, np.nanmax(shown)
+        bottom, top = floor, value.max() if (value > floor).any() else 100 * floor
         height = bottom * (top / bottom) ** 0.25
         axes.vlines(stems, bottom, height, color=red, lw=0.9, label="single eigenvalue")
     _symlog(axes, curve["grid"], curve["linear"])

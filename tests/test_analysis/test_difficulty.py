@@ -2,9 +2,11 @@
 
 import json
 
+import jax
 import numpy as np
 import pytest
 
+import landscape.runs
 from analysis import paths
 from analysis.studies import (
     difficulty,
@@ -114,6 +116,19 @@ def test_the_gap_must_exceed_the_spread_and_grow():
     assert verdicts(accuracy=shrinks)["C1.1"] is False
 
 
+def test_one_sparsity_has_a_gap_that_need_not_grow():
+    world = measured()
+    keys = {"sparsities_used": ["0.95"]}
+    claims = {c.name: c for c in difficulty_claims.claims(world._replace(**keys))}
+    assert claims["C1.1"].holds
+
+
+def test_what_is_not_a_number_holds_nothing():
+    nowhere = np.full(len(TS), np.nan)
+    for claim, path in [("C1.2", "IS-1"), ("C1.3", "IS-2"), ("C1.8", "IS-2")]:
+        assert verdicts(curves={path: nowhere})[claim] is False
+
+
 def test_zeros_cost_a_point_and_kill_only_at_the_end():
     zeros = {"0": [0.97], "0.95": [0.95], "0.98": [0.3], "0.999": [0.1]}
     found = verdicts(zeros=zeros)
@@ -151,6 +166,17 @@ def test_the_papers_own_curves_give_the_papers_numbers():
     assert difficulty_claims.climb(entropy, ts) == pytest.approx(0.17, abs=0.02)
 
 
+def mean_gradient(root, name):
+    """Of the objective at a solution, by its definition, over what is kept."""
+    run = landscape.runs.load(str(root / f"digits-lenet300/sparsity-0.9/seed-0/{name}"))
+    loss_fn = run.objective.bind(l2=True)
+    grads = jax.tree.leaves(jax.grad(loss_fn)(run.state.params, run.data.train))
+    masks = jax.tree.leaves(run.masks)
+    pairs = zip(grads, masks, strict=True)
+    kept = [np.asarray(g)[np.broadcast_to(m, g.shape)] for g, m in pairs]
+    return float(np.abs(np.concatenate(kept)).mean())
+
+
 def test_the_study_runs_and_is_read_back(tmp_path, monkeypatch):
     tiny = difficulty_runs.Scale(
         {"model": "lenet300", "steps": 20, "num_train": 100, "batch_size": 20},
@@ -170,6 +196,13 @@ def test_the_study_runs_and_is_read_back(tmp_path, monkeypatch):
     assert runs == set(SOLUTIONS)
     line = stored["paths"]["ID-1"]["0.9"][0]
     assert line["num_examples"] == 50 and len(line["ts"]) == 5
+    assert line["run_a"].endswith("seed-0/pruned@init")
+    for found in stored["paths"].values():
+        assert found["0.9"][0]["run_b"].endswith(
+            ("seed-0/pruned", "scratch", "lottery")
+        )
+    gradient = stored["gradient"]["scratch"]["0.9"][0]
+    assert gradient == pytest.approx(mean_gradient(tmp_path, "scratch"), rel=1e-4)
     times = {p: p.stat().st_mtime_ns for p in tmp_path.rglob("checkpoints/*/*")}
     assert difficulty.run(config)["table"] == result["table"]
     assert times == {p: p.stat().st_mtime_ns for p in tmp_path.rglob("checkpoints/*/*")}

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from analysis import alignment, path, permutations, piecewise, results, subjects
-from landscape import runs
+from landscape import runs, trees
 from landscape.config import SparseRun
 from landscape.errors import InputError
 from train import job, sources
@@ -60,10 +60,15 @@ def test_the_ends_of_a_line_are_the_objectives_of_the_runs(ends):
 def test_a_sparse_curve_stays_in_the_mask_and_is_no_higher_than_the_line(ends):
     settings = {"points": 11, "extend": 0.0, "fit_steps": 400, "batch_size": 20}
     line = path.run(path.Config(ends["pruned"], ends["scratch"], **settings))
-    curve = path.run(
-        path.Config(ends["pruned"], ends["scratch"], kind="quadratic", **settings)
-    )
+    config = path.Config(ends["pruned"], ends["scratch"], kind="quadratic", **settings)
+    curve = path.run(config)
     assert curve["barrier"] < line["barrier"]
+    arrays = np.load(path.folder(config) / "arrays.npz")
+    masks = trees.named_leaves(runs.load(ends["pruned"]).masks)
+    for name, mask in masks.items():
+        control = arrays[f"control_1/{name}"]
+        assert not control[~np.broadcast_to(mask, control.shape)].any()
+        assert control.any()
 
 
 def test_a_line_from_step_0_needs_no_common_mask_and_a_sparse_curve_does(ends):
@@ -121,8 +126,28 @@ def test_a_damaged_partial_file_is_made_anew(ends, capsys):
     config = path.Config(ends["pruned"], ends["scratch"], points=3, extend=0.0)
     path.folder(config).mkdir(parents=True)
     (path.folder(config) / results.PARTIAL).write_bytes(b"PK\x03\x04 cut short")
-    assert len(path.run(config)["losses"]) == 3
+    whole = path.run(config)
+    assert len(whole["losses"]) == 3
     assert "damaged" in capsys.readouterr().err
+    (path.folder(config) / results.RESULT).write_text('{"cut": ')
+    (path.folder(config) / results.PARTIAL).touch()
+    assert path.run(config) == whole
+    assert capsys.readouterr().err.count("damaged") >= 2
+
+
+def test_a_run_that_was_trained_anew_is_walked_anew(ends, tmp_path):
+    folder = str(tmp_path / "again")
+    settings = {"points": 3, "extend": 0.0}
+    found = []
+    for seed in (5, 6):
+        shutil.rmtree(folder, ignore_errors=True)
+        job.carry_out(SparseRun(**TINY, method="static", seed=seed, workdir=folder))
+        found.append(path.run(path.Config(ends["pruned"], folder, **settings)))
+    assert found[0]["losses"][0] == found[1]["losses"][0]
+    assert found[0]["losses"][-1] != found[1]["losses"][-1]
+    np.testing.assert_allclose(
+        found[1]["losses"][-1] + found[1]["l2"][-1], objective_of(folder), rtol=1e-5
+    )
 
 
 def test_alignment_takes_back_a_relabelling(ends):
@@ -160,6 +185,11 @@ def test_bad_settings_are_one_sentence(ends):
         path.Config(ends["pruned"], ends["scratch"], points=70)
     with pytest.raises(InputError, match="perhaps you meant 'quadratic'"):
         path.Config(ends["pruned"], ends["scratch"], kind="quadratc")
+    with pytest.raises(InputError, match="more than the 100 examples"):
+        config = path.Config(
+            ends["pruned"], ends["scratch"], kind="cubic", num_examples=100
+        )
+        path.run(config)
     with pytest.raises(InputError, match="more than the 200"):
         path.run(path.Config(ends["pruned"], ends["scratch"], num_examples=201))
 

@@ -6,8 +6,8 @@ import jax
 import numpy as np
 import pytest
 
-from analysis import density, spectra, spectrum
-from landscape import runs
+from analysis import density, spectra, spectrum, symmetric
+from landscape import figures, runs
 from landscape.config import SparseRun
 from landscape.errors import InputError
 from landscape.trees import ravel
@@ -147,3 +147,31 @@ def test_counts_find_planted_outliers():
         values[None, ::-1], share, share, np.zeros((1, 203), bool), 203, 203
     )
     assert spectra.counted(values[:10], as_density)["beyond_bulk"] == 3
+
+
+def test_rounding_is_no_outlier():
+    values = np.concatenate([np.arange(1.0, 11.0), np.zeros(390)])
+    turn = np.linalg.qr(np.random.default_rng(0).normal(size=(400, 400)))[0]
+    dense = (turn * values) @ turn.T
+    op = symmetric.from_matrix(jax.numpy.asarray(dense, "float32"))
+    for found in (
+        spectra.estimated(op, 20, 80, 4, jax.random.key(0)).result["outliers"],
+        spectra.exact(op, 20).result["outliers"],
+    ):
+        assert (found["beyond_bulk"], found["below_bulk"]) == (10, 0)
+
+
+def test_a_spectrum_of_single_eigenvalues_has_a_figure(tmp_path):
+    op = symmetric.from_matrix(jax.numpy.diag(jax.numpy.arange(1.0, 9.0)))
+    found = spectra.estimated(op, 4, 8, 2, jax.random.key(0))
+    figure = figures.spectrum(found.figure, "all eight")
+    figures.save(figure, tmp_path / "figure.png")
+    (stems,) = figure.axes[-1].collections[-1:]
+    assert len(stems.get_segments()) == 8
+
+
+def test_too_few_to_compare_are_not_counted(name):
+    config = spectrum.Config(name, top=1, exact=True)
+    result = spectrum.run(config)
+    assert result["outliers"]["gap"] is None
+    assert "too few eigenvalues" in spectrum.describe(result)

@@ -48,7 +48,13 @@ def test_zeroed_weights_are_trained():
 def test_runs_that_differ_in_seeds_and_folders_share_their_functions():
     one = made(SparseRun(seed=0, workdir="a"))
     assert made(SparseRun(seed=1, order_seed=5, workdir="b")) is one
-    assert made(SparseRun(sparsity=0.9)) is not one
+    other = {
+        "sparsity": 0.9, "learning_rate": 0.2, "weight_decay": 0.0, "steps": 100,
+        "optimizer": "adam", "momentum": 0.5, "label_smoothing": 0.1, "warmup": 3,
+        "decay_all": True, "prune_every": 7, "distribution": "er", "nesterov": True,
+    }  # fmt: skip
+    for name, value in other.items():
+        assert made(SparseRun(**{name: value})) is not one, name
     lottery = SparseRun(method="lottery", mask_from="a")
     assert made(lottery) is made(SparseRun(method="scratch", mask_from="b", seed=4))
     assert made(lottery) is not one

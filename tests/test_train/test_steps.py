@@ -116,3 +116,17 @@ def test_gradual_pruning_reaches_its_target_and_ends_exactly_there():
     projected = sparsity.masks.apply(state.masks, state.params)
     for a, b in zip(*map(jax.tree.leaves, (projected, state.params)), strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+def test_augmentation_follows_the_order_seed_and_masks_the_seed():
+    _, dataset, made = setting(steps=4)
+    state = recipe.initial_state(made, 0, dataset.input_shape)
+    batch = jax.tree.map(lambda x: x[:16], dataset.train)
+
+    def after(**seeds):
+        new, _ = jax.jit(step.make(made, augmented=True, **seeds))(state, batch)
+        return np.concatenate([np.ravel(x) for x in jax.tree.leaves(new.params)])
+
+    assert (after(order_seed=1) == after(order_seed=1)).all()
+    assert (after(order_seed=1) != after(order_seed=2)).any()
+    assert (after(order_seed=1) == after(order_seed=1, seed=9)).all()
