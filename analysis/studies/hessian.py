@@ -11,7 +11,7 @@ the line from a large-batch to a small-batch solution; prints checks C3.1 to C3.
 the paper's own numbers beside ours. Figures 1 to 8 of the paper with its points drawn
 thin, the rows of its table 1, and the numbers behind them go to
 WORKDIR/hessian-<scale>/. What was trained or measured before is read back. digits:
-about 10 minutes on 2 cores; mnist: some hours.
+tens of minutes on 2 cores; mnist: some hours.
 """
 
 import json
