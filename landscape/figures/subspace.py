@@ -65,7 +65,7 @@ def _ways(axes, ways, color) -> None:
 def _finish(axes) -> None:
     spectrum, *ways = axes
     spectrum.set_xscale("symlog", linthresh=1e-4)
-    spectrum.set_xticks([-1e-2, -1e-3, 0, 1e-3, 1e-2, 1e-1, 1])
+    spectrum.set_xticks([-1e-2, 0, 1e-3, 1e-2, 1e-1, 1])
     spectrum.tick_params(axis="x", labelsize=6)
     spectrum.set_yscale("log")
     spectrum.set(xlabel="eigenvalue", ylabel="density (1 / eigenvalue)")
