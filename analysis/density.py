@@ -240,6 +240,33 @@ def share_below(density: Density, tol: float) -> Estimate:
     return expectation(density, lambda nodes: np.abs(nodes) <= tol)
 
 
+def share_bounds(density: Density, tol: float) -> tuple[float, float]:
+    """What the quadrature leaves open of `share_below`: at least, and at most.
+
+    Of each probe's measure: below a node lies at least the weight of the nodes before
+    it, and at most its own as well (Chebyshev, Markov and Stieltjes; Szego 1975,
+    section 3.41). So the outermost nodes within `tol` may stand for mass beyond it, and
+    the next ones outside for mass within. Means over probes; the spread over probes
+    (`share_below`) comes on top.
+
+    >>> nodes = np.array([[-1.0, -0.1, 0.0, 0.1, 1.0]])
+    >>> density = Density(nodes, np.full((1, 5), 0.2), *(None,) * 2, 10, 5)
+    >>> [round(share, 6) for share in share_bounds(density, 0.5)]
+    [0.2, 1.0]
+    """
+    bounds = []
+    for nodes, weights in zip(density.nodes, density.weights, strict=True):
+        real = weights > 0  # Others only fill up a row.
+        nodes, weights = nodes[real], weights[real]
+        first, last = np.searchsorted(nodes, [-tol, tol], "left")
+        last += int(last < len(nodes) and nodes[last] == tol)
+        inside = weights[first:last]
+        ends = weights[max(first - 1, 0) : last + 1].sum()
+        bounds.append((inside[1:-1].sum(), ends))
+    low, high = np.mean(bounds, axis=0)
+    return float(low), float(min(high, 1.0))
+
+
 def wasserstein(density: Density, eigenvalues: np.ndarray) -> float:
     """The Wasserstein-1 distance of the mean over probes from a list of eigenvalues.
 

@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 
-from landscape.errors import InputError, check_choice
+from landscape.errors import check_choice, require
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options:
-    """Which examples a loss is averaged over, and what batch norm does there.
+class DataOptions:
+    """Which examples are averaged over, and the seed.
 
     Raises:
       InputError: a value is not allowed.
@@ -15,21 +15,26 @@ class Options:
 
     num_examples: int | None = None
     """Use this many training examples, the first of the split; default: all."""
+    seed: int = 0
+    """Of whatever is random: directions, starts, a curve's training."""
+
+    def __post_init__(self):
+        require(
+            self, "num_examples", self.num_examples is None or self.num_examples > 0
+        )
+        require(self, "seed", 0 <= self.seed < 2**31, "at least 0, below 2^31")
+
+
+@dataclass(frozen=True, kw_only=True)
+class LossOptions(DataOptions):
+    """And what batch norm does there."""
+
     batch_norm: str = "batch"
     """Statistics of batch norm: batch, re-estimated or stored."""
     batch_size: int = 128
     """Examples in a batch that has statistics, and in a step of a curve's training."""
-    seed: int = 0
-    """Of whatever is random: directions, a curve's training, an order of matching."""
 
     def __post_init__(self):
+        super().__post_init__()
         check_choice("batch norm", self.batch_norm, ("batch", "re-estimated", "stored"))
-        self.require("num_examples", self.num_examples is None or self.num_examples > 0)
-        self.require("batch_size", self.batch_size > 0)
-        self.require("seed", 0 <= self.seed < 2**31, "at least 0, below 2^31")
-
-    def require(self, name: str, holds: bool, allowed: str = "at least 1") -> None:
-        """Refuses the value of a field in one sentence, unless it holds."""
-        if not holds:
-            flag = "--" + name.replace("_", "-")
-            raise InputError(f"{flag} must be {allowed}, not {getattr(self, name)}.")
+        require(self, "batch_size", self.batch_size > 0)

@@ -176,7 +176,7 @@ def _fitted(nodes, weights, size, noise) -> Bulk:
     )
     moments = mean, variance * scale**2, third * scale**3
     fits = max(above, below) < np.floor(0.95 * TRIMMED * size)
-    most = max(most, above)
+    fewest, most = min(fewest, above), max(most, above)
     return Bulk(above, below, fewest, most, edges, *map(float, moments), bool(fits))
 
 

@@ -18,9 +18,9 @@ from typing import Any
 
 import tyro
 
-from analysis.options import Options
-from analysis.surface_words import short_names
-from landscape.errors import InputError, check_choice
+from analysis.options import LossOptions
+from analysis.words import of_data, short_names
+from landscape.errors import InputError, check_choice, require
 from landscape.program import main, parse
 
 ORDERS = {"line": 1, "quadratic": 2, "cubic": 3}
@@ -29,7 +29,7 @@ NAMES = {name: f"barrier_{name}" for name in ("chord", "mean", "midpoint")}
 
 
 @dataclass(frozen=True)
-class Config(Options):
+class Config(LossOptions):
     run_a: tyro.conf.Positional[str]
     """RUN, RUN@STEP or RUN@init: t = 0."""
     run_b: tyro.conf.Positional[str]
@@ -55,7 +55,7 @@ class Config(Options):
         check_choice("kind", self.kind, ORDERS)
         check_choice("subspace", self.subspace, ("sparse", "dense"))
         grid(self.points, self.extend)
-        self.require("fit_steps", self.fit_steps > 0)
+        require(self, "fit_steps", self.fit_steps > 0)
 
 
 def run(config: Config) -> dict[str, Any]:
@@ -162,11 +162,8 @@ def _aligned(a, b, seed: int):
 
 def _title(result: dict[str, Any]) -> str:
     inside = "" if result["kind"] == "line" else f" in the {result['subspace']} space"
-    norm = result["batch_norm"]
-    norms = "" if norm == "none" else f", batch norm: {norm} statistics"
     aligned = ", units aligned" if result["align"] else ""
-    examples = f"{result['num_examples']} examples"
-    return f"{result['kind']}{inside}, {examples}{norms}{aligned}"
+    return f"{result['kind']}{inside}, {of_data(result)}{aligned}"
 
 
 def describe(result: dict[str, Any]) -> str:
@@ -204,8 +201,9 @@ def main_path(config: Config) -> None:
     print(f"\nWritten to {folder(config)}: result.json, arrays.npz, figure.png")
     other = {"line": "quadratic", "quadratic": "cubic", "cubic": "line"}[config.kind]
     space = "" if result["same_masks"] or other == "line" else " --subspace dense"
+    align = " --align" if config.align else ""
     ends = f"{config.run_a} {config.run_b}"
-    print(f"Next: python -m analysis.path {ends} --kind {other}{space}")
+    print(f"Next: python -m analysis.path {ends} --kind {other}{space}{align}")
 
 
 if __name__ == "__main__":

@@ -66,10 +66,16 @@ def write(
     folder.mkdir(parents=True, exist_ok=True)
     np.savez(folder / ARRAYS, **arrays)
     figures.save(figure, folder / FIGURE)
+    write_result(folder, result)
+    (folder / PARTIAL).unlink(missing_ok=True)
+
+
+def write_result(folder: Path, result: dict[str, Any]) -> None:
+    """Writes result.json, whole or not at all."""
+    folder.mkdir(parents=True, exist_ok=True)
     part = folder / f"{RESULT}.part"
     part.write_text(json.dumps(result, indent=2) + "\n")
     os.replace(part, folder / RESULT)
-    (folder / PARTIAL).unlink(missing_ok=True)
 
 
 def keep(folder: Path, arrays: dict[str, np.ndarray]) -> None:

@@ -20,14 +20,15 @@ from typing import Any
 
 import tyro
 
-from landscape.errors import InputError, check_choice
+from analysis.options import DataOptions
+from landscape.errors import InputError, check_choice, require
 from landscape.program import main, parse
 
 OPERATORS = ("hessian", "gauss-newton", "residual", "covariance")
 
 
 @dataclass(frozen=True)
-class Config:
+class Config(DataOptions):
     run: tyro.conf.Positional[str]
     """RUN, RUN@STEP or RUN@init."""
     operator: str = "hessian"
@@ -43,25 +44,17 @@ class Config:
     """Random starts of the density."""
     top: int = 20
     """Eigenvalues wanted of each end."""
-    num_examples: int | None = None
-    """Use this many training examples, the first of the split; default: all."""
     layers: tuple[str, ...] = ()
     """Patterns (Dense_0, Conv_*) of the layers whose parameters vary; default: all."""
     include_l2: bool = False
     """Of the whole objective, with its L2 term (hessian only)."""
-    seed: int = 0
-    """Of the random starts."""
 
     def __post_init__(self):
+        super().__post_init__()
         check_choice("operator", self.operator, OPERATORS)
         check_choice("subspace", self.subspace, ("sparse", "dense"))
-        for name in ("num_steps", "num_probes", "top", "num_examples"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                flag = "--" + name.replace("_", "-")
-                raise InputError(f"{flag} must be at least 1, not {value}.")
-        if not 0 <= self.seed < 2**31:
-            raise InputError(f"--seed must be at least 0, below 2^31, not {self.seed}.")
+        for name in ("num_steps", "num_probes", "top"):
+            require(self, name, getattr(self, name) > 0)
         if self.include_l2 and self.operator != "hessian":
             raise InputError("--include-l2 goes with --operator hessian.")
 
@@ -75,7 +68,7 @@ def run(config: Config) -> dict[str, Any]:
       InputError: the run cannot be loaded, has not so many examples, no such layers, or
         is too large for an exact spectrum.
     """
-    from analysis import results, spectra
+    from analysis import results, spectra, subjects
     from landscape import figures, rng, runs
 
     where = folder(config)
@@ -83,14 +76,7 @@ def run(config: Config) -> dict[str, Any]:
     if done is not None:
         return done
     loaded = runs.load(config.run)
-    size = len(loaded.data.train["label"])
-    count = config.num_examples or size
-    if count > size:
-        raise InputError(
-            f"--num-examples {count} is more than the {size} training examples of"
-            f" {loaded.config.dataset}."
-        )
-    examples = {name: array[:count] for name, array in loaded.data.train.items()}
+    examples = subjects.examples_of(loaded, config.num_examples)
     op = operator(config, loaded, examples)
     if op.size < 3:
         raise InputError(
@@ -109,7 +95,7 @@ def run(config: Config) -> dict[str, Any]:
         **asdict(config),
         "layers": list(config.layers),
         "size": op.size,
-        "num_examples": count,
+        "num_examples": len(examples["label"]),
         "how": op.how,
         **found.result,
     }
@@ -176,13 +162,7 @@ def describe(result: dict[str, Any]) -> str:
         f"Largest eigenvalue {largest:.6g}, smallest {smallest:.4g}; trace"
         f" {result['trace']:.4g}"
         + (f" +- {result['trace_error']:.2g}." if result["trace_error"] else "."),
-        f"{100 * result['share_near_zero']:.1f} % of the eigenvalues are within a"
-        " thousandth of the largest of zero"
-        + (
-            f" (+- {100 * result['share_near_zero_error']:.1f})."
-            if result["share_near_zero_error"]
-            else "."
-        ),
+        _near_zero(result),
     ]
     outliers = result["outliers"]
     three = (
@@ -205,6 +185,19 @@ def describe(result: dict[str, Any]) -> str:
     if not result["exact"] and smallest < 0 and -smallest < 1e-6 * largest:
         lines.append("The negative edge is within single precision's rounding of zero.")
     return "\n".join(lines)
+
+
+def _near_zero(result: dict[str, Any]) -> str:
+    words = "of the eigenvalues are within a thousandth of the largest of zero"
+    share, error = result["share_near_zero"], result["share_near_zero_error"]
+    spread = f" (+- {100 * error:.1f} over probes)" if error else ""
+    if result["share_near_zero_bounds"] is None:
+        return f"{100 * share:.1f} % {words}."
+    low, high = (100 * bound for bound in result["share_near_zero_bounds"])
+    return (
+        f"{100 * share:.1f} % {words}{spread}; with {result['num_steps']} steps it may"
+        f" be anything from {low:.1f} to {high:.1f} %."
+    )
 
 
 def main_spectrum(config: Config) -> None:

@@ -56,13 +56,8 @@ def of_run(
     Raises:
       InputError: there are not so many examples, or batches do not fit them.
     """
-    split = run.data.train
-    size = len(split["label"]) if num_examples is None else num_examples
-    if size > len(split["label"]):
-        raise InputError(
-            f"--num-examples {size} is more than the {len(split['label'])} training"
-            f" examples of {run.config.dataset}."
-        )
+    split = examples_of(run, num_examples)
+    size = len(split["label"])
     has_norm = bool(jax.tree.leaves(run.state.batch_stats))
     mesh = devices.make_mesh() if jax.device_count() > 1 else None
     if has_norm and batch_norm != "stored" and mesh is not None:
@@ -91,6 +86,22 @@ def of_run(
         max(1, math.floor(FLOPS_AT_ONCE / flops)),
         mesh,
     )
+
+
+def examples_of(run: runs.Run, num_examples: int | None) -> dict[str, Any]:
+    """The first so many training examples of a run; None: all.
+
+    Raises:
+      InputError: there are not so many.
+    """
+    split = run.data.train
+    size = len(split["label"])
+    if num_examples is not None and num_examples > size:
+        raise InputError(
+            f"--num-examples {num_examples} is more than the {size} training examples"
+            f" of {run.config.dataset}."
+        )
+    return {name: array[:num_examples] for name, array in split.items()}
 
 
 def load(names: list[str]) -> list[runs.Run]:

@@ -19,16 +19,17 @@ from typing import Any
 
 import tyro
 
-from analysis.options import Options
-from analysis.surface_words import axes, describe, short_names, title
-from landscape.errors import InputError, check_choice
+from analysis.options import LossOptions
+from analysis.surface_words import axes, describe, title
+from analysis.words import short_names
+from landscape.errors import InputError, check_choice, require
 from landscape.program import main, parse
 
 PLANES = ("random", "through", "trajectory", "eigenvectors")
 
 
 @dataclass(frozen=True)
-class Config(Options):
+class Config(LossOptions):
     runs: tyro.conf.Positional[tuple[str, ...]]
     """RUN, RUN@STEP or RUN@init: one, or three that span the plane."""
     plane: str | None = None
@@ -63,8 +64,8 @@ class Config(Options):
                 f"--points must be odd and at least 3, not {self.points}: an even"
                 " number misses the middle."
             )
-        self.require("extent", 0 < self.extent < float("inf"), "positive")
-        self.require("margin", 0 <= self.margin < float("inf"), "at least 0")
+        require(self, "extent", 0 < self.extent < float("inf"), "positive")
+        require(self, "margin", 0 <= self.margin < float("inf"), "at least 0")
 
     @property
     def kind(self) -> str:

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from analysis.words import of_data
+
 
 def title(result: dict[str, Any]) -> str:
     kind = {
@@ -10,9 +12,7 @@ def title(result: dict[str, Any]) -> str:
         "eigenvectors": f"two steepest eigenvectors, {result['subspace']} space",
         "trajectory": "principal axes of the training trajectory",
     }[result["plane"]]
-    norm = result["batch_norm"]
-    norms = "" if norm == "none" else f", batch norm: {norm} statistics"
-    return f"{kind}, {result['num_examples']} examples{norms}"
+    return f"{kind}, {of_data(result)}"
 
 
 def axes(result: dict[str, Any]) -> tuple[str, str]:
@@ -51,13 +51,3 @@ def describe(result: dict[str, Any]) -> str:
     if result["not_finite"]:
         lines.append(f"Not finite at {result['not_finite']} points (left white).")
     return "\n".join(lines)
-
-
-def short_names(names: list[str]) -> list[str]:
-    """Names of runs without the folders they share, as long as they stay apart.
-
-    >>> short_names(["runs/digits/pruned@init", "runs/digits/pruned"])
-    ['pruned@init', 'pruned']
-    """
-    short = [name.rstrip("/").rpartition("/")[2] for name in names]
-    return short if len(set(short)) == len(names) else names

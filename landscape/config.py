@@ -9,7 +9,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
-from landscape.errors import InputError, check_choice
+from landscape.errors import InputError, check_choice, require
 
 FORMAT_VERSION = 1
 # Settings that came later, with what they are in a run from before.
@@ -160,10 +160,7 @@ class TrainConfig:
             raise InputError("--schedule step needs --decay-steps.")
 
     def _require(self, name: str, holds, allowed: str) -> None:
-        value = getattr(self, name)
-        if not holds(value):
-            flag = "--" + name.replace("_", "-")
-            raise InputError(f"{flag} must be {allowed}, not {value}.")
+        require(self, name, holds(getattr(self, name)), allowed)
 
     @property
     def order(self) -> int:

@@ -2,6 +2,7 @@
 
 import difflib
 from collections.abc import Iterable
+from typing import Any
 
 
 class InputError(ValueError):
@@ -28,6 +29,17 @@ def check_choice(what: str, value: str, allowed: Iterable[str]) -> str:
     near = difflib.get_close_matches(value, allowed, n=1, cutoff=0.5)
     hint = f"perhaps you meant {near[0]!r}? " if near else ""
     raise InputError(f"unknown {what} {value!r}: {hint}Allowed: {', '.join(allowed)}.")
+
+
+def require(settings: Any, name: str, holds: bool, allowed: str = "at least 1") -> None:
+    """Refuses the value of a field of a program's settings, unless it holds.
+
+    Raises:
+      InputError: names the flag, what is allowed, and the value seen.
+    """
+    if not holds:
+        flag = "--" + name.replace("_", "-")
+        raise InputError(f"{flag} must be {allowed}, not {getattr(settings, name)}.")
 
 
 class RunFailure(RuntimeError):

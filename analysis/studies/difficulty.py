@@ -15,57 +15,33 @@ back, and what was interrupted goes on. digits: about 5 minutes on 2 cores; mnis
 an hour; cifar10 (ResNet-20, one seed): days on a CPU, hours on a GPU.
 """
 
-import json
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
-from landscape.errors import InputError, check_choice
+from analysis.studies import study
+from landscape.errors import require
 from landscape.program import main, parse
-
-SCALES = ("digits", "mnist", "cifar10")
 
 
 @dataclass(frozen=True)
-class Config:
+class Config(study.SparseStudyOptions):
+    NAME = "difficulty"
+    SCALES = ("digits", "mnist", "cifar10")
+
     scale: str = "digits"
     """digits, mnist or cifar10."""
     model: str | None = None
     """Another model than the scale's own (lenet300, lenet300, resnet20)."""
-    sparsities: tuple[float, ...] = ()
-    """Lowest to highest; default: the scale's own."""
     num_seeds: int | None = None
     """Default: 5, on cifar10 1."""
     num_examples: int | None = None
     """Training examples that paths are evaluated on; default: all."""
-    data_dir: str | None = None
-    """Where tfds keeps its prepared sets."""
-    workdir: str = "runs/studies"
-    """The folder of the runs and of the results."""
-    quick: bool = False
-    """A few steps of everything, to see that it works; the verdicts mean nothing."""
 
     def __post_init__(self):
-        check_choice("scale", self.scale, SCALES)
-        if any(not 0 < s < 1 for s in self.sparsities) or list(
-            self.sparsities
-        ) != sorted(set(self.sparsities)):
-            raise InputError(
-                "--sparsities must increase and lie in (0, 1), not"
-                f" {' '.join(map(str, self.sparsities))}."
-            )
-        for name in ("num_seeds", "num_examples"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                flag = "--" + name.replace("_", "-")
-                raise InputError(f"{flag} must be at least 1, not {value}.")
-
-    @property
-    def folder(self) -> Path:
-        """Where the results go."""
-        model = f"-{self.model}" if self.model else ""
-        quick = "-quick" if self.quick else ""
-        return Path(self.workdir) / f"difficulty-{self.scale}{model}{quick}"
+        super().__post_init__()
+        require(
+            self, "num_examples", self.num_examples is None or self.num_examples > 0
+        )
 
 
 def run(config: Config) -> dict[str, Any]:
@@ -75,19 +51,13 @@ def run(config: Config) -> dict[str, Any]:
       InputError: the data set is not there, or a setting does not fit it.
     """
     from analysis.studies import difficulty_claims, difficulty_figures, difficulty_runs
-    from analysis.verdicts import verdict, verdict_table
+    from analysis.verdicts import verdict_table
 
     measured = difficulty_runs.measure(config)
     claims = difficulty_claims.claims(measured)
     table = verdict_table(claims)
-    result = {
-        **asdict(config),
-        "claims": [c._asdict() | {"verdict": verdict(c.holds)} for c in claims],
-        **measured._asdict(),
-    }
     difficulty_figures.save(config.folder, measured)
-    (config.folder / "claims.txt").write_text(table + "\n")
-    (config.folder / "result.json").write_text(json.dumps(result, indent=1) + "\n")
+    result = study.write(config, measured, claims, {"claims.txt": table})
     return result | {"table": table}
 
 
@@ -96,15 +66,16 @@ def main_difficulty(config: Config) -> None:
     from analysis.studies import difficulty_claims
 
     result = run(config)
-    print(f"{result['table']}\n")
-    print(difficulty_claims.NOTES)
-    if config.quick:
-        print("--quick: the networks are hardly trained, so the verdicts mean nothing.")
-    print(f"\nWritten to {config.folder}: figure*.png, claims.txt, result.json")
     high = f"{max(map(float, result['sparsities_used'])):g}"
-    run_folder = f"{result['root']}/sparsity-{high}/seed-0"
-    runs = " ".join(f"{run_folder}/{name}" for name in ("pruned", "lottery", "scratch"))
-    print(f"Next: python -m analysis.surface {runs}")
+    folder = f"{result['root']}/sparsity-{high}/seed-0"
+    runs = " ".join(f"{folder}/{name}" for name in ("pruned", "lottery", "scratch"))
+    study.report(
+        config,
+        result["table"],
+        difficulty_claims.NOTES,
+        ["figure*.png", "claims.txt"],
+        f"python -m analysis.surface {runs}",
+    )
 
 
 if __name__ == "__main__":

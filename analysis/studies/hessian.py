@@ -14,40 +14,22 @@ WORKDIR/hessian-<scale>/. What was trained or measured before is read back. digi
 tens of minutes on 2 cores; mnist: some hours.
 """
 
-import json
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
-from landscape.errors import InputError, check_choice
+from analysis.studies import study
 from landscape.program import main, parse
-
-SCALES = ("digits", "mnist")
 
 
 @dataclass(frozen=True)
-class Config:
+class Config(study.StudyOptions):
+    NAME = "hessian"
+    SCALES = ("digits", "mnist")
+
     scale: str = "digits"
     """digits or mnist; the blobs are the same in both."""
     num_seeds: int | None = None
     """Default: 3."""
-    data_dir: str | None = None
-    """Where tfds keeps its prepared sets."""
-    workdir: str = "runs/studies"
-    """The folder of the runs and of the results."""
-    quick: bool = False
-    """A few steps of everything, to see that it works; the verdicts mean nothing."""
-
-    def __post_init__(self):
-        check_choice("scale", self.scale, SCALES)
-        if self.num_seeds is not None and self.num_seeds < 1:
-            raise InputError(f"--num-seeds must be at least 1, not {self.num_seeds}.")
-
-    @property
-    def folder(self) -> Path:
-        """Where the results go."""
-        quick = "-quick" if self.quick else ""
-        return Path(self.workdir) / f"hessian-{self.scale}{quick}"
 
 
 def run(config: Config) -> dict[str, Any]:
@@ -56,23 +38,20 @@ def run(config: Config) -> dict[str, Any]:
     Raises:
       InputError: the data set is not there.
     """
-    from analysis.studies import hessian_claims, hessian_figures, hessian_runs
-    from analysis.verdicts import verdict, verdict_table
+    from analysis.studies import (
+        hessian_claims,
+        hessian_figures,
+        hessian_runs,
+        hessian_table,
+    )
+    from analysis.verdicts import verdict_table
 
     measured = hessian_runs.measure(config)
     claims = hessian_claims.claims(measured)
     table = verdict_table(claims)
-    rows = hessian_claims.table_one(measured)
-    result = {
-        **asdict(config),
-        "claims": [c._asdict() | {"verdict": verdict(c.holds)} for c in claims],
-        **measured._asdict(),
-    }
+    texts = {"claims.txt": table, "table1.txt": hessian_table.table_one(measured)}
     hessian_figures.save(config.folder, measured)
-    (config.folder / "claims.txt").write_text(table + "\n")
-    (config.folder / "table1.txt").write_text(rows + "\n")
-    (config.folder / "result.json").write_text(json.dumps(result) + "\n")
-    return result | {"table": table}
+    return study.write(config, measured, claims, texts) | {"table": table}
 
 
 def main_hessian(config: Config) -> None:
@@ -80,15 +59,13 @@ def main_hessian(config: Config) -> None:
     from analysis.studies import hessian_claims
 
     result = run(config)
-    print(f"{result['table']}\n")
-    print(hessian_claims.NOTES)
-    if config.quick:
-        print("--quick: the networks are hardly trained, so the verdicts mean nothing.")
-    print(
-        f"\nWritten to {config.folder}: figure*.png, claims.txt, table1.txt,"
-        " result.json"
+    study.report(
+        config,
+        result["table"],
+        hessian_claims.NOTES,
+        ["figure*.png", "claims.txt", "table1.txt"],
+        f"python -m analysis.spectrum {result['example']} --exact",
     )
-    print(f"Next: python -m analysis.spectrum {result['example']} --exact")
 
 
 if __name__ == "__main__":

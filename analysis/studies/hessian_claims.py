@@ -13,7 +13,6 @@ import numpy as np
 from analysis import outliers
 from analysis.studies.hessian_runs import JUDGED, Measured
 from analysis.verdicts import Claim
-from landscape.tables import format_table
 
 NOTES = """\
 Numbers are mean +- standard deviation over seeds; l1 >= l2 >= ... are eigenvalues of
@@ -323,24 +322,8 @@ def _planar(measured: Measured) -> list[Claim]:
 
 
 def _worst_loss(measured: Measured) -> float:
-    blobs = [f for name in JUDGED for f in measured.blobs[name].values()]
+    keys = measured.near_zero
+    blobs = [measured.blobs[name][k] for name in JUDGED for k in keys]
     rates = [f for sizes in measured.batches.values() for f in sizes.values()]
     every = [*blobs, *measured.widths.values(), *rates, *measured.small.values()]
     return max(found["train_loss"] for seeds in every for found in seeds)
-
-
-def table_one(measured: Measured) -> str:
-    """The rows of table 1: of the first seed, the mean eigenvalue and the counts."""
-    rows = []
-    for group, networks in measured.blobs.items():
-        for k, seeds in networks.items():
-            found, many = seeds[0], int(k)
-            top = found["largest"]
-            rows.append([
-                group, f"{found['size']}", k, f"{found['mean']:.3g}",
-                f"{outliers.largest_gap(top)[0]}", f"{by_ratio(top, many)}",
-                f"{outliers.elbow(top)[0]}", f"{top[0]:.3g}",
-                f"{found['train_loss']:.2g}",
-            ])  # fmt: skip
-    header = ["training", "parameters", "k", "mean", "gap", "ratio", "elbow", "l1"]
-    return format_table([*header, "training loss"], rows)

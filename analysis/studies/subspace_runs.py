@@ -1,7 +1,5 @@
 """What the study of the sparse subspace trains and looks at; kept run by run."""
 
-import json
-import os
 import sys
 from typing import Any, NamedTuple
 
@@ -92,10 +90,7 @@ def look_at(name: str, effort: Effort) -> dict[str, dict[str, Any]]:
         found["settled"] = subspace_look.look(
             objective, stats, point, masks, data, part, key, dense_pairs=0
         )
-    where.mkdir(parents=True, exist_ok=True)
-    file = where / f"{results.RESULT}.part"
-    file.write_text(json.dumps(found, indent=1) + "\n")
-    os.replace(file, where / results.RESULT)
+    results.write_result(where, found)
     return found
 
 

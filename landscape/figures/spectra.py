@@ -44,9 +44,10 @@ def _edge(axes, values, title, last) -> None:
     if last > 1:
         ranks = last + 1 - ranks
     axes.plot(ranks, values, "o", ms=3)
-    axes.axhline(0, color="gray", lw=0.6)
     if values.min() > 0 and values.max() > 30 * values.min():
         axes.set_yscale("log")
+    else:
+        axes.axhline(0, color="gray", lw=0.6)
     axes.set(title=title, xlabel="rank", ylabel="eigenvalue")
 
 

@@ -205,6 +205,28 @@ def test_probes_in_turn_and_together_are_the_same_probes():
         np.testing.assert_allclose(fewer.raw, kinds[0].raw[:2], atol=1e-11)
 
 
+@pytest.mark.parametrize("zeros", [0, 30])
+def test_a_share_lies_within_what_the_quadrature_leaves_open(zeros):
+    generator = np.random.default_rng(1)
+    half = generator.uniform(0.05, 1, (60 - zeros) // 2)
+    # As many on both sides: an even number of nodes then leaves out zero itself.
+    values = np.concatenate([half, -half, np.zeros(zeros)])
+    with jax.enable_x64(True):
+        dense = matrix(values)
+        z = np.asarray(jax.random.normal(jax.random.fold_in(KEY, 0), (60,), float))
+        op = symmetric.from_matrix(jnp.asarray(dense))
+        found = spectral_density(op, key=KEY, num_steps=8, num_probes=1, sharpen=False)
+    eigenvalues, vectors = np.linalg.eigh(dense)
+    mass = (vectors.T @ z) ** 2 / (z @ z)
+    widths = []
+    for tol in np.linspace(0.02, 1.05, 60):
+        low, high = densities.share_bounds(found, tol)
+        share = mass[np.abs(eigenvalues) <= tol].sum()
+        assert low - 1e-9 <= share <= high + 1e-9, tol
+        widths.append(high - low)
+    assert np.mean(widths) < 0.7
+
+
 def test_the_distance_is_that_of_scipy():
     generator = np.random.default_rng(0)
     nodes, weights = generator.standard_normal((3, 7)), generator.random((3, 7))

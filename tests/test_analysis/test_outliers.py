@@ -87,6 +87,13 @@ def test_a_heavy_tail_is_said_to_fit_no_bulk():
     assert not beyond_bulk(np.arange(1.0, 501) ** -2).fits
 
 
+@pytest.mark.parametrize("seed", range(40))
+def test_the_count_lies_between_its_fewest_and_most(seed):
+    tail = np.random.default_rng(seed).pareto(1 + seed / 10, 300)
+    bulk = beyond_bulk(tail)
+    assert bulk.fewest <= bulk.above <= bulk.most
+
+
 def test_equal_eigenvalues_have_no_outlier():
     for values in (np.ones(20), np.zeros(20), np.full(7, 0.1)):
         assert beyond_bulk(values)[:4] == (0, 0, 0, 0)

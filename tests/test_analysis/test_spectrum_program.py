@@ -61,6 +61,9 @@ def test_edges_trace_and_share_are_those_of_the_dense_twin(name):
     assert error <= max(5 * result["trace_error"], 1e-4 * values.sum())
     near = (abs(values) <= 1e-3 * scale).mean()
     assert result["share_near_zero"] == pytest.approx(near, abs=0.05)
+    low, high = result["share_near_zero_bounds"]
+    assert 0 <= low <= near <= high <= 1
+    assert f"anything from {100 * low:.1f}" in spectrum.describe(result)
     curve = result["density"]
     mass = np.trapezoid(curve["value"], curve["grid"])
     stems = result["size"] - 10 + result["unconverged"]
@@ -175,3 +178,16 @@ def test_too_few_to_compare_are_not_counted(name):
     result = spectrum.run(config)
     assert result["outliers"]["gap"] is None
     assert "too few eigenvalues" in spectrum.describe(result)
+
+
+def test_edges_far_above_zero_are_drawn_without_it():
+    found = {
+        "largest": np.array([1.0, 0.1, 0.01]),
+        "smallest": -np.arange(3.0),
+        "size": 9,
+    }
+    curve = {"grid": np.linspace(-2, 1, 9), "value": np.ones(9), "linear": 0.1}
+    curve |= {"spread": np.zeros(9), "stems": np.zeros(0)}
+    right, left, _ = figures.spectrum(found | {"curve": curve}, "").axes
+    assert right.get_yscale() == "log" and right.get_ylim()[0] > 1e-3
+    assert left.get_yscale() == "linear" and left.get_ylim()[1] >= 0

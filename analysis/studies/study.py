@@ -1,0 +1,106 @@
+"""What the studies share: flags, the files they leave, and what they print."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+from analysis.verdicts import Claim, verdict
+from landscape.errors import InputError, check_choice, require
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyOptions:
+    """Flags of every study.
+
+    Attributes:
+      NAME: of the study, and of the folder of its results.
+      SCALES: the scales it knows.
+
+    Raises:
+      InputError: a value is not allowed.
+    """
+
+    NAME: ClassVar[str]
+    SCALES: ClassVar[tuple[str, ...]]
+
+    scale: str = "digits"
+    """The data, and the sizes that go with them."""
+    num_seeds: int | None = None
+    """Default: the scale's own."""
+    data_dir: str | None = None
+    """Where tfds keeps its prepared sets."""
+    workdir: str = "runs/studies"
+    """The folder of the runs and of the results."""
+    quick: bool = False
+    """A few steps of everything, to see that it works; the verdicts mean nothing."""
+
+    def __post_init__(self):
+        check_choice("scale", self.scale, self.SCALES)
+        require(self, "num_seeds", self.num_seeds is None or self.num_seeds > 0)
+
+    @property
+    def folder(self) -> Path:
+        """Where the results go."""
+        return Path(self.workdir) / "-".join([self.NAME, *self._words()])
+
+    def _words(self) -> list[str]:
+        return [self.scale, *["quick"] * self.quick]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SparseStudyOptions(StudyOptions):
+    """Flags of the studies of pruned, lottery and scratch networks."""
+
+    model: str | None = None
+    """Another model than the scale's own."""
+    sparsities: tuple[float, ...] = ()
+    """Lowest to highest; default: the scale's own."""
+
+    def __post_init__(self):
+        super().__post_init__()
+        rising = list(self.sparsities) == sorted(set(self.sparsities))
+        if not rising or any(not 0 < s < 1 for s in self.sparsities):
+            raise InputError(
+                "--sparsities must increase and lie in (0, 1), not"
+                f" {' '.join(map(str, self.sparsities))}."
+            )
+
+    def _words(self) -> list[str]:
+        scale, *rest = super()._words()
+        return [scale, *([self.model] if self.model else []), *rest]
+
+
+def write(
+    config: StudyOptions, measured: Any, claims: Sequence[Claim], texts: dict[str, str]
+) -> dict[str, Any]:
+    """Writes the texts and result.json; returns the content of the latter.
+
+    Args:
+      config: the study's settings.
+      measured: a NamedTuple of what json can hold.
+      claims: what was judged.
+      texts: name of a file -> its content.
+    """
+    config.folder.mkdir(parents=True, exist_ok=True)
+    result = {
+        **asdict(config),
+        "claims": [c._asdict() | {"verdict": verdict(c.holds)} for c in claims],
+        **measured._asdict(),
+    }
+    content = texts | {"result.json": json.dumps(result, indent=1)}
+    for name, text in content.items():
+        (config.folder / name).write_text(text + "\n")
+    return result
+
+
+def report(
+    config: StudyOptions, text: str, notes: str, files: Sequence[str], command: str
+) -> None:
+    """Prints what was found, what it means, where it lies and what to try next."""
+    print(f"{text}\n\n{notes}")
+    if config.quick:
+        print("--quick: the networks are hardly trained, so the verdicts mean nothing.")
+    print(f"\nWritten to {config.folder}: {', '.join([*files, 'result.json'])}")
+    print(f"Next: {command}")
