@@ -62,9 +62,10 @@ def marchenko_pastur_cdf(
     end = np.arccos(np.clip((middle - x) / half, -1, 1))
     nodes, weights = np.polynomial.legendre.leggauss(200)
     t = end[..., None] * (nodes + 1) / 2
-    sine = np.sin(t)
-    integrand = (half * sine) ** 2 / np.maximum(
-        2 * np.pi * alpha * variance * (middle - half * np.cos(t)), 1e-300
+    # middle - half cos(t), without the loss of digits at small t.
+    place = low + 2 * half * np.sin(t / 2) ** 2
+    integrand = (half * np.sin(t)) ** 2 / np.maximum(
+        2 * np.pi * alpha * variance * place, np.finfo(float).tiny
     )
     bulk = (integrand @ weights) * end / 2
     return np.where(x >= 0, max(0.0, 1 - 1 / alpha), 0.0) + bulk

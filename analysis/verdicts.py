@@ -1,6 +1,6 @@
 """A table of claims: in words, our number and its spread, the paper's, holds or not."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from landscape.tables import format_table, spread
@@ -24,6 +24,24 @@ class Claim(NamedTuple):
     paper: str
     holds: bool | None
     held: Sequence[bool] | None = None
+
+
+def judged(
+    name: str,
+    words: str,
+    paper: str,
+    values: Sequence[float],
+    holds: Callable[[float], bool] | None = None,
+) -> Claim:
+    """A claim that holds if it holds for every seed; only reported without `holds`.
+
+    >>> judged("C1.7", "no barrier (<= 0.05)", "0", [0.0, 0.1], lambda v: v <= 0.05)[4:]
+    (False, [True, False])
+    """
+    if holds is None:
+        return Claim(name, words, values, paper, None)
+    held = [bool(holds(value)) for value in values]
+    return Claim(name, words, values, paper, all(held), held)
 
 
 def verdict(holds: bool | None) -> str:

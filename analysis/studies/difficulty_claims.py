@@ -10,7 +10,7 @@ from statistics import mean, stdev
 import numpy as np
 
 from analysis.studies.difficulty_runs import Measured
-from analysis.verdicts import Claim
+from analysis.verdicts import Claim, judged
 
 NOTES = """\
 Numbers are mean +- standard deviation over seeds. Objective = cross-entropy + L2 term;
@@ -35,10 +35,6 @@ def claims(measured: Measured) -> list[Claim]:
             )
             for seed in seeds
         ]
-
-    def judged(name, words, paper, values, holds) -> Claim:
-        held = [bool(holds(value)) for value in values]
-        return Claim(name, words, values, paper, all(held), held)
 
     init = ("ID-1", "IS-1")
     limit = 0.02 if measured.has_norm else 0.01
@@ -211,11 +207,9 @@ def straight_barrier(measured: Measured, keys: Sequence[str]) -> Claim:
         values.append(float(np.min(shares)))
     least = 10 if measured.has_norm else 0.3
     what = "the ends' difference" if measured.has_norm else "what training lost"
-    held = [value >= least for value in values]
     words = f"line from pruned to scratch: a high barrier (>= {least} of {what})"
-    return Claim(
-        "C1.4", words, values, "5.7" if measured.has_norm else "0.75", all(held), held
-    )
+    paper = "5.7" if measured.has_norm else "0.75"
+    return judged("C1.4", words, paper, values, lambda value: value >= least)
 
 
 def from_zeros(measured: Measured) -> list[Claim]:

@@ -5,21 +5,24 @@ The thresholds were set before anything was measured here.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from analysis import outliers
-from analysis.studies.hessian_runs import JUDGED, Measured
-from analysis.verdicts import Claim
+from analysis.studies.hessian_claims_2016 import in_the_plane, of_2016
+from analysis.studies.hessian_claims_images import on_images
+from analysis.studies.hessian_runs import Measured
+from analysis.studies.hessian_scales import JUDGED
+from analysis.verdicts import Claim, judged
 
 NOTES = """\
 Numbers are mean +- standard deviation over seeds; l1 >= l2 >= ... are eigenvalues of
 the Hessian of the cross-entropy over all training examples. H = G + R, G the
 Gauss-Newton part. Near zero: below 1e-3 l1 in magnitude; negative: below -1e-5 l1.
 Large and small batch (LB, SB): equal rates, equal numbers of steps. C3.5 to C3.7 and
-C3.15 are computed in float64."""
+C3.15 are computed in float64. S2, S4, S6: figures of Sagun, Bottou and LeCun (2016);
+S2's patterns are Gaussian noise with random labels. F9: figure 9, N = 1,000 examples,
+parameters over examples 0.2 and 1, and 1, 2 and 0.02."""
 
 
 def claims(measured: Measured) -> list[Claim]:
@@ -28,10 +31,8 @@ def claims(measured: Measured) -> list[Claim]:
         *_outlier_counts(measured),
         *_bulk(measured),
         *_parts(measured),
-        *_widths(measured),
-        *_batches(measured),
-        *_phases(measured),
-        *_planar(measured),
+        *on_images(measured),
+        *in_the_plane(measured),
         judged(
             "C3.15",
             "H by products is jax.hessian's, entry by entry (difference < 1e-8)",
@@ -39,6 +40,7 @@ def claims(measured: Measured) -> list[Claim]:
             measured.products,
             lambda value: value < 1e-8,
         ),
+        *of_2016(measured),
         Claim(
             "-",
             "largest training loss of the networks that are judged",
@@ -47,12 +49,6 @@ def claims(measured: Measured) -> list[Claim]:
             None,
         ),
     ]
-
-
-def judged(name, words, paper, values: Sequence[float], holds: Callable) -> Claim:
-    """A claim that is judged seed by seed."""
-    held = [bool(holds(value)) for value in values]
-    return Claim(name, words, values, paper, all(held), held)
 
 
 def by_ratio(largest: Sequence[float], k: int) -> int:
@@ -182,141 +178,6 @@ def _parts(measured: Measured) -> list[Claim]:
             "<= 1",
             each(max, lambda found: found["rank"] / found["bound"]),
             lambda value: value <= 1,
-        ),
-    ]
-
-
-def _widths(measured: Measured) -> list[Claim]:
-    """C3.8 over 30 hidden units and more, C3.9 over 20 and more."""
-    wide = [found for h, found in measured.widths.items() if int(h) >= 30]
-    counted = [
-        [found["negative"] for found in seeds]
-        for h, seeds in measured.widths.items()
-        if int(h) >= 20 and all("negative" in found for found in seeds)
-    ]
-    if len(wide) < 2 or len(counted) < 2:
-        return []
-    tops = np.array([[found["largest"][:10] for found in seeds] for seeds in wide])
-    off = np.abs(tops / tops.mean(0) - 1).max((0, 2))
-    above = np.array(
-        [[np.sum(np.array(f["largest"]) > 0.1 * f["largest"][0]) for f in seeds]
-         for seeds in wide]
-    )  # fmt: skip
-    shares = np.array(counted)
-    return [
-        judged(
-            "C3.8",
-            "the right edge keeps its place with width: l1 ... l10 within 35 % of mean",
-            "0.13",
-            off.tolist(),
-            lambda value: value <= 0.35,
-        ),
-        judged(
-            "C3.8n",
-            "and its shape: number above 0.1 l1 changes by at most 2",
-            "1",
-            np.ptp(above, axis=0).tolist(),
-            lambda value: value <= 2,
-        ),
-        judged(
-            "C3.9",
-            "the share of negative eigenvalues keeps (range <= 20 % of the mean)",
-            "0.09",
-            (np.ptp(shares, axis=0) / shares.mean(0)).tolist(),
-            lambda value: value <= 0.2,
-        ),
-        Claim(
-            "-",
-            "that share (widest network counted)",
-            shares[-1].tolist(),
-            "0.012",
-            None,
-        ),
-    ]
-
-
-def _batches(measured: Measured) -> list[Claim]:
-    """C3.11 and C3.12, at each learning rate."""
-    found = []
-    for rate, sizes in measured.batches.items():
-        small, large = (sizes[size] for size in sorted(sizes, key=int))
-        pairs = list(zip(small, large, strict=True))
-        tops = [lb["largest"][0] / sb["largest"][0] for sb, lb in pairs]
-        ends = [sb["smallest"][0] / lb["smallest"][0] for sb, lb in pairs]
-        words = f"LB ends sharper at rate {rate}: mean of l1(LB) / l1(SB) > 1"
-        found += [
-            Claim("C3.11", words, tops, "4.0", bool(np.mean(tops) > 1)),
-            judged(
-                "C3.12",
-                f"SB's edge is more negative at rate {rate} (min SB / min LB >= 1.5)",
-                "4.9",
-                ends,
-                lambda value: value >= 1.5,
-            ),
-        ]
-    return found
-
-
-def _phases(measured: Measured) -> list[Claim]:
-    """C3.13."""
-    phases = measured.phases
-    jumps = [found["peak"] / found["before"] for found in phases]
-    over, outside = [], []
-    for found in phases:
-        ts, loss = np.array(found["ts"]), np.array(found["train_loss"])
-        ends = [float(loss[np.isclose(ts, end)][0]) for end in (0, 1)]
-        inside = loss[(ts > -1e-9) & (ts < 1 + 1e-9)].max()
-        over.append(float(inside - 1.05 * max(ends)))
-        outside.append(float(loss[0] / loss[-1]))
-    return [
-        judged(
-            "C3.13",
-            "from large to small batches the training loss jumps (at least 10 times)",
-            "86",
-            jumps,
-            lambda value: value >= 10,
-        ),
-        judged(
-            "C3.13b",
-            "the line has no barrier (its highest - 1.05 x the higher end <= 1e-3)",
-            "<= 0",
-            over,
-            lambda value: value <= 1e-3,
-        ),
-        judged(
-            "C3.13s",
-            "and rises more beyond LB than beyond SB (loss at -1 / loss at 2 > 1)",
-            "1800",
-            outside,
-            lambda value: value > 1,
-        ),
-    ]
-
-
-def _planar(measured: Measured) -> list[Claim]:
-    """C3.14."""
-    values = {
-        std: [found["values"] for found in seeds]
-        for std, seeds in measured.planar.items()
-    }
-    growth = [
-        wide[0] / narrow[0]
-        for wide, narrow in zip(values["1"], values["0.2"], strict=True)
-    ]
-    return [
-        judged(
-            "C3.14",
-            "two clusters in the plane: two outliers at deviation 0.2 (l2 / l3 >= 3)",
-            "2 outliers",
-            [found[1] / max(found[2], 1e-12) for found in values["0.2"]],
-            lambda value: value >= 3,
-        ),
-        judged(
-            "C3.14s",
-            "l1 grows with the deviation, 0.2 to 1 (at least 10 times)",
-            "77",
-            growth,
-            lambda value: value >= 10,
         ),
     ]
 

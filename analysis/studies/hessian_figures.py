@@ -1,13 +1,17 @@
-"""Figures 1 to 8 of paper 3, out of what the study measured."""
+"""The figures of paper 3 and of Sagun et al. 2016, out of what was measured."""
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from analysis.studies.hessian_runs import JUDGED, Measured
-from landscape.figures import hessian
+from analysis.random_matrices import marchenko_pastur_density
+from analysis.studies import hessian_descents, hessian_pastur, hessian_starts
+from analysis.studies.hessian_runs import Measured
+from analysis.studies.hessian_scales import JUDGED
+from landscape.figures import hessian, hessian_2016
 from landscape.figures import save as save_figure
 
 PAPER = Path(__file__).with_name("sagun2017.json")
@@ -16,7 +20,7 @@ THRESHOLD = 3.5e-3
 
 
 def save(folder: Path, measured: Measured) -> None:
-    """Writes figure1.png to figure8.png."""
+    """Writes figure1.png to figure9.png, 7 and 8 for each data set, and 2016-*.png."""
     paper = json.loads(PAPER.read_text())
     first = next(iter(measured.batches))
     sizes = sorted(measured.batches[first], key=int)
@@ -56,12 +60,25 @@ def save(folder: Path, measured: Measured) -> None:
             "rank / number of parameters",
             note=title,
         ),
-        "7": hessian.phases([found["curves"] for found in measured.phases],
-                            paper["fig7"]),
-        "8": hessian.line(measured.phases, paper["fig8"]),
+        "9": hessian_2016.pastur(
+            measured.pastur,
+            partial(marchenko_pastur_density, variance=hessian_pastur.WEIGHT),
+        ),
     }  # fmt: skip
-    for number, figure in figures.items():
-        save_figure(figure, folder / f"figure{number}.png")
+    for name, seeds in measured.phases.items():
+        curves = [found["curves"] for found in seeds]
+        figures[f"7-{name}"] = hessian.phases(curves, paper["fig7"])
+        figures[f"8-{name}"] = hessian.line(seeds, paper["fig8"])
+    figures = {f"figure{number}": figure for number, figure in figures.items()}
+    figures |= {
+        "2016-patterns": hessian_2016.histograms(measured.noise),
+        "2016-starts": hessian_2016.starts(
+            measured.starts["largest"], hessian_starts.DEVIATION
+        ),
+        "2016-descents": hessian_2016.descents(measured.descents, hessian_descents.TS),
+    }
+    for name, figure in figures.items():
+        save_figure(figure, folder / f"{name}.png")
 
 
 SIZES = (7960, 23860, 39760, 55660)

@@ -4,17 +4,17 @@ Paper 3, figures 7 and 8: the switch throws the training loss up, from where it 
 again; the straight line between the two ends shows whether it climbed over anything.
 """
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from analysis import losses, paths
+from analysis.studies.hessian_scales import PLAIN, Phases
 from analysis.studies.hessian_spectra import stored
 from landscape import runs
 from landscape.config import DenseRun
 from train import job
 
-LARGE, SMALL = 512, 10
 POINTS = 43
 """On [-1, 2]: steps of 1/14, half of the paper's, so that 0, 1/2 and 1 are there."""
 
@@ -22,17 +22,7 @@ NEAR = 20
 """Steps that a mean of the training loss is taken over."""
 
 
-class Setting(NamedTuple):
-    """Hidden widths, learning rate, and the steps of both phases."""
-
-    widths: tuple[int, ...]
-    rate: float
-    steps: tuple[int, int]
-
-
-def measure(
-    images: dict[str, Any], setting: Setting, root: str, seed: int
-) -> dict[str, Any]:
+def measure(setting: Phases, root: str, seed: int) -> dict[str, Any]:
     """Both trainings of one seed, and the line from the first end to the second.
 
     Returns:
@@ -43,16 +33,13 @@ def measure(
     """
     first = f"{root}/phases/large/seed-{seed}"
     second = f"{root}/phases/small/seed-{seed}"
-    large, small = (min(size, images["num_train"] // 2) for size in (LARGE, SMALL))
-    shared = images | {
-        "model": "mlp", "widths": setting.widths, "schedule": "constant",
-        "momentum": 0.0, "weight_decay": 0.0, "learning_rate": setting.rate,
-        "seed": seed, "log_every": NEAR,
+    model, widths = setting.model
+    shared = PLAIN | setting.images | {
+        "model": model, "widths": widths, "learning_rate": setting.rate,
+        "steps": setting.steps, "seed": seed, "log_every": NEAR,
     }  # fmt: skip
-    steps = setting.steps
-    one = job.carry_out(
-        DenseRun(**shared, batch_size=large, steps=steps[0], workdir=first)
-    )
+    small, large = setting.batches
+    one = job.carry_out(DenseRun(**shared, batch_size=large, workdir=first))
 
     def from_first(like):
         state = runs.load(first).state
@@ -61,12 +48,11 @@ def measure(
     # The examples come in another order than they did, as in a longer training.
     two = job.carry_out(
         DenseRun(
-            **shared, batch_size=small, steps=steps[1], order_seed=seed + 1000,
-            workdir=second,
+            **shared, batch_size=small, order_seed=seed + 1000, workdir=second
         ),
         from_first,
     )  # fmt: skip
-    curves = [_curves(first, 0), _curves(second, steps[0])]
+    curves = [_curves(first, 0), _curves(second, setting.steps)]
     line = stored(second, "line", {"points": POINTS}, lambda: _line(first, second))
     return {
         "before": one["train_loss"],

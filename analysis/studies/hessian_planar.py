@@ -6,6 +6,7 @@ are not those of the data set blobs: they are made, and trained on, here.
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -42,10 +43,10 @@ def _one(root: Path, std: float, seed: int, steps: int) -> dict[str, Any]:
         return json.loads(path.read_text())
     print(path.with_suffix(""), file=sys.stderr, flush=True)
     data = clusters(std, seed)
-    objective = Objective(models.create("mlp", (2,), 2, (HIDDEN, HIDDEN), "relu"))
+    objective = network()
     params, _ = models.init(objective.model, rng.stream(seed, "init"), (2,))
     loss_fn = objective.bind()
-    params, made, norm = _descended(loss_fn, params, data, steps)
+    params, made, norm = descended(loss_fn, params, data, RATE, steps)
     values = exact.eigenvalues(operators.hessian(loss_fn, params, data))[::-1]
     found = {
         "steps": int(made), "gradient_norm": float(norm), "values": values.tolist()
@@ -55,6 +56,11 @@ def _one(root: Path, std: float, seed: int, steps: int) -> dict[str, Any]:
     part.write_text(json.dumps(found))
     part.replace(path)
     return found
+
+
+def network() -> Objective:
+    """The cross-entropy of a ReLU network 2-10-10-2: 162 parameters."""
+    return Objective(models.create("mlp", (2,), 2, (HIDDEN, HIDDEN), "relu"))
 
 
 def clusters(std: float, seed: int) -> dict[str, np.ndarray]:
@@ -70,7 +76,15 @@ def clusters(std: float, seed: int) -> dict[str, np.ndarray]:
 
 
 @jax.jit
-def _descended(loss_fn, params, data, steps):
+def descended(
+    loss_fn: Callable, params: Any, data: Any, rate: float, steps: int
+) -> tuple[Any, jax.Array, jax.Array]:
+    """Gradient descent until the gradient's norm is 1e-4 or `steps` are made.
+
+    Returns:
+      params, the steps made, and the gradient's norm.
+    """
+
     def gradient(params):
         found = jax.grad(loss_fn)(params, data)
         squares = [jnp.vdot(leaf, leaf) for leaf in jax.tree.leaves(found)]
@@ -82,7 +96,7 @@ def _descended(loss_fn, params, data, steps):
 
     def step(carry):
         params, grads, _, made = carry
-        params = jax.tree.map(lambda p, g: p - RATE * g, params, grads)
+        params = jax.tree.map(lambda p, g: p - rate * g, params, grads)
         return params, *gradient(params), made + 1
 
     params, _, norm, made = jax.lax.while_loop(

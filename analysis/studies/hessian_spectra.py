@@ -69,27 +69,32 @@ def mean(name: str) -> float:
     return float(stored(name, "mean", {}, measure)["mean"])
 
 
-def shares(name: str) -> dict[str, float]:
-    """The share of eigenvalues near zero and of negative ones, by inertia: of those
-    below a thousandth of the largest in magnitude, and below -1e-5 of it."""
+def near_zero(name: str) -> float:
+    """The share of eigenvalues below a thousandth of the largest in magnitude."""
 
     def measure():
-        op = hessian(name)
-        key = rng.stream(0, "edge-largest")
-        scale = top_eigenpairs(op, 1, key=key, which="largest").values[0]
-        dense = exact.matrix(op)
-        below = [
-            exact.inertia(dense, shift * scale).negative
-            for shift in (-NEAR_ZERO, -NEGATIVE, NEAR_ZERO)
-        ]
-        near, negative = below[2] - below[0], below[1]
-        return {
-            "near_zero": np.array(near / op.size),
-            "negative": np.array(negative / op.size),
-        }
+        low, high = _shares_below(name, -NEAR_ZERO, NEAR_ZERO)
+        return {"share": np.array(high - low)}
 
-    found = stored(name, "shares", {}, measure)
-    return {key: float(value) for key, value in found.items()}
+    return float(stored(name, "near-zero", {}, measure)["share"])
+
+
+def negative(name: str) -> float:
+    """The share of eigenvalues below -1e-5 of the largest."""
+
+    def measure():
+        return {"share": np.array(_shares_below(name, -NEGATIVE)[0])}
+
+    return float(stored(name, "negative", {}, measure)["share"])
+
+
+def _shares_below(name: str, *shifts: float) -> list[float]:
+    """Of eigenvalues, by inertia; shifts are in units of the largest."""
+    op = hessian(name)
+    key = rng.stream(0, "edge-largest")
+    scale = top_eigenpairs(op, 1, key=key, which="largest").values[0]
+    dense = exact.matrix(op)
+    return [exact.inertia(dense, s * scale).negative / op.size for s in shifts]
 
 
 def everything(name: str) -> np.ndarray:
@@ -101,14 +106,10 @@ def everything(name: str) -> np.ndarray:
     return stored(name, "all", {}, measure)["all"]
 
 
-def shares_of(values: np.ndarray) -> dict[str, float]:
-    """As `shares`, of all eigenvalues, descending.
+def negative_of(values: np.ndarray) -> float:
+    """As `negative`, of all eigenvalues, descending.
 
-    >>> shares_of(np.array([1.0, 1e-4, 0.0, -0.1]))
-    {'near_zero': 0.5, 'negative': 0.25}
+    >>> negative_of(np.array([1.0, 1e-4, 0.0, -0.1]))
+    0.25
     """
-    scale = values[0]
-    return {
-        "near_zero": float((np.abs(values) < NEAR_ZERO * scale).mean()),
-        "negative": float((values < -NEGATIVE * scale).mean()),
-    }
+    return float((values < -NEGATIVE * values[0]).mean())

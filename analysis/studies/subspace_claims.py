@@ -11,7 +11,7 @@ from typing import Any
 from analysis.studies.difficulty_runs import SOLUTIONS
 from analysis.studies.subspace_look import NEGATIVE
 from analysis.studies.subspace_runs import POINTS, Measured
-from analysis.verdicts import Claim
+from analysis.verdicts import Claim, judged
 from landscape.tables import format_table, spread
 
 STEEP = 0.01
@@ -53,10 +53,6 @@ def claims(measured: Measured) -> list[Claim]:
     """All of them; see the module."""
     high = measured.sparsities_used[-1]
 
-    def judged(name, words, values, holds=None) -> Claim:
-        held = None if holds is None else [bool(holds(value)) for value in values]
-        return Claim(name, words, values, "", None if held is None else all(held), held)
-
     def worst(number: Callable[[dict], float], of=max, point="trained"):
         looks = measured.looks[point].values()
         seeds = range(len(measured.looks[point]["pruned"][high]))
@@ -83,12 +79,14 @@ def claims(measured: Measured) -> list[Claim]:
         judged(
             "H1",
             "inside: near-minima (most negative eigenvalue <= 1 % of l1; worst)",
+            "",
             worst(_negativity),
             lambda value: value <= 0.01,
         ),
         judged(
             "H2",
             "outside: not stationary (gradient >= 10 x that inside; least)",
+            "",
             worst(
                 lambda look: _ratio(
                     look["outside"]["gradient_norm"], look["inside"]["gradient_norm"]
@@ -101,41 +99,57 @@ def claims(measured: Measured) -> list[Claim]:
             "H3",
             "outside: a way down along minus that gradient (>= 10 % of the objective;"
             " least)",
+            "",
             worst(_share("outside"), min),
             lambda value: value >= 0.1,
         ),
         judged(
             "H4",
             f"and from scratch it falls further than from pruned (at {high}, nats)",
+            "",
             gap(lambda look: look["outside"]["down"]["fall"]),
             lambda value: value > 0,
         ),
         judged(
-            "-", "inside: falls along minus the gradient by (share; most)",
+            "-",
+            "inside: falls along minus the gradient by (share; most)",
+            "",
             worst(_share("inside")),
         ),
         *(
-            judged("-", f"L-BFGS within the mask takes off {name} (share, at {high})",
-                   lowered[name])
+            judged(
+                "-",
+                f"L-BFGS within the mask takes off {name} (share, at {high})",
+                "",
+                lowered[name],
+            )
             for name in SOLUTIONS
         ),
         judged(
-            "-", f"scratch above pruned, objective as trained (at {high}, nats)",
+            "-",
+            f"scratch above pruned, objective as trained (at {high}, nats)",
+            "",
             gap(lambda look: look["objective"]),
         ),
         judged(
-            "-", f"scratch above pruned, objective settled (at {high}, nats)",
+            "-",
+            f"scratch above pruned, objective settled (at {high}, nats)",
+            "",
             gap(lambda look: look["objective"], "settled"),
         ),
         judged(
-            "-", "settled, inside: most negative eigenvalue over l1 (worst)",
+            "-",
+            "settled, inside: most negative eigenvalue over l1 (worst)",
+            "",
             worst(_negativity, point="settled"),
         ),
         judged(
-            "-", "settled, outside: falls along minus the gradient by (share; least)",
+            "-",
+            "settled, outside: falls along minus the gradient by (share; least)",
+            "",
             worst(_share("outside"), min, "settled"),
         ),
-    ]  # fmt: skip
+    ]
 
 
 def _negativity(look) -> float:

@@ -48,6 +48,13 @@ def test_density_and_distribution_belong_together(alpha):
     assert not laws.marchenko_pastur_density(outside, alpha, 0.7).any()
 
 
+def test_the_distribution_of_square_matrices_begins_like_a_root():
+    # With alpha = 1 the density goes like 1 / sqrt(x): 2 sqrt(x) / pi below x.
+    at = np.array([1e-300, 1e-20, 1e-12, 1e-8, 1e-4])
+    got = laws.marchenko_pastur_cdf(at, 1.0)
+    np.testing.assert_allclose(got, 2 * np.sqrt(at) / np.pi, rtol=1e-3, atol=1e-8)
+
+
 @pytest.mark.parametrize("rows, columns", [(150, 300), (300, 150)])
 def test_a_spike_shows_where_it_should_and_not_below_the_threshold(rows, columns):
     alpha = rows / columns
