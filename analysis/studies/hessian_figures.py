@@ -52,13 +52,14 @@ def save(folder: Path, measured: Measured) -> None:
             {name: _left(seeds, None) for name, seeds in parameters.items()},
             {f"M = {m}": _points(paper, f"fig5_{m}") for m in SIZES},
             "rank / number of parameters",
+            note="first seed",
         ),
         "6": hessian.edges(
             {name: _left(seeds, 0.02) for name, seeds in batches.items()},
             {"SB (10)": _points(paper, "fig6_SB"),
              "LB (512)": _points(paper, "fig6_LB")},
             "rank / number of parameters",
-            note=title,
+            note=f"{title}, first seed",
         ),
         "9": hessian_2016.pastur(
             measured.pastur,
@@ -97,15 +98,13 @@ def _ranked(seeds: list[list[float]]) -> list[tuple[np.ndarray, np.ndarray]]:
 
 
 def _left(seeds: list[dict[str, Any]], upto: float | None):
-    """The small end over the share of the rank, the most negative first.
+    """The small end of the first seed over the share of the rank, lowest first.
 
     Up to where it gets to -1e-5 of the largest, or to the share `upto`.
     """
-    curves = []
-    for found in seeds:
-        values = np.array(found.get("all", found["smallest"][::-1]))[::-1]
-        share = np.arange(len(values)) / found["size"]
-        top = found["largest"][0]
-        shown = values < -1e-5 * top if upto is None else share <= upto
-        curves.append((share[shown], values[shown]))
-    return curves[:1] if "all" in seeds[0] else curves
+    found = seeds[0]
+    values = np.array(found.get("all", found["smallest"][::-1]))[::-1]
+    share = np.arange(len(values)) / found["size"]
+    limit = -1e-5 * found["largest"][0]
+    shown = values < limit if upto is None else share <= upto
+    return [(share[shown], values[shown])]
