@@ -25,6 +25,7 @@ from analysis.studies import (
 from analysis.studies.hessian_runs import Measured
 from analysis.studies.hessian_scales import GROUPS, JUDGED, Phases
 from landscape import rng, runs, trees
+from train import job
 
 CLASSES = (2, 5, 10, 20)
 TS = np.linspace(-1, 2, 7)
@@ -293,6 +294,9 @@ def shrink(monkeypatch):
         hessian_small.SETTINGS | {"blob_dim": 6, "widths": (4, 4)},
     )  # fmt: skip
     monkeypatch.setattr(hessian_planar, "DEVIATIONS", (0.2, 1.0))
+
+    # Other tests look at the figure of a training.
+    monkeypatch.setattr(job.figures, "save", lambda figure, path: None)
 
     # Compiling Lanczos and XTrace for every network takes longest.
     def edges(name, top, bottom=2):
