@@ -180,9 +180,10 @@ def line(runs: Sequence[Mapping[str, Any]], paper: Mapping[str, Any]) -> Figure:
             for end in (0, 1):
                 axes.axvline(end, color="gray", lw=0.5)
             axes.set_xlabel("t   (0: after large batches,  1: after small ones)")
-            axes.legend()
             if what == "loss":
                 axes.set(ylabel="cross-entropy (nats)", yscale="log")
             else:
                 axes.set(ylabel="accuracy", ylim=(0, 1.02))
+        handles, labels = figure.axes[0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside lower center", ncols=4)
         return figure

@@ -83,7 +83,8 @@ def descents(pairs: Mapping[str, Mapping[str, Any]], ts: np.ndarray) -> Figure:
         label = "GD from its start"
         right.plot(first["step"], first["travelled"], "--", color="0.5", label=label)
         right.set(title="distance", xlabel="step", ylabel="Euclidean distance")
-        right.legend(fontsize=6)
+        right.set_ylim(bottom=0)
+        right.legend(fontsize=6, loc="center", bbox_to_anchor=(0.6, 0.58))
         return figure
 
 
