@@ -1,22 +1,17 @@
 """The spectral density of a symmetric operator by stochastic Lanczos quadrature.
 
-For a random unit vector z the measure sum_i (v_i . z)^2 delta(eigenvalue_i) has the
-spectral density (1/n) sum_i delta(eigenvalue_i) as its mean, and m steps of Lanczos
-from z give its Gauss quadrature: m nodes and weights, exact for polynomials up to
-degree 2 m - 1 (Golub and Welsch 1969; Lin, Saad and Yang 2016). Nothing is smoothed:
-curves for a figure are `analysis.smoothing`'s.
+The mean over probes of the quadratures that `analysis.quadrature` finds. Nothing is
+smoothed: curves for a figure are `analysis.smoothing`'s.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
-from scipy.stats import chi2
 
-from analysis import lanczos
 from analysis.eigenpairs import Eigenpairs
-from landscape.errors import InputError
+from analysis.quadrature import Quadrature, probes, sharpened
 
 
 class Density(NamedTuple):
@@ -98,81 +93,42 @@ def spectral_density(
     >>> round(trace(density).value, 3)
     8.0
     """
-    if num_probes < 1 or num_steps < 1:
-        raise InputError(
-            "num_steps and num_probes must be at least 1, not"
-            f" {num_steps} and {num_probes}."
-        )
-    good = np.zeros(0, int) if pairs is None else np.flatnonzero(pairs.converged)
-    locked = None if pairs is None else pairs.vectors[good]
-    stems = np.zeros(0) if pairs is None else pairs.values[good]
-    size, steps = op.size, min(num_steps, op.size - len(good))
-    if not steps:
+    options = {"reorthogonalise": reorthogonalise, "vmap": vmap, "pairs": pairs}
+    found = probes(op, key=key, num_steps=num_steps, num_probes=num_probes, **options)
+    return joined(op, list(found), pairs, sharpen and reorthogonalise == "full")
+
+
+def joined(
+    op: Any,
+    found: Sequence[Quadrature],
+    pairs: Eigenpairs | None = None,
+    sharpen: bool = True,
+) -> Density:
+    """The density that the probes of `op` give; arguments as in `spectral_density`.
+
+    >>> from analysis.symmetric import from_matrix
+    >>> op = from_matrix(jax.numpy.diag(jax.numpy.array([0.0, 4.0])))
+    >>> found = probes(op, key=jax.random.key(0), num_steps=2, num_probes=3)
+    >>> joined(op, list(found)).weights.tolist()
+    [[0.5, 0.5], [0.5, 0.5], [0.5, 0.5]]
+    """
+    size = op.size
+    stems = np.zeros(0) if pairs is None else pairs.values[pairs.converged]
+    if not found:
         nodes = np.sort(stems)[None]
         weights = np.full_like(nodes, 1 / size)
         return Density(nodes, weights, weights, weights > 0, size, 0)
-    vectors = (
-        jax.random.normal(jax.random.fold_in(key, i), (size,), op.dtype)
-        for i in range(num_probes)
-    )
-    options = {"reorthogonalise": reorthogonalise, "locked": locked}
-    states = lanczos.tridiagonalise_each(op, vectors, steps, vmap=vmap, **options)
-    solved = [lanczos.ritz(state, len(good)) for state in states]
-    raw = [ritz.vectors[0] ** 2 for ritz in solved]
+    raw = [each.weights for each in found]
     weights, single = raw, [np.zeros(len(w), bool) for w in raw]
-    if sharpen and reorthogonalise == "full":
+    if sharpen:
         noise = float(jax.numpy.finfo(op.dtype).eps)
-        weights, single = sharpened(solved, raw, size - len(good), 10 * noise)
+        weights, single = sharpened(found, size - len(stems), 10 * noise)
     products = sum(len(w) for w in raw)
-    parts = (stems, [ritz.values for ritz in solved], weights, raw, single)
-    return Density(*_joined(*parts, size), size, products)
+    parts = (stems, [each.nodes for each in found], weights, raw, single)
+    return Density(*_rows(*parts, size), size, products)
 
 
-def sharpened(
-    solved: list[lanczos.Ritz], raw: list[np.ndarray], size: int, noise: float
-) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """Weights with those of single eigenvalues replaced by 1/size, and which these are.
-
-    Args:
-      solved: the Ritz values of each probe.
-      raw: their weights in the quadrature.
-      size: the number of eigenvalues that the probes stand for.
-      noise: two Ritz values that differ by less of the largest are not told apart.
-    """
-    values = np.concatenate([ritz.values for ritz in solved])
-    bounds = np.concatenate([ritz.bounds for ritz in solved])
-    overlaps = size * np.concatenate(raw)
-    bounds = bounds + noise * max(np.abs(values).max(), np.finfo(float).tiny)
-    isolated = np.concatenate([_isolated(ritz) for ritz in solved])
-    single = np.zeros(len(values), bool)
-    order = np.flatnonzero(isolated)[np.argsort(values[isolated], kind="stable")]
-    # One eigenvalue as several probes see it: neighbours within their error bounds.
-    apart = np.diff(values[order]) > bounds[order][1:] + bounds[order][:-1]
-    for group in np.split(order, np.flatnonzero(apart) + 1):
-        if len(group):
-            limit = chi2.ppf(0.999, len(group))
-            single[group] = overlaps[group].sum() <= limit
-    ends = np.cumsum([len(w) for w in raw])[:-1]
-    flags = np.split(single, ends)
-    return [_replaced(w, s, size) for w, s in zip(raw, flags, strict=True)], flags
-
-
-def _isolated(ritz: lanczos.Ritz) -> np.ndarray:
-    """Whether each Ritz value's bound is a hundredth of its distance to the others."""
-    distance = np.diff(ritz.values, prepend=-np.inf, append=np.inf)
-    nearest = np.minimum(distance[1:], distance[:-1])
-    return ritz.bounds <= 0.01 * nearest
-
-
-def _replaced(weights, single, size) -> np.ndarray:
-    rest = weights[~single].sum()
-    left = 1 - single.sum() / size
-    if not (rest > 0 and left > 0):
-        return weights
-    return np.where(single, 1 / size, weights * (left / rest))
-
-
-def _joined(stems, nodes, weights, raw, single, size) -> tuple[np.ndarray, ...]:
+def _rows(stems, nodes, weights, raw, single, size) -> tuple[np.ndarray, ...]:
     """Rows of one length with the known eigenvalues put back."""
     length, share = max(map(len, nodes)), 1 - len(stems) / size
     count = len(nodes), len(stems)

@@ -1,5 +1,6 @@
 """The extreme eigenpairs of a symmetric operator: Lanczos, lengthened and restarted."""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -46,6 +47,7 @@ def top_eigenpairs(
     tol: float = 1e-6,
     max_products: int | None = None,
     max_basis: int | None = None,
+    report: Callable[[int, int], None] = lambda there, products: None,
 ) -> Eigenpairs:
     """The `k` eigenpairs at the ends of the spectrum, to a relative error `tol`.
 
@@ -69,6 +71,7 @@ def top_eigenpairs(
       max_products: steps at most (default 20 pairs' worth each, at least 300); pairs
         that are not there by then are marked as not converged.
       max_basis: vectors to keep in memory; default 2 k + 60.
+      report: is told of the pairs that are there and of the products so far.
 
     Raises:
       InputError: a bad option, k above n, or a basis that is too small for k.
@@ -92,7 +95,7 @@ def top_eigenpairs(
     start_key, check_key = jax.random.split(key)
     if limit < 1:
         raise InputError(f"max_products must be at least 1, not {limit}.")
-    found = _search(op, which, wanted, tol, limit, most, start_key)
+    found = _search(op, which, wanted, tol, limit, most, start_key, report)
     return _checked(op, found, tol, check_key)
 
 
@@ -136,9 +139,9 @@ class _Search(NamedTuple):
         values = np.abs(self.values[self.chosen])
         return np.maximum(tol * values, rounding * self.noise())
 
-    def good(self, tol: float) -> bool:
-        """Whether all wanted pairs are there, to the accuracy of the projection."""
-        return bool((self.errors() <= self.target(tol, 2)).all())
+    def there(self, tol: float) -> np.ndarray:
+        """Which wanted pairs are there, to the accuracy of the projection."""
+        return self.errors() <= self.target(tol, 2)
 
     def noise(self) -> float:
         """What the dtype resolves of the largest value."""
@@ -152,7 +155,7 @@ class _Head(NamedTuple):
     coupling: np.ndarray
 
 
-def _search(op, which, wanted, tol, limit, most, key) -> _Search:
+def _search(op, which, wanted, tol, limit, most, key, report) -> _Search:
     key, start_key = jax.random.split(key)
     state = lanczos.start(op, _normal(op, start_key), most)
     head, used, before = _Head(np.zeros(0), np.zeros(0)), 0, None
@@ -163,6 +166,8 @@ def _search(op, which, wanted, tol, limit, most, key) -> _Search:
         state = lanczos.advance(op, state, count, overwrite=True)
         used += int(state.step) - done
         found = _projected(state, head, which, wanted, used)
+        there = found.there(tol)
+        report(int(there.sum()), used)
         if int(state.step) >= op.size or used >= limit:
             return found
         if bool(state.broken):
@@ -173,7 +178,7 @@ def _search(op, which, wanted, tol, limit, most, key) -> _Search:
             if before is not None and _same(values, before, 100 * found.noise()):
                 return found
             before = values
-        elif before is None and len(found.chosen) == wanted and found.good(tol):
+        elif before is None and len(there) == wanted and there.all():
             return found
         if int(state.step) >= most:
             state, head = _restarted(found, which, wanted, most)

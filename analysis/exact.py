@@ -4,6 +4,7 @@ For small networks, for tests, and where a claim needs the whole spectrum. What 
 take is known beforehand: `predicted_cost`.
 """
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -25,7 +26,11 @@ SQUARE = 1024
 
 
 def matrix(
-    op: Any, *, block_size: int | None = None, memory: int = MEMORY
+    op: Any,
+    *,
+    block_size: int | None = None,
+    memory: int = MEMORY,
+    report: Callable[[int], None] = lambda rows: None,
 ) -> np.ndarray:
     """The matrix of a symmetric operator [size, size] in float64, made symmetric.
 
@@ -37,6 +42,7 @@ def matrix(
       block_size: unit vectors in one compiled call, vmapped; 1: in turn. Default: 32
         where the operator's products may be compiled together, else in turn.
       memory: bytes of the host that it may take.
+      report: is told of the rows that are there.
 
     Raises:
       InputError: it takes more, or the block size is below 1.
@@ -65,6 +71,7 @@ def matrix(
             places = np.minimum(start + np.arange(block_size), op.size - 1)
             rows = np.asarray(_block(op, places))[:count]
         dense[start : start + count] = rows
+        report(start + count)
     for start in range(0, op.size, SQUARE):
         _symmetrise(dense, slice(start, start + SQUARE))
     return dense

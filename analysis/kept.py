@@ -173,3 +173,17 @@ def kept_entries(params: Any, mask: Any, layers: Any, space: Space) -> Any:
     if not flags.any():
         raise InputError("the mask keeps no entry of the layers chosen.")
     return np.flatnonzero(flags)
+
+
+def num_kept(params: Any, mask: Any, layers: str | Sequence[str]) -> int:
+    """How many entries of the layers a mask keeps; 0 is no error here.
+
+    >>> num_kept({"a": jnp.ones(3), "b": jnp.ones(1)}, {"a": False, "b": True}, "a")
+    0
+    """
+    named, flags = trees.named_leaves(params), trees.named_leaves(mask)
+    chosen = matching(list(named), layers)
+    return sum(
+        int(np.broadcast_to(flags[name], jnp.shape(named[name])).sum())
+        for name in chosen
+    )

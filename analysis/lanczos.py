@@ -10,7 +10,7 @@ The operator is anything with `matvec`, `size` and `dtype` that is a pytree
 is done on the host in float64.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -22,6 +22,9 @@ from scipy.linalg import eigh_tridiagonal
 
 from analysis.orthogonal import BLOCK, allocate, cleared, dot, norm, write
 from landscape.errors import InputError, RunFailure, check_choice
+
+AT_ONCE = 10
+"""Steps of one compiled loop between two reports."""
 
 
 class State(NamedTuple):
@@ -202,6 +205,7 @@ def tridiagonalise_each(
     num_steps: int,
     *,
     vmap: bool | None = None,
+    report: Callable[[int], None] = lambda done: None,
     **options: Any,
 ) -> Iterator[State]:
     """One finished state for each start, without its basis.
@@ -210,6 +214,7 @@ def tridiagonalise_each(
       vectors: starts; taken one by one when they are run in turn.
       vmap: together, in one program that holds all bases; default: on accelerators,
         where products loop well.
+      report: is told of the steps done so far, all starts together.
       options: as in `start`.
 
     >>> from analysis.symmetric import from_matrix
@@ -222,8 +227,14 @@ def tridiagonalise_each(
     if vmap is None:
         vmap = loops and jax.default_backend() != "cpu"
     if not vmap:
-        for vector in vectors:
-            state = tridiagonalise(op, vector, num_steps, **options)
+        for i, vector in enumerate(vectors):
+            state, done = start(op, vector, num_steps, **options), 0
+            while done < num_steps and not bool(state.broken):
+                count = min(AT_ONCE if loops else 1, num_steps - done)
+                state = advance(op, state, count, overwrite=True)
+                done += count
+                report(i * num_steps + done)
+            report((i + 1) * num_steps)
             yield state._replace(basis=())
         return
     if not loops:
@@ -233,6 +244,7 @@ def tridiagonalise_each(
     states = jax.tree.map(lambda *x: jnp.stack(x), *states)
     states = _loops(op, states, first + num_steps)._replace(basis=())
     check_finite(states)
+    report(len(states.step) * num_steps)
     for i in range(len(states.step)):
         yield jax.tree.map(lambda x, i=i: x[i], states)
 

@@ -92,6 +92,9 @@ def plan(
         if mesh is not None:
             how += f" on each of {count} devices"
             batches = [part for b in batches for part in _divisible(b, count)]
+        elif convolves:
+            # The caches of a CPU hold what a few examples need.
+            batches = [part for b in batches for part in _cut(b, CONVOLUTION_CHUNK)]
         return Plan(batches, None, loops_well, how)
     examples = sum(map(num_examples, batches))
     each = held * count / examples
@@ -186,10 +189,14 @@ def _placed(batches: list, mesh: Mesh | None) -> list:
 
 def _divisible(batch: Any, count: int) -> list:
     """The batch cut in two, so that the examples of the first divide by `count`."""
-    cut = num_examples(batch) // count * count
-    cuts = slice(None, cut), slice(cut, None)
-    parts = [jax.tree.map(lambda x, c=c: x[c], batch) for c in cuts]
-    return [part for part in parts if num_examples(part)]
+    size = num_examples(batch)
+    return _cut(batch, size // count * count or size)
+
+
+def _cut(batch: Any, size: int) -> list:
+    """The batch in pieces of `size` examples; the last may be smaller."""
+    starts = range(0, num_examples(batch), size)
+    return [jax.tree.map(lambda x, i=i: x[i : i + size], batch) for i in starts]
 
 
 def _convolves(jaxpr: Any) -> bool:

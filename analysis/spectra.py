@@ -8,8 +8,8 @@ import numpy as np
 
 from analysis import density, outliers, smoothing
 from analysis import exact as dense
-from analysis.eigenpairs import top_eigenpairs
-from analysis.trace_estimates import xtrace
+from analysis.eigenpairs import Eigenpairs, top_eigenpairs
+from analysis.trace_estimates import Trace, xtrace
 
 NEAR_ZERO = 1e-3
 """Of the largest eigenvalue: what is called near zero."""
@@ -36,12 +36,7 @@ class Spectrum(NamedTuple):
 
 
 def estimated(
-    op: Any,
-    top: int,
-    num_steps: int,
-    num_probes: int,
-    key: jax.Array,
-    say: Callable[[str], None] = lambda text: None,
+    op: Any, top: int, num_steps: int, num_probes: int, key: jax.Array
 ) -> Spectrum:
     """By Lanczos: `top` eigenpairs of each end, and the density without them.
 
@@ -50,7 +45,6 @@ def estimated(
       top: eigenpairs wanted of each end.
       num_steps, num_probes: of the density.
       key: of the random starts.
-      say: is told what is being done.
 
     >>> from analysis.symmetric import from_matrix
     >>> op = from_matrix(jax.numpy.diag(jax.numpy.arange(60.0) ** 2 - 9))
@@ -59,15 +53,18 @@ def estimated(
     [3472, 3355, -9, -8]
     """
     keys = jax.random.split(key, 3)
-    say(f"the {top} extreme eigenpairs of each end")
     pairs = top_eigenpairs(op, top, key=keys[0], tol=TOLERANCE)
-    say(f"{pairs.products} products; {num_probes} probes of {num_steps} steps")
     # The extreme values are taken out of the probes, which then see the bulk alone.
     found = density.spectral_density(
         op, key=keys[1], num_steps=num_steps, num_probes=num_probes, pairs=pairs
     )
-    say(f"{found.products} products; the trace")
-    trace = xtrace(op, TRACE_PRODUCTS, key=keys[2])
+    return joined(op, top, pairs, found, xtrace(op, TRACE_PRODUCTS, key=keys[2]))
+
+
+def joined(
+    op: Any, top: int, pairs: Eigenpairs, found: density.Density, trace: Trace
+) -> Spectrum:
+    """The spectrum of `op` out of its parts, as `estimated` finds them."""
     largest, smallest = pairs.values[:top], pairs.values[::-1][:top]
     scale = np.abs(pairs.values).max()
     near = density.share_below(found, NEAR_ZERO * scale)
@@ -106,9 +103,17 @@ _CURVE = ("grid", "value", "spread")
 
 
 def exact(
-    op: Any, top: int, say: Callable[[str], None] = lambda text: None
+    op: Any,
+    top: int,
+    say: Callable[[str], None] = lambda text: None,
+    report: Callable[[int], None] = lambda rows: None,
 ) -> Spectrum:
     """All eigenvalues of the matrix written out, in float64; see `estimated`.
+
+    Args:
+      op, top: as there.
+      say: is told what it will cost.
+      report: is told of the rows of the matrix that are there.
 
     Raises:
       InputError: the matrix is too large; see `analysis.exact`.
@@ -119,7 +124,7 @@ def exact(
     cost = dense.predicted_cost(live)
     dense.check_memory(cost, dense.MEMORY)
     say(f"the matrix written out, without its zero rows {cost}")
-    values = dense.eigenvalues(op)[::-1]
+    values = dense.eigenvalues(dense.matrix(op, report=report))[::-1]
     # One probe that has overlap with every eigenvector alike.
     share = np.full((1, op.size), 1 / op.size)
     single = np.zeros((1, op.size), bool)

@@ -3,28 +3,35 @@
     python -m analysis.spectrum runs/digits/pruned
     python -m analysis.spectrum runs/digits/pruned --operator gauss-newton
     python -m analysis.spectrum runs/digits/pruned --layers Dense_1 --exact
+    python -m analysis.spectrum runs/digits/pruned --by-layer
     python -m analysis.spectrum runs/digits/pruned@init --subspace dense
 
 The extreme eigenvalues by Lanczos, each with the error it may have, and the density of
 the others by stochastic Lanczos quadrature; with --exact every eigenvalue. Of the data
 loss over the training split, without augmentation, batch norm with its stored
 statistics (Sagun et al. 2017); only the weights that the mask keeps count, unless
---subspace dense. Writes result.json, arrays.npz and figure.png below RUN/analysis/.
-Half a minute for networks of digits.
+--subspace dense. --by-layer finds a spectrum for each layer with the others held fixed:
+a diagonal block of the matrix. Writes result.json, arrays.npz and figure.png below
+RUN/analysis/, and goes on where it was interrupted. Half a minute for networks of
+digits.
 """
 
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import tyro
 
 from analysis.options import DataOptions
+from analysis.spectrum_words import describe, describe_layers, title
 from landscape.errors import InputError, check_choice, require
 from landscape.program import main, parse
 
 OPERATORS = ("hessian", "gauss-newton", "residual", "covariance")
+
+FEWEST = 3
+"""Parameters that a spectrum is found of."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +55,11 @@ class Config(DataOptions):
     """Patterns (Dense_0, Conv_*) of the layers whose parameters vary; default: all."""
     include_l2: bool = False
     """Of the whole objective, with its L2 term (hessian only)."""
+    memory: float | None = None
+    """GiB for what is linearised once; default: 4, or half of what an accelerator has
+    left."""
+    by_layer: bool = False
+    """A spectrum for each of the layers (their kernels with their biases) alone."""
 
     def __post_init__(self):
         super().__post_init__()
@@ -55,6 +67,7 @@ class Config(DataOptions):
         check_choice("subspace", self.subspace, ("sparse", "dense"))
         for name in ("num_steps", "num_probes", "top"):
             require(self, name, getattr(self, name) > 0)
+        require(self, "memory", self.memory is None or self.memory > 0, "positive")
         if self.include_l2 and self.operator != "hessian":
             raise InputError("--include-l2 goes with --operator hessian.")
 
@@ -68,29 +81,31 @@ def run(config: Config) -> dict[str, Any]:
       InputError: the run cannot be loaded, has not so many examples, no such layers, or
         is too large for an exact spectrum.
     """
-    from analysis import results, spectra, subjects
+    from analysis import piecewise, results, subjects
     from landscape import figures, rng, runs
 
     where = folder(config)
     done = results.read(where)
     if done is not None:
         return done
+    if config.by_layer:
+        return _run_by_layer(config, where)
     loaded = runs.load(config.run)
     examples = subjects.examples_of(loaded, config.num_examples)
     op = operator(config, loaded, examples)
-    if op.size < 3:
+    if op.size < FEWEST:
         raise InputError(
-            f"a spectrum needs at least 3 parameters: {config.run} keeps {op.size} of"
-            f" {', '.join(config.layers) or 'all layers'}."
+            f"a spectrum needs at least {FEWEST} parameters: {config.run} keeps"
+            f" {op.size} of {', '.join(config.layers) or 'all layers'}."
         )
-    key = rng.stream(config.seed, "spectrum")
     top = min(config.top, op.size // 2) or 1
     _say(f"{config.operator} over {op.size:,} parameters; products: {op.how}")
     if config.exact:
-        found = spectra.exact(op, top, say=_say)
+        found = piecewise.exact_spectrum(op, top, _say)
     else:
         steps, probes = config.num_steps, config.num_probes
-        found = spectra.estimated(op, top, steps, probes, key, say=_say)
+        key = rng.stream(config.seed, "spectrum")
+        found = piecewise.spectrum(where, op, top, steps, probes, key)
     result = {
         **asdict(config),
         "layers": list(config.layers),
@@ -99,8 +114,51 @@ def run(config: Config) -> dict[str, Any]:
         "how": op.how,
         **found.result,
     }
-    figure = figures.spectrum(found.figure, _title(result))
+    figure = figures.spectrum(found.figure, title(result))
     results.write(where, result, found.arrays, figure)
+    return result
+
+
+def _run_by_layer(config: Config, where: Path) -> dict[str, Any]:
+    """`run` for each layer, and what they have together."""
+    import numpy as np
+
+    from analysis import kept, results
+    from landscape import figures, runs
+    from landscape.sparsity import masks as masks_lib
+
+    loaded = runs.load(config.run)
+    params, masks = loaded.state.params, loaded.masks
+    kernels = list(masks_lib.prunable(params))
+    chosen = kept.matching(kernels, config.layers or None)
+    names = [masks_lib.layer_name(name) for name in kernels if name in chosen]
+    sizes = dict.fromkeys(names, FEWEST)
+    if config.subspace == "sparse":
+        sizes = {name: kept.num_kept(params, masks, name) for name in names}
+    found = {}
+    for name in names:
+        if sizes[name] >= FEWEST:
+            _say(f"{name}:")
+            found[name] = run(replace(config, by_layer=False, layers=(name,)))
+    if not found:
+        raise InputError(f"no layer of {config.run} keeps {FEWEST} parameters.")
+    curves = {name: layer.pop("density") for name, layer in found.items()}
+    first = next(iter(found.values()))
+    result = {
+        **asdict(config),
+        "layers": list(config.layers),
+        "size": sum(layer["size"] for layer in found.values()),
+        "num_examples": first["num_examples"],
+        "by_layer": found,
+        "skipped": [name for name in names if name not in found],
+    }
+    arrays = {
+        f"{name}/{part}": np.array(values)
+        for name, curve in curves.items()
+        for part, values in curve.items()
+    }
+    figure = figures.spectra_by_layer(found, curves, title(result))
+    results.write(where, result, arrays, figure)
     return result
 
 
@@ -116,6 +174,7 @@ def operator(config: Config, run: Any, examples: dict[str, Any]) -> Any:
         "mask": run.masks if config.subspace == "sparse" else None,
         "layers": config.layers or None,
         "mesh": devices.make_mesh() if jax.device_count() > 1 else None,
+        "memory": None if config.memory is None else int(config.memory * 2**30) or 1,
     }
     model_fn = objective.bind_logits(state.batch_stats)
     if config.operator == "hessian":
@@ -137,7 +196,8 @@ def folder(config: Config) -> Path:
     """Where `run` leaves its files."""
     from analysis import results
 
-    words = [config.operator, config.subspace] + ["exact"] * config.exact
+    words = [config.operator, config.subspace]
+    words += ["exact"] * config.exact + ["by-layer"] * config.by_layer
     return results.folder("spectrum", words, [config.run], asdict(config))
 
 
@@ -145,68 +205,19 @@ def _say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def _title(result: dict[str, Any]) -> str:
-    layers = f" of {', '.join(result['layers'])}" if result["layers"] else ""
-    l2 = " with L2 term" if result["include_l2"] else ""
-    return (
-        f"{result['operator']}{layers}{l2}, {result['subspace']} space,"
-        f" {result['size']:,} parameters, {result['num_examples']} examples"
-    )
-
-
-def describe(result: dict[str, Any]) -> str:
-    """What was found, in words."""
-    largest, smallest = result["largest"][0], result["smallest"][0]
-    lines = [
-        f"{_title(result)}.",
-        f"Largest eigenvalue {largest:.6g}, smallest {smallest:.4g}; trace"
-        f" {result['trace']:.4g}"
-        + (f" +- {result['trace_error']:.2g}." if result["trace_error"] else "."),
-        _near_zero(result),
-    ]
-    outliers = result["outliers"]
-    three = (
-        "too few eigenvalues for the gap, ratio and elbow"
-        if outliers["gap"] is None
-        else f"{outliers['gap']} by the largest gap, {outliers['ratio']} by the largest"
-        f" ratio, {outliers['elbow']} by the elbow"
-    )
-    lines.append(
-        f"Outliers at the large end: {three};"
-        f" beyond the bulk's edge {outliers['beyond_bulk']} (from"
-        f" {outliers['beyond_bulk_fewest']} to {outliers['beyond_bulk_most']})"
-        + ("." if outliers["bulk_fits"] else "; the bulk has a tail, without an edge.")
-    )
-    if result["unconverged"]:
-        lines.append(
-            f"{result['unconverged']} of the extreme eigenvalues are not known to 1e-6"
-            " of themselves: see their errors."
-        )
-    if not result["exact"] and smallest < 0 and -smallest < 1e-6 * largest:
-        lines.append("The negative edge is within single precision's rounding of zero.")
-    return "\n".join(lines)
-
-
-def _near_zero(result: dict[str, Any]) -> str:
-    words = "of the eigenvalues are within a thousandth of the largest of zero"
-    share, error = result["share_near_zero"], result["share_near_zero_error"]
-    spread = f" (+- {100 * error:.1f} over probes)" if error else ""
-    if result["share_near_zero_bounds"] is None:
-        return f"{100 * share:.1f} % {words}."
-    low, high = (100 * bound for bound in result["share_near_zero_bounds"])
-    return (
-        f"{100 * share:.1f} % {words}{spread}; with {result['num_steps']} steps it may"
-        f" be anything from {low:.1f} to {high:.1f} %."
-    )
-
-
 def main_spectrum(config: Config) -> None:
     """Finds a spectrum; prints what it is, where it lies and what to try next."""
     result = run(config)
-    print(describe(result))
+    print(describe_layers(result) if config.by_layer else describe(result))
     print(f"\nWritten to {folder(config)}: result.json, arrays.npz, figure.png")
-    other = "gauss-newton" if config.operator == "hessian" else "hessian"
-    print(f"Next: python -m analysis.spectrum {config.run} --operator {other}")
+    again = f"Next: python -m analysis.spectrum {config.run}"
+    if config.by_layer:
+        tops = {name: each["largest"][0] for name, each in result["by_layer"].items()}
+        print(f"{again} --layers {max(tops, key=tops.get)} --exact")
+    elif config.operator == "hessian":
+        print(f"{again} --operator gauss-newton")
+    else:
+        print(again)
 
 
 if __name__ == "__main__":

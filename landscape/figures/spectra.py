@@ -3,6 +3,7 @@
 import math
 from typing import Any
 
+import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
@@ -32,6 +33,58 @@ def spectrum(found: dict[str, Any], title: str) -> Figure:
         _density(density, found["curve"], found["size"])
         figure.suptitle(title, fontsize=9)
         return figure
+
+
+def spectra_by_layer(
+    found: dict[str, dict[str, Any]], curves: dict[str, dict[str, Any]], title: str
+) -> Figure:
+    """The right edge and the density of each layer, and how the layers compare.
+
+    Args:
+      found: name of a layer -> "largest" (outermost first), "trace".
+      curves: name -> grid and value, see `analysis.smoothing.Curve`.
+      title: of the figure.
+    """
+    with style():
+        height = max(3.0, 0.9 + 0.2 * len(found))
+        figure = Figure(figsize=(10.4, height), layout="constrained")
+        compared, edge, density = figure.subplots(1, 3)
+        shades = matplotlib.colormaps["viridis"](np.linspace(0, 0.85, len(found)))
+        places = np.arange(len(found))
+        for place, color, (name, layer) in zip(
+            places, shades, found.items(), strict=True
+        ):
+            top, trace = layer["largest"][0], layer["trace"]
+            compared.plot([top, trace], [place, place], color=color, lw=0.8)
+            compared.plot(top, place, "o", ms=4, color=color)
+            compared.plot(trace, place, "s", ms=4, color=color)
+            values = np.array(layer["largest"])
+            edge.plot(np.arange(1, len(values) + 1), values, ".-", lw=0.7, color=color)
+            grid, value = (np.array(curves[name][part]) for part in ("grid", "value"))
+            shown = value > 1e-2 / layer["size"] / max(np.abs(grid).max(), 1e-300)
+            density.plot(grid[shown], value[shown], lw=0.9, color=color)
+        for mark, what in (("o", "largest eigenvalue"), ("s", "trace")):
+            compared.plot([], [], mark, ms=4, color="0.4", label=what)
+        compared.set_yticks(places, found)
+        compared.invert_yaxis()
+        compared.set(title="layers", xlabel="eigenvalue, or sum of them")
+        compared.set_xscale("symlog", linthresh=1e-4 * _highest(found))
+        compared.legend(fontsize=6, loc="best")
+        edge.set(title="largest eigenvalues", xlabel="rank", ylabel="eigenvalue")
+        if min(min(layer["largest"]) for layer in found.values()) > 0:
+            edge.set_yscale("log")
+        widest = max((curve["grid"] for curve in curves.values()), key=np.ptp)
+        _symlog(density, np.array(widest), 1e-4 * _highest(found))
+        density.set_yscale("log")
+        density.set(title="density", xlabel="eigenvalue")
+        density.set_ylabel("density (1 / eigenvalue)")
+        density.tick_params(axis="x", labelsize=6)
+        figure.suptitle(f"{title}; colours as at the left", fontsize=9)
+        return figure
+
+
+def _highest(found) -> float:
+    return max(layer["largest"][0] for layer in found.values())
 
 
 def _all(axes, values) -> None:

@@ -10,7 +10,7 @@ import scipy.stats
 from jax.flatten_util import ravel_pytree
 
 from analysis import density as densities
-from analysis import symmetric
+from analysis import quadrature, symmetric
 from analysis.density import Density, spectral_density, wasserstein
 from analysis.eigenpairs import top_eigenpairs
 from analysis.smoothing import smoothed
@@ -132,6 +132,27 @@ def test_a_multiple_eigenvalue_keeps_its_random_weight():
     weights = (near * got.weights[..., None]).sum(1)
     assert np.all(weights[:, 2:].round(12) == 1 / 200)
     assert 0.13 < weights[:, 1].mean() < 0.27 and weights[:, 1].std() > 1e-3
+
+
+def test_a_spectrum_that_is_seen_whole_has_equal_weights():
+    values = np.arange(1.0, 9.0)
+    got = estimate(matrix(values), num_steps=8, num_probes=3)
+    np.testing.assert_allclose(got.nodes, np.tile(values, (3, 1)), rtol=1e-5)
+    np.testing.assert_array_equal(got.weights, 1 / 8)
+
+
+@pytest.mark.parametrize("vmap", [False, True])
+def test_probes_found_apart_are_those_found_together_and_are_reported(vmap):
+    op, told = symmetric.from_matrix(matrix(np.arange(40.0))), []
+    options = {"key": KEY, "num_steps": 25, "num_probes": 3, "vmap": vmap}
+    whole = list(quadrature.probes(op, report=told.append, **options))
+    assert told == sorted(told) and told[-1] == 75
+    assert vmap or {10, 20, 25, 35, 50} < set(told)
+    later = list(quadrature.probes(op, first=1, report=told.append, **options))
+    assert min(told[told.index(75) + 1 :]) > 25 and told[-1] == 75
+    for one, other in zip(whole[1:], later, strict=True):
+        np.testing.assert_array_equal(one.nodes, other.nodes)
+        np.testing.assert_array_equal(one.weights, other.weights)
 
 
 @pytest.mark.parametrize(

@@ -44,12 +44,16 @@ def test_the_ends_of_a_spectrum_are_found_to_the_tolerance(which, max_basis):
     with jax.enable_x64(True):
         values = network_like()
         dense = matrix(values)
-        op = symmetric.from_matrix(dense)
+        op, told = symmetric.from_matrix(dense), []
         pairs = top_eigenpairs(
-            op, 5, key=KEY, which=which, tol=1e-8, max_basis=max_basis
-        )
+            op, 5, key=KEY, which=which, tol=1e-8, max_basis=max_basis,
+            report=lambda *numbers: told.append(numbers),
+        )  # fmt: skip
         want = wanted(values, which, 5)
         assert pairs.converged.all() and pairs.products < 200
+        there, products = np.array(told).T
+        assert there[-1] == len(pairs.values) and np.all(np.diff(products) > 0)
+        assert products[-1] < pairs.products
         assert np.all(np.abs(pairs.values - want) <= 1e-8 * np.abs(want))
         vectors = np.asarray(pairs.vectors)
         count = len(want)

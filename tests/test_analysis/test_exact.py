@@ -58,7 +58,9 @@ def test_the_matrix_written_out_is_the_hessian():
         want = jax.jit(jax.hessian(lambda w: loss_fn(unravel(w), batch)))(flat)
         op = operators.hessian(loss_fn, params, batch)
         for block_size in (None, 1, 7, 45, 100):
-            got = exact.matrix(op, block_size=block_size)
+            told = []
+            got = exact.matrix(op, block_size=block_size, report=told.append)
+            assert told == sorted(told) and told[-1] == op.size
             np.testing.assert_allclose(got, want, rtol=0, atol=1e-13)
             np.testing.assert_array_equal(got, got.T)
         # Two inputs are never lit: their ten weights have no curvature.

@@ -1,13 +1,14 @@
 """`python -m analysis.spectrum`, from a run to its folder."""
 
 import json
+from dataclasses import replace
 
 import jax
 import numpy as np
 import pytest
 
-from analysis import density, spectra, spectrum, symmetric
-from landscape import figures, runs
+from analysis import density, piecewise, results, spectra, spectrum, symmetric
+from landscape import figures, rng, runs
 from landscape.config import SparseRun
 from landscape.errors import InputError
 from landscape.trees import ravel
@@ -126,6 +127,75 @@ def test_layers_and_subspaces_restrict(name):
     assert sizes["dense", ()] == 64 * 6 + 6 + 6 * 10 + 10
     assert sizes["dense", ("Dense_1",)] == 70
     assert sizes["sparse", ("Dense_1",)] == 30 + 10
+
+
+@pytest.mark.parametrize("settings", [{}, {"exact": True}], ids=["lanczos", "exact"])
+def test_each_layer_has_the_spectrum_of_its_diagonal_block(name, settings):
+    config = spectrum.Config(
+        name, by_layer=True, top=3, num_steps=60, num_probes=3, **settings
+    )
+    result = spectrum.run(config)
+    masks = runs.load(name).masks
+    layer = masks["Dense_0"]
+    first = int(layer["bias"].sum()) * 6 + int(layer["kernel"].sum())
+    dense = dense_twin(name)
+    blocks = {"Dense_0": dense[:first, :first], "Dense_1": dense[first:, first:]}
+    assert list(result["by_layer"]) == list(blocks) and result["skipped"] == []
+    assert result["size"] == len(dense)
+    for layer, block in blocks.items():
+        found, values = result["by_layer"][layer], np.linalg.eigvalsh(block)
+        assert found["size"] == len(block)
+        top = found["largest"]
+        np.testing.assert_allclose(top, values[::-1][:3], atol=2e-6 * values[-1])
+        assert found["trace"] == pytest.approx(values.sum(), rel=0.02)
+    text = spectrum.describe_layers(result)
+    share = 100 * np.trace(blocks["Dense_1"]) / np.trace(dense)
+    assert "Dense_0" in text and (f"{share:.1f} %" in text or not settings)
+    arrays = np.load(spectrum.folder(config) / "arrays.npz")
+    assert arrays["Dense_1/grid"].shape == arrays["Dense_1/value"].shape
+    assert (spectrum.folder(config) / "figure.png").stat().st_size > 1000
+    alone = spectrum.run(replace(config, by_layer=False, layers=("Dense_1",)))
+    assert alone["largest"] == result["by_layer"]["Dense_1"]["largest"]
+
+
+def test_layers_of_too_few_parameters_are_left_out(name, monkeypatch):
+    monkeypatch.setattr(spectrum, "FEWEST", 41)
+    result = spectrum.run(spectrum.Config(name, by_layer=True, exact=True, top=2))
+    assert result["skipped"] == ["Dense_1"] and list(result["by_layer"]) == ["Dense_0"]
+    assert "Left out, with fewer" in spectrum.describe_layers(result)
+    monkeypatch.setattr(spectrum, "FEWEST", 10_000)
+    with pytest.raises(InputError, match="keeps 10000 parameters"):
+        spectrum.run(spectrum.Config(name, by_layer=True, exact=True, top=1))
+
+
+def test_a_spectrum_cut_short_at_any_piece_goes_on_to_the_same_bits(name, monkeypatch):
+    """The pieces are the eigenpairs and two probes: each is found once."""
+    settings = {"top": 4, "num_steps": 20, "num_probes": 2}
+    run, config = runs.load(name), spectrum.Config(name, **settings)
+    op = spectrum.operator(config, run, run.data.train)
+    whole = spectra.estimated(op, *settings.values(), rng.stream(0, "spectrum"))
+    pieces, keep = [], results.keep
+
+    def stop(folder, arrays):
+        keep(folder, arrays)
+        pieces.append(sorted(arrays))
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(results, "keep", stop)
+        for _ in range(3):
+            with pytest.raises(KeyboardInterrupt):
+                spectrum.run(config)
+    assert [len(names) for names in pieces] == [6, 9, 12]
+    with monkeypatch.context() as patch:
+        patch.setattr(piecewise, "top_eigenpairs", None)
+        result = spectrum.run(config)
+    assert len(pieces) == 3
+    assert result.items() >= whole.result.items()
+    arrays = np.load(spectrum.folder(config) / "arrays.npz")
+    for key, values in whole.arrays.items():
+        np.testing.assert_array_equal(arrays[key], values)
+    assert not (spectrum.folder(config) / results.PARTIAL).exists()
 
 
 def test_bad_settings_are_one_sentence(name):
