@@ -10,7 +10,6 @@ The operator is anything with `matvec`, `size` and `dtype` that is a pytree
 is done on the host in float64.
 """
 
-from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -22,9 +21,6 @@ from scipy.linalg import eigh_tridiagonal
 
 from analysis.orthogonal import BLOCK, allocate, cleared, dot, norm, write
 from landscape.errors import InputError, RunFailure, check_choice
-
-AT_ONCE = 10
-"""Steps of one compiled loop between two reports."""
 
 
 class State(NamedTuple):
@@ -199,56 +195,6 @@ def tridiagonalise(
     return advance(op, state, num_steps, overwrite=True)
 
 
-def tridiagonalise_each(
-    op: Any,
-    vectors: Iterable[jax.Array],
-    num_steps: int,
-    *,
-    vmap: bool | None = None,
-    report: Callable[[int], None] = lambda done: None,
-    **options: Any,
-) -> Iterator[State]:
-    """One finished state for each start, without its basis.
-
-    Args:
-      vectors: starts; taken one by one when they are run in turn.
-      vmap: together, in one program that holds all bases; default: on accelerators,
-        where products loop well.
-      report: is told of the steps done so far, all starts together.
-      options: as in `start`.
-
-    >>> from analysis.symmetric import from_matrix
-    >>> op = from_matrix(jnp.diag(jnp.arange(4.0)))
-    >>> states = tridiagonalise_each(op, jnp.eye(4)[:2] + 1, 2)
-    >>> [int(state.step) for state in states]
-    [2, 2]
-    """
-    loops = getattr(op, "loops_well", True)
-    if vmap is None:
-        vmap = loops and jax.default_backend() != "cpu"
-    if not vmap:
-        for i, vector in enumerate(vectors):
-            state, done = start(op, vector, num_steps, **options), 0
-            while done < num_steps and not bool(state.broken):
-                count = min(AT_ONCE if loops else 1, num_steps - done)
-                state = advance(op, state, count, overwrite=True)
-                done += count
-                report(i * num_steps + done)
-            report((i + 1) * num_steps)
-            yield state._replace(basis=())
-        return
-    if not loops:
-        raise InputError("products of this operator do not run together: vmap=False.")
-    states = [start(op, vector, num_steps, **options) for vector in vectors]
-    first = int(states[0].step)
-    states = jax.tree.map(lambda *x: jnp.stack(x), *states)
-    states = _loops(op, states, first + num_steps)._replace(basis=())
-    check_finite(states)
-    report(len(states.step) * num_steps)
-    for i in range(len(states.step)):
-        yield jax.tree.map(lambda x, i=i: x[i], states)
-
-
 def ritz(state: State, first: int = 0) -> Ritz:
     """Eigenvalues, eigenvectors and residual bounds of T, from step `first` on.
 
@@ -331,16 +277,13 @@ def _absorb(state: State, w: jax.Array) -> State:
 _absorb_in_place = jax.jit(_absorb, donate_argnums=0)
 
 
-def _run(op, state, until):
+def run_until(op: Any, state: State, until: jax.Array) -> State:
+    """The state at step `until`, or where it broke down before; for jit and vmap."""
+
     def goes_on(state):
         return (state.step < until) & ~state.broken & jnp.isfinite(state.scale)
 
     return jax.lax.while_loop(goes_on, partial(_step, op), state)
 
 
-_loop = jax.jit(_run, donate_argnums=1)
-
-
-@jax.jit
-def _loops(op, states, until):
-    return jax.vmap(_run, (None, 0, None))(op, states, until)
+_loop = jax.jit(run_until, donate_argnums=1)

@@ -6,7 +6,7 @@ from z give its Gauss quadrature: m nodes and weights, exact for polynomials up 
 degree 2 m - 1 (Golub and Welsch 1969; Lin, Saad and Yang 2016).
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -16,6 +16,9 @@ from scipy.stats import chi2
 from analysis import lanczos
 from analysis.eigenpairs import Eigenpairs
 from landscape.errors import InputError
+
+AT_ONCE = 10
+"""Steps of one compiled loop between two reports."""
 
 
 class Quadrature(NamedTuple):
@@ -81,12 +84,67 @@ def probes(
 
     locked = None if pairs is None else pairs.vectors[np.flatnonzero(pairs.converged)]
     options = {"reorthogonalise": reorthogonalise, "locked": locked}
-    states = lanczos.tridiagonalise_each(
+    states = tridiagonalise_each(
         op, vectors, steps, vmap=vmap, report=so_far, **options
     )
     for state in states:
         ritz = lanczos.ritz(state, known)
         yield Quadrature(ritz.values, ritz.vectors[0] ** 2, ritz.bounds)
+
+
+def tridiagonalise_each(
+    op: Any,
+    vectors: Iterable[jax.Array],
+    num_steps: int,
+    *,
+    vmap: bool | None = None,
+    report: Callable[[int], None] = lambda done: None,
+    **options: Any,
+) -> Iterator[lanczos.State]:
+    """One finished state for each start, without its basis.
+
+    Args:
+      vectors: starts; taken one by one when they are run in turn.
+      vmap: together, in one program that holds all bases; default: on accelerators,
+        where products loop well.
+      report: is told of the steps done so far, all starts together.
+      options: as in `lanczos.start`.
+
+    >>> from analysis.symmetric import from_matrix
+    >>> op = from_matrix(jax.numpy.diag(jax.numpy.arange(4.0)))
+    >>> states = tridiagonalise_each(op, jax.numpy.eye(4)[:2] + 1, 2)
+    >>> [int(state.step) for state in states]
+    [2, 2]
+    """
+    loops = getattr(op, "loops_well", True)
+    if vmap is None:
+        vmap = loops and jax.default_backend() != "cpu"
+    if not vmap:
+        for i, vector in enumerate(vectors):
+            state, done = lanczos.start(op, vector, num_steps, **options), 0
+            while done < num_steps and not bool(state.broken):
+                count = min(AT_ONCE if loops else 1, num_steps - done)
+                state = lanczos.advance(op, state, count, overwrite=True)
+                done += count
+                report(i * num_steps + done)
+            report((i + 1) * num_steps)
+            yield state._replace(basis=())
+        return
+    if not loops:
+        raise InputError("products of this operator do not run together: vmap=False.")
+    states = [lanczos.start(op, vector, num_steps, **options) for vector in vectors]
+    first = int(states[0].step)
+    states = jax.tree.map(lambda *x: jax.numpy.stack(x), *states)
+    states = _together(op, states, first + num_steps)._replace(basis=())
+    lanczos.check_finite(states)
+    report(len(states.step) * num_steps)
+    for i in range(len(states.step)):
+        yield jax.tree.map(lambda x, i=i: x[i], states)
+
+
+@jax.jit
+def _together(op, states, until):
+    return jax.vmap(lanczos.run_until, (None, 0, None))(op, states, until)
 
 
 def sharpened(

@@ -215,9 +215,14 @@ def test_all_pairs_known_are_the_whole_density():
     assert wasserstein(got, np.array([3.0, -1.0, 2.0])) < 1e-6 and got.products == 0
 
 
-def test_probes_in_turn_and_together_are_the_same_probes():
+@pytest.mark.parametrize(
+    "values",
+    [np.linspace(-1, 2, 40), np.r_[np.linspace(-0.01, 0.01, 32), 1 + np.arange(8.0)]],
+    ids=["even", "outliers"],
+)
+def test_probes_in_turn_and_together_are_the_same_probes(values):
     with jax.enable_x64(True):
-        dense = matrix(np.linspace(-1, 2, 40))
+        dense = matrix(values)
         kinds = [
             estimate(dense, num_steps=10, num_probes=3, vmap=vmap) for vmap in (0, 1)
         ]

@@ -183,18 +183,6 @@ def test_one_compiled_loop_agrees_with_steps_one_by_one():
         chex.assert_trees_all_close(*states, rtol=0, atol=1e-9)
 
 
-def test_probes_together_agree_with_probes_in_turn():
-    with jax.enable_x64(True):
-        op = symmetric.from_matrix(matrix(SPECIAL["rank 3"][0] + outlying(50)))
-        starts = [jnp.asarray(vector(50, seed)) for seed in range(3)]
-        each = [
-            list(lanczos.tridiagonalise_each(op, starts, 12, vmap=vmap))
-            for vmap in (True, False)
-        ]
-        assert len(each[0]) == 3
-        chex.assert_trees_all_close(*each, rtol=0, atol=1e-8)
-
-
 def test_locked_vectors_are_kept_out():
     with jax.enable_x64(True):
         dense = matrix(outlying())
