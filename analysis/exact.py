@@ -28,6 +28,7 @@ SQUARE = 1024
 def matrix(
     op: Any,
     *,
+    places: np.ndarray | None = None,
     block_size: int | None = None,
     memory: int = MEMORY,
     report: Callable[[int], None] = lambda rows: None,
@@ -39,6 +40,7 @@ def matrix(
 
     Args:
       op: an operator with `matvec`, `size`, `dtype` (and `loops_well`).
+      places: [m], the rows and columns wanted, [m, m] of the matrix; default: all.
       block_size: unit vectors in one compiled call, vmapped; 1: in turn. Default: 32
         where the operator's products may be compiled together, else in turn.
       memory: bytes of the host that it may take.
@@ -57,24 +59,37 @@ def matrix(
     block_size = (BLOCK if together else 1) if block_size is None else block_size
     if block_size < 1:
         raise InputError(f"block_size must be at least 1, not {block_size}.")
-    check_memory(Cost(op.size, 8 * op.size**2, 0), memory)
-    dense = np.empty((op.size, op.size))
-    block_size = min(block_size, op.size)
-    for start in range(0, op.size, block_size):
-        count = min(block_size, op.size - start)
+    places = np.arange(op.size) if places is None else np.asarray(places)
+    size = len(places)
+    check_memory(Cost(size, 8 * size**2, 0), memory)
+    dense = np.empty((size, size))
+    block_size = min(block_size, size)
+    for start in range(0, size, block_size):
+        count = min(block_size, size - start)
         if block_size == 1:
             unit = np.zeros(op.size, op.dtype)
-            unit[start] = 1
+            unit[places[start]] = 1
             rows = np.asarray(op.matvec(unit))[None]
         else:
             # The last block is filled up: blocks of one size compile once.
-            places = np.minimum(start + np.arange(block_size), op.size - 1)
-            rows = np.asarray(_block(op, places))[:count]
-        dense[start : start + count] = rows
+            units = places[np.minimum(start + np.arange(block_size), size - 1)]
+            rows = np.asarray(_block(op, units))[:count]
+        dense[start : start + count] = rows[:, places]
         report(start + count)
-    for start in range(0, op.size, SQUARE):
+    for start in range(0, size, SQUARE):
         _symmetrise(dense, slice(start, start + SQUARE))
     return dense
+
+
+def live_rows(op: Any) -> np.ndarray:
+    """Positions of the rows that are not identically zero, by one random product.
+
+    >>> from analysis.symmetric import from_matrix
+    >>> live_rows(from_matrix(jnp.diag(jnp.array([2.0, 0.0, 1.0])))).tolist()
+    [0, 2]
+    """
+    probe = np.random.default_rng(0).normal(size=op.size).astype(op.dtype)
+    return np.flatnonzero(np.asarray(op.matvec(probe)))
 
 
 @jax.jit
@@ -91,16 +106,21 @@ def _symmetrise(dense: np.ndarray, rows: slice) -> None:
 
 
 def eigenvalues(
-    op_or_matrix: Any, *, vectors: bool = False, memory: int = MEMORY
+    op_or_matrix: Any,
+    *,
+    vectors: bool = False,
+    memory: int = MEMORY,
+    report: Callable[[int], None] = lambda rows: None,
 ) -> Any:
     """All eigenvalues, rising, [n] in float64; with `vectors` also [n, n], columns.
 
-    Rows that are identically zero (weights of pixels that are never lit) are left out
-    of the factorisation, and their zeros given back.
+    Rows that are identically zero (weights of pixels that are never lit) are neither
+    written out nor factorised, and their zeros given back.
 
     Args:
       op_or_matrix: an operator, see `matrix`, or a symmetric matrix [n, n].
       memory: bytes of the host that it may take; see `predicted_cost`.
+      report: is told of the rows of an operator's matrix that are there.
 
     Raises:
       InputError: it takes more, or the matrix is not square, symmetric or finite.
@@ -108,17 +128,13 @@ def eigenvalues(
     >>> eigenvalues([[0.0, 0, 0], [0, 2, 1], [0, 1, 2]]).round(12).tolist()
     [0.0, 1.0, 3.0]
     """
-    dense = _dense(op_or_matrix, memory)
-    live = _live(dense)
     task = "eigenvectors" if vectors else "eigenvalues"
-    check_memory(predicted_cost(len(live), task), memory)
-    size, part = len(dense), dense[np.ix_(live, live)]
-    del dense  # A large one has no room beside the factorisation.
+    part, live, size = _live_part(op_or_matrix, task, memory, report)
     zeros = np.zeros(size - len(live))
     if not vectors:
-        found = scipy.linalg.eigvalsh(part, overwrite_a=True) if len(live) else []
+        found = scipy.linalg.eigvalsh(part.T, overwrite_a=True) if len(live) else []
         return np.sort(np.concatenate([found, zeros]))
-    found, basis = scipy.linalg.eigh(part, overwrite_a=True, driver="evd")
+    found, basis = scipy.linalg.eigh(part.T, overwrite_a=True, driver="evd")
     if not len(zeros):
         return found, basis
     values = np.concatenate([found, zeros])
@@ -162,16 +178,14 @@ def inertia(
     >>> inertia([[0.0, 2.0, 0.0], [2.0, 0.0, 0.0], [0.0, 0.0, 0.0]])
     Inertia(negative=1, zero=1, positive=1)
     """
-    dense = _dense(op_or_matrix, memory)
-    live = _live(dense)
-    check_memory(predicted_cost(len(live), "inertia"), memory)
-    part = dense[np.ix_(live, live)]
+    part, live, size = _live_part(op_or_matrix, "inertia", memory)
     part[np.diag_indices_from(part)] -= shift
     if tolerance is None:
-        largest = np.abs(part).max(initial=abs(shift))
+        # No copy: a large matrix has no room for one.
+        largest = max(part.max(initial=0), -part.min(initial=0), abs(shift))
         tolerance = 10 * max(len(part), 1) * np.finfo(float).eps * largest
     # A row that is zero has the eigenvalue 0, which is -shift after the shift.
-    pivots = [_pivots(part), np.full(len(dense) - len(live), -shift)]
+    pivots = [_pivots(part), np.full(size - len(live), -shift)]
     pivots = np.concatenate(pivots)
     negative, positive = (int((s * pivots > tolerance).sum()) for s in (-1, 1))
     return Inertia(negative, len(pivots) - negative - positive, positive)
@@ -195,9 +209,15 @@ def _pivots(a: np.ndarray) -> np.ndarray:
     return np.array(found)
 
 
-def _dense(op_or_matrix: Any, memory: int) -> np.ndarray:
+def _live_part(
+    op_or_matrix: Any, task: str, memory: int, report: Callable = lambda rows: None
+) -> tuple[np.ndarray, np.ndarray, int]:
+    """The rows and columns that are not zero, to be overwritten; which; of how many."""
     if hasattr(op_or_matrix, "matvec"):
-        dense = matrix(op_or_matrix, memory=memory)
+        live, size = live_rows(op_or_matrix), op_or_matrix.size
+        check_memory(predicted_cost(len(live), task), memory)
+        part = matrix(op_or_matrix, places=live, memory=memory, report=report)
+        finite = np.isfinite(part).all()
     else:
         dense = np.asarray(op_or_matrix, np.float64)
         if dense.ndim != 2 or dense.shape[0] != dense.shape[1]:
@@ -207,9 +227,12 @@ def _dense(op_or_matrix: Any, memory: int) -> np.ndarray:
             raise InputError(
                 f"the matrix is not symmetric: entries differ by {gap:.3g}."
             )
-    if not np.isfinite(dense).all():
+        live, size = _live(dense), len(dense)
+        check_memory(predicted_cost(len(live), task), memory)
+        part, finite = dense[np.ix_(live, live)], np.isfinite(dense).all()
+    if not finite:
         raise InputError("the matrix has entries that are not finite.")
-    return dense
+    return part, live, size
 
 
 def _gaps(dense: np.ndarray):

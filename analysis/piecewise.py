@@ -1,17 +1,14 @@
-"""Paths, planes and spectra in pieces: a kill loses the last of them."""
+"""Paths and planes, trained and evaluated in pieces: a kill loses the last of them."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
 
-from analysis import density, fitting, paths, planes, quadrature, results, spectra
+from analysis import fitting, paths, planes, results
 from analysis.combinations import evaluate
-from analysis.eigenpairs import Eigenpairs, top_eigenpairs
 from analysis.subjects import Subject
-from analysis.trace_estimates import xtrace
 from landscape import rng
 from landscape.progress import Progress
 from landscape.runs import Run
@@ -124,59 +121,3 @@ def rows(
         bar.update(row + len(new["loss"]))
     bar.close()
     return values
-
-
-def spectrum(
-    folder: Path, op: Any, top: int, num_steps: int, num_probes: int, key: jax.Array
-) -> spectra.Spectrum:
-    """`spectra.estimated`; its pieces are the eigenpairs, and each probe."""
-    keys = jax.random.split(key, 3)
-    kept = results.kept(folder)
-    pairs = _pairs(folder, kept, op, top, keys[0])
-    names = quadrature.Quadrature._fields
-    found = []
-    while f"{len(found)}/nodes" in kept:
-        each = (kept[f"{len(found)}/{name}"] for name in names)
-        found.append(quadrature.Quadrature(*each))
-    steps = min(num_steps, op.size - int(pairs.converged.sum()))
-    total = steps * num_probes
-    bar = Progress("density", total, steps * len(found), "product")
-    probes = quadrature.probes(
-        op, key=keys[1], num_steps=num_steps, num_probes=num_probes, pairs=pairs,
-        first=len(found), report=bar.update,
-    )  # fmt: skip
-    for i, probe in enumerate(probes, len(found)):
-        found.append(probe)
-        kept |= {f"{i}/{name}": x for name, x in probe._asdict().items()}
-        results.keep(folder, kept)
-    bar.close()
-    trace = xtrace(op, spectra.TRACE_PRODUCTS, key=keys[2])
-    return spectra.joined(op, top, pairs, density.joined(op, found, pairs), trace)
-
-
-def exact_spectrum(op: Any, top: int, say: Callable[[str], None]) -> spectra.Spectrum:
-    """`spectra.exact`, in one piece."""
-    bar = Progress("rows of the matrix", op.size, unit="row")
-    found = spectra.exact(op, top, say=say, report=bar.update)
-    bar.close()
-    return found
-
-
-def _pairs(folder, kept, op, top, key) -> Eigenpairs:
-    """Those that were kept, or those that are found and kept now."""
-    names = {name: f"pairs/{name}" for name in Eigenpairs._fields}
-    if names["values"] not in kept:
-        bar = Progress("eigenpairs", min(2 * top, op.size), unit="pair")
-        pairs = top_eigenpairs(
-            op, top, key=key, tol=spectra.TOLERANCE,
-            report=lambda there, products: bar.update(
-                there, note=f"{products} products"
-            ),
-        )  # fmt: skip
-        bar.close()
-        found = pairs._asdict()
-        kept |= {names[name]: np.asarray(x) for name, x in found.items()}
-        results.keep(folder, kept)
-    pairs = Eigenpairs(**{name: kept[place] for name, place in names.items()})
-    vectors = jax.numpy.asarray(pairs.vectors)
-    return pairs._replace(vectors=vectors, products=int(pairs.products))

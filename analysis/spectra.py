@@ -118,13 +118,11 @@ def exact(
     Raises:
       InputError: the matrix is too large; see `analysis.exact`.
     """
-    # A random product tells which rows are zero and cost nothing.
-    probe = np.random.default_rng(0).normal(size=op.size).astype(op.dtype)
-    live = int(np.count_nonzero(np.asarray(op.matvec(probe))))
+    live = len(dense.live_rows(op))
     cost = dense.predicted_cost(live)
     dense.check_memory(cost, dense.MEMORY)
     say(f"the matrix written out, without its zero rows {cost}")
-    values = dense.eigenvalues(dense.matrix(op, report=report))[::-1]
+    values = dense.eigenvalues(op, report=report)[::-1]
     # One probe that has overlap with every eigenvector alike.
     share = np.full((1, op.size), 1 / op.size)
     single = np.zeros((1, op.size), bool)
@@ -143,7 +141,7 @@ def exact(
         "share_negative": float((values < -NEGATIVE * scale).mean()),
         "outliers": counted(values[:top], values, _noise(op)),
         "density": {name: getattr(curve, name).tolist() for name in _CURVE},
-        "products": op.size,
+        "products": live,
     }
     arrays = {"eigenvalues": values}
     arrays |= {f"density_{name}": getattr(curve, name) for name in _CURVE}

@@ -81,7 +81,7 @@ def run(config: Config) -> dict[str, Any]:
       InputError: the run cannot be loaded, has not so many examples, no such layers, or
         is too large for an exact spectrum.
     """
-    from analysis import piecewise, results, subjects
+    from analysis import results, spectrum_pieces, subjects
     from landscape import figures, rng, runs
 
     where = folder(config)
@@ -101,11 +101,11 @@ def run(config: Config) -> dict[str, Any]:
     top = min(config.top, op.size // 2) or 1
     _say(f"{config.operator} over {op.size:,} parameters; products: {op.how}")
     if config.exact:
-        found = piecewise.exact_spectrum(op, top, _say)
+        found = spectrum_pieces.whole(op, top, _say)
     else:
         steps, probes = config.num_steps, config.num_probes
         key = rng.stream(config.seed, "spectrum")
-        found = piecewise.spectrum(where, op, top, steps, probes, key)
+        found = spectrum_pieces.estimated(where, op, top, steps, probes, key)
     result = {
         **asdict(config),
         "layers": list(config.layers),

@@ -44,11 +44,10 @@ class Progress:
         if now - self._shown >= _SECONDS_BETWEEN_LINES:
             self._shown = now
             rate = (step - self._initial) / (now - self._started)
-            left = (self._total - step) / rate
+            left = f", {(self._total - step) / rate:.0f} s left" if rate > 0 else ""
             print(
                 f"{self._label}: {self._unit} {step} of {self._total},"
-                f" {rate:.3g} {self._unit}s/s, {left:.0f} s left"
-                f"{', ' if text else ''}{text}",
+                f" {rate:.3g} {self._unit}s/s{left}{', ' if text else ''}{text}",
                 file=sys.stderr,
                 flush=True,
             )

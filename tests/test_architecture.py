@@ -25,6 +25,7 @@ IMPURE_MODULES = {
     "analysis/results.py",
     "analysis/runs.py",
     "analysis/spectrum.py",
+    "analysis/spectrum_pieces.py",
     "analysis/surface.py",
     "analysis/piecewise.py",
 }

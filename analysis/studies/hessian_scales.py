@@ -99,7 +99,7 @@ SCALES = {
         batch_model=LENET,
         batch_rates=(0.05, 0.1),
         exact_up_to=8000,
-        count_up_to=24_000,
+        count_up_to=40_000,
         starts=5000,
         noise_width=10,
     ),

@@ -17,6 +17,9 @@ Arrays = dict[str, np.ndarray]
 TOLERANCE = 1e-5
 """Of the eigenvalues at the edges, relative."""
 
+MEMORY = 2**34
+"""Bytes that a matrix may take whose negative eigenvalues are counted."""
+
 
 def stored(
     name: str, what: str, settings: dict[str, Any], measure: Callable[[], Arrays]
@@ -73,7 +76,12 @@ def near_zero(name: str) -> float:
     """The share of eigenvalues below a thousandth of the largest in magnitude."""
 
     def measure():
-        low, high = _shares_below(name, -NEAR_ZERO, NEAR_ZERO)
+        op = hessian(name)
+        dense, scale = exact.matrix(op), _largest(op)
+        low, high = (
+            exact.inertia(dense, shift * scale).negative / op.size
+            for shift in (-NEAR_ZERO, NEAR_ZERO)
+        )
         return {"share": np.array(high - low)}
 
     return float(stored(name, "near-zero", {}, measure)["share"])
@@ -83,18 +91,16 @@ def negative(name: str) -> float:
     """The share of eigenvalues below -1e-5 of the largest."""
 
     def measure():
-        return {"share": np.array(_shares_below(name, -NEGATIVE)[0])}
+        op = hessian(name)
+        found = exact.inertia(op, -NEGATIVE * _largest(op), memory=MEMORY)
+        return {"share": np.array(found.negative / op.size)}
 
     return float(stored(name, "negative", {}, measure)["share"])
 
 
-def _shares_below(name: str, *shifts: float) -> list[float]:
-    """Of eigenvalues, by inertia; shifts are in units of the largest."""
-    op = hessian(name)
+def _largest(op: operators.Operator) -> float:
     key = rng.stream(0, "edge-largest")
-    scale = top_eigenpairs(op, 1, key=key, which="largest").values[0]
-    dense = exact.matrix(op)
-    return [exact.inertia(dense, s * scale).negative / op.size for s in shifts]
+    return float(top_eigenpairs(op, 1, key=key, which="largest").values[0])
 
 
 def everything(name: str) -> np.ndarray:

@@ -7,7 +7,14 @@ import jax
 import numpy as np
 import pytest
 
-from analysis import density, piecewise, results, spectra, spectrum, symmetric
+from analysis import (
+    density,
+    results,
+    spectra,
+    spectrum,
+    spectrum_pieces,
+    symmetric,
+)
 from landscape import figures, rng, runs
 from landscape.config import SparseRun
 from landscape.errors import InputError
@@ -188,7 +195,7 @@ def test_a_spectrum_cut_short_at_any_piece_goes_on_to_the_same_bits(name, monkey
                 spectrum.run(config)
     assert [len(names) for names in pieces] == [6, 9, 12]
     with monkeypatch.context() as patch:
-        patch.setattr(piecewise, "top_eigenpairs", None)
+        patch.setattr(spectrum_pieces, "top_eigenpairs", None)
         result = spectrum.run(config)
     assert len(pieces) == 3
     assert result.items() >= whole.result.items()
