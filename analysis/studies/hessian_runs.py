@@ -103,7 +103,7 @@ def _width_run(scale: Scale, root: str, h: int, seed: int) -> dict[str, Any]:
     name = f"{root}/hidden-{h}/seed-{seed}"
     size = scale.images["num_train"]
     return _image_run(
-        scale, name, seed, widths=(h,), batch_size=size, steps=scale.width_steps,
+        scale, name, seed, 0.01, widths=(h,), batch_size=size, steps=scale.width_steps,
         learning_rate=scale.width_rate,
     )  # fmt: skip
 
@@ -112,12 +112,15 @@ def _batch_run(scale: Scale, root: str, size: int, rate: float, seed: int) -> di
     model, widths = scale.batch_model
     name = f"{root}/rate-{rate:g}-batch-{size}/seed-{seed}"
     return _image_run(
-        scale, name, seed, model=model, widths=widths, batch_size=size,
+        scale, name, seed, 0.005, model=model, widths=widths, batch_size=size,
         steps=scale.batch_steps, learning_rate=rate,
     )  # fmt: skip
 
 
-def _image_run(scale: Scale, name: str, seed: int, **settings: Any) -> dict[str, Any]:
+def _image_run(
+    scale: Scale, name: str, seed: int, left: float, **settings: Any
+) -> dict[str, Any]:
+    """Edges of one network; of the first seed the share `left` of the smallest end."""
     fields = PLAIN | scale.images | settings | {"seed": seed, "workdir": name}
     summary = job.carry_out(DenseRun(**fields))
     found = {"train_loss": summary["train_loss"], "size": summary["num_params"]}
@@ -128,6 +131,6 @@ def _image_run(scale: Scale, name: str, seed: int, **settings: Any) -> dict[str,
         found |= {"negative": negative_of(values)}
         return found | ({"all": values.tolist()} if seed == 0 else {})
     # The left edge is drawn of the first seed.
-    found |= edges(name, 60, bottom=max(2, size // 100) if seed == 0 else 2)
+    found |= edges(name, 60, bottom=max(2, int(left * size)) if seed == 0 else 2)
     counted = seed == 0 and size <= scale.count_up_to
     return found | ({"negative": negative(name)} if counted else {})
