@@ -63,7 +63,7 @@ def matrix(
     size = len(places)
     check_memory(Cost(size, 8 * size**2, 0), memory)
     dense = np.empty((size, size))
-    block_size = min(block_size, size)
+    block_size = max(min(block_size, size), 1)
     for start in range(0, size, block_size):
         count = min(block_size, size - start)
         if block_size == 1:
@@ -109,6 +109,7 @@ def eigenvalues(
     op_or_matrix: Any,
     *,
     vectors: bool = False,
+    live: np.ndarray | None = None,
     memory: int = MEMORY,
     report: Callable[[int], None] = lambda rows: None,
 ) -> Any:
@@ -119,6 +120,7 @@ def eigenvalues(
 
     Args:
       op_or_matrix: an operator, see `matrix`, or a symmetric matrix [n, n].
+      live: what `live_rows` gives of an operator, if it is known.
       memory: bytes of the host that it may take; see `predicted_cost`.
       report: is told of the rows of an operator's matrix that are there.
 
@@ -129,7 +131,7 @@ def eigenvalues(
     [0.0, 1.0, 3.0]
     """
     task = "eigenvectors" if vectors else "eigenvalues"
-    part, live, size = _live_part(op_or_matrix, task, memory, report)
+    part, live, size = _live_part(op_or_matrix, task, memory, live, report)
     zeros = np.zeros(size - len(live))
     if not vectors:
         found = scipy.linalg.eigvalsh(part.T, overwrite_a=True) if len(live) else []
@@ -210,12 +212,17 @@ def _pivots(a: np.ndarray) -> np.ndarray:
 
 
 def _live_part(
-    op_or_matrix: Any, task: str, memory: int, report: Callable = lambda rows: None
+    op_or_matrix: Any,
+    task: str,
+    memory: int,
+    live: np.ndarray | None = None,
+    report: Callable = lambda rows: None,
 ) -> tuple[np.ndarray, np.ndarray, int]:
     """The rows and columns that are not zero, to be overwritten; which; of how many."""
     if hasattr(op_or_matrix, "matvec"):
-        live, size = live_rows(op_or_matrix), op_or_matrix.size
-        check_memory(predicted_cost(len(live), task), memory)
+        live = live_rows(op_or_matrix) if live is None else live
+        size = op_or_matrix.size
+        _check(live, size, task, memory)
         part = matrix(op_or_matrix, places=live, memory=memory, report=report)
         finite = np.isfinite(part).all()
     else:
@@ -228,11 +235,19 @@ def _live_part(
                 f"the matrix is not symmetric: entries differ by {gap:.3g}."
             )
         live, size = _live(dense), len(dense)
-        check_memory(predicted_cost(len(live), task), memory)
+        _check(live, size, task, memory)
         part, finite = dense[np.ix_(live, live)], np.isfinite(dense).all()
     if not finite:
         raise InputError("the matrix has entries that are not finite.")
     return part, live, size
+
+
+def _check(live: np.ndarray, size: int, task: str, memory: int) -> None:
+    cost = predicted_cost(len(live), task)
+    if task == "eigenvectors" and len(live) < size:
+        # They are given back among those of all rows.
+        cost = cost._replace(size=size, bytes=cost.bytes + 8 * size**2)
+    check_memory(cost, memory)
 
 
 def _gaps(dense: np.ndarray):

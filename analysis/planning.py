@@ -81,20 +81,22 @@ def plan(
     if on_device:
         batches = _joined(batches) if data <= memory else batches
         batches = _placed(batches, mesh)
-    traced = [linearized.trace(linearize, leaves, _abstract(b)) for b in batches]
-    convolves = jax.default_backend() == "cpu" and _convolves(traced[0].jaxpr.jaxpr)
+    first = linearized.trace(linearize, leaves, _abstract(batches[0]))
+    convolves = jax.default_backend() == "cpu" and _convolves(first.jaxpr.jaxpr)
     loops_well = on_device and not convolves
     if chunk_size is not None:
         return Plan(batches, chunk_size, loops_well, f"chunks of {chunk_size}")
-    held = -(-sum(_bytes(t.out_info) for t in traced) // count)
+    # The caches of a CPU hold what a few examples of a convolution need.
+    piece = CONVOLUTION_CHUNK if convolves and mesh is None else None
+    held = sum(_held(linearize, leaves, batch, piece) for batch in batches)
+    held = -(-held // count)
     if held <= memory:
         how = f"linearised once, {in_words(held)}"
         if mesh is not None:
             how += f" on each of {count} devices"
             batches = [part for b in batches for part in _divisible(b, count)]
-        elif convolves:
-            # The caches of a CPU hold what a few examples need.
-            batches = [part for b in batches for part in _cut(b, CONVOLUTION_CHUNK)]
+        elif piece is not None:
+            batches = [part for b in batches for part in _cut(b, piece)]
         return Plan(batches, None, loops_well, how)
     examples = sum(map(num_examples, batches))
     each = held * count / examples
@@ -146,6 +148,18 @@ def _memory() -> int:
     return (stats["bytes_limit"] - stats.get("bytes_in_use", 0)) // 2
 
 
+def _held(linearize: Partial, leaves: tuple, batch: Any, piece: int | None) -> int:
+    """Bytes of the maps of a batch, linearised in pieces of so many examples."""
+    total, size = 0, num_examples(batch)
+    whole, rest = divmod(size, piece or size)
+    for number, examples in ((whole, piece or size), (1, rest)):
+        if number and examples:
+            part = _abstract(batch, examples)
+            info = linearized.trace(linearize, leaves, part).out_info
+            total += number * _bytes(info)
+    return total
+
+
 def _bytes(tree: Any) -> int:
     sizes = (x.size * jnp.dtype(x.dtype).itemsize for x in jax.tree.leaves(tree))
     return int(sum(sizes))
@@ -155,8 +169,14 @@ def _on_host(batch: Any) -> bool:
     return any(isinstance(x, np.ndarray) for x in jax.tree.leaves(batch))
 
 
-def _abstract(batch: Any) -> Any:
-    return jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, _dtype(x)), batch)
+def _abstract(batch: Any, examples: int | None = None) -> Any:
+    """The shapes of a batch, or of one of so many examples."""
+
+    def leaf(x):
+        shape = x.shape if examples is None else (examples, *x.shape[1:])
+        return jax.ShapeDtypeStruct(shape, _dtype(x))
+
+    return jax.tree.map(leaf, batch)
 
 
 def _dtype(x: Any) -> np.dtype:

@@ -71,7 +71,7 @@ def probes(
         )
     known = 0 if pairs is None else int(pairs.converged.sum())
     steps = min(num_steps, op.size - known)
-    if not steps:
+    if not steps or first >= num_probes:
         return
     vectors = (
         jax.random.normal(jax.random.fold_in(key, i), (op.size,), op.dtype)

@@ -105,24 +105,21 @@ _CURVE = ("grid", "value", "spread")
 def exact(
     op: Any,
     top: int,
-    say: Callable[[str], None] = lambda text: None,
+    *,
+    live: np.ndarray | None = None,
     report: Callable[[int], None] = lambda rows: None,
 ) -> Spectrum:
     """All eigenvalues of the matrix written out, in float64; see `estimated`.
 
     Args:
       op, top: as there.
-      say: is told what it will cost.
-      report: is told of the rows of the matrix that are there.
+      live, report: as in `exact.eigenvalues`.
 
     Raises:
       InputError: the matrix is too large; see `analysis.exact`.
     """
-    live = len(dense.live_rows(op))
-    cost = dense.predicted_cost(live)
-    dense.check_memory(cost, dense.MEMORY)
-    say(f"the matrix written out, without its zero rows {cost}")
-    values = dense.eigenvalues(op, report=report)[::-1]
+    live = dense.live_rows(op) if live is None else live
+    values = dense.eigenvalues(op, live=live, report=report)[::-1]
     # One probe that has overlap with every eigenvector alike.
     share = np.full((1, op.size), 1 / op.size)
     single = np.zeros((1, op.size), bool)
@@ -141,7 +138,7 @@ def exact(
         "share_negative": float((values < -NEGATIVE * scale).mean()),
         "outliers": counted(values[:top], values, _noise(op)),
         "density": {name: getattr(curve, name).tolist() for name in _CURVE},
-        "products": live,
+        "products": len(live) + 1,
     }
     arrays = {"eigenvalues": values}
     arrays |= {f"density_{name}": getattr(curve, name) for name in _CURVE}

@@ -12,8 +12,8 @@ loss over the training split, without augmentation, batch norm with its stored
 statistics (Sagun et al. 2017); only the weights that the mask keeps count, unless
 --subspace dense. --by-layer finds a spectrum for each layer with the others held fixed:
 a diagonal block of the matrix. Writes result.json, arrays.npz and figure.png below
-RUN/analysis/, and goes on where it was interrupted. Half a minute for networks of
-digits.
+RUN/analysis/, and goes on where it was interrupted (but for --exact). Half a minute for
+networks of digits.
 """
 
 import sys
@@ -32,6 +32,9 @@ OPERATORS = ("hessian", "gauss-newton", "residual", "covariance")
 
 FEWEST = 3
 """Parameters that a spectrum is found of."""
+
+SMALL = 4000
+"""Parameters up to which --exact is proposed: seconds."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +108,7 @@ def run(config: Config) -> dict[str, Any]:
     else:
         steps, probes = config.num_steps, config.num_probes
         key = rng.stream(config.seed, "spectrum")
-        found = spectrum_pieces.estimated(where, op, top, steps, probes, key)
+        found = spectrum_pieces.estimated(where, op, top, steps, probes, key, _say)
     result = {
         **asdict(config),
         "layers": list(config.layers),
@@ -128,13 +131,13 @@ def _run_by_layer(config: Config, where: Path) -> dict[str, Any]:
     from landscape.sparsity import masks as masks_lib
 
     loaded = runs.load(config.run)
-    params, masks = loaded.state.params, loaded.masks
+    params = loaded.state.params
+    sparse = config.subspace == "sparse"
+    masks = loaded.masks if sparse else masks_lib.dense(params)
     kernels = list(masks_lib.prunable(params))
     chosen = kept.matching(kernels, config.layers or None)
     names = [masks_lib.layer_name(name) for name in kernels if name in chosen]
-    sizes = dict.fromkeys(names, FEWEST)
-    if config.subspace == "sparse":
-        sizes = {name: kept.num_kept(params, masks, name) for name in names}
+    sizes = {name: kept.num_kept(params, masks, name) for name in names}
     found = {}
     for name in names:
         if sizes[name] >= FEWEST:
@@ -198,7 +201,10 @@ def folder(config: Config) -> Path:
 
     words = [config.operator, config.subspace]
     words += ["exact"] * config.exact + ["by-layer"] * config.by_layer
-    return results.folder("spectrum", words, [config.run], asdict(config))
+    settings = asdict(config)
+    # Where the work is done is no setting of the result.
+    del settings["memory"]
+    return results.folder("spectrum", words, [config.run], settings)
 
 
 def _say(text: str) -> None:
@@ -210,14 +216,25 @@ def main_spectrum(config: Config) -> None:
     result = run(config)
     print(describe_layers(result) if config.by_layer else describe(result))
     print(f"\nWritten to {folder(config)}: result.json, arrays.npz, figure.png")
-    again = f"Next: python -m analysis.spectrum {config.run}"
+    print(f"Next: {_next(config, result)}")
+
+
+def _next(config: Config, result: dict[str, Any]) -> str:
+    words = ["python -m analysis.spectrum", config.run]
+    operator = config.operator
+    if not config.by_layer and operator == "hessian":
+        operator = "gauss-newton"
+    words += [f"--operator {operator}"] * (operator != "hessian")
+    words += [f"--subspace {config.subspace}"] * (config.subspace != "sparse")
     if config.by_layer:
         tops = {name: each["largest"][0] for name, each in result["by_layer"].items()}
-        print(f"{again} --layers {max(tops, key=tops.get)} --exact")
-    elif config.operator == "hessian":
-        print(f"{again} --operator gauss-newton")
-    else:
-        print(again)
+        steepest = max(tops, key=tops.get)
+        small = result["by_layer"][steepest]["size"] <= SMALL
+        words += [f"--layers {steepest}"]
+        words += ["--exact"] * (small and not config.exact)
+    elif operator == config.operator:
+        words += ["--by-layer"]
+    return " ".join(words)
 
 
 if __name__ == "__main__":

@@ -14,9 +14,18 @@ from landscape.progress import Progress
 
 
 def estimated(
-    folder: Path, op: Any, top: int, num_steps: int, num_probes: int, key: jax.Array
+    folder: Path,
+    op: Any,
+    top: int,
+    num_steps: int,
+    num_probes: int,
+    key: jax.Array,
+    say: Callable[[str], None],
 ) -> spectra.Spectrum:
-    """`spectra.estimated`; its pieces are the eigenpairs, and each probe."""
+    """`spectra.estimated`; its pieces are the eigenpairs and each probe.
+
+    Where probes run together (accelerators) they are one piece.
+    """
     keys = jax.random.split(key, 3)
     kept = results.kept(folder)
     pairs = _pairs(folder, kept, op, top, keys[0])
@@ -37,14 +46,19 @@ def estimated(
         kept |= {f"{i}/{name}": x for name, x in probe._asdict().items()}
         results.keep(folder, kept)
     bar.close()
+    say(f"the trace, by {min(spectra.TRACE_PRODUCTS, op.size)} products")
     trace = xtrace(op, spectra.TRACE_PRODUCTS, key=keys[2])
     return spectra.joined(op, top, pairs, density.joined(op, found, pairs), trace)
 
 
 def whole(op: Any, top: int, say: Callable[[str], None]) -> spectra.Spectrum:
-    """`spectra.exact`, in one piece."""
-    bar = Progress("rows of the matrix", len(exact.live_rows(op)), unit="row")
-    found = spectra.exact(op, top, say=say, report=bar.update)
+    """`spectra.exact`, in one piece; `say` is told beforehand what it takes."""
+    live = exact.live_rows(op)
+    cost = exact.predicted_cost(len(live))
+    exact.check_memory(cost, exact.MEMORY)
+    say(f"the matrix written out, without its zero rows {cost}")
+    bar = Progress("rows of the matrix", len(live), unit="row")
+    found = spectra.exact(op, top, live=live, report=bar.update)
     bar.close()
     return found
 

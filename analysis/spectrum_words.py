@@ -63,12 +63,15 @@ def _near_zero(result: dict[str, Any]) -> str:
 def describe_layers(result: dict[str, Any]) -> str:
     """Each layer's own spectrum, a row each."""
     found = result["by_layer"]
-    total = sum(layer["trace"] for layer in found.values())
+    traces = [layer["trace"] for layer in found.values()]
+    total = sum(traces)
+    # Of a sum with both signs there are no shares.
+    shared = total and (min(traces) >= 0 or max(traces) <= 0)
     rows = [
         [
             name, f"{layer['size']:,}", f"{layer['largest'][0]:.4g}",
             f"{layer['smallest'][0]:.2g}", f"{layer['trace']:.4g}",
-            f"{100 * layer['trace'] / total:.1f} %",
+            f"{100 * layer['trace'] / total:.1f} %" if shared else "-",
             f"{100 * layer['share_near_zero']:.1f} %",
             f"{layer['outliers']['beyond_bulk']}",
         ]
@@ -83,5 +86,5 @@ def describe_layers(result: dict[str, Any]) -> str:
     ]
     if result["skipped"]:
         few = ", ".join(result["skipped"])
-        lines.append(f"Left out, with fewer than 3 parameters kept: {few}.")
+        lines.append(f"Left out, with too few parameters kept: {few}.")
     return "\n".join(lines)

@@ -39,7 +39,6 @@ def rows_of(name):
     linearize, params = Partial(products.hessian_map, loss), points[0]
     together, chunk = CASES[name]
     total = EXAMPLES[name]
-    abstract = jax.eval_shape(lambda: (params, data))
 
     def part(size):
         shapes = (size, *data["image"].shape[1:]), (size,)
@@ -50,7 +49,7 @@ def rows_of(name):
         }
 
     def held(size):
-        traced = products.linearized.trace(linearize, abstract[0], part(size))
+        traced = products.linearized.trace(linearize, params, part(size))
         leaves = jax.tree.leaves(traced.out_info)
         return sum(x.size * x.dtype.itemsize for x in leaves)
 

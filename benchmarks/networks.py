@@ -25,7 +25,7 @@ def make_network(name):
 
 
 def torch_network(name, params):
-    """The same network with the same parameters, and its images in PyTorch's order."""
+    """The same network with the same parameters; its images are [N, C, H, W]."""
     import torch
     from torch import nn
     from torch.nn import functional

@@ -30,12 +30,18 @@ class Progress:
     def update(
         self, step: int, lines: Sequence[dict[str, Any]] = (), note: str = ""
     ) -> None:
-        """Moves on to `step`, with the lines of metrics.jsonl that were written."""
+        """Moves on to `step`.
+
+        Args:
+          step: how far it is.
+          lines: of metrics.jsonl, that were written since.
+          note: what else there is to say.
+        """
         for line in lines:
             self._numbers[f"{line['split']} loss"] = line["loss"]
             self._numbers[f"{line['split']} accuracy"] = line["accuracy"]
-        text = ", ".join(f"{k} {v:.3g}" for k, v in self._numbers.items())
-        text += note
+        numbers = [f"{k} {v:.3g}" for k, v in self._numbers.items()]
+        text = ", ".join([*numbers, *[note] * bool(note)])
         if not self._bar.disable:
             self._bar.set_postfix_str(text, refresh=False)
             self._bar.update(step - self._bar.n)

@@ -41,7 +41,8 @@ def spectra_by_layer(
     """The right edge and the density of each layer, and how the layers compare.
 
     Args:
-      found: name of a layer -> "largest" (outermost first), "trace".
+      found: name of a layer -> "largest" and "smallest" (outermost first), "trace" and
+        "size".
       curves: name -> grid and value, see `analysis.smoothing.Curve`.
       title: of the figure.
     """
@@ -50,41 +51,44 @@ def spectra_by_layer(
         figure = Figure(figsize=(10.4, height), layout="constrained")
         compared, edge, density = figure.subplots(1, 3)
         shades = matplotlib.colormaps["viridis"](np.linspace(0, 0.85, len(found)))
-        places = np.arange(len(found))
-        for place, color, (name, layer) in zip(
-            places, shades, found.items(), strict=True
-        ):
-            top, trace = layer["largest"][0], layer["trace"]
+        for place, color, name in zip(range(len(found)), shades, found, strict=True):
+            layer, curve = found[name], curves[name]
+            top, trace, values = layer["largest"][0], layer["trace"], layer["largest"]
             compared.plot([top, trace], [place, place], color=color, lw=0.8)
             compared.plot(top, place, "o", ms=4, color=color)
             compared.plot(trace, place, "s", ms=4, color=color)
-            values = np.array(layer["largest"])
             edge.plot(np.arange(1, len(values) + 1), values, ".-", lw=0.7, color=color)
-            grid, value = (np.array(curves[name][part]) for part in ("grid", "value"))
-            shown = value > 1e-2 / layer["size"] / max(np.abs(grid).max(), 1e-300)
-            density.plot(grid[shown], value[shown], lw=0.9, color=color)
+            grid, value = np.array(curve["grid"]), np.array(curve["value"])
+            shown = np.where(value > _floor(grid, layer["size"]), value, np.nan)
+            density.plot(grid, shown, lw=0.9, color=color)
         for mark, what in (("o", "largest eigenvalue"), ("s", "trace")):
             compared.plot([], [], mark, ms=4, color="0.4", label=what)
-        compared.set_yticks(places, found)
+        layers = found.values()
+        ends = [v for each in layers for v in (each["largest"][0], each["smallest"][0])]
+        scale = np.abs([*ends, *(layer["trace"] for layer in layers)]).max() or 1.0
+        compared.set_yticks(range(len(found)), found)
         compared.invert_yaxis()
         compared.set(title="layers", xlabel="eigenvalue, or sum of them")
-        compared.set_xscale("symlog", linthresh=1e-4 * _highest(found))
+        compared.set_xscale("symlog", linthresh=1e-4 * scale)
         compared.legend(fontsize=6, loc="best")
         edge.set(title="largest eigenvalues", xlabel="rank", ylabel="eigenvalue")
-        if min(min(layer["largest"]) for layer in found.values()) > 0:
+        if min(min(layer["largest"]) for layer in layers) > 0:
             edge.set_yscale("log")
-        widest = max((curve["grid"] for curve in curves.values()), key=np.ptp)
-        _symlog(density, np.array(widest), 1e-4 * _highest(found))
+        widest = np.array([min(*ends, 0.0), max(*ends, 0.0)])
+        _symlog(density, widest, 1e-4 * (np.ptp(widest) or 1.0))
         density.set_yscale("log")
-        density.set(title="density", xlabel="eigenvalue")
+        floors = [_floor(np.array(curves[n]["grid"]), found[n]["size"]) for n in found]
+        density.set_ylim(bottom=min(floors))
+        density.set(title="density without single eigenvalues", xlabel="eigenvalue")
         density.set_ylabel("density (1 / eigenvalue)")
         density.tick_params(axis="x", labelsize=6)
         figure.suptitle(f"{title}; colours as at the left", fontsize=9)
         return figure
 
 
-def _highest(found) -> float:
-    return max(layer["largest"][0] for layer in found.values())
+def _floor(grid: np.ndarray, size: int) -> float:
+    """Less than a hundredth of one eigenvalue a decade is not in the matrix."""
+    return 1e-2 / size / max(np.abs(grid).max(), 1e-300)
 
 
 def _all(axes, values) -> None:
@@ -107,8 +111,7 @@ def _edge(axes, values, title, last) -> None:
 def _density(axes, curve, size) -> None:
     blue, red = colors()[:2]
     value, spread = curve["value"], curve["spread"]
-    # Less than a hundredth of one eigenvalue a decade is not in the matrix.
-    floor = 1e-2 / size / max(np.abs(curve["grid"]).max(), 1e-300)
+    floor = _floor(curve["grid"], size)
     shown = np.where(value > floor, value, np.nan)
     axes.plot(curve["grid"], shown, color=blue, label="density")
     if spread.any():

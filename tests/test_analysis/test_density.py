@@ -150,6 +150,7 @@ def test_probes_found_apart_are_those_found_together_and_are_reported(vmap):
     assert vmap or {10, 20, 25, 35, 50} < set(told)
     later = list(quadrature.probes(op, first=1, report=told.append, **options))
     assert min(told[told.index(75) + 1 :]) > 25 and told[-1] == 75
+    assert not list(quadrature.probes(op, first=3, **options))
     for one, other in zip(whole[1:], later, strict=True):
         np.testing.assert_array_equal(one.nodes, other.nodes)
         np.testing.assert_array_equal(one.weights, other.weights)

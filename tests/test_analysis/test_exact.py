@@ -5,7 +5,7 @@ import pytest
 import scipy.linalg
 from jax.flatten_util import ravel_pytree
 
-from analysis import exact, operators
+from analysis import exact, operators, symmetric
 from landscape import trees
 from landscape.errors import InputError
 
@@ -172,6 +172,22 @@ def test_pivots_of_two_rows_are_taken_in_pairs():
     assert exact.inertia(a) == (3, 0, 3)
     _, d, _ = scipy.linalg.ldl(a)
     assert np.diag(d, 1).any()
+
+
+def test_an_operator_that_is_zero_has_zeros():
+    op = symmetric.from_matrix(np.zeros((5, 5)))
+    np.testing.assert_array_equal(exact.eigenvalues(op), 0)
+    values, vectors = exact.eigenvalues(op, vectors=True)
+    np.testing.assert_array_equal(values, 0)
+    np.testing.assert_array_equal(vectors.T @ vectors, np.eye(5))
+    assert exact.inertia(op) == (0, 5, 0)
+
+
+def test_vectors_among_zero_rows_are_counted_in_the_cost():
+    op = symmetric.from_matrix(np.diag([1.0, *np.zeros(1999)]))
+    assert exact.eigenvalues(op, memory=10_000)[-1] == 1
+    with pytest.raises(InputError, match="2,000 rows needs"):
+        exact.eigenvalues(op, vectors=True, memory=10_000)
 
 
 def test_the_cost_is_said_beforehand_and_too_much_is_refused():

@@ -169,10 +169,55 @@ def test_layers_of_too_few_parameters_are_left_out(name, monkeypatch):
     monkeypatch.setattr(spectrum, "FEWEST", 41)
     result = spectrum.run(spectrum.Config(name, by_layer=True, exact=True, top=2))
     assert result["skipped"] == ["Dense_1"] and list(result["by_layer"]) == ["Dense_0"]
-    assert "Left out, with fewer" in spectrum.describe_layers(result)
+    assert "too few parameters kept: Dense_1." in spectrum.describe_layers(result)
+    dense = {"subspace": "dense", "exact": True, "top": 2}
+    assert not spectrum.run(spectrum.Config(name, by_layer=True, **dense))["skipped"]
     monkeypatch.setattr(spectrum, "FEWEST", 10_000)
     with pytest.raises(InputError, match="keeps 10000 parameters"):
         spectrum.run(spectrum.Config(name, by_layer=True, exact=True, top=1))
+
+
+def test_layers_without_curvature_of_their_own_have_a_figure_and_words(name):
+    """A network of ReLUs is linear in each layer alone: R has no diagonal blocks."""
+    config = spectrum.Config(name, operator="residual", by_layer=True, exact=True)
+    result = spectrum.run(config)
+    assert all(layer["trace"] == 0 for layer in result["by_layer"].values())
+    assert "  -  " in spectrum.describe_layers(result)
+    assert (spectrum.folder(config) / "figure.png").exists()
+
+
+def test_layers_of_single_eigenvalues_alone_have_a_figure(name):
+    settings = {"num_steps": 20, "num_probes": 2}
+    config = spectrum.Config(name, by_layer=True, layers=("Dense_1",), **settings)
+    assert len(spectrum.run(config)["by_layer"]["Dense_1"]["largest"]) == 20
+    assert (spectrum.folder(config) / "figure.png").exists()
+
+
+def test_memory_is_no_setting_of_the_result(name):
+    settings = {"exact": True, "memory": 1e-5}
+    config = spectrum.Config(name, **settings)
+    assert spectrum.folder(config) == spectrum.folder(replace(config, memory=None))
+    run = runs.load(name)
+    op = spectrum.operator(config, run, run.data.train)
+    assert op.how.startswith("chunks of ")
+
+
+@pytest.mark.parametrize(
+    ("settings", "following"),
+    [
+        ({}, "--operator gauss-newton"),
+        ({"subspace": "dense"}, "--operator gauss-newton --subspace dense"),
+        ({"operator": "residual"}, "--operator residual --by-layer"),
+        ({"by_layer": True}, "--layers Dense_1 --exact"),
+        ({"by_layer": True, "exact": True}, "--layers Dense_1"),
+    ],
+)
+def test_the_next_command_keeps_what_was_asked_for(settings, following):
+    layers = {"Dense_0": (1.0, 9), "Dense_1": (2.0, 9)}
+    by_layer = {n: {"largest": [top], "size": s} for n, (top, s) in layers.items()}
+    config = spectrum.Config("runs/a", **settings)
+    words = spectrum._next(config, {"by_layer": by_layer})
+    assert words == f"python -m analysis.spectrum runs/a {following}"
 
 
 def test_a_spectrum_cut_short_at_any_piece_goes_on_to_the_same_bits(name, monkeypatch):
