@@ -103,8 +103,8 @@ def _width_run(scale: Scale, root: str, h: int, seed: int) -> dict[str, Any]:
     name = f"{root}/hidden-{h}/seed-{seed}"
     size = scale.images["num_train"]
     return _image_run(
-        scale, name, seed, 0.01, widths=(h,), batch_size=size, steps=scale.width_steps,
-        learning_rate=scale.width_rate,
+        scale, name, seed, 0.01, scale.count_up_to, widths=(h,), batch_size=size,
+        steps=scale.width_steps, learning_rate=scale.width_rate,
     )  # fmt: skip
 
 
@@ -112,15 +112,19 @@ def _batch_run(scale: Scale, root: str, size: int, rate: float, seed: int) -> di
     model, widths = scale.batch_model
     name = f"{root}/rate-{rate:g}-batch-{size}/seed-{seed}"
     return _image_run(
-        scale, name, seed, 0.005, model=model, widths=widths, batch_size=size,
+        scale, name, seed, 0.005, 0, model=model, widths=widths, batch_size=size,
         steps=scale.batch_steps, learning_rate=rate,
     )  # fmt: skip
 
 
 def _image_run(
-    scale: Scale, name: str, seed: int, left: float, **settings: Any
+    scale: Scale, name: str, seed: int, left: float, count_up_to: int, **settings: Any
 ) -> dict[str, Any]:
-    """Edges of one network; of the first seed the share `left` of the smallest end."""
+    """Edges of one network, or all eigenvalues of a small one.
+
+    Of the first seed: the share `left` of them at the smallest end, and how many are
+    negative if they are at most `count_up_to`.
+    """
     fields = PLAIN | scale.images | settings | {"seed": seed, "workdir": name}
     summary = job.carry_out(DenseRun(**fields))
     found = {"train_loss": summary["train_loss"], "size": summary["num_params"]}
@@ -132,5 +136,5 @@ def _image_run(
         return found | ({"all": values.tolist()} if seed == 0 else {})
     # The left edge is drawn of the first seed.
     found |= edges(name, 60, bottom=max(2, int(left * size)) if seed == 0 else 2)
-    counted = seed == 0 and size <= scale.count_up_to
+    counted = seed == 0 and size <= count_up_to
     return found | ({"negative": negative(name)} if counted else {})

@@ -51,7 +51,8 @@ class Scale(NamedTuple):
       batches, batch_steps, batch_rates, batch_model: small and large batch; the last
         rate is near the largest that the small batch trains with.
       exact_up_to: parameters up to which all eigenvalues are found.
-      count_up_to: parameters up to which negative ones are counted, of the first seed.
+      count_up_to: parameters up to which negative ones are counted, of the first seed's
+        networks of the widths.
       small_steps, planar_steps: of `hessian_small`, and of networks in the plane.
       starts: initialisations of `hessian_starts`.
       noise_width: hidden units of `hessian_noise`, in both layers.
