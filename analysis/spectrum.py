@@ -24,7 +24,7 @@ from typing import Any
 import tyro
 
 from analysis.options import DataOptions
-from analysis.spectrum_words import describe, describe_layers, title
+from analysis.spectrum_words import describe, describe_layers, following, title
 from landscape.errors import InputError, check_choice, require
 from landscape.program import main, parse
 
@@ -32,9 +32,6 @@ OPERATORS = ("hessian", "gauss-newton", "residual", "covariance")
 
 FEWEST = 3
 """Parameters that a spectrum is found of."""
-
-SMALL = 4000
-"""Parameters up to which --exact is proposed: seconds."""
 
 
 @dataclass(frozen=True)
@@ -216,25 +213,7 @@ def main_spectrum(config: Config) -> None:
     result = run(config)
     print(describe_layers(result) if config.by_layer else describe(result))
     print(f"\nWritten to {folder(config)}: result.json, arrays.npz, figure.png")
-    print(f"Next: {_next(config, result)}")
-
-
-def _next(config: Config, result: dict[str, Any]) -> str:
-    words = ["python -m analysis.spectrum", config.run]
-    operator = config.operator
-    if not config.by_layer and operator == "hessian":
-        operator = "gauss-newton"
-    words += [f"--operator {operator}"] * (operator != "hessian")
-    words += [f"--subspace {config.subspace}"] * (config.subspace != "sparse")
-    if config.by_layer:
-        tops = {name: each["largest"][0] for name, each in result["by_layer"].items()}
-        steepest = max(tops, key=tops.get)
-        small = result["by_layer"][steepest]["size"] <= SMALL
-        words += [f"--layers {steepest}"]
-        words += ["--exact"] * (small and not config.exact)
-    elif operator == config.operator:
-        words += ["--by-layer"]
-    return " ".join(words)
+    print(f"Next: {following(config, result)}")
 
 
 if __name__ == "__main__":

@@ -4,6 +4,9 @@ from typing import Any
 
 from landscape.tables import format_table
 
+SMALL = 4000
+"""Parameters up to which --exact is proposed: seconds."""
+
 
 def title(result: dict[str, Any]) -> str:
     layers = f" of {', '.join(result['layers'])}" if result["layers"] else ""
@@ -88,3 +91,22 @@ def describe_layers(result: dict[str, Any]) -> str:
         few = ", ".join(result["skipped"])
         lines.append(f"Left out, with too few parameters kept: {few}.")
     return "\n".join(lines)
+
+
+def following(config: Any, result: dict[str, Any]) -> str:
+    """The next command to try, with what was asked for in this one."""
+    words = ["python -m analysis.spectrum", config.run]
+    operator = config.operator
+    if not config.by_layer and operator == "hessian":
+        operator = "gauss-newton"
+    words += [f"--operator {operator}"] * (operator != "hessian")
+    words += [f"--subspace {config.subspace}"] * (config.subspace != "sparse")
+    if config.by_layer:
+        tops = {name: each["largest"][0] for name, each in result["by_layer"].items()}
+        steepest = max(tops, key=tops.get)
+        small = result["by_layer"][steepest]["size"] <= SMALL
+        words += [f"--layers {steepest}"]
+        words += ["--exact"] * (small and not config.exact)
+    elif operator == config.operator:
+        words += ["--by-layer"]
+    return " ".join(words)

@@ -13,6 +13,7 @@ from analysis import (
     spectra,
     spectrum,
     spectrum_pieces,
+    spectrum_words,
     symmetric,
 )
 from landscape import figures, rng, runs
@@ -216,7 +217,7 @@ def test_the_next_command_keeps_what_was_asked_for(settings, following):
     layers = {"Dense_0": (1.0, 9), "Dense_1": (2.0, 9)}
     by_layer = {n: {"largest": [top], "size": s} for n, (top, s) in layers.items()}
     config = spectrum.Config("runs/a", **settings)
-    words = spectrum._next(config, {"by_layer": by_layer})
+    words = spectrum_words.following(config, {"by_layer": by_layer})
     assert words == f"python -m analysis.spectrum runs/a {following}"
 
 
