@@ -90,7 +90,6 @@ TABLE = [
     ("analysis.spectrum pruned --top 0", "at least 1, not 0"),
     ("analysis.spectrum pruned --operator residual --include-l2", "--include-l2"),
     ("analysis.spectrum pruned --memory 0", "--memory must be positive, not 0.0"),
-    ("analysis.spectrum pruned --by-layer --layers Dens_0", "perhaps you meant"),
     ("analysis.studies.difficulty --scale mnits", "perhaps you meant 'mnist'"),
     ("analysis.studies.difficulty --sparsities 0.9 0.8", "must increase"),
     ("analysis.studies.difficulty --num-seeds 0", "at least 1, not 0"),

@@ -258,8 +258,10 @@ def test_bad_settings_are_one_sentence(name):
         spectrum.Config(name, operator="residual", include_l2=True)
     with pytest.raises(InputError, match="more than the 100"):
         spectrum.run(spectrum.Config(name, num_examples=101))
-    with pytest.raises(InputError, match="Dense_9"):
-        spectrum.run(spectrum.Config(name, layers=("Dense_9",)))
+    for by_layer in (False, True):
+        with pytest.raises(InputError, match="Dense_9"):
+            config = spectrum.Config(name, layers=("Dense_9",), by_layer=by_layer)
+            spectrum.run(config)
 
 
 def test_counts_find_planted_outliers():
