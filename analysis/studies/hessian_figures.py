@@ -50,8 +50,9 @@ def save(folder: Path, measured: Measured) -> None:
         ),
         "5": hessian.edges(
             {name: _left(seeds, None) for name, seeds in parameters.items()},
-            {f"M = {m}": _points(paper, f"fig5_{m}") for m in SIZES},
+            {f"M = {m}": _over_largest(paper, m) for m in SIZES},
             "rank / number of parameters",
+            ylabel="eigenvalue / largest",
             note="first seed",
         ),
         "6": hessian.edges(
@@ -89,6 +90,12 @@ def _points(paper: dict[str, Any], key: str) -> tuple[np.ndarray, np.ndarray]:
     return tuple(np.array(paper[key]).T)
 
 
+def _over_largest(paper: dict[str, Any], size: int) -> tuple[np.ndarray, np.ndarray]:
+    """The paper's figure 5 in units of figure 3's largest eigenvalue."""
+    share, values = _points(paper, f"fig5_{size}")
+    return share, values / _points(paper, f"fig3_{size}")[1].max()
+
+
 def _tops(seeds: list[dict[str, Any]], count: int = 136) -> list[list[float]]:
     return [found["largest"][:count] for found in seeds]
 
@@ -100,11 +107,14 @@ def _ranked(seeds: list[list[float]]) -> list[tuple[np.ndarray, np.ndarray]]:
 def _left(seeds: list[dict[str, Any]], upto: float | None):
     """The small end of the first seed over the share of the rank, lowest first.
 
-    Up to where it gets to -1e-5 of the largest, or to the share `upto`.
+    Up to the share `upto`; without it in units of the largest, up to -1e-5 of it.
     """
     found = seeds[0]
     values = np.array(found.get("all", found["smallest"][::-1]))[::-1]
     share = np.arange(len(values)) / found["size"]
-    limit = -1e-5 * found["largest"][0]
-    shown = values < limit if upto is None else share <= upto
+    if upto is None:
+        values = values / found["largest"][0]
+        shown = values < -1e-5
+    else:
+        shown = share <= upto
     return [(share[shown], values[shown])]

@@ -88,6 +88,7 @@ def edges(
     xlabel: str,
     *,
     log: bool = False,
+    ylabel: str = "eigenvalue",
     note: str = "",
 ) -> Figure:
     """Figures 3 to 6: one edge of several spectra, ours and the paper's side by side.
@@ -95,7 +96,7 @@ def edges(
     Args:
       ours: label -> curves of all seeds.
       theirs: label -> curve.
-      xlabel: of both.
+      xlabel, ylabel: of both.
       log: whether eigenvalues are on a log axis.
       note: over ours.
     """
@@ -109,7 +110,7 @@ def edges(
         for color, (name, (x, y)) in zip(colors(), theirs.items(), strict=False):
             right.plot(x, y, "-", lw=0.9, color=color, label=name)
         for axes, title in ((left, f"this run{note and ', '}{note}"), (right, "paper")):
-            axes.set(title=title, xlabel=xlabel, ylabel="eigenvalue")
+            axes.set(title=title, xlabel=xlabel, ylabel=ylabel)
             if log:
                 axes.set_yscale("log")
             elif axes.get_ylim()[0] < 0:
@@ -149,8 +150,8 @@ def phases(runs: Sequence[Sequence[Mapping[str, Any]]], paper: Mapping) -> Figur
             axes.set_xlabel("step")
         loss.set(ylabel="cross-entropy (nats)", yscale="log")
         accuracy.set(ylabel="accuracy")
-        loss.legend()
-        accuracy.legend(loc="lower right")
+        handles, labels = loss.get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside lower center", ncols=3)
         figure.suptitle("large batches, then (dotted line) small ones", fontsize=9)
         return figure
 
