@@ -12,7 +12,7 @@ AlexNet on 2,000 images of CIFAR-10); prints checks C3.1 to C3.15 with the paper
 numbers beside ours, and those of Sagun, Bottou and LeCun (arXiv:1611.07476). Figures 1
 to 9 with the paper's points drawn thin, three of 2016, the rows of table 1, and the
 numbers behind them go to WORKDIR/hessian-<scale>/. What was trained or measured before
-is read back. digits: 10 minutes on 2 cores; mnist: some hours.
+is read back. digits: 10 minutes on 2 cores; mnist: an hour or two a seed.
 """
 
 from dataclasses import dataclass

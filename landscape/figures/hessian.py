@@ -111,6 +111,7 @@ def edges(
             right.plot(x, y, "-", lw=0.9, color=color, label=name)
         for axes, title in ((left, f"this run{note and ', '}{note}"), (right, "paper")):
             axes.set(title=title, xlabel=xlabel, ylabel=ylabel)
+            axes.locator_params(axis="x", nbins=5)
             if log:
                 axes.set_yscale("log")
             elif axes.get_ylim()[0] < 0:
