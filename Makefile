@@ -9,7 +9,7 @@ sparse: $(VENV)/ready  ## train the pruned, lottery and scratch networks on digi
 	$(RUN) -m train.sparse
 
 test: $(VENV)/ready  ## all tests
-	$(RUN) -m pytest -n 2 --dist loadfile
+	$(RUN) -m pytest -n 2 --dist loadfile --max-worker-restart=0
 
 lint: $(VENV)/ready
 	$(RUN) -m ruff check .

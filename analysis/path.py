@@ -18,13 +18,13 @@ from typing import Any
 
 import tyro
 
-from analysis.options import LossOptions
-from analysis.words import of_data, short_names
+from analysis.programs.options import LossOptions
+from analysis.programs.text import of_data, short_names
+from landscape.cli import launch, parse
 from landscape.errors import InputError, check_choice, require
-from landscape.program import main, parse
 
 ORDERS = {"line": 1, "quadratic": 2, "cubic": 3}
-# Of `analysis.barriers.Barrier`, in result.json.
+# Of `analysis.paths.barriers.Barrier`, in result.json.
 NAMES = {name: f"barrier_{name}" for name in ("chord", "mean", "midpoint")}
 
 
@@ -50,7 +50,7 @@ class Config(LossOptions):
 
     def __post_init__(self):
         super().__post_init__()
-        from analysis.curves import grid
+        from analysis.paths import grid
 
         check_choice("kind", self.kind, ORDERS)
         check_choice("subspace", self.subspace, ("sparse", "dense"))
@@ -70,25 +70,26 @@ def run(config: Config) -> dict[str, Any]:
     """
     import numpy as np
 
-    from analysis import paths, piecewise, results, subjects
+    from analysis import paths
+    from analysis.programs import inputs, results, resumable_paths
     from landscape import figures, trees
 
     where = folder(config)
     done = results.read(where)
     if done is not None:
         return done
-    a, b = subjects.load([config.run_a, config.run_b])
+    a, b = inputs.load([config.run_a, config.run_b])
     before = run(replace(config, align=False)) if config.align else None
     if config.align:
         b = _aligned(a, b, config.seed)
-    same = subjects.same_masks(a.masks, b.masks)
+    same = inputs.same_masks(a.masks, b.masks)
     if config.kind != "line" and config.subspace == "sparse" and not same:
         raise InputError(
             f"the masks of {config.run_a} and {config.run_b} differ"
             f"{' once aligned' if config.align else ''}: no one sparse subspace holds"
             " both; --subspace dense goes through all dimensions."
         )
-    subject = subjects.of_run(
+    subject = inputs.of_run(
         a, config.num_examples, config.batch_norm, config.batch_size
     )
     if config.kind != "line" and config.batch_size > subject.num_examples:
@@ -98,9 +99,9 @@ def run(config: Config) -> dict[str, Any]:
         )
     path = paths.straight(a.state.params, b.state.params, ORDERS[config.kind])
     if config.kind != "line":
-        path = piecewise.fitted(config, where, path, a, subject)
+        path = resumable_paths.fitted(config, where, path, a, subject)
     ts = paths.grid(config.points, config.extend)
-    values = piecewise.evaluated(where, path, ts, subject)
+    values = resumable_paths.evaluated(where, path, ts, subject)
     measured = paths.barrier(ts, values["loss"] + values["l2"])._asdict()
     result = {
         **asdict(config),
@@ -128,7 +129,7 @@ def run(config: Config) -> dict[str, Any]:
 
 def folder(config: Config) -> Path:
     """Where `run` leaves its files."""
-    from analysis import results
+    from analysis.programs import results
 
     words = [config.kind]
     words += [config.subspace] if config.kind != "line" else []
@@ -194,7 +195,7 @@ def describe(result: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def main_path(config: Config) -> None:
+def main(config: Config) -> None:
     """Evaluates a path; prints what was found, where it lies and what to try next."""
     result = run(config)
     print(describe(result))
@@ -207,4 +208,4 @@ def main_path(config: Config) -> None:
 
 
 if __name__ == "__main__":
-    main(lambda: main_path(parse(Config, __doc__)))
+    launch(lambda: main(parse(Config, __doc__)))

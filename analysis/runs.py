@@ -10,8 +10,8 @@ from pathlib import Path
 
 import tyro
 
+from landscape.cli import launch, parse
 from landscape.errors import InputError
-from landscape.program import main, parse
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ def run(config: Config) -> str:
 def table(folders: list[Path]) -> str:
     """One row a run folder; what cannot be read says so in its row."""
     from landscape import checkpoint, runs
-    from landscape.tables import format_table
+    from landscape.cli import format_table
 
     rows = []
     for folder in folders:
@@ -80,4 +80,4 @@ def table(folders: list[Path]) -> str:
 
 
 if __name__ == "__main__":
-    main(lambda: print(run(parse(Config, __doc__))))
+    launch(lambda: print(run(parse(Config, __doc__))))

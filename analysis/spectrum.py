@@ -23,10 +23,10 @@ from typing import Any
 
 import tyro
 
-from analysis.options import DataOptions
-from analysis.spectrum_words import describe, describe_layers, following, title
+from analysis.programs.options import DataOptions
+from analysis.programs.spectrum_text import describe, describe_layers, following, title
+from landscape.cli import launch, parse
 from landscape.errors import InputError, check_choice, require
-from landscape.program import main, parse
 
 OPERATORS = ("hessian", "gauss-newton", "residual", "covariance")
 
@@ -81,7 +81,7 @@ def run(config: Config) -> dict[str, Any]:
       InputError: the run cannot be loaded, has not so many examples, no such layers, or
         is too large for an exact spectrum.
     """
-    from analysis import results, spectrum_pieces, subjects
+    from analysis.programs import inputs, results, resumable_spectra
     from landscape import figures, rng, runs
 
     where = folder(config)
@@ -91,7 +91,7 @@ def run(config: Config) -> dict[str, Any]:
     if config.by_layer:
         return _run_by_layer(config, where)
     loaded = runs.load(config.run)
-    examples = subjects.examples_of(loaded, config.num_examples)
+    examples = inputs.examples_of(loaded, config.num_examples)
     op = operator(config, loaded, examples)
     if op.size < FEWEST:
         raise InputError(
@@ -101,11 +101,11 @@ def run(config: Config) -> dict[str, Any]:
     top = min(config.top, op.size // 2) or 1
     _say(f"{config.operator} over {op.size:,} parameters; products: {op.how}")
     if config.exact:
-        found = spectrum_pieces.whole(op, top, _say)
+        found = resumable_spectra.whole(op, top, _say)
     else:
         steps, probes = config.num_steps, config.num_probes
         key = rng.stream(config.seed, "spectrum")
-        found = spectrum_pieces.estimated(where, op, top, steps, probes, key, _say)
+        found = resumable_spectra.estimated(where, op, top, steps, probes, key, _say)
     result = {
         **asdict(config),
         "layers": list(config.layers),
@@ -123,7 +123,8 @@ def _run_by_layer(config: Config, where: Path) -> dict[str, Any]:
     """`run` for each layer, and what they have together."""
     import numpy as np
 
-    from analysis import kept, results
+    from analysis import curvature
+    from analysis.programs import results
     from landscape import figures, runs
     from landscape.sparsity import masks as masks_lib
 
@@ -132,9 +133,9 @@ def _run_by_layer(config: Config, where: Path) -> dict[str, Any]:
     sparse = config.subspace == "sparse"
     masks = loaded.masks if sparse else masks_lib.dense(params)
     kernels = list(masks_lib.prunable(params))
-    chosen = kept.matching(kernels, config.layers or None)
+    chosen = curvature.matching(kernels, config.layers or None)
     names = [masks_lib.layer_name(name) for name in kernels if name in chosen]
-    sizes = {name: kept.num_kept(params, masks, name) for name in names}
+    sizes = {name: curvature.num_kept(params, masks, name) for name in names}
     found = {}
     for name in names:
         if sizes[name] >= FEWEST:
@@ -166,7 +167,7 @@ def operator(config: Config, run: Any, examples: dict[str, Any]) -> Any:
     """The operator that a config names, of a loaded run on some examples."""
     import jax
 
-    from analysis import operators
+    from analysis import curvature
     from landscape import devices
 
     state, objective = run.state, run.objective
@@ -179,14 +180,14 @@ def operator(config: Config, run: Any, examples: dict[str, Any]) -> Any:
     model_fn = objective.bind_logits(state.batch_stats)
     if config.operator == "hessian":
         loss_fn = objective.bind(state.batch_stats, l2=config.include_l2)
-        return operators.hessian(loss_fn, state.params, examples, **options)
+        return curvature.hessian(loss_fn, state.params, examples, **options)
     if config.operator == "covariance":
         loss_fn = objective.bind_per_example(state.batch_stats)
-        make = operators.gradient_covariance
+        make = curvature.gradient_covariance
         return make(loss_fn, state.params, examples, **options)
     make = {
-        "gauss-newton": operators.gauss_newton,
-        "residual": operators.residual,
+        "gauss-newton": curvature.gauss_newton,
+        "residual": curvature.residual,
     }[config.operator]
     loss = objective.bind_output_loss()
     return make(model_fn, loss, state.params, examples, **options)
@@ -194,7 +195,7 @@ def operator(config: Config, run: Any, examples: dict[str, Any]) -> Any:
 
 def folder(config: Config) -> Path:
     """Where `run` leaves its files."""
-    from analysis import results
+    from analysis.programs import results
 
     words = [config.operator, config.subspace]
     words += ["exact"] * config.exact + ["by-layer"] * config.by_layer
@@ -208,7 +209,7 @@ def _say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def main_spectrum(config: Config) -> None:
+def main(config: Config) -> None:
     """Finds a spectrum; prints what it is, where it lies and what to try next."""
     result = run(config)
     print(describe_layers(result) if config.by_layer else describe(result))
@@ -217,4 +218,4 @@ def main_spectrum(config: Config) -> None:
 
 
 if __name__ == "__main__":
-    main(lambda: main_spectrum(parse(Config, __doc__)))
+    launch(lambda: main(parse(Config, __doc__)))

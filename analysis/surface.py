@@ -19,11 +19,11 @@ from typing import Any
 
 import tyro
 
-from analysis.options import LossOptions
-from analysis.surface_words import axes, describe, title
-from analysis.words import short_names
+from analysis.programs.options import LossOptions
+from analysis.programs.surface_text import axes, describe, title
+from analysis.programs.text import short_names
+from landscape.cli import launch, parse
 from landscape.errors import InputError, check_choice, require
-from landscape.program import main, parse
 
 PLANES = ("random", "through", "trajectory", "eigenvectors")
 
@@ -81,7 +81,8 @@ def run(config: Config) -> dict[str, Any]:
     """
     import numpy as np
 
-    from analysis import piecewise, planes, results, subjects
+    from analysis import planes
+    from analysis.programs import inputs, results, resumable_paths
     from landscape import figures
 
     where = folder(config)
@@ -89,8 +90,8 @@ def run(config: Config) -> dict[str, Any]:
     if done is not None:
         return done
     names = _names(config)
-    loaded = subjects.load(names)
-    subject = subjects.of_run(
+    loaded = inputs.load(names)
+    subject = inputs.of_run(
         loaded[-1] if config.kind == "trajectory" else loaded[0],
         config.num_examples,
         config.batch_norm,
@@ -101,7 +102,7 @@ def run(config: Config) -> dict[str, Any]:
     if config.kind in ("through", "trajectory"):
         extent = planes.around(plane.coordinates, config.margin)
     alphas, betas = planes.grid(config.points, extent)
-    values = piecewise.rows(where, plane, alphas, betas, subject)
+    values = resumable_paths.rows(where, plane, alphas, betas, subject)
     total = values["loss"] + values["l2"]
     finite = np.where(np.isfinite(total), total, np.inf)
     row, column = np.unravel_index(finite.argmin(), total.shape)
@@ -118,7 +119,7 @@ def run(config: Config) -> dict[str, Any]:
             None if plane.eigenvalues is None else plane.eigenvalues.tolist()
         ),
         "same_masks": all(
-            subjects.same_masks(loaded[0].masks, other.masks) for other in loaded
+            inputs.same_masks(loaded[0].masks, other.masks) for other in loaded
         ),
         "minimum": float(finite.min()),
         "minimum_at": [float(alphas[column]), float(betas[row])],
@@ -138,7 +139,7 @@ def run(config: Config) -> dict[str, Any]:
 
 def folder(config: Config) -> Path:
     """Where `run` leaves its files."""
-    from analysis import results
+    from analysis.programs import results
 
     words = [config.kind]
     directed = config.kind in ("random", "eigenvectors")
@@ -165,7 +166,7 @@ def _names(config: Config) -> list[str]:
 
 
 def _plane(config: Config, loaded, examples):
-    from analysis import eigenpairs, operators, planes
+    from analysis import curvature, planes, spectra
     from landscape import rng
 
     points = [run.state.params for run in loaded]
@@ -179,14 +180,14 @@ def _plane(config: Config, loaded, examples):
         return planes.random(points[0], key, mask)
     # The data loss's, in eval mode, as in analysis.spectrum.
     loss_fn = loaded[0].objective.bind(loaded[0].state.batch_stats)
-    op = operators.hessian(loss_fn, points[0], examples, mask=mask)
-    pairs = eigenpairs.top_eigenpairs(op, 2, key=key, which="largest", tol=1e-8)
-    u, v = eigenpairs.as_trees(op, pairs)
+    op = curvature.hessian(loss_fn, points[0], examples, mask=mask)
+    pairs = spectra.top_eigenpairs(op, 2, key=key, which="largest", tol=1e-8)
+    u, v = spectra.as_trees(op, pairs)
     plane = planes.along(points[0], (u, v))
     return plane._replace(eigenvalues=pairs.values)
 
 
-def main_surface(config: Config) -> None:
+def main(config: Config) -> None:
     """Evaluates a plane; prints what was found, where it lies and what to try next."""
     result = run(config)
     print(describe(result))
@@ -205,4 +206,4 @@ def main_surface(config: Config) -> None:
 
 
 if __name__ == "__main__":
-    main(lambda: main_surface(parse(Config, __doc__)))
+    launch(lambda: main(parse(Config, __doc__)))

@@ -3,7 +3,7 @@
     python -m benchmarks.curvature_memory
 
 MLP 784-300-100-10 with 4,096 examples and ResNet-20 with 1,024, float32. Predicted is
-what `analysis.planning` decides by, or counts of vectors; compiled is XLA's
+what `memory_plan` decides by, or counts of vectors; compiled is XLA's
 `memory_analysis` of the very programs that run: outputs for what is linearised,
 temporaries for the rest, arguments and temporaries for Lanczos. Nothing is computed but
 the compilation. About a minute on 2 cores.
@@ -13,17 +13,19 @@ import jax
 import jax.numpy as jnp
 from jax.tree_util import Partial
 
-from analysis import lanczos, operators, planning
-from analysis.orthogonal import BLOCK
+from analysis import curvature
+from analysis.curvature import memory_plan
+from analysis.spectra import lanczos
+from analysis.spectra.basis import BLOCK
 from benchmarks.networks import EXAMPLES, make_network
-from landscape import products
-from landscape.averages import as_partial
+from landscape import derivatives
+from landscape.cli import format_table
+from landscape.derivatives import as_partial
 from landscape.objective import Objective
-from landscape.tables import format_table
 
 MIB = 2**20
 STEPS = 80
-CASES = {"mlp": (4096, 512), "resnet20": (planning.CONVOLUTION_CHUNK,) * 2}
+CASES = {"mlp": (4096, 512), "resnet20": (memory_plan.CONVOLUTION_CHUNK,) * 2}
 """Network -> examples that are linearised together, and those of a chunk."""
 
 
@@ -36,7 +38,7 @@ def rows_of(name):
     """What a network's products take: name, predicted and compiled MiB."""
     model, points, stats, data = make_network(name)
     loss = as_partial(Objective(model).bind(stats))
-    linearize, params = Partial(products.hessian_map, loss), points[0]
+    linearize, params = Partial(derivatives.hessian_map, loss), points[0]
     together, chunk = CASES[name]
     total = EXAMPLES[name]
 
@@ -49,25 +51,25 @@ def rows_of(name):
         }
 
     def held(size):
-        traced = products.linearized.trace(linearize, params, part(size))
+        traced = derivatives.linearized.trace(linearize, params, part(size))
         leaves = jax.tree.leaves(traced.out_info)
         return sum(x.size * x.dtype.itemsize for x in leaves)
 
-    made = analysis_of(products.linearized, linearize, params, part(together))
+    made = analysis_of(derivatives.linearized, linearize, params, part(together))
     pieces = total // together
     anew = jax.jit(lambda p, v, batch: linearize(p, batch)(v))
     once = analysis_of(anew, params, params, part(chunk))
-    op = operators.hessian(loss, params, data, check=False, chunk_size=chunk)
+    op = curvature.hessian(loss, params, data, check=False, chunk_size=chunk)
     start = jnp.ones(op.size)
     state = lanczos.start(op, start, STEPS)
     vectors = -(-STEPS // BLOCK) * BLOCK
     grown = (
         analysis_of(lanczos._loop, op, state, STEPS)
-        if op.loops_well
+        if op.scannable
         else analysis_of(lanczos._absorb_in_place, state, start)
     )
     given = op.size * 4 * (vectors + 2)
-    rest = sum(x.nbytes for x in jax.tree.leaves(op)) if op.loops_well else 0
+    rest = sum(x.nbytes for x in jax.tree.leaves(op)) if op.scannable else 0
     return [
         [f"{name}: linearised, {total:,} examples", held(total),
          pieces * made.output_size_in_bytes],

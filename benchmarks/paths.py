@@ -41,11 +41,11 @@ def evaluation(name, first, second, rounds):
     import torch
     from torch.nn import functional
 
-    from analysis import combinations
+    from analysis import evaluation
     from benchmarks.networks import make_network, torch_network
     from benchmarks.timing import race
+    from landscape.cli import format_table
     from landscape.objective import Objective
-    from landscape.tables import format_table
 
     model, points, stats, data = make_network(name)
     ts = np.linspace(0, 1, first)
@@ -61,7 +61,7 @@ def evaluation(name, first, second, rounds):
 
     def ours(shortcut):
         def call():
-            losses = combinations.evaluate(
+            losses = evaluation.evaluate(
                 points, rows, loss_fn, on_device, shortcut=shortcut
             )["loss"]
             results[shortcut] = np.asarray(losses)
@@ -140,12 +140,13 @@ def steps(num_steps=1024, batch_size=128):
     import jax
     import optax
 
-    from analysis import fitting, paths
+    from analysis import paths
+    from analysis.paths import fitting
     from benchmarks.networks import EXAMPLES, make_network
     from benchmarks.timing import race
+    from landscape.cli import format_table
     from landscape.data import order
     from landscape.objective import Objective
-    from landscape.tables import format_table
 
     model, (a, b, _), _, data = make_network("mlp")
     data = jax.device_put(data)

@@ -18,9 +18,9 @@ import numpy as np
 
 from benchmarks.timing import race
 from landscape import models, trees
+from landscape.cli import format_table
+from landscape.derivatives import gauss_newton_product, gradient, hessian_product
 from landscape.objective import Objective
-from landscape.products import gauss_newton_product, gradient, hessian_product
-from landscape.tables import format_table
 
 EXAMPLES, SHAPE, CLASSES, CHUNK, CALLS = 4096, (784,), 10, 512, 5
 

@@ -20,13 +20,13 @@ import warnings
 import jax
 import numpy as np
 
-from analysis import density, operators
+from analysis import curvature, spectra
 from benchmarks.networks import make_network, torch_network
 from benchmarks.spectra import compatible_torch
 from benchmarks.timing import Time, race
-from landscape import products, trees
+from landscape import derivatives, trees
+from landscape.cli import format_table
 from landscape.objective import Objective
-from landscape.tables import format_table
 
 STEPS, CHUNK, BATCH = 20, 16, 128
 MEMORY = 2**33
@@ -53,14 +53,14 @@ def compare_products():
     made = {}
     for way, options in ways.items():
         options |= {"check": False}
-        made[f"H {way}"] = operators.hessian(loss, params, data, **options)
-        made[f"G {way}"] = operators.gauss_newton(*g_args, params, data, **options)
+        made[f"H {way}"] = curvature.hessian(loss, params, data, **options)
+        made[f"G {way}"] = curvature.gauss_newton(*g_args, params, data, **options)
     calls = {
         "gradient, whole": lambda: grad(params, data),
-        f"gradient in chunks of {CHUNK}": lambda: products.gradient(
+        f"gradient in chunks of {CHUNK}": lambda: derivatives.gradient(
             loss, params, data, chunk_size=CHUNK
         ),
-        f"gradient in chunks of {CHUNK // 2}": lambda: products.gradient(
+        f"gradient in chunks of {CHUNK // 2}": lambda: derivatives.gradient(
             loss, params, data, chunk_size=CHUNK // 2
         ),
     }
@@ -88,8 +88,8 @@ def operations(loss, g_args, params, data, v):
         return jax.jit(function).lower(*args).compile().cost_analysis()["flops"]
 
     maps = {
-        "H": lambda p, b: products.hessian_map(loss, p, b),
-        "G": lambda p, b: products.gauss_newton_map(*g_args, p, b),
+        "H": lambda p, b: derivatives.hessian_map(loss, p, b),
+        "G": lambda p, b: derivatives.gauss_newton_map(*g_args, p, b),
     }
     one = count(lambda p, b: jax.grad(loss)(p, b), params, part)
     found = {}
@@ -114,10 +114,10 @@ def compare_densities():
 
     def ours(memory):
         def call():
-            op = operators.hessian(
+            op = curvature.hessian(
                 objective.bind(stats), params, data, memory=memory, check=False
             )
-            found = density.spectral_density(
+            found = spectra.spectral_density(
                 op, key=next(keys), num_steps=STEPS, num_probes=1
             )
             return np.asarray(found.nodes)
@@ -170,7 +170,7 @@ def difference(loss, params, data, v, net, theirs):
     direction = torch_network("resnet20", v)
     flat = torch.nn.utils.parameters_to_vector(direction.parameters()).detach()
     got = theirs.matvec(flat).detach().numpy()
-    ours = products.hessian_product(loss, params, data, chunk_size=CHUNK)(v)
+    ours = derivatives.hessian_product(loss, params, data, chunk_size=CHUNK)(v)
     want = torch_network("resnet20", ours)
     want = torch.nn.utils.parameters_to_vector(want.parameters()).detach().numpy()
     return np.linalg.norm(got - want) / np.linalg.norm(want)

@@ -26,13 +26,13 @@ import optax
 import scipy.sparse.linalg
 from scipy.stats import wasserstein_distance
 
-from analysis import density, exact, operators
-from analysis.eigenpairs import top_eigenpairs
+from analysis import curvature, spectra
+from analysis.spectra import top_eigenpairs
 from benchmarks.timing import race
 from landscape import data, models
+from landscape.cli import format_table
 from landscape.config import DenseRun
 from landscape.objective import Objective
-from landscape.tables import format_table
 
 STEPS, TOP = 80, 10
 
@@ -97,7 +97,7 @@ def torch_problem(params, batch):
 def operator(problem):
     """Ours, of the problem's Hessian, linearised."""
     objective, params, batch = problem
-    return operators.hessian(objective.bind(), params, batch, check=False)
+    return curvature.hessian(objective.bind(), params, batch, check=False)
 
 
 def density_rivals(problem, found, bounds):
@@ -109,7 +109,7 @@ def density_rivals(problem, found, bounds):
 
     def ours():
         # Linearising is part of the job.
-        result = density.spectral_density(
+        result = spectra.spectral_density(
             operator(problem), key=next(keys), num_steps=STEPS, num_probes=1
         )
         found["this code"] = result.nodes[0], result.weights[0]
@@ -279,7 +279,7 @@ def main() -> None:
     if "accuracy" in cases:
         problem, found = small(), {}
         with jax.enable_x64(True):
-            values = exact.eigenvalues(operator(in_float64(problem)))
+            values = spectra.eigenvalues(operator(in_float64(problem)))
         bounds = (float(values[0]), float(values[-1]))
         times = race(density_rivals(problem, found, bounds), 3)
         errors = {name: distance(pair, values) for name, pair in found.items()}

@@ -13,8 +13,8 @@ import numpy as np
 from flax.traverse_util import flatten_dict
 
 from landscape import recipe
+from landscape.cli import format_table
 from landscape.config import SparseRun
-from landscape.tables import format_table
 from train import step
 
 CASES = [

@@ -20,9 +20,9 @@ import numpy as np
 import optax
 
 from benchmarks.timing import race
-from landscape import data, devices, models, recipe
+from landscape import data, devices, recipe
+from landscape.cli import format_table
 from landscape.config import SparseRun
-from landscape.tables import format_table
 from train import loop, step
 
 BATCH, EXAMPLES = 128, 60_000
@@ -34,11 +34,11 @@ def ours(name, images, labels, num_steps):
     config = SparseRun(model=name, method="static", steps=num_steps, batch_size=BATCH)
     made = recipe.make(config, SHAPE, CLASSES)
     mesh = devices.make_mesh(1)
-    segment = loop.make_segment(
-        step.make(made), mesh, models.loops_well(made.model, jax.default_backend())
-    )
     split = {"image": images, "label": labels, "weight": np.ones(EXAMPLES, "float32")}
     split = devices.replicate(mesh, split)
+    state = recipe.abstract_state(made, SHAPE)
+    in_one_call = loop.scannable(made, state, split, BATCH)
+    segment = loop.make_segment(step.make(made), mesh, in_one_call)
 
     def call():
         state = devices.replicate(mesh, recipe.initial_state(made, 0, SHAPE))

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import flax.linen as nn
 
-from landscape import checkpoint, config, data, recipe, sealed
+from landscape import checkpoint, config, data, recipe
 from landscape.data import Dataset
 from landscape.errors import InputError
 from landscape.objective import Objective
@@ -130,9 +130,9 @@ def fingerprint(name: str) -> str:
     folder, _ = parse(name)
     step = step_of(name)
     settings = config.to_dict(read_config(folder)) | {"workdir": None}
-    table = folder / CHECKPOINTS / str(step) / sealed.TABLE
-    text = json.dumps([settings, step], sort_keys=True).encode()
-    return hashlib.sha256(text + table.read_bytes()).hexdigest()[:16]
+    digest = checkpoint.digest(folder / CHECKPOINTS, step)
+    text = json.dumps([settings, digest], sort_keys=True).encode()
+    return hashlib.sha256(text).hexdigest()[:16]
 
 
 def load(name: str) -> Run:

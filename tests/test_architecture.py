@@ -1,4 +1,4 @@
-"""Arrows between the rooms, and purity of the pure modules, read off the code."""
+"""Arrows between the rooms, and purity of the pure ones, read off the code."""
 
 import ast
 from pathlib import Path
@@ -8,28 +8,46 @@ import pytest
 ROOT = Path(__file__).parent.parent
 FILES = sorted(
     path.relative_to(ROOT)
-    for room in ("landscape", "train", "analysis")
-    for path in (ROOT / room).rglob("*.py")
+    for top in ("landscape", "train", "analysis")
+    for path in (ROOT / top).rglob("*.py")
 )
+PROGRAMS = {"path", "surface", "spectrum", "runs"}
+# What a room of analysis/ imports of the others.
+ARROWS = {
+    "curvature": set(),
+    "spectra": set(),
+    "evaluation": set(),
+    "paths": {"evaluation"},
+    "planes": {"evaluation"},
+    "alignment": {"planes"},
+    "programs": {"curvature", "spectra", "evaluation", "paths", "planes", "alignment"},
+}
+ARROWS["studies"] = ARROWS["programs"] | {"programs"} | PROGRAMS
+PURE_LEAVES = {
+    "aliases",
+    "callables",
+    "errors",
+    "backend",
+    "trees",
+    "rng",
+    "schedules",
+    "optimizers",
+    "cli",
+}
 IMPURE = {"os", "time", "pathlib", "orbax", "matplotlib"}
 # They read, write, or talk to the machine: that is what they are for.
-IMPURE_MODULES = {
-    "landscape/checkpoint.py",
+IMPURE_PLACES = {
+    "landscape/data",
     "landscape/devices.py",
-    "landscape/digests.py",
-    "landscape/program.py",
-    "landscape/progress.py",
+    "landscape/checkpoint",
     "landscape/runs.py",
-    "landscape/sealed.py",
-    "analysis/path.py",
-    "analysis/results.py",
-    "analysis/runs.py",
-    "analysis/spectrum.py",
-    "analysis/spectrum_pieces.py",
-    "analysis/surface.py",
-    "analysis/piecewise.py",
+    "landscape/cli",
+    "landscape/figures",
+    "train",
+    *(f"analysis/{name}.py" for name in PROGRAMS),
+    "analysis/programs",
+    "analysis/studies",
 }
-LEAVES = {"errors", "trees", "rng", "schedules", "optimizers", "tables"}
 
 
 def imported(path):
@@ -39,12 +57,28 @@ def imported(path):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: relative import"
-            yield node.module
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-def rooms(path):
+def tops(path):
     return {name.split(".")[0] for name in imported(path)}
+
+
+def inside(path, top):
+    """The rooms and files of `top` that a module imports."""
+    return {n.split(".")[1] for n in imported(path) if n.startswith(f"{top}.")}
+
+
+def lifted(room):
+    """The names that the `__init__` of a room lifts; None if it lifts none."""
+    for node in ast.parse((ROOT / room / "__init__.py").read_text()).body:
+        if isinstance(node, ast.Assign) and node.targets[0].id == "__all__":
+            return ast.literal_eval(node.value)
+    return None
+
+
+ROOMS = sorted({path.parent for path in FILES if len(path.parts) == 3})
+LIFTED = {room: names for room in ROOMS if (names := lifted(room)) is not None}
 
 
 @pytest.mark.parametrize("path", FILES, ids=str)
@@ -55,37 +89,67 @@ def test_imports_flow_downwards(path):
         "analysis": {"landscape"} | ({"train"} if "studies" in path.parts else set()),
     }[path.parts[0]]
     above = {"landscape", "train", "analysis"} - allowed - {path.parts[0]}
-    assert not rooms(path) & above
+    assert not tops(path) & above
+    room = path.parts[1]
+    if path.parts[0] == "analysis" and room in ARROWS:
+        assert inside(path, "analysis") <= ARROWS[room] | {room}
+    elif path.parts[0] == "analysis":
+        assert "studies" not in inside(path, "analysis")
+
+
+@pytest.mark.parametrize("path", FILES, ids=str)
+def test_what_a_room_does_not_lift_is_its_own(path):
+    for name in imported(path):
+        for room, names in LIFTED.items():
+            prefix = ".".join(room.parts)
+            if name.startswith(f"{prefix}.") and room not in path.parents:
+                assert name.removeprefix(f"{prefix}.") in names, name
+
+
+def test_the_top_of_analysis_lists_the_programs():
+    files = {path.stem for path in FILES if path.parent == Path("analysis")}
+    assert files == PROGRAMS | {"__init__"}
+
+
+def test_an_init_lifts_names_and_holds_no_code():
+    for path in FILES:
+        if path.name == "__init__.py":
+            for node in ast.parse((ROOT / path).read_text()).body:
+                assert isinstance(node, ast.Expr | ast.ImportFrom | ast.Assign), path
 
 
 @pytest.mark.parametrize("path", FILES, ids=str)
 def test_pure_modules_touch_neither_files_nor_clock_nor_figures(path):
-    if path.parts[0] == "train" or {"data", "figures", "studies"} & set(path.parts):
-        return
-    if str(path) not in IMPURE_MODULES:
-        assert not rooms(path) & IMPURE
+    places = {str(path), *map(str, path.parents)}
+    if not places & IMPURE_PLACES:
+        assert not tops(path) & IMPURE
 
 
-def test_figures_is_the_only_importer_of_matplotlib():
-    importers = {str(path.parent) for path in FILES if "matplotlib" in rooms(path)}
-    assert importers == {"landscape/figures"}
+def test_only_files_that_draw_import_matplotlib():
+    for path in FILES:
+        if "matplotlib" in tops(path):
+            draws = path.name.startswith("plots") and "studies" in path.parts
+            assert draws or "figures" in path.parts, path
 
 
 def test_leaves_models_and_sparsity_know_little():
     for path in FILES:
         if path.parts[0] != "landscape":
             continue
-        inner = {n.split(".")[1] for n in imported(path) if n.startswith("landscape.")}
-        if path.stem in LEAVES and len(path.parts) == 2:
-            assert inner <= {"errors"}, path
+        inner = inside(path, "landscape")
+        if path.stem in PURE_LEAVES and len(path.parts) == 2:
+            assert inner <= {"aliases", "errors"}, path
         if "models" in path.parts:
-            assert inner <= {"errors", "models"}, path
+            assert inner <= {"aliases", "errors", "backend", "models"}, path
         if "sparsity" in path.parts:
-            curvature = {"products", "diagonal", "averages", "objective"}
-            assert inner <= LEAVES | curvature | {"sparsity"}, path
+            known = PURE_LEAVES | {"derivatives", "objective", "sparsity"}
+            assert inner <= known, path
+        if "units" in path.parts:
+            known = PURE_LEAVES | {"derivatives", "models", "sparsity", "units"}
+            assert inner <= known, path
 
 
 def test_the_settings_import_nothing_heavy():
     heavy = {"jax", "flax", "orbax", "tensorflow_datasets", "numpy", "optax"}
-    for path in ("landscape/config.py", "landscape/errors.py", "landscape/program.py"):
-        assert not rooms(path) & heavy
+    for path in ("config", "errors", "cli/program", "cli/__init__"):
+        assert not tops(Path(f"landscape/{path}.py")) & heavy

@@ -10,8 +10,8 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
+from landscape.cli import launch, parse
 from landscape.config import DenseConfig, DenseRun
-from landscape.program import main, parse
 
 
 @dataclass(frozen=True)
@@ -49,4 +49,4 @@ def run(config: Config) -> list[dict[str, Any]]:
 
 
 if __name__ == "__main__":
-    main(lambda: run(parse(Config, __doc__)))
+    launch(lambda: run(parse(Config, __doc__)))

@@ -10,9 +10,9 @@ import jax
 from jax.sharding import Mesh
 
 from landscape import checkpoint, data, devices, figures, models, recipe, runs
+from landscape.cli import Progress
 from landscape.config import DenseRun, SparseRun
 from landscape.errors import Interrupted, RunFailure
-from landscape.progress import Progress
 from landscape.recipe import Recipe
 from landscape.sparsity import accounting
 from landscape.state import TrainState
@@ -121,9 +121,9 @@ def _train(
     update = step.make(
         made, seed=config.seed, order_seed=config.order, augmented=config.augment
     )
-    in_one_call = models.loops_well(made.model, jax.default_backend())
-    segment = loop.make_segment(update, mesh, in_one_call)
     train, size = splits["train"], len(splits["train"]["label"])
+    in_one_call = loop.scannable(made, state, train, config.batch_size)
+    segment = loop.make_segment(update, mesh, in_one_call)
     bar = Progress(str(folder), config.steps, at)
     with signals.caught() as signal_that_came:
         for boundary in loop.boundaries(at, config):

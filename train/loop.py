@@ -2,14 +2,17 @@
 
 from collections.abc import Callable, Iterator
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
 
+from landscape import backend
 from landscape.config import TrainConfig
 from landscape.devices import spread
+from landscape.recipe import Recipe
 from landscape.state import TrainState
 from train.step import Metrics, Step
 
@@ -32,6 +35,15 @@ def boundaries(start: int, config: TrainConfig) -> Iterator[int]:
     while start < config.steps:
         start = min(config.steps, *(start + i - start % i for i in intervals))
         yield start
+
+
+def scannable(recipe: Recipe, state: TrainState, split: Any, batch_size: int) -> bool:
+    """Whether steps may run inside one compiled loop; computes nothing."""
+    batch = jax.tree.map(
+        lambda x: jax.ShapeDtypeStruct((batch_size, *x.shape[1:]), x.dtype), split
+    )
+    loss_fn = recipe.objective.training
+    return backend.scannable(loss_fn, state.params, batch, state.batch_stats)
 
 
 def make_segment(step: Step, mesh: Mesh, in_one_call: bool) -> Segment:

@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Any
 
 from landscape import figures, runs
+from landscape.cli import format_table, spread
 from landscape.config import DenseRun, SparseRun
-from landscape.tables import format_table, spread
 
 
 def outcome_table(settings: list[DenseRun | SparseRun], summaries: list[dict]) -> str:

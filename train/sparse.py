@@ -16,9 +16,9 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from landscape.cli import launch, parse
 from landscape.config import METHODS, SparseConfig, SparseRun
 from landscape.errors import InputError, check_choice
-from landscape.program import main, parse
 
 SOLUTIONS = {
     "pruning": "pruned",
@@ -116,18 +116,18 @@ def with_settings_of_mask(argv: list[str] | None = None) -> Config | None:
 
 def run(config: Config) -> list[dict[str, Any]]:
     """Trains, prints what came out, draws the methods, and returns the summaries."""
-    from train import job, record, report, sources
+    from train import job, mask_source, record, report
 
     settings = expand(config)
     # What can be known to fail fails before the first of them is trained.
     for each in settings:
         if config.mask_from:
-            sources.check(each)
+            mask_source.check(each)
         record.check_same(Path(each.workdir), each)
-    summaries = [job.carry_out(each, sources.start_from(each)) for each in settings]
+    summaries = [job.carry_out(each, mask_source.start_from(each)) for each in settings]
     report.print_outcome(settings, summaries)
     return summaries
 
 
 if __name__ == "__main__":
-    main(lambda: run(parse(Config, __doc__, default=with_settings_of_mask())))
+    launch(lambda: run(parse(Config, __doc__, default=with_settings_of_mask())))

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from analysis.verdicts import Claim, verdict
+from analysis.studies.claims import Claim, verdict
 from landscape.errors import InputError, check_choice, require
 
 

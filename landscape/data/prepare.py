@@ -12,9 +12,9 @@ from typing import Annotated
 
 from tyro.conf import Positional, arg
 
+from landscape.cli import launch, parse
 from landscape.data import images
 from landscape.errors import InputError, RunFailure
-from landscape.program import main, parse
 
 
 @dataclass(frozen=True)
@@ -56,4 +56,4 @@ def run(config: Config) -> None:
 
 
 if __name__ == "__main__":
-    main(lambda: run(parse(Config, __doc__)))
+    launch(lambda: run(parse(Config, __doc__)))

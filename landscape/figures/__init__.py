@@ -1,9 +1,18 @@
-"""Figures: arrays in, a matplotlib `Figure` out. The only importer of matplotlib."""
+"""Figures that several programs draw: arrays in, a matplotlib `Figure` out."""
 
 from landscape.figures.paths import path
 from landscape.figures.spectra import spectra_by_layer, spectrum
-from landscape.figures.style import save
+from landscape.figures.style import colors, save, style
 from landscape.figures.surfaces import surface
 from landscape.figures.training import training
 
-__all__ = ["path", "save", "spectra_by_layer", "spectrum", "surface", "training"]
+__all__ = [
+    "colors",
+    "path",
+    "save",
+    "spectra_by_layer",
+    "spectrum",
+    "style",
+    "surface",
+    "training",
+]

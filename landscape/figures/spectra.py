@@ -16,7 +16,7 @@ def spectrum(found: dict[str, Any], title: str) -> Figure:
     Args:
       found: "largest" and "smallest" (eigenvalues, the outermost first), "size" (how
         many there are), "curve" (grid, value, spread, linear and stems, see
-        `analysis.smoothing.Curve`), and "all", descending, if they are known.
+        `analysis.spectra.Curve`), and "all", descending, if they are known.
       title: of the figure.
     """
     with style():
@@ -43,7 +43,7 @@ def spectra_by_layer(
     Args:
       found: name of a layer -> "largest" and "smallest" (outermost first), "trace" and
         "size".
-      curves: name -> grid and value, see `analysis.smoothing.Curve`.
+      curves: name -> grid and value, see `analysis.spectra.Curve`.
       title: of the figure.
     """
     with style():

@@ -4,7 +4,7 @@ from landscape.models.alexnet import AlexNet
 from landscape.models.conv import Conv, max_pool_2x2
 from landscape.models.lenet import LeNet
 from landscape.models.mlp import MLP
-from landscape.models.registry import create, init, loops_well, positions
+from landscape.models.registry import create, init, positions
 from landscape.models.resnet import ResNet
 
 __all__ = [
@@ -15,7 +15,6 @@ __all__ = [
     "ResNet",
     "create",
     "init",
-    "loops_well",
     "max_pool_2x2",
     "positions",
 ]

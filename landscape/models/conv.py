@@ -15,6 +15,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jax import lax
 
+from landscape.backend import on_cpu
 from landscape.errors import InputError, check_choice
 
 Padding = str | Sequence[tuple[int, int]]
@@ -134,7 +135,7 @@ class Conv(nn.Module):
     def __call__(self, x):
         form = check_choice("form", self.form, ("auto", *FORMS))
         if form == "auto":
-            form = "matmul" if jax.default_backend() == "cpu" else "plain"
+            form = "matmul" if on_cpu() else "plain"
         shape = (*self.kernel_size, x.shape[-1], self.features)
         kernel = self.param("kernel", self.kernel_init, shape)
         bias = None

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 from flax.traverse_util import flatten_dict
 
+from landscape.backend import on_cpu
 from landscape.errors import InputError, check_choice
 from landscape.models import lenet, mlp
 from landscape.models.activations import ACTIVATIONS
@@ -114,16 +115,15 @@ def init(
     if isinstance(key, jax.core.Tracer):
         variables = model.init(key, jnp.zeros((1, *input_shape)))
     else:
-        on_cpu = jax.default_backend() == "cpu"
-        variables = _compiled_init(model, tuple(input_shape), on_cpu)(key)
+        variables = _compiled_init(model, tuple(input_shape), on_cpu())(key)
     return variables["params"], variables.get("batch_stats", {})
 
 
 @functools.lru_cache(maxsize=16)
-def _compiled_init(model: nn.Module, input_shape: tuple[int, ...], on_cpu: bool):
+def _compiled_init(model: nn.Module, input_shape: tuple[int, ...], quick: bool):
     # A CPU spends 0.4 s on compiling each draw, 10 s on those of ResNet-20: a third of
     # that with fewer optimisations, and the same bits.
-    options = {"xla_backend_optimization_level": 1} if on_cpu else None
+    options = {"xla_backend_optimization_level": 1} if quick else None
     return jax.jit(
         lambda key: model.init(key, jnp.zeros((1, *input_shape))),
         compiler_options=options,
@@ -154,15 +154,3 @@ def positions(model: nn.Module, input_shape: Sequence[int]) -> dict[str, int]:
         for path in sorted(flatten_dict(variables["params"]))
         if path[-1] == "kernel"
     }
-
-
-def loops_well(model: nn.Module, backend: str) -> bool:
-    """Whether many training steps should run inside one compiled loop on `backend`.
-
-    Only ResNets and AlexNet on a CPU should not: XLA runs the gradients of their
-    convolutions far slower inside a loop (see `landscape.models.conv`).
-
-    >>> loops_well(create("resnet20", (32, 32, 3), 10), "cpu")
-    False
-    """
-    return not (backend == "cpu" and isinstance(model, ResNet | AlexNet))

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from landscape import checkpoint, digests, sealed
+from landscape.checkpoint import checkpoints, digests, verified_folder
 from landscape.errors import InputError
 from landscape.state import TrainState
 
@@ -45,7 +45,7 @@ def pristine(tmp_path_factory):
     """Checkpoints of steps 0, 10 and 20."""
     folder = tmp_path_factory.mktemp("pristine")
     for step in (0, 10, 20):
-        checkpoint.save(folder, make_state(step), keep_every=10)
+        checkpoints.save(folder, make_state(step), keep_every=10)
     return folder
 
 
@@ -93,15 +93,15 @@ def test_harm_to_any_file_makes_the_checkpoint_before_it_the_newest(harm, folder
             continue
         sound = path.read_bytes()
         harm(path)
-        state, refused = checkpoint.restore(folder, make_state(0))
+        state, refused = checkpoints.restore(folder, make_state(0))
         assert_is(state, 10)
         (why,) = refused
         assert why.startswith("step 20: ")
         assert path.relative_to(folder / "20").as_posix() in why
-        with pytest.raises((checkpoint.CheckpointError, InputError), match="step 20"):
-            checkpoint.restore(folder, make_state(0), step=20)
+        with pytest.raises((checkpoints.CheckpointError, InputError), match="step 20"):
+            checkpoints.restore(folder, make_state(0), step=20)
         path.write_bytes(sound)
-    state, refused = checkpoint.restore(folder, make_state(0))
+    state, refused = checkpoints.restore(folder, make_state(0))
     assert_is(state, 20)
     assert not refused
 
@@ -109,7 +109,7 @@ def test_harm_to_any_file_makes_the_checkpoint_before_it_the_newest(harm, folder
 def test_the_walk_back_goes_as_far_as_it_must_and_tells_of_every_step(folder):
     flip(folder / "20" / "digests.json")
     shutil.rmtree(folder / "10" / "state")
-    state, refused = checkpoint.restore(folder, make_state(0))
+    state, refused = checkpoints.restore(folder, make_state(0))
     assert_is(state, 0)
     assert refused == [
         "step 20: file digests.json does not match its own digest",
@@ -123,24 +123,24 @@ def test_with_none_sound_there_is_an_error_and_no_fresh_start(lost, folder):
     for step in (0, 10, 20):
         (folder / str(step) / lost).unlink()
     with pytest.raises(
-        checkpoint.CheckpointError, match=r"no checkpoint in .* step 20.* step 10.* st"
+        checkpoints.CheckpointError, match=r"no checkpoint in .* step 20.* step 10.* st"
     ):
-        checkpoint.restore(folder, make_state(0))
+        checkpoints.restore(folder, make_state(0))
 
 
 def test_a_leaf_other_than_the_one_saved_is_refused(folder):
     """Damage that no file shows: what orbax made of it is not what was meant."""
-    table_path = folder / "20" / sealed.TABLE
+    table_path = folder / "20" / verified_folder.TABLE
     table = digests.unseal(table_path.read_bytes())
     table["leaves"]["params/kernel"]["crc32"] ^= 1
     table_path.write_text(digests.seal(table))
-    _, refused = checkpoint.restore(folder, make_state(0))
+    _, refused = checkpoints.restore(folder, make_state(0))
     assert refused == ["step 20: leaf params/kernel does not match its digest"]
 
 
 def test_what_orbax_cannot_read_or_reads_wrong_is_refused(folder):
     """Harm that the seal vouches for, as if it were done before sealing."""
-    table_path = folder / "20" / sealed.TABLE
+    table_path = folder / "20" / verified_folder.TABLE
     reasons = []
     for path in files_of(folder / "20" / "state"):
         sound = path.read_bytes()
@@ -149,7 +149,7 @@ def test_what_orbax_cannot_read_or_reads_wrong_is_refused(folder):
         name = path.relative_to(folder / "20").as_posix()
         table["files"][name] = zlib.crc32(path.read_bytes())
         table_path.write_text(digests.seal(table))
-        state, refused = checkpoint.restore(folder, make_state(0))
+        state, refused = checkpoints.restore(folder, make_state(0))
         # Some files matter to nobody: then every leaf is what was saved.
         assert_is(state, 10 if refused else 20)
         reasons += refused
@@ -172,12 +172,12 @@ STRAYS = {
 @pytest.mark.parametrize("kind", STRAYS)
 def test_a_stray_99_is_never_believed_to_be_the_newest(kind, folder):
     STRAYS[kind](folder / "99")
-    state, refused = checkpoint.restore(folder, make_state(0))
+    state, refused = checkpoints.restore(folder, make_state(0))
     assert_is(state, 20)
     assert len(refused) == 1
     assert refused[0].startswith("step 99: ")
-    checkpoint.save(folder, make_state(30), keep_every=10)
-    assert_is(checkpoint.restore(folder, make_state(0))[0], 30)
+    checkpoints.save(folder, make_state(30), keep_every=10)
+    assert_is(checkpoints.restore(folder, make_state(0))[0], 30)
     assert (folder / "99").exists()
 
 
@@ -185,10 +185,10 @@ def test_what_is_not_named_like_a_checkpoint_is_ignored(folder):
     for name in ("tmp", "030", "-1", "30.0", "latest", "٣٠", "30.bak"):
         shutil.copytree(folder / "20", folder / name)
     (folder / "notes.txt").write_text("")
-    state, refused = checkpoint.restore(folder, make_state(0))
+    state, refused = checkpoints.restore(folder, make_state(0))
     assert_is(state, 20)
     assert not refused
-    assert checkpoint.steps(folder) == [0, 10, 20]
+    assert checkpoints.steps(folder) == [0, 10, 20]
 
 
 def test_a_first_save_that_was_killed_is_a_fresh_start(folder, tmp_path):
@@ -196,7 +196,7 @@ def test_a_first_save_that_was_killed_is_a_fresh_start(folder, tmp_path):
     for step in (0, 10):
         shutil.rmtree(folder / str(step))
     shutil.move(tmp_path / "20.orbax-checkpoint-tmp", folder)
-    assert checkpoint.restore(folder, make_state(0)) is None
+    assert checkpoints.restore(folder, make_state(0)) is None
 
 
 class Killed(BaseException):
@@ -227,7 +227,7 @@ def test_a_kill_at_any_call_to_the_disk_leaves_the_old_or_the_new(
         return TrainState(np.int32(step), {"w": np.full(3, step)}, {}, {}, (), ())
 
     for step in (0, 10, 20):
-        checkpoint.save(tmp_path / "before", tiny(step))
+        checkpoints.save(tmp_path / "before", tiny(step))
     for last in range(100):
         trial = tmp_path / str(last)
         shutil.copytree(tmp_path / "before", trial)
@@ -236,16 +236,16 @@ def test_a_kill_at_any_call_to_the_disk_leaves_the_old_or_the_new(
         with monkeypatch.context() as patch, contextlib.suppress(Killed):
             for call in calls:
                 patch.setattr(*call, counted(call))
-            checkpoint.save(trial, tiny(30))
+            checkpoints.save(trial, tiny(30))
             ended = True
-        state, refused = checkpoint.restore(trial, tiny(0))
+        state, refused = checkpoints.restore(trial, tiny(0))
         assert not refused
         assert state.params["w"].tolist() == [int(state.step)] * 3
         seen.add((int(state.step), ended))
         if ended:
             break
         # The next try succeeds and clears up, whatever was left.
-        checkpoint.save(trial, tiny(30))
+        checkpoints.save(trial, tiny(30))
         assert {path.name for path in trial.iterdir()} == {"0", "20", "30"}
     assert seen == {(20, False), (30, False), (30, True)}
 
@@ -255,14 +255,14 @@ import sys
 from pathlib import Path
 from test_damaged_checkpoints import *
 folder, size = Path(sys.argv[1]), int(sys.argv[2])
-found = checkpoint.restore(folder, make_state(0, size))
+found = checkpoints.restore(folder, make_state(0, size))
 step = -1 if found is None else int(found[0].step)
 if found is not None:
     assert not found[1], found[1]
     assert_is(found[0], step, size)
 while True:
     step += 1
-    checkpoint.save(folder, make_state(step, size))
+    checkpoints.save(folder, make_state(step, size))
     print(step, flush=True)
 """
 
@@ -289,7 +289,7 @@ def test_a_run_killed_six_times_in_the_middle_of_saving_goes_on_each_time(tmp_pa
         assert int(first) > newest
         newest = int((first + out).split()[-1])
         # What was reported as saved is there, or the next one that was under way.
-        state, refused = checkpoint.restore(folder, make_state(0, size))
+        state, refused = checkpoints.restore(folder, make_state(0, size))
         assert_is(state, int(state.step), size)
         assert int(state.step) in (newest, newest + 1)
         assert not refused

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from landscape import checkpoint
+from landscape.checkpoint import checkpoints
 from landscape.errors import RunFailure
 from landscape.state import TrainState
 
@@ -25,7 +25,7 @@ def make_state(step: int, size: int = 200) -> TrainState:
 
 
 def assert_newest_is(folder: Path, step: int):
-    state, refused = checkpoint.restore(folder, make_state(0))
+    state, refused = checkpoints.restore(folder, make_state(0))
     assert not refused
     assert state.step == step
     assert np.array_equal(state.params["w"], make_state(step).params["w"])
@@ -34,7 +34,7 @@ def assert_newest_is(folder: Path, step: int):
 @pytest.fixture
 def folder(tmp_path):
     for step in (0, 10, 20):
-        checkpoint.save(tmp_path / "checkpoints", make_state(step))
+        checkpoints.save(tmp_path / "checkpoints", make_state(step))
     return tmp_path / "checkpoints"
 
 
@@ -67,9 +67,9 @@ def test_a_disk_full_at_any_call_loses_only_the_save_in_hand(
             for call in calls:
                 patch.setattr(*call, counted(call))
             try:
-                checkpoint.save(folder, make_state(30))
+                checkpoints.save(folder, make_state(30))
                 break
-            except checkpoint.CheckpointError as error:
+            except checkpoints.CheckpointError as error:
                 said = str(error)
         assert "checkpoint of step 30 could not be saved" in said
         assert "No space left on device (only this save is lost" in said
@@ -84,7 +84,7 @@ def test_a_disk_full_at_any_call_loses_only_the_save_in_hand(
             assert "newest sound one is that of step 20" in said
             assert content(folder) == before
     assert last > 10
-    assert checkpoint.steps(folder) == [0, 20, 30]
+    assert checkpoints.steps(folder) == [0, 20, 30]
 
 
 def test_a_write_refused_by_the_system_loses_only_the_save_in_hand(folder, capfd):
@@ -96,21 +96,21 @@ def test_a_write_refused_by_the_system_loses_only_the_save_in_hand(folder, capfd
         with pytest.raises(
             RunFailure, match=r"File too large \(only this save .* 20\)"
         ):
-            checkpoint.save(folder, make_state(30))
+            checkpoints.save(folder, make_state(30))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert capfd.readouterr().err == ""
     assert content(folder) == before
     assert not list(folder.glob("30*"))
     assert_newest_is(folder, 20)
-    checkpoint.save(folder, make_state(30))
+    checkpoints.save(folder, make_state(30))
     assert_newest_is(folder, 30)
 
 
 def test_a_first_save_without_space_says_that_nothing_is_there_yet(tmp_path):
     (tmp_path / "checkpoints").write_text("a file where the folder should be")
     with pytest.raises(RunFailure, match="no sound one is there yet"):
-        checkpoint.save(tmp_path / "checkpoints", make_state(0))
+        checkpoints.save(tmp_path / "checkpoints", make_state(0))
 
 
 ON_A_SMALL_DISK = """
@@ -118,15 +118,15 @@ import sys
 from test_full_disk import *
 folder = Path(sys.argv[1]) / "checkpoints"
 for step in (0, 10, 20):
-    checkpoint.save(folder, make_state(step))
+    checkpoints.save(folder, make_state(step))
 # Hardly any space at first, then more and more: the save fails in ever later places.
 free = shutil.disk_usage(folder).free
 failures = 0
 for room in (0, 8_192, 40_000, 200_000, free):
     (folder.parent / "junk").write_bytes(bytes(free - room))
     try:
-        checkpoint.save(folder, make_state(30))
-    except checkpoint.CheckpointError as error:
+        checkpoints.save(folder, make_state(30))
+    except checkpoints.CheckpointError as error:
         failures += 1
         assert "No space left on device" in str(error), str(error)
         assert "newest sound one is that of step 20" in str(error), str(error)
@@ -135,7 +135,7 @@ for room in (0, 8_192, 40_000, 200_000, free):
     (folder.parent / "junk").unlink()
 assert failures == 4, failures
 assert_newest_is(folder, 30)
-assert checkpoint.steps(folder) == [0, 20, 30]
+assert checkpoints.steps(folder) == [0, 20, 30]
 """
 
 

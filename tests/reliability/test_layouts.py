@@ -33,7 +33,7 @@ def final(num_devices):
     state = devices.replicate(mesh, state)
     split = devices.replicate(mesh, double(dataset.train))
     order = data.order.batches(0, 200, 16, 0, 20)
-    together = models.loops_well(made.model, "cpu")
+    together = loop.scannable(made, state, split, 16)
     segment = loop.make_segment(step.make(made, augmented=True), mesh, together)
     state, _ = segment(state, split, order, 20)
     return [np.asarray(x) for x in jax.tree.leaves((state.params, state.batch_stats))]

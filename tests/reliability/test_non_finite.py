@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from landscape import checkpoint, data, runs
+from landscape import data, runs
+from landscape.checkpoint import checkpoints
 from landscape.config import DenseRun
 from landscape.errors import RunFailure
 from train import job
@@ -18,7 +19,7 @@ def test_a_diverging_run_stops_with_status_1_and_names_step_and_quantity(
     assert status == 1
     assert "is not finite" in err and "of step" in err
     assert "Traceback" not in err
-    assert checkpoint.steps(folder / "wild" / "checkpoints") == [0]
+    assert checkpoints.steps(folder / "wild" / "checkpoints") == [0]
     assert not (folder / "wild" / "summary.json").exists()
 
 
@@ -44,4 +45,4 @@ def test_a_nan_in_one_image_stops_the_run_at_the_step_that_meets_it(
     monkeypatch.setattr(job.data, "load", lambda _: bad)
     with pytest.raises(RunFailure, match="loss of step 16 is not finite"):
         job.carry_out(config)
-    assert max(checkpoint.steps(tmp_path / "r" / runs.CHECKPOINTS)) == 10
+    assert max(checkpoints.steps(tmp_path / "r" / runs.CHECKPOINTS)) == 10

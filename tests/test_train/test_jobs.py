@@ -11,7 +11,7 @@ import pytest
 from landscape import runs
 from landscape.config import SparseRun
 from landscape.errors import Interrupted, RunFailure
-from train import job, sources
+from train import job, mask_source
 
 TINY = {
     "model": "mlp", "widths": (8,), "num_train": 200, "batch_size": 20, "steps": 20,
@@ -57,7 +57,7 @@ def test_a_lottery_run_starts_at_the_masked_weights_of_the_step_named(pruned, tm
         **TINY, method="lottery", mask_from=str(folder), rewind_to=10,
         workdir=str(tmp_path / "lottery"),
     )  # fmt: skip
-    job.carry_out(config, sources.start_from(config))
+    job.carry_out(config, mask_source.start_from(config))
     masks = runs.load(str(folder)).masks
     source = runs.load(f"{folder}@10").state
     start = runs.load(f"{tmp_path / 'lottery'}@init").state
@@ -76,7 +76,7 @@ def test_a_rewound_network_takes_the_statistics_of_batch_norm_along(tmp_path):
         **small, method="lottery", mask_from=str(tmp_path / "pruned"), rewind_to=1,
         workdir=str(tmp_path / "lottery"),
     )  # fmt: skip
-    job.carry_out(config, sources.start_from(config))
+    job.carry_out(config, mask_source.start_from(config))
     there = runs.load(f"{tmp_path / 'pruned'}@1").state.batch_stats
     here = runs.load(f"{tmp_path / 'lottery'}@init").state.batch_stats
     jax.tree.map(np.testing.assert_array_equal, here, there)

@@ -1,0 +1,231 @@
+"""How the products of an operator are computed: linearised once, or chunk by chunk.
+
+What is linearised stays in memory, so its size is read off the traced program before
+anything is computed, and a product falls back to chunks where that does not fit.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import Mesh
+from jax.tree_util import Partial
+
+from landscape import backend, devices
+from landscape.derivatives import Product, average, linearized, num_examples, product_of
+
+MEMORY = 2**32
+"""Bytes that an operator may take where the device does not tell what it has."""
+
+# Bytes of what one chunk's linearisation takes on a CPU: its caches hold more of less.
+CHUNK = 2**24
+# Convolutions on a CPU were fastest in chunks of so many examples.
+CONVOLUTION_CHUNK = 16
+
+
+class Plan(NamedTuple):
+    """Where the data are, and what is computed from them when.
+
+    Attributes:
+      batches: the data as products take them.
+      chunk_size: examples that are differentiated at a time, in each product; None:
+        the batches are linearised once, here.
+      scannable: whether products may run inside one compiled loop.
+      how: the same in words.
+    """
+
+    batches: list
+    chunk_size: int | None
+    scannable: bool
+    how: str
+
+    @property
+    def scan(self) -> bool:
+        """Whether the chunks of a product go in one compiled loop."""
+        return self.chunk_size is not None and self.scannable
+
+    def product(self, linearize: Partial, leaves: tuple) -> Product:
+        """The mean of the linear maps `linearize(leaves, batch)`."""
+        return product_of(linearize, leaves, self.batches, self.chunk_size, self.scan)
+
+    def average(self, function: Partial, leaves: tuple) -> Any:
+        """The mean over the data of `function(leaves, batch)`."""
+        return average(
+            function, self.batches, leaves, chunk_size=self.chunk_size, scan=self.scan
+        )
+
+
+def plan(
+    linearize: Partial,
+    leaves: tuple,
+    batches: list,
+    memory: int | None = None,
+    chunk_size: int | None = None,
+    mesh: Mesh | None = None,
+) -> Plan:
+    """The plan for the maps `linearize(leaves, batch)` within `memory` bytes a device.
+
+    >>> linearize = Partial(lambda leaves, x: Partial(lambda x, v: (x.mean(0) * v,), x))
+    >>> plan(linearize, (), [jnp.ones((4, 256))]).how
+    'linearised once, 0.0039 MiB'
+    >>> plan(linearize, (), [jnp.ones((4, 256))], memory=2048).how
+    'chunks of 1: linearised once it would take 0.0039 MiB, more than 0.002 MiB'
+    """
+    memory = _memory() if memory is None else memory
+    count = 1 if mesh is None else mesh.size
+    data = sum(map(_bytes, batches))
+    on_device = data <= memory or not any(map(_on_host, batches))
+    if on_device:
+        batches = _joined(batches) if data <= memory else batches
+        batches = _placed(batches, mesh)
+    convolves = not backend.scannable(
+        linearized, linearize, leaves, _abstract(batches[0])
+    )
+    scannable = on_device and not convolves
+    if chunk_size is not None:
+        return Plan(batches, chunk_size, scannable, f"chunks of {chunk_size}")
+    # The caches of a CPU hold what a few examples of a convolution need.
+    piece = CONVOLUTION_CHUNK if convolves and mesh is None else None
+    held = sum(_held(linearize, leaves, batch, piece) for batch in batches)
+    held = -(-held // count)
+    if held <= memory:
+        how = f"linearised once, {in_words(held)}"
+        if mesh is not None:
+            how += f" on each of {count} devices"
+            batches = [part for b in batches for part in _divisible(b, count)]
+        elif piece is not None:
+            batches = [part for b in batches for part in _cut(b, piece)]
+        return Plan(batches, None, scannable, how)
+    examples = sum(map(num_examples, batches))
+    each = held * count / examples
+    dense_on_cpu = backend.on_cpu() and not convolves
+    # Beside what it holds, a chunk takes about as much while it is computed.
+    limit = min(memory // 2, CHUNK) if dense_on_cpu else memory // 2
+    most = CONVOLUTION_CHUNK if convolves else examples
+    most = max(min(most, int(limit * count / each)), 1)
+    largest = max(map(num_examples, batches))
+    chunk_size = -(-largest // -(-largest // most))
+    # A chunk that divides is spread over the devices.
+    chunk_size = -(-chunk_size // count) * count
+    where = "" if on_device else " from the host"
+    how = (
+        f"chunks of {chunk_size}{where}: linearised once it would take"
+        f" {in_words(held)}, more than {in_words(memory)}"
+    )
+    return Plan(batches, chunk_size, scannable, how)
+
+
+def spread(mesh: Mesh | None, linearize: Partial) -> Partial:
+    """`linearize` whose batch is spread over the mesh where the examples divide."""
+    return linearize if mesh is None else Partial(_Spread(mesh), linearize)
+
+
+class _Spread(NamedTuple):
+    mesh: Mesh
+
+    def __call__(self, linearize, leaves, batch):
+        if num_examples(batch) % self.mesh.size == 0:
+            batch = devices.spread(self.mesh, batch)
+        return linearize(leaves, batch)
+
+
+def in_words(size: int) -> str:
+    """Bytes as people read them.
+
+    >>> in_words(46 * 2**20), in_words(3 * 2**29)
+    ('46 MiB', '1.5 GiB')
+    """
+    unit, name = (2**30, "GiB") if size >= 2**30 else (2**20, "MiB")
+    return f"{size / unit:.2g} {name}" if size < 10 * unit else f"{size // unit} {name}"
+
+
+def _memory() -> int:
+    stats = jax.local_devices()[0].memory_stats() or {}
+    if "bytes_limit" not in stats:
+        return MEMORY
+    return (stats["bytes_limit"] - stats.get("bytes_in_use", 0)) // 2
+
+
+def _held(linearize: Partial, leaves: tuple, batch: Any, piece: int | None) -> int:
+    """Bytes of the maps of a batch, linearised in pieces of so many examples."""
+    total, size = 0, num_examples(batch)
+    whole, rest = divmod(size, piece or size)
+    for number, examples in ((whole, piece or size), (1, rest)):
+        if number and examples:
+            part = _abstract(batch, examples)
+            info = linearized.trace(linearize, leaves, part).out_info
+            total += number * _bytes(info)
+    return total
+
+
+def _bytes(tree: Any) -> int:
+    sizes = (x.size * jnp.dtype(x.dtype).itemsize for x in jax.tree.leaves(tree))
+    return int(sum(sizes))
+
+
+def _on_host(batch: Any) -> bool:
+    return any(isinstance(x, np.ndarray) for x in jax.tree.leaves(batch))
+
+
+def _abstract(batch: Any, examples: int | None = None) -> Any:
+    """The shapes of a batch, or of one of so many examples."""
+
+    def leaf(x):
+        shape = x.shape if examples is None else (examples, *x.shape[1:])
+        return jax.ShapeDtypeStruct(shape, _dtype(x))
+
+    return jax.tree.map(leaf, batch)
+
+
+def _dtype(x: Any) -> np.dtype:
+    """The dtype that an array has on a device."""
+    return jax.dtypes.canonicalize_dtype(x.dtype)
+
+
+def _kind(batch: Any) -> Any:
+    leaves, structure = jax.tree.flatten(batch)
+    return structure, [(x.shape[1:], _dtype(x)) for x in leaves]
+
+
+def _joined(batches: list) -> list:
+    """One batch of all if they are of a kind: its program is one batch's."""
+    if len(batches) == 1 or any(_kind(b) != _kind(batches[0]) for b in batches):
+        return batches
+
+    def join(*xs):
+        host = all(isinstance(x, np.ndarray) for x in xs)
+        return (np if host else jnp).concatenate(xs)
+
+    return [jax.tree.map(join, *batches)]
+
+
+def _placed(batches: list, mesh: Mesh | None) -> list:
+    if mesh is not None:
+        return devices.replicate(mesh, batches)
+    return jax.tree.map(jnp.asarray, batches)
+
+
+def _divisible(batch: Any, count: int) -> list:
+    """The batch cut in two, so that the examples of the first divide by `count`."""
+    size = num_examples(batch)
+    return _cut(batch, size // count * count or size)
+
+
+def _cut(batch: Any, size: int) -> list:
+    """The batch in pieces of `size` examples; the last may be smaller."""
+    starts = range(0, num_examples(batch), size)
+    return [jax.tree.map(lambda x, i=i: x[i : i + size], batch) for i in starts]
+
+
+def embedded(function: Callable, space: Any, fixed: list) -> Partial:
+    """`function` of the leaves that vary alone: (leaves, batch) -> value."""
+    return Partial(_Embedded(space), function, fixed)
+
+
+class _Embedded(NamedTuple):
+    space: Any
+
+    def __call__(self, function, fixed, leaves, batch):
+        return function(self.space.tree(leaves, fixed), batch)

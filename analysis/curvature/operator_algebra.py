@@ -1,0 +1,255 @@
+"""Symmetric matrices known by their products: restricted, added, handed to others.
+
+An `Operator` is a pytree: it goes into a jitted function as an argument, and one of
+equal shapes compiles nothing anew. Those of a loss are made in `analysis.curvature`.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from numbers import Real
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import scipy.sparse.linalg
+from jax.tree_util import Partial
+from jax.typing import ArrayLike
+
+from analysis.curvature.coordinates import Space, kept_entries
+from landscape.errors import InputError
+
+
+@partial(
+    jax.tree_util.register_dataclass,
+    data_fields=("product", "kept"),
+    meta_fields=("space", "size", "scannable", "how"),
+)
+@dataclass(frozen=True, eq=False)
+class Operator:
+    """A symmetric matrix A over the kept entries of a pytree of parameters.
+
+    `op(v)` takes and returns pytrees in the shapes and dtypes of the parameters, zero
+    where an entry is not kept; `op.matvec(x)` flat vectors [size] of the kept entries
+    alone, in the order of `trees.ravel`. Both work in jit and vmap.
+
+    `a + b`, `a - b`, `c * a`, `a / c`, `-a` and `a + c` are operators too; a scalar
+    that is added is that multiple of the identity. scipy's solvers take an operator as
+    it is, and tools that want a function of a vector take `op.matvec`.
+
+    Attributes:
+      product: a pytree, tuple of the leaves that vary -> tuple.
+      kept: [size], which entries of these leaves are kept; None: all.
+      space: the shapes.
+      size: number of kept entries.
+      scannable: whether products may run inside one compiled loop; else each product
+        is best called outside of jit (convolutions on a CPU, data on the host).
+      how: in words, how products are computed.
+
+    >>> from landscape.derivatives.products import hessian_map
+    >>> space = Space.of({"w": jnp.zeros(2)})
+    >>> op = Operator(Partial(lambda v: (2 * v[0],)), None, space, 2, True, "twice")
+    >>> op.matvec(jnp.array([1.0, 3.0])).tolist(), op({"w": jnp.ones(2)})["w"].tolist()
+    ([2.0, 6.0], [2.0, 2.0])
+    >>> (3 * op + 0.5).to_dense().tolist()
+    [[6.5, 0.0], [0.0, 6.5]]
+    """
+
+    product: Callable
+    kept: jax.Array | None
+    space: Space
+    size: int
+    scannable: bool
+    how: str
+
+    # NumPy's scalars must leave `c * op` to us.
+    __array_ufunc__ = None
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(size, size)."""
+        return self.size, self.size
+
+    @property
+    def dtype(self) -> np.dtype:
+        """The dtype of flat vectors: the widest of the leaves that vary."""
+        return self.space.dtype
+
+    def matvec(self, x: ArrayLike) -> jax.Array:
+        """A x of a vector [size] (or a column [size, 1], as scipy has it).
+
+        Raises:
+          InputError: another number of entries.
+        """
+        if np.shape(x) not in ((self.size,), (self.size, 1)):
+            raise InputError(
+                f"a vector of this operator has shape ({self.size},), not"
+                f" {np.shape(x)}."
+            )
+        flat = jnp.asarray(x, self.dtype).reshape(self.size)
+        product = _compiled_matvec if self.scannable else _matvec
+        return product(self, flat).reshape(np.shape(x))
+
+    rmatvec = matvec
+    __matmul__ = matvec
+
+    def __call__(self, v: Any) -> Any:
+        """A v of a pytree in the shapes of the parameters.
+
+        Raises:
+          InputError: another structure or other shapes.
+        """
+        leaves = self.space.leaves(v)
+        product = _compiled_call if self.scannable else _call
+        return self.space.tree(product(self, leaves))
+
+    def unravel(self, x: ArrayLike) -> Any:
+        """A flat vector [size] as a pytree in the shapes of the parameters.
+
+        >>> space = Space.of({"w": jnp.zeros((1, 2))})
+        >>> op = Operator(Partial(lambda v: v), None, space, 2, True, "itself")
+        >>> op.unravel(jnp.array([1.0, 2.0]))
+        {'w': Array([[1., 2.]], dtype=float32)}
+        """
+        return self.space.tree(_scatter(self, jnp.asarray(x, self.dtype)))
+
+    def to_dense(self) -> jax.Array:
+        """The matrix [size, size]; see `analysis.spectra.exact` for large ones."""
+        rows = np.eye(self.size, dtype=self.dtype)
+        if self.scannable:
+            return _dense(self, rows)
+        return jnp.stack([self.matvec(row) for row in rows], axis=1)
+
+    def to_scipy(self) -> scipy.sparse.linalg.LinearOperator:
+        """The operator as a scipy `LinearOperator` of NumPy arrays."""
+
+        def matvec(x):
+            return np.asarray(self.matvec(x))
+
+        return scipy.sparse.linalg.LinearOperator(
+            self.shape, matvec, rmatvec=matvec, dtype=self.dtype
+        )
+
+    def restrict(self, *, mask: Any = None, layers: Any = None) -> "Operator":
+        """The principal submatrix of fewer entries; what was linearised is shared.
+
+        Args:
+          mask, layers: as in `operators.hessian`, within what is kept already.
+
+        >>> space = Space.of({"a": jnp.zeros(2), "b": jnp.zeros(1)})
+        >>> op = Operator(Partial(lambda v: v), None, space, 3, True, "itself")
+        >>> op.restrict(layers="a").size
+        2
+        """
+        template = self.space.template()
+        fewer = kept_entries(template, mask, layers, self.space)
+        if fewer is None:
+            return self
+        if self.kept is not None:
+            fewer = np.intersect1d(np.asarray(self.kept), fewer)
+        if not len(fewer):
+            raise InputError("the restriction keeps no entry.")
+        return replace(self, kept=jnp.asarray(fewer, jnp.int32), size=len(fewer))
+
+    def with_product(self, product: Callable, how: str | None = None) -> "Operator":
+        """Another operator on the same entries; `product` as the attribute."""
+        return replace(self, product=product, how=self.how if how is None else how)
+
+    def __add__(self, other: Any) -> "Operator":
+        if isinstance(other, Operator):
+            self._check_partner(other)
+            how = dict.fromkeys([*self.how.split("; "), *other.how.split("; ")])
+            both = Partial(_sum, self.product, other.product)
+            scannable = self.scannable and other.scannable
+            return replace(self.with_product(both, "; ".join(how)), scannable=scannable)
+        if not _is_scalar(other):
+            return NotImplemented
+        shift = jnp.asarray(other, self.dtype)
+        return self.with_product(Partial(_shifted, self.product, shift))
+
+    def __mul__(self, factor: Any) -> "Operator":
+        if not _is_scalar(factor):
+            return NotImplemented
+        factor = jnp.asarray(factor, self.dtype)
+        return self.with_product(Partial(_scaled, self.product, factor))
+
+    def __truediv__(self, divisor: Any) -> "Operator":
+        return self * (1 / divisor) if _is_scalar(divisor) else NotImplemented
+
+    def __neg__(self) -> "Operator":
+        return self * -1.0
+
+    def __sub__(self, other: Any) -> "Operator":
+        known = isinstance(other, Operator) or _is_scalar(other)
+        return self + (-other) if known else NotImplemented
+
+    def __rsub__(self, other: Any) -> "Operator":
+        return -self + other if _is_scalar(other) else NotImplemented
+
+    __radd__ = __add__
+    __rmul__ = __mul__
+
+    def _check_partner(self, other: "Operator") -> None:
+        same = self.space == other.space and self.size == other.size
+        kept = [op.kept for op in (self, other)]
+        # Within jit only their number is known.
+        if same and not any(isinstance(k, jax.core.Tracer) for k in kept):
+            everything = np.arange(self.size)
+            a, b = (everything if k is None else np.asarray(k) for k in kept)
+            same = np.array_equal(a, b)
+        if not same:
+            raise InputError(
+                "operators can be added only if they keep the same entries of the same"
+                f" parameters: these have {self.size} and {other.size}."
+            )
+
+
+def _is_scalar(x: Any) -> bool:
+    real = isinstance(x, Real) or hasattr(x, "dtype")
+    return real and np.shape(x) == () and not jnp.iscomplexobj(x)
+
+
+def _matvec(op: Operator, flat: jax.Array) -> jax.Array:
+    return _gather(op, op.product(_scatter(op, flat)))
+
+
+def _call(op: Operator, leaves: tuple) -> tuple:
+    if op.kept is None:
+        return op.product(leaves)
+    return _scatter(op, _matvec(op, _gather(op, leaves)))
+
+
+@jax.jit
+def _gather(op: Operator, leaves: tuple) -> jax.Array:
+    flat = jnp.concatenate([jnp.ravel(leaf).astype(op.dtype) for leaf in leaves])
+    return flat if op.kept is None else flat[op.kept]
+
+
+@jax.jit
+def _scatter(op: Operator, flat: jax.Array) -> tuple:
+    if op.kept is not None:
+        whole = jnp.zeros(op.space.size, op.dtype)
+        flat = whole.at[op.kept].set(flat, unique_indices=True, indices_are_sorted=True)
+    return op.space.split(flat)
+
+
+_compiled_matvec = jax.jit(_matvec)
+_compiled_call = jax.jit(_call)
+
+
+@jax.jit
+def _dense(op: Operator, rows: jax.Array) -> jax.Array:
+    return jax.lax.map(partial(_matvec, op), rows).T
+
+
+def _sum(first: Callable, second: Callable, v: tuple) -> tuple:
+    return jax.tree.map(jnp.add, first(v), second(v))
+
+
+def _scaled(product: Callable, factor: jax.Array, v: tuple) -> tuple:
+    return jax.tree.map(lambda x: (factor * x).astype(x.dtype), product(v))
+
+
+def _shifted(product: Callable, shift: jax.Array, v: tuple) -> tuple:
+    return jax.tree.map(lambda x, u: (x + shift * u).astype(x.dtype), product(v), v)

@@ -1,0 +1,12 @@
+"""The loss at many combinations of a few points of parameter space."""
+
+from analysis.evaluation.combinations import check_points, evaluate
+from analysis.evaluation.engine import combine
+from analysis.evaluation.losses import of_objective
+
+__all__ = [
+    "check_points",
+    "combine",
+    "evaluate",
+    "of_objective",
+]

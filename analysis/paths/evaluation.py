@@ -1,0 +1,28 @@
+"""The loss along a path."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+from jax.typing import ArrayLike
+
+from analysis import evaluation
+from analysis.paths.curves import Path
+
+
+def evaluate(
+    path: Path, loss_fn: Callable, batches: Any, ts: ArrayLike, **options: Any
+) -> dict[str, jax.Array]:
+    """The loss at each t on the whole data set: for each name an array [T].
+
+    The ends are evaluated exactly. Options and errors are those of
+    `analysis.evaluation.evaluate`.
+
+    >>> import jax.numpy as jnp
+    >>> from analysis.paths import line
+    >>> loss = lambda w, batch: jnp.mean((batch - w) ** 2)
+    >>> evaluate(line(0.0, 2.0), loss, jnp.array([1.0]), [0, 0.5, 1])["loss"].tolist()
+    [1.0, 0.0, 1.0]
+    """
+    rows = path.coefficients(ts)
+    return evaluation.evaluate(path.points, rows, loss_fn, batches, **options)

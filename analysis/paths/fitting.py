@@ -1,0 +1,220 @@
+"""Training the control points of a curve (Garipov et al. 2018, section 3.3)."""
+
+from collections.abc import Callable
+from functools import cache, partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jax.tree_util import Partial
+
+from analysis.paths.curves import Path
+from landscape import backend, trees
+from landscape.data import order
+from landscape.derivatives import as_batches, as_partial, check_scalar, num_examples
+from landscape.errors import InputError
+
+WINDOW = 256
+"""Steps in one compiled call."""
+
+
+class FitState(NamedTuple):
+    """What training goes on from, beside the path itself.
+
+    Attributes:
+      step: number of completed steps.
+      opt_state: state of the optimizer, for the tuple of inner points.
+    """
+
+    step: int
+    opt_state: Any
+
+
+class Fit(NamedTuple):
+    """A trained curve.
+
+    Attributes:
+      path: the curve; its ends are those it was given.
+      state: to go on from, together with `path`.
+      losses: [num_steps], the loss of each step's batch at its t, before the update.
+      ts: [num_steps], each step's t.
+    """
+
+    path: Path
+    state: FitState
+    losses: np.ndarray
+    ts: np.ndarray
+
+
+@cache  # One object: another, if equal, would compile the steps anew.
+def default_optimizer() -> optax.GradientTransformation:
+    """SGD, rate 0.01, momentum 0.95: the choice of Evci et al. 2019, section 4.3."""
+    return optax.sgd(0.01, momentum=0.95)
+
+
+def fit(
+    path: Path,
+    loss_fn: Callable,
+    batches: Any,
+    key: jax.Array,
+    *,
+    num_steps: int,
+    batch_size: int,
+    optimizer: optax.GradientTransformation | None = None,
+    mask: Any = None,
+    state: FitState | None = None,
+) -> Fit:
+    """Minimises the mean of L(w(t)) over t ~ U[0, 1] by stochastic gradient descent.
+
+    Each step draws one t and takes one batch, and moves the inner points along the
+    gradient of loss_fn(w(t), batch); the ends stay. Start from `straight`.
+
+    Args:
+      path: a curve of at least three points.
+      loss_fn: `loss_fn(params, batch)`, a scalar: any L2 term is of w(t). With batch
+        norm, Objective.bind(stats, "batch", l2=True) is what Garipov et al. minimise.
+      batches: one batch or a list of them, with all the examples; they are put on the
+        device. Their order is that of `landscape.data.order`.
+      key: t and the order of examples are functions of it and of the step alone.
+      num_steps: steps to take now.
+      batch_size: examples in a step; any but the data's own size.
+      optimizer: any of optax. Default: SGD, rate 0.01, momentum 0.95. A schedule sees
+        the number of completed steps, also in a training that goes on.
+      mask: booleans with the structure of the points, whose leaves may be scalars: the
+        curve stays within the points that are exactly 0.0 where it is False. None: the
+        inner points roam all dimensions.
+      state: that of a fit that is to go on, with its path and the same key: the result
+        has the same bits as if it had never stopped.
+
+    Raises:
+      InputError: nothing to train, a point that is not 0 where the mask is False, a
+        mask that does not fit, more examples a batch than there are, or a loss that is
+        not a scalar.
+
+    >>> from analysis.paths.curves import bezier
+    >>> loss = lambda w, batch: jnp.mean((w[0] - 1) ** 2 + 0 * batch)
+    >>> path = bezier([jnp.zeros(1)] * 3)
+    >>> trained = fit(path, loss, jnp.zeros(4), jax.random.key(0), num_steps=200,
+    ...               batch_size=2)
+    >>> bool(trained.path.at(0.5)[0] > 0.8), trained.path.points[0].tolist()
+    (True, [0.0])
+    """
+    data = _joined(batches)
+    _check(path, mask, num_examples(data), batch_size, num_steps)
+    optimizer = default_optimizer() if optimizer is None else optimizer
+    ends, inner = (path.points[0], path.points[-1]), path.points[1:-1]
+    start, opt_state = (0, optimizer.init(inner)) if state is None else state
+    start, loss_fn = int(start), as_partial(loss_fn)
+    order_key, t_key = jax.random.split(key)
+    seed = int(jax.random.bits(order_key, dtype=jnp.uint32) >> 1)
+    step = Partial(_Step(path.basis, optimizer), loss_fn, ends, mask, data, t_key)
+    in_one_call = _scannable(loss_fn, path.points[0], data, batch_size)
+    # The loops below overwrite what they are given, and the caller keeps his path.
+    carry = jax.tree.map(jnp.copy, (inner, opt_state))
+    losses, ts = [], []
+    for first in range(start, start + num_steps, WINDOW):
+        count = min(WINDOW, start + num_steps - first)
+        # Windows are all of one length, so that they share one compiled program.
+        indices = order.batches(seed, num_examples(data), batch_size, first, WINDOW)
+        run = _loop if in_one_call else _steps
+        carry, seen = run(step, carry, indices, first, count)
+        losses.append(np.asarray(seen[0])[:count])
+        ts.append(np.asarray(seen[1])[:count])
+    inner, opt_state = carry
+    return Fit(
+        path._replace(points=(ends[0], *inner, ends[1])),
+        FitState(start + num_steps, opt_state),
+        np.concatenate(losses) if losses else np.zeros(0),
+        np.concatenate(ts) if ts else np.zeros(0),
+    )
+
+
+class _Step(NamedTuple):
+    basis: str
+    optimizer: optax.GradientTransformation
+
+    def __call__(self, loss_fn, ends, mask, data, t_key, carry, index, step):
+        inner, opt_state = carry
+        t = jax.random.uniform(jax.random.fold_in(t_key, step))
+        batch = jax.tree.map(lambda x: x.at[index].get(mode="promise_in_bounds"), data)
+
+        def loss(inner):
+            point = Path((ends[0], *inner, ends[1]), self.basis).at(t)
+            # It changes no point of the subspace, and masks all gradients at once.
+            return loss_fn(trees.project(mask, point), batch)
+
+        value, grads = jax.value_and_grad(loss)(inner)
+        updates, opt_state = self.optimizer.update(grads, opt_state, inner)
+        inner = optax.apply_updates(inner, updates)
+        # Momentum, decay or noise of an optimizer must not leave the subspace either.
+        inner = tuple(trees.project(mask, point) for point in inner)
+        return (inner, opt_state), (value.astype(jnp.float32), t.astype(jnp.float32))
+
+
+@partial(jax.jit, donate_argnums=1)
+def _loop(step, carry, indices, first, count):
+    def body(i, state):
+        carry, seen = state
+        carry, new = step(carry, indices[i], first + i)
+        return carry, jax.tree.map(lambda all, one: all.at[i].set(one), seen, new)
+
+    empty = (jnp.zeros(len(indices), jnp.float32),) * 2
+    return jax.lax.fori_loop(0, count, body, (carry, empty))
+
+
+@partial(jax.jit, donate_argnums=1)
+def _one(step, carry, indices, first, i):
+    return step(carry, indices[i], first + i)
+
+
+def _steps(step, carry, indices, first, count):
+    seen = []
+    for i in range(count):
+        carry, new = _one(step, carry, indices, first, i)
+        seen.append(new)
+    return carry, [jnp.stack(values) for values in zip(*seen, strict=True)]
+
+
+def _scannable(loss_fn, point, data, batch_size) -> bool:
+    batch = jax.tree.map(
+        lambda x: jax.ShapeDtypeStruct((batch_size, *x.shape[1:]), x.dtype), data
+    )
+    check_scalar(loss_fn, point, batch)
+    return backend.scannable(loss_fn, point, batch)
+
+
+def _joined(batches):
+    batches = as_batches(batches)
+    if len(batches) == 1:
+        return jax.tree.map(jnp.asarray, batches[0])
+    return jax.tree.map(lambda *x: jnp.concatenate(x), *batches)
+
+
+def _check(path, mask, num_examples, batch_size, num_steps) -> None:
+    if len(path.points) < 3:
+        raise InputError(
+            "a path of two points has none to train: make a curve with"
+            " straight(a, b, order=2)."
+        )
+    if not 1 <= batch_size <= num_examples:
+        raise InputError(
+            f"the batch size must be from 1 to the {num_examples} examples, not"
+            f" {batch_size}."
+        )
+    if num_steps < 0:
+        raise InputError(f"num_steps must be at least 0, not {num_steps}.")
+    trees.check_mask(mask, path.points[0])
+    if mask is None:
+        return
+    for i, point in enumerate(path.points):
+        pairs = zip(
+            trees.named_leaves(point).items(), jax.tree.leaves(mask), strict=True
+        )
+        for (name, leaf), kept in pairs:
+            if count := int(jnp.sum(jnp.where(kept, 0, leaf) != 0)):
+                raise InputError(
+                    f"point {i} of the path is not in the sparse subspace: {count}"
+                    f" entries of {name} are not 0 where the mask is False."
+                )

@@ -1,0 +1,150 @@
+"""What the programs evaluate: the examples and the loss of runs, fit to one another."""
+
+import math
+from typing import Any, NamedTuple
+
+import jax
+from jax.sharding import Mesh
+from jax.tree_util import Partial
+
+from analysis import evaluation
+from landscape import devices, models, runs
+from landscape.errors import InputError
+from landscape.sparsity import accounting
+from landscape.trees import named_leaves
+
+# Multiplications and additions between two times that a program keeps what it has: some
+# ten seconds of two cores.
+FLOPS_AT_ONCE = 1e12
+
+
+class Subject(NamedTuple):
+    """A loss on a data set.
+
+    Attributes:
+      loss_fn: see `analysis.evaluation.losses.of_objective`.
+      examples: the training examples it is averaged over, [N, ...] each.
+      batch_norm: whose statistics are used; "none" in a network without batch norm.
+      points_at_once: points of parameter space between two keepings.
+      mesh: the devices examples are spread over; None for a single one.
+    """
+
+    loss_fn: Partial
+    examples: dict[str, Any]
+    batch_norm: str
+    points_at_once: int
+    mesh: Mesh | None
+
+    @property
+    def num_examples(self) -> int:
+        """N."""
+        return len(self.examples["label"])
+
+
+def of_run(
+    run: runs.Run, num_examples: int | None, batch_norm: str, batch_size: int
+) -> Subject:
+    """The objective of a run on its training split, without augmentation.
+
+    Args:
+      run: a loaded run.
+      num_examples: the first so many of the split; None: all. Statistics of batches
+        need whole ones: what is left over is dropped.
+      batch_norm: stored, batch or re-estimated; see `analysis.evaluation.of_objective`.
+      batch_size: examples in a batch that has statistics.
+
+    Raises:
+      InputError: there are not so many examples, or batches do not fit them.
+    """
+    split = examples_of(run, num_examples)
+    size = len(split["label"])
+    has_norm = bool(jax.tree.leaves(run.state.batch_stats))
+    mesh = devices.make_mesh() if jax.device_count() > 1 else None
+    if has_norm and batch_norm != "stored" and mesh is not None:
+        devices.check_batch_size(mesh, batch_size)
+    mode = batch_norm if has_norm else "stored"
+    if mode == "batch":
+        total, size = size, size - size % batch_size
+        if not size:
+            raise InputError(
+                f"a batch of {batch_size}, over which batch norm has its statistics,"
+                f" is more than all {total} examples: use a smaller --batch-size."
+            )
+    loss_fn = evaluation.of_objective(
+        run.objective,
+        run.state.batch_stats,
+        batch_norm=mode,
+        batch_size=None if mode == "stored" else batch_size,
+    )
+    positions = models.positions(run.model, run.data.input_shape)
+    rows = accounting.table(run.state.params, run.masks, positions)
+    flops = size * sum(row.flops for row in rows)
+    return Subject(
+        loss_fn,
+        {name: array[:size] for name, array in split.items()},
+        mode if has_norm else "none",
+        max(1, math.floor(FLOPS_AT_ONCE / flops)),
+        mesh,
+    )
+
+
+def examples_of(run: runs.Run, num_examples: int | None) -> dict[str, Any]:
+    """The first so many training examples of a run; None: all.
+
+    Raises:
+      InputError: there are not so many.
+    """
+    split = run.data.train
+    size = len(split["label"])
+    if num_examples is not None and num_examples > size:
+        raise InputError(
+            f"--num-examples {num_examples} is more than the {size} training examples"
+            f" of {run.config.dataset}."
+        )
+    return {name: array[:num_examples] for name, array in split.items()}
+
+
+def load(names: list[str]) -> list[runs.Run]:
+    """Loads runs that lie in one space; what can be refused is, before a state is read.
+
+    Raises:
+      InputError: a run or a step is not there, or two are of different models or
+        trained on different examples.
+    """
+    for name in names:
+        runs.step_of(name)
+    first, *others = (runs.read_config(runs.parse(name)[0]) for name in names)
+    for name, other in zip(names[1:], others, strict=True):
+        for field in ("model", "widths", "activation", "dataset", "inputs"):
+            ours, theirs = getattr(first, field), getattr(other, field)
+            if ours != theirs:
+                raise InputError(
+                    f"{names[0]} has {field} {ours!r} and {name} {theirs!r}: they lie"
+                    " in different spaces."
+                )
+        if _examples(first) != _examples(other):
+            raise InputError(
+                f"{names[0]} and {name} were trained on different examples"
+                " (--data-seed, --num-train, --num-validation or the settings of the"
+                " blobs differ)."
+            )
+    return [runs.load(name) for name in names]
+
+
+def _examples(config) -> list[Any]:
+    fields = ["num_train", "num_validation"]
+    if config.dataset == "blobs":
+        fields += ["blob_dim", "blob_classes", "blob_samples", "blob_variance"]
+    drawn = config.dataset == "blobs" or config.num_train or config.num_validation
+    return [getattr(config, name) for name in fields + ["data_seed"] * bool(drawn)]
+
+
+def same_masks(a: Any, b: Any) -> bool:
+    """Whether two trees of masks are equal in every entry.
+
+    >>> import numpy as np
+    >>> same_masks({"w": np.array([True])}, {"w": np.array([False])})
+    False
+    """
+    pairs = zip(*(named_leaves(masks).values() for masks in (a, b)), strict=True)
+    return all(x.shape == y.shape and bool((x == y).all()) for x, y in pairs)

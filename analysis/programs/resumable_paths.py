@@ -1,0 +1,125 @@
+"""Paths and planes, trained and evaluated in pieces: a kill loses the last of them."""
+
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from analysis import paths, planes
+from analysis.evaluation import evaluate
+from analysis.paths import fitting
+from analysis.programs import results
+from analysis.programs.inputs import Subject
+from landscape import rng
+from landscape.cli import Progress
+from landscape.runs import Run
+
+# Steps of a curve's training between two keepings: a second or two of an MLP's.
+ROUND = 4 * fitting.WINDOW
+
+
+def fitted(
+    config: Any, folder: Path, path: paths.Path, run: Run, subject: Subject
+) -> paths.Path:
+    """The curve after `config.fit_steps` steps of training.
+
+    Each step minimises the run's whole objective, L2 term included, with the statistics
+    of its own batch where there is batch norm.
+    """
+    optimizer = fitting.default_optimizer()
+    inner = path.points[1:-1]
+    leaves, structure = jax.tree.flatten((inner, optimizer.init(inner)))
+    kept = {k: v for k, v in results.kept(folder).items() if k.startswith("fit/")}
+    at = int(kept.get("fit/step", 0))
+    if kept:
+        leaves = [kept[f"fit/{i}"] for i in range(len(leaves))]
+    inner, opt_state = jax.tree.unflatten(structure, leaves)
+    fit = fitting.Fit(
+        path._replace(points=(path.points[0], *inner, path.points[-1])),
+        fitting.FitState(at, opt_state),
+        np.zeros(0),
+        np.zeros(0),
+    )
+    bar = Progress(f"{config.kind} curve", config.fit_steps, at)
+    while (at := fit.state.step) < config.fit_steps:
+        fit = paths.fit(
+            fit.path,
+            run.objective.bind(run.state.batch_stats, "batch", l2=True),
+            subject.examples,
+            rng.stream(config.seed, "path"),
+            num_steps=min(ROUND, config.fit_steps - at),
+            batch_size=config.batch_size,
+            optimizer=optimizer,
+            mask=run.masks if config.subspace == "sparse" else None,
+            state=fit.state,
+        )
+        leaves = jax.tree.leaves((fit.path.points[1:-1], fit.state.opt_state))
+        kept = {f"fit/{i}": np.asarray(leaf) for i, leaf in enumerate(leaves)}
+        results.keep(folder, kept | {"fit/step": np.array(fit.state.step)})
+        bar.update(fit.state.step)
+    bar.close()
+    return fit.path
+
+
+def evaluated(
+    folder: Path, path: paths.Path, ts: np.ndarray, subject: Subject
+) -> dict[str, np.ndarray]:
+    """loss, l2 and accuracy at every t, float64 [T]."""
+    rows = path.coefficients(ts)
+    size = min(subject.points_at_once, len(rows))
+    kept = results.kept(folder)
+    values = {k[7:]: v for k, v in kept.items() if k.startswith("values/")}
+    start = len(values["loss"]) if values else 0
+    bar = Progress("points of the path", len(rows), start, "point")
+    examples = jax.tree.map(jax.numpy.asarray, subject.examples)
+    for first in range(start, len(rows), size):
+        # All calls are of one shape, which compiles once.
+        taken = rows[np.minimum(np.arange(first, first + size), len(rows) - 1)]
+        new = evaluate(path.points, taken, subject.loss_fn, examples, mesh=subject.mesh)
+        new = {k: np.asarray(v, float)[: len(rows) - first] for k, v in new.items()}
+        values = {
+            name: np.concatenate([values.get(name, np.zeros(0)), array])
+            for name, array in new.items()
+        }
+        done = min(first + size, len(rows))
+        if done < len(rows):
+            together = {f"values/{name}": array for name, array in values.items()}
+            results.keep(folder, kept | together)
+        bar.update(done)
+    bar.close()
+    return values
+
+
+def rows(
+    folder: Path,
+    plane: planes.Plane,
+    alphas: np.ndarray,
+    betas: np.ndarray,
+    subject: Subject,
+) -> dict[str, np.ndarray]:
+    """loss, l2 and accuracy on the grid, float64 [rows, columns]."""
+    values = results.kept(folder)
+    start = len(values["loss"]) if values else 0
+    bar = Progress("rows of the plane", len(betas), start, "row")
+    blocks = planes.evaluate_rows(
+        plane,
+        subject.loss_fn,
+        jax.tree.map(jax.numpy.asarray, subject.examples),
+        alphas,
+        betas,
+        start_row=start,
+        rows_per_block=max(1, min(len(betas), subject.points_at_once // len(alphas))),
+        mesh=subject.mesh,
+    )
+    for row, new in blocks:
+        values = {
+            name: np.concatenate(
+                [values.get(name, np.zeros((0, len(alphas)))), np.asarray(array, float)]
+            )
+            for name, array in new.items()
+        }
+        results.keep(folder, values)
+        bar.update(row + len(new["loss"]))
+    bar.close()
+    return values

@@ -1,0 +1,289 @@
+"""Lanczos tridiagonalisation of a symmetric operator, re-orthogonalised.
+
+A Q = Q T + beta q e^T with orthonormal Q: the eigenvalues of T (Ritz values) approach
+those of A, its ends first (Golub & Van Loan, section 10.1). Rounding destroys the
+orthogonality that the recurrence alone should give, and converged eigenvalues come back
+as copies (ghosts); hence the new vector is cleared of all earlier ones at every step.
+
+The operator is anything with `matvec`, `size` and `dtype` that is a pytree
+(`analysis.curvature`, `linear_operator`). Vectors keep its dtype; what is done to T
+is done on the host in float64.
+"""
+
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.typing import ArrayLike
+from scipy.linalg import eigh_tridiagonal
+
+from analysis.spectra.basis import BLOCK, allocate, cleared, dot, norm, write
+from landscape.errors import InputError, RunFailure, check_choice
+
+
+class State(NamedTuple):
+    """Where a tridiagonalisation stands; arrays on the device.
+
+    Attributes:
+      basis: arrays [BLOCK, n], rows q_0 .. q_(step-1), then zeros; none without
+        re-orthogonalisation.
+      current: [n], q_step; zero after a breakdown.
+      previous: [n], q_(step-1).
+      alphas: [capacity], the diagonal of T in its first `step` entries.
+      betas: [capacity], betas[j] couples j and j + 1; the last is the residual's norm.
+      step: completed steps, one product each.
+      scale: the largest entry of T so far: what "small" is measured against.
+      broken: True once the Krylov space is exhausted: all Ritz values are exact then.
+    """
+
+    basis: tuple[jax.Array, ...]
+    current: jax.Array
+    previous: jax.Array
+    alphas: jax.Array
+    betas: jax.Array
+    step: jax.Array
+    scale: jax.Array
+    broken: jax.Array
+
+
+class Ritz(NamedTuple):
+    """Eigenvalues of T, float64, ascending.
+
+    Attributes:
+      values: [m].
+      vectors: [m, m], eigenvectors of T in columns.
+      bounds: [m], the norm of A v - value v for each Ritz vector v = Q s.
+    """
+
+    values: np.ndarray
+    vectors: np.ndarray
+    bounds: np.ndarray
+
+
+def start(
+    op: Any,
+    vector: ArrayLike,
+    capacity: int,
+    *,
+    reorthogonalise: str = "full",
+    locked: ArrayLike | None = None,
+) -> State:
+    """The state before the first step.
+
+    Args:
+      op: a symmetric operator.
+      vector: [n], any start but zero; it is normalised.
+      capacity: steps there is to be room for (rounded up to whole blocks).
+      reorthogonalise: "full": twice against all earlier vectors, where "twice is
+        enough" (the second pass is left out where the first took nothing away); keeps
+        capacity * n numbers. "none": three vectors, and ghosts.
+      locked: [k, n], orthonormal rows that all vectors are kept orthogonal to; the
+        state's first k steps are taken by them, with zeros in T.
+
+    Raises:
+      InputError: shapes that do not fit, a zero or non-finite start, or a capacity
+        below 1.
+
+    >>> from analysis.spectra.linear_operator import from_matrix
+    >>> start(from_matrix(jnp.eye(4)), jnp.ones(4), 2).current.tolist()
+    [0.5, 0.5, 0.5, 0.5]
+    """
+    check_choice("re-orthogonalisation", reorthogonalise, ("full", "none"))
+    if capacity < 1:
+        raise InputError(f"the number of steps must be at least 1, not {capacity}.")
+    vector = jnp.asarray(vector, op.dtype)
+    if vector.shape != (op.size,):
+        raise InputError(f"the start must have shape ({op.size},), not {vector.shape}.")
+    rows = jnp.zeros((0, op.size), op.dtype) if locked is None else jnp.asarray(locked)
+    if rows.shape[1:] != (op.size,):
+        raise InputError(
+            f"locked vectors must be rows of {op.size}, not of shape {rows.shape}."
+        )
+    if len(rows) and reorthogonalise == "none":
+        raise InputError("locked vectors need the full re-orthogonalisation.")
+    blocks = -(-(len(rows) + capacity) // BLOCK)
+    state = _start(vector, rows.astype(op.dtype), blocks, reorthogonalise == "full")
+    length = float(state.scale)
+    if not (np.isfinite(length) and length > 0):
+        raise InputError("the start must be finite and not zero beside locked vectors.")
+    return state._replace(scale=jnp.zeros_like(state.scale))
+
+
+def advance(op: Any, state: State, num_steps: int, *, overwrite: bool = False) -> State:
+    """`num_steps` further steps, fewer if the Krylov space is exhausted before.
+
+    One compiled loop for any number of steps where `op.scannable`, else a jitted call
+    a step. Two calls give the same bits as one of the same total. With `overwrite` the
+    state given is used up, which saves the time and the memory of a copy of the basis.
+
+    Raises:
+      InputError: more steps than the state has room for (see `lengthened`).
+      RunFailure: a product is not finite.
+
+    >>> from analysis.spectra.linear_operator import from_matrix
+    >>> op = from_matrix(jnp.diag(jnp.arange(4.0)))
+    >>> state = advance(op, start(op, jnp.ones(4), 4), 2)
+    >>> int(state.step), state.alphas[:2].tolist()
+    (2, [1.5, 1.5])
+    """
+    done, capacity = int(state.step), len(state.alphas)
+    if not 0 <= num_steps <= capacity - done:
+        raise InputError(
+            f"the state has room for {capacity - done} further steps, not {num_steps}."
+        )
+    if not overwrite:
+        state = jax.tree.map(jnp.copy, state)
+    if getattr(op, "scannable", True):
+        state = _loop(op, state, done + num_steps)
+    else:
+        for _ in range(num_steps):
+            if bool(state.broken):
+                break
+            state = _absorb_in_place(state, op.matvec(state.current))
+    check_finite(state)
+    return state
+
+
+def check_finite(state: State) -> None:
+    """Raises RunFailure if a product so far was not finite."""
+    if not np.isfinite(np.asarray(state.scale)).all():
+        raise RunFailure(
+            "a product of the operator with a finite vector is not finite: the loss or"
+            " its curvature overflows at these parameters."
+        )
+
+
+def lengthened(state: State, capacity: int) -> State:
+    """The state with room for `capacity` steps in all.
+
+    >>> from analysis.spectra.linear_operator import from_matrix
+    >>> len(lengthened(start(from_matrix(jnp.eye(4)), jnp.ones(4), 2), 20).alphas)
+    32
+    """
+    more = -(-capacity // BLOCK) - len(state.alphas) // BLOCK
+    if more <= 0:
+        return state
+    room = jnp.zeros(more * BLOCK, state.alphas.dtype)
+    basis = state.basis
+    if basis:
+        basis += tuple(jnp.zeros_like(basis[0]) for _ in range(more))
+    return state._replace(
+        basis=basis,
+        alphas=jnp.concatenate([state.alphas, room]),
+        betas=jnp.concatenate([state.betas, room]),
+    )
+
+
+def tridiagonalise(
+    op: Any,
+    vector: ArrayLike,
+    num_steps: int,
+    *,
+    reorthogonalise: str = "full",
+    locked: ArrayLike | None = None,
+) -> State:
+    """`num_steps` steps of Lanczos from `vector`; arguments and errors as in `start`.
+
+    >>> from analysis.spectra.linear_operator import from_matrix
+    >>> state = tridiagonalise(from_matrix(jnp.eye(4)), jnp.ones(4), 3)
+    >>> int(state.step), bool(state.broken), ritz(state).values.tolist()
+    (1, True, [1.0])
+    """
+    state = start(op, vector, num_steps, reorthogonalise=reorthogonalise, locked=locked)
+    return advance(op, state, num_steps, overwrite=True)
+
+
+def ritz(state: State, first: int = 0) -> Ritz:
+    """Eigenvalues, eigenvectors and residual bounds of T, from step `first` on.
+
+    Raises:
+      InputError: no step is done.
+
+    >>> from analysis.spectra.linear_operator import from_matrix
+    >>> op = from_matrix(jnp.diag(jnp.array([1.0, 3.0])))
+    >>> ritz(tridiagonalise(op, jnp.ones(2), 1)).bounds.round(4).tolist()
+    [1.0]
+    """
+    steps = int(state.step)
+    if steps <= first:
+        raise InputError("there are no Ritz values before the first step.")
+    alphas = np.asarray(state.alphas, np.float64)[first:steps]
+    betas = np.asarray(state.betas, np.float64)[first:steps]
+    # Its own scale: LAPACK's thresholds are relative, but its squares may underflow.
+    scale = max(np.abs(alphas).max(), betas.max()) or 1.0
+    values, vectors = eigh_tridiagonal(alphas / scale, betas[:-1] / scale)
+    last = 0.0 if bool(state.broken) else betas[-1]
+    return Ritz(values * scale, vectors, np.abs(last * vectors[-1]))
+
+
+@partial(jax.jit, static_argnames=("blocks", "full"))
+def _start(vector, rows, blocks, full) -> State:
+    basis = allocate(rows, blocks * BLOCK) if full else ()
+    zeros = jnp.zeros(blocks * BLOCK, vector.dtype)
+    step = jnp.asarray(len(rows), jnp.int32)
+    before = norm(vector)
+    vector = vector / jnp.where(before > 0, before, 1)
+    if len(rows):
+        vector = cleared(basis, step, vector)
+    length = norm(vector)
+    # What rounding leaves of a vector in the span of the locked ones is no start.
+    none = length <= 100 * jnp.finfo(vector.dtype).eps
+    return State(
+        basis=basis,
+        current=vector / jnp.where(none, 1, length),
+        previous=jnp.zeros_like(vector),
+        alphas=zeros,
+        betas=zeros,
+        step=step,
+        scale=jnp.where(none, 0, before),
+        broken=jnp.zeros((), bool),
+    )
+
+
+def _step(op, state: State) -> State:
+    return _absorb(state, op.matvec(state.current))
+
+
+def _absorb(state: State, w: jax.Array) -> State:
+    """The step whose product is `w`."""
+    j, q = state.step, state.current
+    basis = write(state.basis, j, q)
+    beta = jnp.where(j > 0, state.betas[jnp.maximum(j - 1, 0)], 0)
+    w = w.astype(q.dtype) - beta * state.previous
+    alpha = dot(q, w)
+    w = w - alpha * q
+    if basis:
+        w = cleared(basis, j + 1, w)
+    beta = norm(w)
+    scale = jnp.maximum(state.scale, jnp.maximum(jnp.abs(alpha), beta))
+    # Never an absolute threshold: a loss in other units has the same spectrum.
+    broken = beta <= 10 * jnp.finfo(q.dtype).eps * scale
+    broken |= j + 1 >= q.size
+    following = jnp.where(broken, 0, w / jnp.where(beta > 0, beta, 1))
+    return State(
+        basis=basis,
+        current=following,
+        previous=q,
+        alphas=state.alphas.at[j].set(alpha),
+        betas=state.betas.at[j].set(jnp.where(broken, 0, beta)),
+        step=j + 1,
+        scale=scale,
+        broken=broken,
+    )
+
+
+_absorb_in_place = jax.jit(_absorb, donate_argnums=0)
+
+
+def run_until(op: Any, state: State, until: jax.Array) -> State:
+    """The state at step `until`, or where it broke down before; for jit and vmap."""
+
+    def goes_on(state):
+        return (state.step < until) & ~state.broken & jnp.isfinite(state.scale)
+
+    return jax.lax.while_loop(goes_on, partial(_step, op), state)
+
+
+_loop = jax.jit(run_until, donate_argnums=1)

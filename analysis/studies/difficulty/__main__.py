@@ -1,0 +1,60 @@
+"""The Difficulty of Training Sparse Neural Networks (arXiv:1906.10732), claim by claim.
+
+    python -m analysis.studies.difficulty
+    python -m analysis.studies.difficulty --scale mnist --data-dir D
+    python -m analysis.studies.difficulty --scale mnist --data-dir D --model lenet5 \
+--num-examples 10000
+    python -m analysis.studies.difficulty --scale cifar10 --data-dir D
+
+Trains pruned, lottery and scratch networks, walks the straight lines and trained Bezier
+curves between them, trains dense networks from initial weights that are mostly zero,
+and prints checks C1.1 to C1.10 with the paper's own numbers beside ours. Figures 1 and
+3 to 8 of the paper, with its curves (ResNet-50 on ImageNet) drawn thin, and the numbers
+behind them go to WORKDIR/difficulty-<scale>/. What was trained or walked before is read
+back, and what was interrupted goes on. digits: about 5 minutes on 2 cores; mnist: about
+an hour; cifar10 (ResNet-20, one seed): days on a CPU, hours on a GPU.
+"""
+
+from typing import Any
+
+from analysis.studies import study
+from analysis.studies.difficulty.config import Config
+from landscape.cli import launch, parse
+
+
+def run(config: Config) -> dict[str, Any]:
+    """Does it all, writes the folder, and returns the content of result.json.
+
+    Raises:
+      InputError: the data set is not there, or a setting does not fit it.
+    """
+    from analysis.studies.claims import verdict_table
+    from analysis.studies.difficulty import claims, figures, runs
+
+    measured = runs.measure(config)
+    judged = claims.claims(measured)
+    table = verdict_table(judged)
+    figures.save(config.folder, measured)
+    result = study.write(config, measured, judged, {"claims.txt": table})
+    return result | {"table": table}
+
+
+def main(config: Config) -> None:
+    """Runs the study; prints the verdicts, where things lie and what to try next."""
+    from analysis.studies.difficulty import claims
+
+    result = run(config)
+    high = f"{max(map(float, result['sparsities_used'])):g}"
+    folder = f"{result['root']}/sparsity-{high}/seed-0"
+    runs = " ".join(f"{folder}/{name}" for name in ("pruned", "lottery", "scratch"))
+    study.report(
+        config,
+        result["table"],
+        claims.NOTES,
+        ["figure*.png", "claims.txt"],
+        f"python -m analysis.surface {runs}",
+    )
+
+
+if __name__ == "__main__":
+    launch(lambda: main(parse(Config, __doc__)))

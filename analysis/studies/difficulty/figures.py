@@ -1,0 +1,114 @@
+"""Figures 1 and 3 to 8 of paper 1, out of what the study measured."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from analysis.studies.difficulty import plots
+from analysis.studies.difficulty.runs import Measured
+from landscape.figures import save as save_figure
+
+PAPER = Path(__file__).with_name("evci2019.json")
+INIT = {
+    "ID-1": "t   (0: dense start,  1: pruned)",
+    "IS-1": "t   (0: lottery start,  1: pruned)",
+    "IS-2": "t   (0: new start,  1: pruned)",
+}
+CURVES = {
+    "linear": "linear P-S->S-S",
+    "quadratic, sparse": "Bez2 sparse",
+    "quadratic, dense": "Bez2 dense",
+}
+ENDS = "t   (0: pruned,  1: scratch)"
+
+
+def save(folder: Path, measured: Measured) -> None:
+    """Writes figure1.png, figure3.png ... figure8.png."""
+    paper = json.loads(PAPER.read_text())
+    lines = {panel: f"Fig3|{panel}->P-S" for panel in INIT}
+    l2 = {panel: f"Fig6 L2|{panel}" for panel in INIT}
+    entropy = {panel: f"Fig7 CE|{panel}" for panel in INIT}
+    terms = {"objective": "total", "cross-entropy": "CE", "L2 term": "L2"}
+    cubic = "cubic, sparse"
+
+    def panels(ours, theirs, ylabel, labels, note, **settings):
+        theirs = {name: _paper(paper, key) for name, key in theirs.items()}
+        return plots.panels(ours, theirs, ylabel, labels, note, **settings)
+
+    def paths(names, term):
+        return {name: _curves(measured.paths[name], term) for name in names}
+
+    objective = "objective (nats)"
+    figures = {
+        "1": plots.accuracies(
+            _percent(measured.accuracy),
+            paper["accuracy"],
+            100 * float(np.mean(measured.zeros["0"])),
+            paper["dense_accuracy"],
+        ),
+        "3": panels(
+            paths(INIT, "objective"), lines, objective, INIT, "from start to pruned"
+        ),
+        "4": panels(
+            paths(CURVES, "objective"),
+            CURVES,
+            objective,
+            dict.fromkeys(CURVES, ENDS),
+            "between the pruned and the scratch solution",
+        ),
+        "5": plots.from_zeros(
+            {k: [100 * x for x in v] for k, v in measured.zeros.items()},
+            (paper["zeros"]["zeros"], paper["zeros"]["accuracy"]),
+        ),
+        "6": panels(
+            paths(INIT, "L2 term"), l2, "L2 term (nats)", INIT, "L2 term alone"
+        ),
+        "7": panels(
+            paths(INIT, "cross-entropy"),
+            entropy,
+            "cross-entropy (nats)",
+            INIT,
+            "cross-entropy alone",
+        ),
+        "8": panels(
+            {term: _curves(measured.paths[cubic], term) for term in terms},
+            terms,
+            "loss (nats)",
+            dict.fromkeys(terms, ENDS),
+            "cubic curve in the sparse subspace",
+            one_scale=False,
+        ),
+    }
+    for number, figure in figures.items():
+        save_figure(figure, folder / f"figure{number}.png")
+
+
+def _curves(found: dict[str, list[dict[str, Any]]], term: str):
+    parts = {"objective": ("losses", "l2"), "cross-entropy": ("losses",)}
+    names = parts.get(term, ("l2",))
+    return {
+        key: [
+            (np.array(f["ts"]), np.sum([f[name] for name in names], axis=0))
+            for f in seeds
+        ]
+        for key, seeds in found.items()
+    }
+
+
+def _paper(paper: dict[str, Any], panel: str):
+    """The paper's curves of a panel, by sparsity; figures 3 to 8 name them apart."""
+    prefixes = ("", "Fig4|", "Fig8 cubic|")
+    return {
+        key.rpartition("|")[2]: [tuple(map(np.array, curve))]
+        for key, curve in paper["curves"].items()
+        if key.rpartition("|")[0] in [prefix + panel for prefix in prefixes]
+    }
+
+
+def _percent(accuracy):
+    return {
+        solution: {key: [100 * x for x in values] for key, values in points.items()}
+        for solution, points in accuracy.items()
+    }

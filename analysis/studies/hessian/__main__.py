@@ -1,0 +1,57 @@
+"""Empirical Analysis of the Hessian of Over-Parametrized Neural Networks, by claim.
+
+    python -m analysis.studies.hessian
+    python -m analysis.studies.hessian --num-seeds 1
+    python -m analysis.studies.hessian --scale mnist --data-dir D
+
+Sagun, Evci, Guney, Dauphin and Bottou (arXiv:1706.04454). Trains small networks on
+Gaussian blobs and on digits (or on 1,000 images of MNIST), finds the edges of their
+Hessians' spectra, all eigenvalues where a claim needs them, the Gauss-Newton part, and
+the line from a large-batch to a small-batch solution (with --scale mnist also of
+AlexNet on 2,000 images of CIFAR-10); prints checks C3.1 to C3.15 with the paper's own
+numbers beside ours, and those of Sagun, Bottou and LeCun (arXiv:1611.07476). Figures 1
+to 9 with the paper's points drawn thin, three of 2016, the rows of table 1, and the
+numbers behind them go to WORKDIR/hessian-<scale>/. What was trained or measured before
+is read back. digits: 10 minutes on 2 cores; mnist: an hour or two a seed.
+"""
+
+from typing import Any
+
+from analysis.studies import study
+from analysis.studies.hessian.config import Config
+from landscape.cli import launch, parse
+
+
+def run(config: Config) -> dict[str, Any]:
+    """Does it all, writes the folder, and returns the content of result.json.
+
+    Raises:
+      InputError: the data set is not there.
+    """
+    from analysis.studies.claims import verdict_table
+    from analysis.studies.hessian import claims, figures, runs, table
+
+    measured = runs.measure(config)
+    judged = claims.claims(measured)
+    verdicts = verdict_table(judged)
+    texts = {"claims.txt": verdicts, "table1.txt": table.table_one(measured)}
+    figures.save(config.folder, measured)
+    return study.write(config, measured, judged, texts) | {"table": verdicts}
+
+
+def main(config: Config) -> None:
+    """Runs the study; prints the verdicts, where things lie and what to try next."""
+    from analysis.studies.hessian import claims
+
+    result = run(config)
+    study.report(
+        config,
+        result["table"],
+        claims.NOTES,
+        ["*.png", "claims.txt", "table1.txt"],
+        f"python -m analysis.spectrum {result['example']} --exact",
+    )
+
+
+if __name__ == "__main__":
+    launch(lambda: main(parse(Config, __doc__)))

@@ -1,0 +1,76 @@
+"""Networks on Gaussian blobs: figures 1 and 2 of paper 3, and its table 1."""
+
+from typing import Any
+
+from analysis.studies.hessian.measurements import edges, everything, mean, near_zero
+from analysis.studies.hessian.scales import BLOBS, GROUPS, JUDGED, WHOLE, Scale
+from landscape.config import DenseRun
+from train import job
+
+
+def measure(scale: Scale, root: str, seeds) -> dict[str, dict[str, list]]:
+    """Group -> number of classes -> seeds; see `hessian_runs.Measured.blobs`."""
+    return {group: _group(scale, root, group, seeds) for group in GROUPS}
+
+
+def near_zero_shares(scale: Scale, root: str) -> dict[str, float]:
+    """Number of classes -> share of eigenvalues near zero, of the first seed."""
+    names = {k: _blob_name(root, JUDGED[0], k, 0) for k in scale.classes}
+    return {str(k): near_zero(name) for k, name in names.items()}
+
+
+def whole(scale: Scale, root: str) -> dict[str, list[float]]:
+    """All eigenvalues of a network of many classes, "initial" and "final"."""
+    name = _blob_name(root, WHOLE, scale.many, 0)
+    ends = {"initial": f"{name}@init", "final": name}
+    return {when: everything(end).tolist() for when, end in ends.items()}
+
+
+def _group(scale: Scale, root: str, group: str, seeds) -> dict[str, Any]:
+    """One seed of what is not judged."""
+    found = {}
+    for k in (*scale.classes, scale.many):
+        judged = group in JUDGED and k != scale.many
+        if k == scale.many and GROUPS[group][0] == "tanh":
+            continue
+        found[str(k)] = [
+            _blob(scale, root, group, k, seed, judged)
+            for seed in (seeds if judged else [0])
+        ]
+    return found
+
+
+def _blob_name(root: str, group: str, k: int, seed: int) -> str:
+    activation, variance, full = GROUPS[group]
+    kind = "gd" if full else "sgd"
+    return f"{root}/{kind}-{activation}-covariance-{variance:g}/k-{k}/seed-{seed}"
+
+
+def _blob(
+    scale: Scale, root: str, group: str, k: int, seed: int, judged: bool
+) -> dict[str, Any]:
+    """One network; each seed has clusters of its own."""
+    activation, variance, full = GROUPS[group]
+    name = _blob_name(root, group, k, seed)
+    settings = DenseRun(
+        **BLOBS,
+        blob_classes=k,
+        blob_samples=scale.blob_samples,
+        blob_variance=variance,
+        activation=activation,
+        batch_size=scale.blob_samples if full else scale.blob_samples // 10,
+        learning_rate=scale.blob_rate,
+        steps=scale.blob_steps,
+        seed=seed,
+        data_seed=seed,
+        workdir=name,
+    )
+    summary = job.carry_out(settings)
+    found = {"train_loss": summary["train_loss"], "size": summary["num_params"]}
+    found |= edges(name, max(3 * k + 2, 40))
+    if seed == 0:
+        found |= {"mean": mean(name)}
+    if judged:
+        start = edges(f"{name}@init", 2)
+        found |= {f"initial_{end}": start[end] for end in ("largest", "smallest")}
+    return found

@@ -1,0 +1,127 @@
+"""Networks small enough to write H and G out: how alike they are, and if H is right."""
+
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import scipy.linalg
+from jax.flatten_util import ravel_pytree
+
+from analysis import curvature, spectra
+from analysis.studies.hessian.measurements import Arrays, stored
+from landscape import runs
+from landscape.config import DenseRun
+from train import job
+
+CLASSES = (2, 5, 10)
+SAMPLES = 200
+SETTINGS = {
+    "dataset": "blobs", "blob_dim": 100, "blob_samples": SAMPLES, "model": "mlp",
+    "widths": (12, 12), "schedule": "constant", "momentum": 0.0, "weight_decay": 0.0,
+    "learning_rate": 0.1, "batch_size": SAMPLES,
+}  # fmt: skip
+
+
+def measure(root: str, steps: int, seeds) -> dict[str, list[dict[str, float]]]:
+    """Of networks 100-12-12-k on 200 blobs, full batches: number of classes -> seeds.
+
+    Each has, with "_start" and "_end", `residual`, the norm of H - G over that of H,
+    and `overlap`, the mean squared cosine between the top-k eigenspaces of H and G;
+    at the end the `rank` of G (eigenvalues above 1e-10 of the largest), its `bound`
+    N (k - 1), the number of parameters if that is less, and the training loss.
+    """
+    return {
+        str(k): [_one(f"{root}/small/k-{k}/seed-{s}", k, s, steps) for s in seeds]
+        for k in CLASSES
+    }
+
+
+def _one(name: str, k: int, seed: int, steps: int) -> dict[str, float]:
+    summary = job.carry_out(
+        DenseRun(
+            **SETTINGS,
+            blob_classes=k,
+            steps=steps,
+            seed=seed,
+            data_seed=seed,
+            workdir=name,
+        )
+    )
+    start = stored(f"{name}@init", "parts", {}, partial(_parts, f"{name}@init", k))
+    end = stored(name, "parts", {}, partial(_parts, name, k))
+    bound = min(SAMPLES * (k - 1), summary["num_params"])
+    found = {"train_loss": summary["train_loss"], "bound": bound}
+    found |= {f"{key}_start": float(start[key]) for key in ("residual", "overlap")}
+    found |= {f"{key}_end": float(end[key]) for key in ("residual", "overlap")}
+    return found | {"rank": int(end["rank"])}
+
+
+def _parts(name: str, k: int) -> Arrays:
+    # float64: the rank of G is counted down to 1e-10 of its largest eigenvalue.
+    with jax.enable_x64(True):
+        run = runs.load(name)
+        params, data = doubled(run.state.params), doubled(run.data.train)
+        model_fn, loss = run.objective.bind_logits(), run.objective.bind_output_loss()
+        h = spectra.matrix(curvature.hessian(run.objective.bind(), params, data))
+        g = spectra.matrix(curvature.gauss_newton(model_fn, loss, params, data))
+    values = spectra.eigenvalues(g)
+    spaces = [_leading(matrix, k) for matrix in (h, g)]
+    return {
+        "residual": np.array(_norm(h - g) / _norm(h)),
+        "overlap": np.array((spaces[0].T @ spaces[1]) ** 2).sum() / k,
+        "rank": np.array((values > 1e-10 * values[-1]).sum()),
+    }
+
+
+def doubled(tree: Any) -> Any:
+    """The tree with its floats in float64; inside `jax.enable_x64(True)`."""
+    return jax.tree.map(
+        lambda x: jnp.asarray(
+            x, "float64" if np.asarray(x).dtype.kind == "f" else None
+        ),
+        tree,
+    )
+
+
+def _leading(matrix: np.ndarray, k: int) -> np.ndarray:
+    n = len(matrix)
+    return scipy.linalg.eigh(matrix, subset_by_index=(n - k, n - 1))[1]
+
+
+def _norm(matrix: np.ndarray) -> float:
+    """The largest magnitude of an eigenvalue."""
+    n = len(matrix)
+    ends = [
+        scipy.linalg.eigh(matrix, subset_by_index=(i, i), eigvals_only=True)[0]
+        for i in (0, n - 1)
+    ]
+    return float(np.abs(ends).max())
+
+
+def products_against_jax(root: str, seeds) -> list[float]:
+    """The largest difference of H by products from jax.hessian's, entry by entry.
+
+    In float64, for trained networks 10-8-8-5 (205 parameters).
+    """
+    return [_difference(f"{root}/tiny/seed-{seed}", seed) for seed in seeds]
+
+
+def _difference(name: str, seed: int) -> float:
+    fields = SETTINGS | {"blob_dim": 10, "widths": (8, 8), "blob_classes": 5}
+    fields |= {"steps": 300, "seed": seed, "data_seed": seed, "workdir": name}
+    job.carry_out(DenseRun(**fields))
+
+    def measure():
+        with jax.enable_x64(True):
+            run = runs.load(name)
+            params, data = doubled(run.state.params), doubled(run.data.train)
+            loss_fn = run.objective.bind()
+            ours = spectra.matrix(curvature.hessian(loss_fn, params, data))
+            flat, unravel = ravel_pytree(params)
+            twin = jax.jit(jax.hessian(lambda x, data: loss_fn(unravel(x), data)))
+            theirs = np.asarray(twin(flat, data))
+        return {"difference": np.array(np.abs(ours - theirs).max())}
+
+    return float(stored(name, "products", {}, measure)["difference"])

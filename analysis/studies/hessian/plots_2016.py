@@ -1,0 +1,136 @@
+"""The figures of Sagun et al. 2016, and figure 9 of 2017: beside a trained network."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.figure import Figure
+
+from landscape.figures import colors, style
+
+
+def histograms(spectra: Mapping[str, Mapping[str, Any]]) -> Figure:
+    """All eigenvalues before and after training, log counts, a row a kind of data.
+
+    Args:
+      spectra: kind -> "initial" and "final" eigenvalues, and train_loss.
+    """
+    with style():
+        figure = Figure(figsize=(7.2, 2.4 * len(spectra)), layout="constrained")
+        rows = figure.subplots(len(spectra), 2, squeeze=False, sharex="col")
+        for row, (kind, found) in zip(rows, spectra.items(), strict=True):
+            for axes, when in zip(row, ("initial", "final"), strict=True):
+                every = np.concatenate([each[when] for each in spectra.values()])
+                axes.hist(found[when], bins=np.histogram_bin_edges(every, 80))
+                axes.axvline(0, color="gray", lw=0.5)
+                end = f", training loss {found['train_loss']:.2g}"
+                axes.set(
+                    title=f"{kind}, {when}{end if when == 'final' else ''}",
+                    ylabel="eigenvalues",
+                    yscale="log",
+                )
+        for axes in rows[-1]:
+            axes.set_xlabel("eigenvalue")
+        return figure
+
+
+def starts(largest: Sequence[float], deviation: float) -> Figure:
+    """The largest eigenvalue at the end of trainings from many initialisations."""
+    with style():
+        figure = Figure(figsize=(3.6, 2.8), layout="constrained")
+        axes = figure.subplots()
+        axes.hist(largest, bins=60)
+        axes.axvline(np.median(largest), color=colors()[1], lw=0.9, label="median")
+        axes.set(
+            title=f"{len(largest)} starts, two clusters, deviation {deviation:g}",
+            xlabel="largest eigenvalue",
+            ylabel="trainings",
+        )
+        axes.ticklabel_format(axis="x", style="sci", scilimits=(-2, 2))
+        axes.legend()
+        return figure
+
+
+def descents(pairs: Mapping[str, Mapping[str, Any]], ts: np.ndarray) -> Figure:
+    """The loss on the line from gradient descent to SGD as training goes on.
+
+    Args:
+      pairs: words -> step, distance and travelled [T], train_loss [T, len(ts)].
+      ts: on the line.
+    """
+    with style():
+        figure = Figure(figsize=(7.2, 2.8), layout="constrained")
+        *panels, right = figure.subplots(1, len(pairs) + 1)
+        for axes, (words, found) in zip(panels, pairs.items(), strict=True):
+            shown = range(0, len(found["step"]), 2)
+            shades = colormaps["viridis"](np.linspace(0.1, 0.85, len(shown)))
+            for i, shade in zip(shown, shades, strict=True):
+                label = f"{found['step'][i]:,}"
+                axes.plot(ts, found["train_loss"][i], color=shade, label=label)
+            axes.set(
+                title=words, xlabel="t   (0: GD,  1: SGD)", yscale="log",
+                ylabel="training loss (nats)",
+            )  # fmt: skip
+        for axes in panels:
+            low = min(min(map(min, found["train_loss"])) for found in pairs.values())
+            high = max(max(map(max, found["train_loss"])) for found in pairs.values())
+            axes.set_ylim(low / 1.3, high * 1.3)
+        panels[0].legend(title="step", fontsize=6)
+        for color, (words, found) in zip(colors(), pairs.items(), strict=False):
+            right.plot(found["step"], found["distance"], color=color, label=words)
+        first = next(iter(pairs.values()))
+        label = "GD from its start"
+        right.plot(first["step"], first["travelled"], "--", color="0.5", label=label)
+        right.set(title="distance", xlabel="step", ylabel="Euclidean distance")
+        right.set_ylim(bottom=0)
+        right.legend(fontsize=6, loc="center", bbox_to_anchor=(0.6, 0.58))
+        return figure
+
+
+def pastur(
+    found: Mapping[str, Sequence[Mapping[str, Any]]],
+    density: Callable[[np.ndarray, float], np.ndarray],
+) -> Figure:
+    """Figure 9: the bulk of logistic regression and Marchenko-Pastur's law.
+
+    Args:
+      found: "one" and "two" clusters -> alpha, eigenvalues and, with two, the expected
+        outlier.
+      density: of the law, at some places, for one alpha.
+    """
+    with style():
+        figure = Figure(figsize=(7.2, 4.6), layout="constrained")
+        grid = figure.subplots(2, 3)
+        for axes, each in zip(grid[0], found["one"], strict=False):
+            _bulk(axes, np.array(each["values"]), each["alpha"], density)
+            axes.set_title(f"one cluster, M/N = {each['alpha']:g}")
+        for axes, each in zip(grid[1], found["two"], strict=True):
+            values = np.array(each["values"])
+            _bulk(axes, values[1:], each["alpha"], density)
+            axes.set_title(
+                f"two clusters, M/N = {each['alpha']:g}\n"
+                f"outlier {values[0]:.4g}, expected {each['expected']:.4g}",
+                fontsize=8,
+            )
+        handles, labels = grid[0, 0].get_legend_handles_labels()
+        grid[0, 2].axis("off")
+        grid[0, 2].legend(handles, labels, loc="center left")
+        return figure
+
+
+def _bulk(axes, values, alpha, density) -> None:
+    shown = values[values > 1e-9 * values.max()]
+    # The mass at zero is left out: the law's density integrates to the rest.
+    weights = np.full(len(shown), 1 / len(values))
+    _, edges, _ = axes.hist(
+        shown, min(40, len(shown) // 3 + 1), weights=weights, alpha=0.6,
+        label="eigenvalues (without zeros)",
+    )  # fmt: skip
+    x = np.linspace(1e-4 * shown.max(), 1.05 * shown.max(), 400)
+    width = edges[1] - edges[0]
+    axes.plot(x, density(x, alpha) * width, color=colors()[1], lw=1.0,
+              label="Marchenko-Pastur")  # fmt: skip
+    axes.set(xlabel="eigenvalue", ylabel="share per bin")
+    if alpha == 1:
+        axes.set_yscale("log")

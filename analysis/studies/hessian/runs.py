@@ -1,0 +1,145 @@
+"""What the study of paper 3 trains, and the numbers that come of it."""
+
+from typing import Any, NamedTuple
+
+from analysis.studies.hessian import (
+    batch_phases,
+    blobs,
+    gauss_newton_parts,
+    gd_vs_sgd,
+    many_initialisations,
+    marchenko_pastur,
+    random_labels,
+    two_clusters,
+)
+from analysis.studies.hessian.measurements import (
+    edges,
+    everything,
+    negative,
+    negative_of,
+)
+from analysis.studies.hessian.scales import PLAIN, Scale, scale_of
+from landscape.config import DenseRun
+from train import job
+
+
+class Measured(NamedTuple):
+    """All that was measured; lists are over seeds, of dicts of numbers.
+
+    Attributes:
+      blobs: group -> number of classes -> train_loss, size, largest, smallest; of the
+        first seed the mean eigenvalue; of the judged groups also initial_largest and
+        initial_smallest.
+      near_zero: number of classes -> share of eigenvalues near zero (first seed).
+      whole: all eigenvalues of a network of 50 classes, initial and final.
+      small: see `gauss_newton_parts.measure`, number of classes -> seeds.
+      products: largest difference of the Hessian by products from jax.hessian.
+      planar: standard deviation of two clusters in the plane -> eigenvalues.
+      starts: see `many_initialisations.measure`.
+      pastur: see `marchenko_pastur.measure`.
+      widths: hidden units -> train_loss, largest, smallest, size, and, where they were
+        found, negative and all (of the first seed).
+      batches: learning rate -> batch size -> the same.
+      phases: name of the data -> see `batch_phases.measure`.
+      noise: see `random_labels.measure`.
+      descents: see `gd_vs_sgd.measure`.
+      example: a run to look at.
+    """
+
+    blobs: dict[str, dict[str, list[dict[str, Any]]]]
+    near_zero: dict[str, float]
+    whole: dict[str, list[float]]
+    small: dict[str, list[dict[str, float]]]
+    products: list[float]
+    planar: dict[str, list[dict[str, Any]]]
+    starts: dict[str, Any]
+    pastur: dict[str, list[dict[str, Any]]]
+    widths: dict[str, list[dict[str, Any]]]
+    batches: dict[str, dict[str, list[dict[str, Any]]]]
+    phases: dict[str, list[dict[str, Any]]]
+    noise: dict[str, dict[str, Any]]
+    descents: dict[str, dict[str, Any]]
+    example: str
+
+
+def measure(config) -> Measured:
+    """Trains and measures all that is not there yet."""
+    scale = scale_of(config)
+    quick = "-quick" if config.quick else ""
+    root = f"{config.workdir}/hessian-runs{quick}"
+    images, blob_runs = f"{root}/{config.scale}", f"{root}/blobs"
+    seeds = range(scale.num_seeds)
+    widths = {
+        str(h): [_width_run(scale, images, h, seed) for seed in seeds]
+        for h in scale.widths
+    }
+    batches = {
+        f"{rate:g}": {
+            str(size): [_batch_run(scale, images, size, rate, seed) for seed in seeds]
+            for size in scale.batches
+        }
+        for rate in scale.batch_rates
+    }
+    # What takes longest comes last: a study that is cut short has the rest.
+    return Measured(
+        phases={
+            name: [batch_phases.measure(each, f"{root}/{name}", seed) for seed in seeds]
+            for name, each in scale.phases.items()
+        },
+        descents=gd_vs_sgd.measure(scale, images),
+        noise=random_labels.measure(scale, images),
+        widths=widths,
+        batches=batches,
+        small=gauss_newton_parts.measure(blob_runs, scale.small_steps, seeds),
+        products=gauss_newton_parts.products_against_jax(blob_runs, seeds),
+        planar=two_clusters.measure(blob_runs, scale.planar_steps, seeds),
+        starts=many_initialisations.measure(
+            blob_runs, scale.starts, scale.planar_steps
+        ),
+        pastur=marchenko_pastur.measure(),
+        blobs=blobs.measure(scale, blob_runs, seeds),
+        near_zero=blobs.near_zero_shares(scale, blob_runs),
+        whole=blobs.whole(scale, blob_runs),
+        example=f"{images}/hidden-{scale.widths[0]}/seed-0",
+    )
+
+
+def _width_run(scale: Scale, root: str, h: int, seed: int) -> dict[str, Any]:
+    name = f"{root}/hidden-{h}/seed-{seed}"
+    size = scale.images["num_train"]
+    return _image_run(
+        scale, name, seed, 0.01, scale.count_up_to, widths=(h,), batch_size=size,
+        steps=scale.width_steps, learning_rate=scale.width_rate,
+    )  # fmt: skip
+
+
+def _batch_run(scale: Scale, root: str, size: int, rate: float, seed: int) -> dict:
+    model, widths = scale.batch_model
+    name = f"{root}/rate-{rate:g}-batch-{size}/seed-{seed}"
+    return _image_run(
+        scale, name, seed, 0.005, 0, model=model, widths=widths, batch_size=size,
+        steps=scale.batch_steps, learning_rate=rate,
+    )  # fmt: skip
+
+
+def _image_run(
+    scale: Scale, name: str, seed: int, left: float, count_up_to: int, **settings: Any
+) -> dict[str, Any]:
+    """Edges of one network, or all eigenvalues of a small one.
+
+    Of the first seed: the share `left` of them at the smallest end, and how many are
+    negative if they are at most `count_up_to`.
+    """
+    fields = PLAIN | scale.images | settings | {"seed": seed, "workdir": name}
+    summary = job.carry_out(DenseRun(**fields))
+    found = {"train_loss": summary["train_loss"], "size": summary["num_params"]}
+    size = found["size"]
+    if size <= scale.exact_up_to:
+        values = everything(name)
+        found |= {"largest": values[:60].tolist(), "smallest": values[:-4:-1].tolist()}
+        found |= {"negative": negative_of(values)}
+        return found | ({"all": values.tolist()} if seed == 0 else {})
+    # The left edge is drawn of the first seed.
+    found |= edges(name, 60, bottom=max(2, int(left * size)) if seed == 0 else 2)
+    counted = seed == 0 and size <= count_up_to
+    return found | ({"negative": negative(name)} if counted else {})

@@ -1,0 +1,50 @@
+"""The figure of the study of the sparse subspace, out of its numbers."""
+
+from pathlib import Path
+
+import numpy as np
+
+from analysis import spectra
+from analysis.studies.difficulty.runs import SOLUTIONS
+from analysis.studies.subspace import plots
+from analysis.studies.subspace.runs import Measured
+from landscape.figures import save as save_figure
+
+
+def save(folder: Path, measured: Measured) -> None:
+    """Writes figure.png: a row a sparsity, the first seed's solutions as trained."""
+    looks = measured.looks["trained"]
+    rows = {
+        key: {name: _drawn(looks[name][key][0]) for name in SOLUTIONS}
+        for key in measured.sparsities_used
+    }
+    save_figure(plots.rows(rows), folder / "figure.png")
+
+
+def _drawn(look) -> dict:
+    inside, outside = look["inside"], look["outside"]
+    values = np.array(inside["eigenvalues"])
+    found = {
+        "eigenvalues": values,
+        "curve": _curve(values) if inside["exact"] else None,
+        "inside": {"gradient": _line(inside["down"])},
+        "outside": {"gradient": _line(outside["down"])},
+    }
+    for side, lines in (("inside", inside), ("outside", outside)):
+        if lines["eigenvectors"]:
+            steepest = max(lines["eigenvectors"], key=lambda each: each["fall"])
+            found[side]["eigenvector"] = _line(steepest)
+    return found
+
+
+def _curve(values: np.ndarray) -> spectra.Curve:
+    """All eigenvalues, smoothed as those of a density without spread."""
+    share = np.full((1, len(values)), 1 / len(values))
+    single = np.zeros((1, len(values)), bool)
+    whole = spectra.Density(values[None], share, share, single, len(values), 0)
+    return spectra.smoothed(whole, linear=1e-4 * float(np.abs(values).max()))
+
+
+def _line(found) -> tuple[np.ndarray, np.ndarray]:
+    """Distances and the objective, less what it is at distance 0."""
+    return np.array(found["ts"]), np.array(found["losses"]) - found["start"]

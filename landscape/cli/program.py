@@ -1,0 +1,62 @@
+"""What every program shares: flags out of a dataclass, and one exit status a cause.
+
+Exit status: 0 done; 2 a mistake of the caller; 130 and 143 after Ctrl-C and SIGTERM;
+1 anything else.
+"""
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+from landscape.errors import InputError, Interrupted, RunFailure
+
+Config = TypeVar("Config")
+
+
+def parse(
+    config_class: type[Config],
+    description: str | None = None,
+    *,
+    default: Config | None = None,
+    argv: Sequence[str] | None = None,
+) -> Config:
+    """Makes a config from the command line; every field is a flag.
+
+    `default` replaces the defaults of the fields. A wrong flag or value ends the
+    program with status 2 and one message on stderr.
+    """
+    import tyro
+
+    module = getattr(sys.modules["__main__"], "__spec__", None)
+    name = module.name.removesuffix(".__main__") if module else None
+    prog = f"python -m {name}" if name else None
+    return tyro.cli(
+        config_class, prog=prog, description=description, default=default, args=argv
+    )
+
+
+def launch(run: Callable[[], Any]) -> None:
+    """Calls `run` and ends the process with the status of the outcome."""
+    try:
+        run()
+    except InputError as error:
+        _stop(2, f"error: {error}")
+    except RunFailure as error:
+        _stop(1, f"stopped: {error}")
+    except Interrupted as error:
+        _stop(128 + error.signum, str(error))
+    except KeyboardInterrupt:
+        print("interrupted.", file=sys.stderr, flush=True)
+        # At once: XLA may be compiling in threads that crash an interpreter which is
+        # taken down around them.
+        os._exit(130)
+    except BrokenPipeError:
+        # The reader of a table went away (`| head`): nothing to report to.
+        sys.stderr.close()
+        sys.exit(1)
+
+
+def _stop(status: int, message: str) -> None:
+    print(message, file=sys.stderr)
+    sys.exit(status)

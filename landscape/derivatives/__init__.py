@@ -1,0 +1,52 @@
+"""Averages, gradients, products and diagonals of a mean loss over a data set."""
+
+from landscape.derivatives.averages import (
+    as_batches,
+    as_partial,
+    average,
+    num_examples,
+    total_weight,
+)
+from landscape.derivatives.checks import (
+    check_each,
+    check_mean,
+    check_scalar,
+    check_scalar_mean,
+    examples,
+    same_twice,
+)
+from landscape.derivatives.diagonal import diagonal, hessian_diagonal
+from landscape.derivatives.products import (
+    Product,
+    gauss_newton_map,
+    gauss_newton_product,
+    gradient,
+    hessian_map,
+    hessian_product,
+    linearized,
+    product_of,
+)
+
+__all__ = [
+    "Product",
+    "as_batches",
+    "as_partial",
+    "average",
+    "check_each",
+    "check_mean",
+    "check_scalar",
+    "check_scalar_mean",
+    "diagonal",
+    "examples",
+    "gauss_newton_map",
+    "gauss_newton_product",
+    "gradient",
+    "hessian_diagonal",
+    "hessian_map",
+    "hessian_product",
+    "linearized",
+    "num_examples",
+    "product_of",
+    "same_twice",
+    "total_weight",
+]

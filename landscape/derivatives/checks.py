@@ -1,0 +1,240 @@
+"""What a loss function and its data must be, checked on a few examples.
+
+Noise, dropout (also with a fixed key), statistics of the batch, sums instead of means
+and weights that are left out all change what a batch has to do with its halves.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from landscape.derivatives.averages import (
+    as_batches,
+    as_partial,
+    num_examples,
+    total_weight,
+)
+from landscape.errors import InputError
+
+MOST = 64
+"""Examples that a check looks at."""
+
+
+def check_mean(loss_fn: Callable, point: Any, batch: Any, most: int = MOST) -> None:
+    """Raises InputError unless the loss is a deterministic mean over examples.
+
+    Two evaluations must agree, and the loss of a batch must be the weighted mean of
+    those of its halves to 1e-4. A loss of `of_objective` that states the size of its
+    batches passes unseen.
+
+    Args:
+      loss_fn: `loss_fn(params, batch)`, a scalar or a pytree of scalars.
+      point: parameters.
+      batch: at least two examples, of which at most `most` are used.
+
+    >>> check_mean(lambda w, x: jnp.mean((x - w) ** 2), 0.5, jnp.arange(4.0))
+    >>> check_mean(lambda w, x: jnp.std(x - w), 0.5, jnp.arange(4.0))
+    Traceback (most recent call last):
+    ...
+    landscape.errors.InputError: the loss of a batch must be the mean of its halves', \
+but 1.12 is not that of 0.5 and 0.5: has it dropout, statistics of the batch, or a sum \
+or weights of its own?
+    """
+    loss_fn = as_partial(loss_fn)
+    if getattr(loss_fn.func, "batch_size", None) is not None:
+        return
+    unsure, parts = False, _parts(batch, most)
+    weights = [float(total_weight(part)) for part in parts[:3]]
+    for one, a, b in zip(*_evaluate(loss_fn, point, parts, "loss"), strict=True):
+        # A half without weight has no mean.
+        terms = [w * x for w, x in zip(weights[1:], (a, b), strict=True) if w]
+        mean = sum(terms) / (weights[0] or 1)
+        same = _same(one, mean, (a, b))
+        if same is False:
+            raise InputError(
+                f"the loss of a batch must be the mean of its halves', but {_text(one)}"
+                f" is not that of {_text(a)} and {_text(b)}: has it dropout, statistics"
+                " of the batch, or a sum or weights of its own?"
+            )
+        unsure |= same is None
+    if unsure and not jax.config.jax_enable_x64:
+        with jax.enable_x64(True):
+            check_mean(*_widened((loss_fn, point, batch)), most)
+
+
+def check_scalar_mean(loss_fn: Callable, point: Any, batch: Any) -> None:
+    """`check_mean`, and the loss must be one scalar without batch statistics.
+
+    Raises:
+      InputError: it is not.
+
+    >>> check_scalar_mean(lambda w, x: {"loss": w}, 0.5, jnp.arange(4.0))
+    Traceback (most recent call last):
+    ...
+    landscape.errors.InputError: the loss function must return a scalar, not a dict.
+    """
+    loss_fn = as_partial(loss_fn)
+    if getattr(loss_fn.func, "batch_size", None) is not None:
+        raise InputError("curvature needs a loss without statistics of the batch.")
+    check_scalar(loss_fn, point, _parts(batch, MOST)[0])
+    check_mean(loss_fn, point, batch)
+
+
+def check_scalar(loss_fn: Callable, point: Any, batch: Any) -> None:
+    """Raises InputError unless the loss of a batch is one scalar; computes nothing.
+
+    Args:
+      loss_fn: `loss_fn(params, batch)`.
+      point, batch: pytrees of arrays or of their shapes.
+
+    >>> check_scalar(lambda w, x: w * x, 0.5, jnp.arange(4.0))
+    Traceback (most recent call last):
+    ...
+    landscape.errors.InputError: the loss function must return a scalar, not shape \
+(4,).
+    """
+    result = jax.eval_shape(_call, as_partial(loss_fn), point, batch)
+    shape = getattr(result, "shape", None)
+    if shape != ():
+        seen = f"a {type(result).__name__}" if shape is None else f"shape {shape}"
+        raise InputError(f"the loss function must return a scalar, not {seen}.")
+
+
+def check_each(
+    function: Callable, point: Any, batch: Any, scalars: bool = False
+) -> None:
+    """Raises InputError unless each example has a deterministic result of its own.
+
+    Args:
+      function: `function(params, batch)`, arrays [B, ...]; if `scalars` one array [B].
+      point, batch: as in `check_mean`.
+
+    >>> check_each(lambda w, x: w * x, 0.5, jnp.arange(4.0))
+    >>> check_each(lambda w, x: w * (x - x.mean()), 0.5, jnp.arange(4.0))
+    Traceback (most recent call last):
+    ...
+    landscape.errors.InputError: what an example gives must not depend on the others, \
+but in halves of the batch it differs by 0.5: has it dropout, or statistics of the \
+batch?
+    """
+    parts = _parts(batch, MOST)
+    function = as_partial(function)
+    shapes = jax.eval_shape(_call, function, point, parts[0])
+    for leaf in jax.tree.leaves(shapes):
+        count = num_examples(parts[0])
+        good = leaf.shape == (count,) if scalars else leaf.shape[:1] == (count,)
+        if not good:
+            wanted = f"({count},)" if scalars else f"({count}, ...)"
+            raise InputError(
+                f"of {count} examples a result of shape {wanted} is needed, not"
+                f" {leaf.shape}."
+            )
+    unsure = False
+    for one, a, b in zip(*_evaluate(function, point, parts, "result"), strict=True):
+        both = np.concatenate([a, b])
+        same = _same(one, both)
+        if same is False:
+            raise InputError(
+                "what an example gives must not depend on the others, but in halves of"
+                f" the batch it differs by {np.abs(one - both).max():.3g}: has it"
+                " dropout, or statistics of the batch?"
+            )
+        unsure |= same is None
+    if unsure and not jax.config.jax_enable_x64:
+        with jax.enable_x64(True):
+            check_each(*_widened((function, point, batch)), scalars)
+
+
+def same_twice(batches: Any) -> Any:
+    """`batches`, after a look whether a second pass over them begins like the first.
+
+    Raises:
+      InputError: it does not: a loader shuffles, augments or is used up.
+
+    >>> same_twice([jnp.ones(2)])
+    [Array([1., 1.], dtype=float32)]
+    """
+    plain = isinstance(batches, Mapping | tuple | list) or hasattr(batches, "shape")
+    if plain or not isinstance(batches, Iterable) or isinstance(batches, Iterator):
+        return batches
+    first, second = (list(zip(range(1), batches, strict=False)) for _ in range(2))
+    one, two = (jax.tree.map(np.asarray, pairs) for pairs in (first, second))
+    if jax.tree.structure(one) != jax.tree.structure(two) or not all(
+        map(np.array_equal, jax.tree.leaves(one), jax.tree.leaves(two))
+    ):
+        raise InputError(
+            "two passes over the batches differ: does the loader shuffle or augment?"
+            " Give a list of batches."
+        )
+    return batches
+
+
+def examples(batches: list) -> Any:
+    """A batch of at least two examples to look at; None if there is but one in all."""
+    for batch in batches:
+        if num_examples(batch) > 1:
+            return batch
+    same = [
+        b for b in batches if jax.tree.structure(b) == jax.tree.structure(batches[0])
+    ]
+    if len(same) < 2:
+        return None
+    return jax.tree.map(lambda *xs: np.concatenate(xs), *same[:8])
+
+
+def _parts(batch: Any, most: int) -> list:
+    """The first examples, their two halves, and the first ones once more."""
+    (batch,) = as_batches(batch)
+    half = min(num_examples(batch), most) // 2
+    if not half:
+        raise InputError("two examples are needed to see whether a loss is a mean.")
+    parts = [slice(2 * half), slice(half), slice(half, 2 * half), slice(2 * half)]
+    return [jax.tree.map(lambda x, part=part: x[part], batch) for part in parts]
+
+
+@jax.jit
+def _call(function, point, batch):
+    return function(point, batch)
+
+
+def _evaluate(function, point, parts, what) -> list[list[np.ndarray]]:
+    """The leaves of the whole and of its halves; the whole must give the same twice."""
+    *values, again = (
+        list(map(np.asarray, jax.tree.leaves(_call(function, point, part))))
+        for part in parts
+    )
+    for one, two in zip(values[0], again, strict=True):
+        # Some accelerators add in no fixed order.
+        if not np.allclose(one, two, rtol=1e-5, atol=0, equal_nan=True):
+            raise InputError(
+                f"the {what} is not deterministic: {_text(one)}, then {_text(two)}."
+            )
+    return values
+
+
+def _same(one, other, terms=()) -> bool | None:
+    """Whether they agree to 1e-4; None if they are too small to tell from rounding."""
+    if not np.isfinite(one + other).all():
+        return True
+    gap, eps = np.abs(one - other).max(initial=0), float(jnp.finfo(one.dtype).eps)
+    largest = max(np.abs(x).max(initial=0) for x in (one, other, *terms))
+    if gap <= max(1e-4, 4 * eps) * largest:
+        return True
+    return None if gap <= 10 * eps else False
+
+
+def _widened(tree: Any) -> Any:
+    """It in double precision, where what was near rounding is not."""
+
+    def leaf(x):
+        floats = jnp.issubdtype(jnp.result_type(x), jnp.floating)
+        return np.asarray(x, np.float64) if floats else x
+
+    return jax.tree.map(leaf, tree)
+
+
+def _text(x) -> str:
+    return f"{x:.3g}" if x.ndim == 0 else f"{x.ravel()[0]:.3g}..."

@@ -1,0 +1,139 @@
+"""Which units of a network may change places: the `Spec` of MLPs, LeNets and ResNets.
+
+The CIFAR ResNets add a block's output to its input, so one permutation acts on the
+residual stream wherever it is read or written. Their shortcuts between stages (option
+A) append zero channels: the first 16 channels of the second stage ARE the first
+stage's. Hence a stage's permutation must move the old channels as the stage before it
+did, and may move the new ones among themselves only: 16, 16 and 32 channels move freely
+("stream_0" in all stages, "stream_1" from the second, "stream_2" in the third), not 16,
+32 and 64. The channels between a block's two convolutions move freely.
+
+Other symmetries (scales around relu and batch norm, signs around tanh) are no
+permutations: nothing here knows of them.
+"""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+
+from landscape.errors import InputError
+from landscape.models import MLP, AlexNet, LeNet, ResNet
+from landscape.trees import named_leaves
+
+
+class Axis(NamedTuple):
+    """What permutes an axis: channels, laid side by side, at each of the positions.
+
+    Attributes:
+      names: the permutations of consecutive groups of channels.
+      positions: how often the channels are repeated, H * W where [H, W, C] was
+        flattened; the channel is the last index.
+    """
+
+    names: tuple[str, ...]
+    positions: int = 1
+
+
+class Spec(NamedTuple):
+    """The permutation symmetry of a network; write one by hand for any other network.
+
+    Attributes:
+      sizes: number of units of each permutation, in the order of the forward pass.
+      axes: for each leaf's name, what acts on each of its axes; None: nothing does.
+
+    >>> tied = Axis(("hidden",))
+    >>> spec = Spec({"hidden": 3}, {"in": (None, tied), "out": (tied, None)})
+    >>> spec.sizes["hidden"], spec.axes["out"][0] == tied
+    (3, True)
+    """
+
+    sizes: dict[str, int]
+    axes: dict[str, tuple[Axis | None, ...]]
+
+
+def specification(model: Any, params: Any) -> Spec:
+    """The symmetry of an MLP, LeNet, AlexNet or ResNet of `landscape.models`.
+
+    It covers parameters, masks (scalar leaves have no units), gradients and batch
+    norm's statistics: whatever has the names of the leaves of one of them. Permutations
+    are called after the layer whose outputs they permute; "stream_0" and so on for
+    residual streams.
+
+    Raises:
+      InputError: the model is of another kind.
+
+    >>> import jax
+    >>> from landscape import models
+    >>> model = models.create("mlp", (4,), 2, widths=(5, 3))
+    >>> params, _ = models.init(model, jax.random.key(0), (4,))
+    >>> specification(model, params).sizes
+    {'Dense_0': 5, 'Dense_1': 3}
+    """
+    if isinstance(model, MLP | LeNet | AlexNet):
+        names = sorted(params, key=lambda n: (n.split("_")[0], int(n.split("_")[1])))
+        return sequential(params, names)
+    if isinstance(model, ResNet):
+        return _residual(params)
+    raise InputError(
+        f"the symmetry of a {type(model).__name__} is not known here: write its Spec,"
+        " or use an MLP, LeNet, AlexNet or ResNet."
+    )
+
+
+def sequential(params: Any, layers: Sequence[str]) -> Spec:
+    """The symmetry of dense and convolutional layers one after another.
+
+    Args:
+      params: leaves called "LAYER/kernel" [..., in, out] and "LAYER/bias" [out].
+      layers: names in the order of the forward pass. Where a layer has m times as many
+        inputs as the one before it has outputs, the latter were flattened from
+        [..., C]: their C channels are repeated at m positions.
+
+    Raises:
+      InputError: the inputs of a layer are no multiple of the outputs before it.
+    """
+    leaves = named_leaves(params)
+    sizes, axes, before = {}, {}, None
+    for layer in layers:
+        shape = jnp.shape(leaves[f"{layer}/kernel"])
+        inputs, outputs = None, Axis((layer,)) if layer != layers[-1] else None
+        if before is not None:
+            positions, rest = divmod(shape[-2], sizes[before])
+            if rest:
+                raise InputError(
+                    f"{layer} has {shape[-2]} inputs, not a multiple of the"
+                    f" {sizes[before]} outputs of {before}."
+                )
+            inputs = Axis((before,), positions)
+        axes[f"{layer}/kernel"] = (*[None] * (len(shape) - 2), inputs, outputs)
+        axes[f"{layer}/bias"] = (outputs,)
+        if outputs:
+            sizes[layer], before = shape[-1], layer
+    return Spec(sizes, axes)
+
+
+def _residual(params) -> Spec:
+    channels = params["Conv_0"]["kernel"].shape[-1]
+    stream = Axis(("stream_0",))
+    sizes = {"stream_0": channels}
+    axes = {"Conv_0/kernel": (None, None, None, stream)} | _norm("BatchNorm_0", stream)
+    blocks = sum(name.startswith("Block_") for name in params)
+    for block in (f"Block_{i}" for i in range(blocks)):
+        wider = params[block]["Conv_1"]["kernel"].shape[-1]
+        inner, before = Axis((block,)), stream
+        sizes[block] = params[block]["Conv_0"]["kernel"].shape[-1]
+        if wider > channels:
+            new = f"stream_{len(stream.names)}"
+            sizes[new], channels = wider - channels, wider
+            stream = Axis((*stream.names, new))
+        axes[f"{block}/Conv_0/kernel"] = (None, None, before, inner)
+        axes[f"{block}/Conv_1/kernel"] = (None, None, inner, stream)
+        axes |= _norm(f"{block}/BatchNorm_0", inner)
+        axes |= _norm(f"{block}/BatchNorm_1", stream)
+    axes |= {"Dense_0/kernel": (stream, None), "Dense_0/bias": (None,)}
+    return Spec(sizes, axes)
+
+
+def _norm(layer: str, channels: Axis) -> dict[str, tuple[Axis]]:
+    return {f"{layer}/{leaf}": (channels,) for leaf in ("scale", "bias", "mean", "var")}

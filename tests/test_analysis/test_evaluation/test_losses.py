@@ -1,0 +1,273 @@
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from analysis.evaluation import combinations
+from analysis.evaluation.losses import of_objective
+from landscape.derivatives.checks import check_mean
+from landscape.errors import InputError
+from landscape.objective import Objective
+
+
+class Normed(nn.Module):
+    """Two layers with batch norm, of an unusual momentum."""
+
+    @nn.compact
+    def __call__(self, image, train: bool = False):
+        x = nn.Dense(4, use_bias=False, param_dtype=float)(image)
+        x = nn.BatchNorm(not train, momentum=0.7, param_dtype=float)(x)
+        x = nn.Dense(3, param_dtype=float)(nn.tanh(x))
+        x = nn.BatchNorm(not train, momentum=0.7, param_dtype=float)(x)
+        return nn.Dense(3, param_dtype=float)(nn.tanh(x))
+
+
+class Plain(nn.Module):
+    @nn.compact
+    def __call__(self, image, train: bool = False):
+        return nn.Dense(3, param_dtype=float)(nn.tanh(nn.Dense(4)(image)))
+
+
+def make(model=None):
+    model = model or Normed()
+    shapes = jax.eval_shape(model.init, jax.random.key(0), jnp.zeros((1, 5)))
+    draw = np.random.default_rng(0)
+    variables = [
+        jax.tree.map(lambda s: jnp.asarray(draw.uniform(0.2, 1.5, s.shape)), shapes)
+        for _ in range(2)
+    ]
+    for v in variables:
+        v["params"] = jax.tree.map(lambda x: x - 0.8, v["params"])
+    objective = Objective(model, label_smoothing=0.1, weight_decay=0.02)
+    data = {
+        "image": jnp.asarray(draw.normal(size=(12, 5))),
+        "label": jnp.asarray(draw.integers(0, 3, 12)),
+    }
+    return objective, variables, data
+
+
+ROWS = np.array([[1.0, 0.0], [0.6, 0.4], [-0.1, 1.1]])
+
+
+def params_at(row, variables):
+    return jax.tree.map(
+        lambda a, b: row[0] * a + row[1] * b, *(v["params"] for v in variables)
+    )
+
+
+def mean(objective, params, batches, stats, mode):
+    """Smoothed loss and accuracy, an average over batches of one size."""
+    loss = [objective.data_loss(params, batch, stats, mode) for batch in batches]
+    hits = [
+        objective.logits(params, b["image"], stats, mode)[0].argmax(1) == b["label"]
+        for b in batches
+    ]
+    return np.mean(loss), np.mean(hits)
+
+
+def assert_terms(got, objective, variables, expected):
+    for i, row in enumerate(ROWS):
+        params = params_at(row, variables)
+        loss, accuracy = expected(row, params)
+        np.testing.assert_allclose(got["loss"][i], loss, rtol=1e-11)
+        np.testing.assert_allclose(got["accuracy"][i], accuracy, rtol=1e-6)
+        np.testing.assert_allclose(got["l2"][i], objective.l2(params), rtol=1e-12)
+
+
+def cut(data, size):
+    return [
+        {name: x[i : i + size] for name, x in data.items()}
+        for i in range(0, len(data["label"]), size)
+    ]
+
+
+def test_the_terms_are_kept_apart_for_a_model_without_batch_norm():
+    with jax.enable_x64(True):
+        objective, variables, data = make(Plain())
+        points = [v["params"] for v in variables]
+        got = combinations.evaluate(points, ROWS, of_objective(objective), data)
+        assert set(got) == {"loss", "l2", "accuracy"}
+        assert_terms(
+            got,
+            objective,
+            variables,
+            lambda row, p: mean(objective, p, [data], {}, "stored"),
+        )
+        again = of_objective(objective, batch_norm="re-estimated", batch_size=4)
+        again = combinations.evaluate(points, ROWS, again, data)
+        np.testing.assert_allclose(again["loss"], got["loss"], rtol=1e-12)
+
+
+def test_stored_statistics_are_combined_as_the_parameters_are_or_given():
+    with jax.enable_x64(True):
+        objective, variables, data = make()
+        loss_fn = of_objective(objective)
+        got = combinations.evaluate(variables, ROWS, loss_fn, data)
+
+        def combined(row, params):
+            stats = jax.tree.map(
+                lambda a, b: row[0] * a + row[1] * b,
+                *(v["batch_stats"] for v in variables),
+            )
+            return mean(objective, params, [data], stats, "stored")
+
+        assert_terms(got, objective, variables, combined)
+        stats = variables[1]["batch_stats"]
+        points = [v["params"] for v in variables]
+        given = of_objective(objective, stats)
+        got = combinations.evaluate(points, ROWS, given, data)
+        assert_terms(
+            got,
+            objective,
+            variables,
+            lambda row, p: mean(objective, p, [data], stats, "stored"),
+        )
+
+
+def test_a_negative_variance_beyond_the_ends_is_shown_as_nan():
+    with jax.enable_x64(True):
+        objective, variables, data = make()
+        rows = [[1.0, 0.0], [-30.0, 31.0]]
+        got = combinations.evaluate(variables, rows, of_objective(objective), data)
+        assert np.isnan(got["loss"]).tolist() == [False, True]
+
+
+@pytest.mark.parametrize("stats", [True, False])
+def test_batch_statistics_are_those_of_batches_of_the_stated_size(stats):
+    with jax.enable_x64(True):
+        objective, variables, data = make()
+        points = [v["params"] for v in variables]
+        stats = variables[0]["batch_stats"] if stats else None
+        loss_fn = of_objective(objective, stats, batch_norm="batch", batch_size=4)
+        got = combinations.evaluate(points, ROWS, loss_fn, data)
+        assert_terms(
+            got,
+            objective,
+            variables,
+            lambda row, p: mean(
+                objective, p, cut(data, 4), variables[0]["batch_stats"], "batch"
+            ),
+        )
+
+
+def slow_statistics(params, batches):
+    """Moments of the inputs of both norms, over all examples, layer by layer."""
+    hidden = [np.asarray(b["image"] @ params["Dense_0"]["kernel"]) for b in batches]
+    result = {}
+    for i in range(2):
+        everything = np.concatenate(hidden)
+        result[f"BatchNorm_{i}"] = {
+            "mean": everything.mean(0),
+            "var": everything.var(0),
+        }
+        if i == 1:
+            return result
+        norm, dense = params["BatchNorm_0"], params["Dense_1"]
+        hidden = [
+            np.tanh(
+                (x - x.mean(0)) / np.sqrt(x.var(0) + 1e-5) * norm["scale"]
+                + norm["bias"]
+            )
+            @ dense["kernel"]
+            + dense["bias"]
+            for x in hidden
+        ]
+
+
+@pytest.mark.parametrize(("batch_size", "with_stats"), [(12, True), (4, False)])
+def test_re_estimated_statistics_are_the_moments_over_all_of_the_data(
+    batch_size, with_stats
+):
+    with jax.enable_x64(True):
+        objective, variables, data = make()
+        points = [v["params"] for v in variables]
+        stats = variables[0]["batch_stats"] if with_stats else None
+        loss_fn = of_objective(
+            objective, stats, batch_norm="re-estimated", batch_size=batch_size
+        )
+        got = combinations.evaluate(points, ROWS, loss_fn, data)
+        assert_terms(
+            got,
+            objective,
+            variables,
+            lambda row, p: mean(
+                objective,
+                p,
+                [data],
+                slow_statistics(p, cut(data, batch_size)),
+                "stored",
+            ),
+        )
+        # In one batch they are what that batch has in training mode.
+        if batch_size == 12:
+            whole = of_objective(objective, batch_norm="batch", batch_size=12)
+            whole = combinations.evaluate(points, ROWS, whole, data)
+            np.testing.assert_allclose(got["loss"], whole["loss"], rtol=1e-9)
+
+
+def test_data_that_the_statistics_cannot_use_as_stated_are_refused():
+    objective, variables, data = make()
+    points = [v["params"] for v in variables]
+
+    def run(batch, chunk_size=None, **settings):
+        loss_fn = of_objective(objective, **settings)
+        combinations.evaluate(points, ROWS, loss_fn, batch, chunk_size=chunk_size)
+
+    five = {"batch_norm": "batch", "batch_size": 5}
+    with pytest.raises(InputError, match=r"5 do not divide 12 examples.* use 10 ex"):
+        run(data, **five)
+    with pytest.raises(InputError, match="chunk_size 6 is not the 5"):
+        run(data, chunk_size=6, **five)
+    padded = data | {"weight": jnp.arange(12.0)}
+    for mode in ("batch", "re-estimated"):
+        with pytest.raises(InputError, match="weight 0 would enter"):
+            run(padded, batch_norm=mode, batch_size=4)
+
+
+def test_settings_without_meaning_are_refused():
+    objective = Objective(Normed())
+    with pytest.raises(InputError, match="perhaps you meant 're-estimated'"):
+        of_objective(objective, batch_norm="reestimated", batch_size=4)
+    with pytest.raises(InputError, match="no use for a batch size"):
+        of_objective(objective, batch_size=4)
+    for size in (None, 0):
+        with pytest.raises(InputError, match=f"at least 1, not {size}"):
+            of_objective(objective, batch_norm="batch", batch_size=size)
+
+
+def test_losses_that_are_no_deterministic_mean_over_examples_are_found_out():
+    objective, variables, data = make()
+    params, stats = variables[0]["params"], variables[0]["batch_stats"]
+    drops = nn.Dropout(0.5, deterministic=False)
+
+    def dropout_with_one_key(params, batch):
+        rngs = {"dropout": jax.random.key(0)}
+        return drops.apply({}, batch["image"], rngs=rngs).mean()
+
+    draws = iter(range(100))
+
+    def drawn_anew(params, batch):
+        shape = jax.ShapeDtypeStruct((), jnp.float32)
+        return jax.pure_callback(lambda: np.float32(next(draws)), shape)
+
+    for loss_fn, message in (
+        (objective.bind(stats, "batch"), "the mean of its halves"),
+        (dropout_with_one_key, "the mean of its halves"),
+        (lambda p, b: objective.bind(stats)(p, b) * 1e-4 * len(b["label"]), "halves"),
+        (drawn_anew, "not deterministic"),
+    ):
+        with pytest.raises(InputError, match=message):
+            check_mean(loss_fn, params, data)
+    with pytest.raises(InputError, match="two examples"):
+        check_mean(objective.bind(stats), params, jax.tree.map(lambda x: x[:1], data))
+
+
+@pytest.mark.parametrize("weight", [None, [0] * 6 + [1] * 6, [1, 2, 3, 0] * 3])
+def test_proper_losses_pass_also_with_weights(weight):
+    objective, variables, data = make()
+    params, stats = variables[0]["params"], variables[0]["batch_stats"]
+    data = data if weight is None else data | {"weight": jnp.array(weight, float)}
+    check_mean(objective.bind(stats, l2=True), params, data)
+    check_mean(of_objective(objective, stats), params, data)
+    check_mean(of_objective(objective, batch_norm="batch", batch_size=4), params, data)

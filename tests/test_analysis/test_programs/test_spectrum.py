@@ -1,0 +1,312 @@
+"""`python -m analysis.spectrum`, from a run to its folder."""
+
+import json
+from dataclasses import replace
+
+import jax
+import numpy as np
+import pytest
+
+from analysis import spectrum
+from analysis.programs import results, resumable_spectra, spectrum_text
+from analysis.spectra import density, linear_operator, summary
+from landscape import figures, rng, runs
+from landscape.config import SparseRun
+from landscape.errors import InputError
+from landscape.trees import ravel
+from train import job
+
+TINY = {
+    "model": "mlp", "widths": (6,), "num_train": 100, "batch_size": 20, "steps": 40,
+    "sparsity": 0.5, "weight_decay": 0.01, "learning_rate": 0.3,
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def name(tmp_path_factory):
+    folder = str(tmp_path_factory.mktemp("spectra") / "pruned")
+    job.carry_out(SparseRun(**TINY, workdir=folder))
+    return folder
+
+
+def dense_twin(name, include_l2=False):
+    """The Hessian over the kept weights, in float64, by jax.hessian."""
+    run = runs.load(name)
+    with jax.enable_x64(True):
+        wide = jax.tree.map(lambda x: np.asarray(x, np.float64), run.state.params)
+        flat, unravel = ravel(wide)
+        batch = {
+            k: np.asarray(v, np.float64 if v.dtype.kind == "f" else None)
+            for k, v in run.data.train.items()
+        }
+        loss_fn = run.objective.bind(run.state.batch_stats, l2=include_l2)
+        full = jax.hessian(lambda x: loss_fn(unravel(x), batch))(flat)
+        masks = jax.tree.map(
+            lambda m, x: np.broadcast_to(m, x.shape).ravel(), run.masks, wide
+        )
+        kept = np.concatenate(jax.tree.leaves(masks))
+        return np.asarray(full)[np.ix_(kept, kept)]
+
+
+def test_edges_trace_and_share_are_those_of_the_dense_twin(name):
+    config = spectrum.Config(name, top=5, num_steps=60, num_probes=4)
+    result = spectrum.run(config)
+    values = np.linalg.eigvalsh(dense_twin(name))[::-1]
+    assert (
+        result["size"]
+        == len(values)
+        < sum(x.size for x in jax.tree.leaves(runs.load(name).state.params))
+    )
+    scale = values[0]
+    np.testing.assert_allclose(result["largest"], values[:5], atol=2e-6 * scale)
+    np.testing.assert_allclose(result["smallest"], values[::-1][:5], atol=2e-6 * scale)
+    error = abs(result["trace"] - values.sum())
+    assert error <= max(5 * result["trace_error"], 1e-4 * values.sum())
+    near = (abs(values) <= 1e-3 * scale).mean()
+    assert result["share_near_zero"] == pytest.approx(near, abs=0.05)
+    low, high = result["share_near_zero_bounds"]
+    assert 0 <= low <= near <= high <= 1
+    assert f"anything from {100 * low:.1f}" in spectrum.describe(result)
+    curve = result["density"]
+    mass = np.trapezoid(curve["value"], curve["grid"])
+    stems = result["size"] - 10 + result["unconverged"]
+    assert mass == pytest.approx(stems / result["size"], abs=0.02)
+    arrays = np.load(spectrum.folder(config) / "arrays.npz")
+    np.testing.assert_allclose(arrays["weights"].sum(1), 1, rtol=1e-6)
+    assert json.loads((spectrum.folder(config) / "result.json").read_text()) == result
+    assert (spectrum.folder(config) / "figure.png").stat().st_size > 1000
+    assert "Largest eigenvalue" in spectrum.describe(result)
+
+
+@pytest.mark.parametrize("include_l2", [False, True])
+def test_the_exact_spectrum_is_that_of_the_dense_twin(name, include_l2):
+    config = spectrum.Config(name, top=5, exact=True, include_l2=include_l2)
+    result = spectrum.run(config)
+    twin = np.linalg.eigvalsh(dense_twin(name, include_l2))[::-1]
+    found = np.load(spectrum.folder(config) / "arrays.npz")["eigenvalues"]
+    np.testing.assert_allclose(found, twin, atol=2e-6 * twin[0])
+    assert result["trace"] == pytest.approx(twin.sum(), rel=1e-5)
+    assert result["share_negative"] == (twin < -1e-5 * twin[0]).mean()
+
+
+def test_the_hessian_is_the_sum_of_its_two_parts(name):
+    run = runs.load(name)
+    parts = {
+        kind: np.asarray(
+            spectrum.operator(
+                spectrum.Config(name, operator=kind), run, run.data.train
+            ).to_dense()
+        )
+        for kind in ("hessian", "gauss-newton", "residual")
+    }
+    total = parts["gauss-newton"] + parts["residual"]
+    scale = abs(parts["hessian"]).max()
+    np.testing.assert_allclose(total, parts["hessian"], atol=1e-5 * scale)
+
+
+def test_the_covariance_is_that_of_single_gradients(name):
+    run = runs.load(name)
+    config = spectrum.Config(name, operator="covariance", subspace="dense")
+    op = spectrum.operator(config, run, run.data.train)
+    loss_fn = run.objective.bind(run.state.batch_stats)
+
+    def gradient(i):
+        batch = {k: v[i : i + 1] for k, v in run.data.train.items()}
+        return ravel(jax.grad(loss_fn)(run.state.params, batch))[0]
+
+    rows = np.stack([gradient(i) for i in range(100)])
+    np.testing.assert_allclose(op.to_dense(), rows.T @ rows / 100, atol=1e-5)
+
+
+def test_layers_and_subspaces_restrict(name):
+    sizes = {
+        (space, layers): spectrum.run(
+            spectrum.Config(name, subspace=space, layers=layers, exact=True, top=3)
+        )["size"]
+        for space in ("sparse", "dense")
+        for layers in ((), ("Dense_1",))
+    }
+    assert sizes["dense", ()] == 64 * 6 + 6 + 6 * 10 + 10
+    assert sizes["dense", ("Dense_1",)] == 70
+    assert sizes["sparse", ("Dense_1",)] == 30 + 10
+
+
+@pytest.mark.parametrize("settings", [{}, {"exact": True}], ids=["lanczos", "exact"])
+def test_each_layer_has_the_spectrum_of_its_diagonal_block(name, settings):
+    config = spectrum.Config(
+        name, by_layer=True, top=3, num_steps=60, num_probes=3, **settings
+    )
+    result = spectrum.run(config)
+    masks = runs.load(name).masks
+    layer = masks["Dense_0"]
+    first = int(layer["bias"].sum()) * 6 + int(layer["kernel"].sum())
+    dense = dense_twin(name)
+    blocks = {"Dense_0": dense[:first, :first], "Dense_1": dense[first:, first:]}
+    assert list(result["by_layer"]) == list(blocks) and result["skipped"] == []
+    assert result["size"] == len(dense)
+    for layer, block in blocks.items():
+        found, values = result["by_layer"][layer], np.linalg.eigvalsh(block)
+        assert found["size"] == len(block)
+        top = found["largest"]
+        np.testing.assert_allclose(top, values[::-1][:3], atol=2e-6 * values[-1])
+        assert found["trace"] == pytest.approx(values.sum(), rel=0.02)
+    text = spectrum.describe_layers(result)
+    share = 100 * np.trace(blocks["Dense_1"]) / np.trace(dense)
+    assert "Dense_0" in text and (f"{share:.1f} %" in text or not settings)
+    arrays = np.load(spectrum.folder(config) / "arrays.npz")
+    assert arrays["Dense_1/grid"].shape == arrays["Dense_1/value"].shape
+    assert (spectrum.folder(config) / "figure.png").stat().st_size > 1000
+    alone = spectrum.run(replace(config, by_layer=False, layers=("Dense_1",)))
+    assert alone["largest"] == result["by_layer"]["Dense_1"]["largest"]
+
+
+def test_layers_of_too_few_parameters_are_left_out(name, monkeypatch):
+    monkeypatch.setattr(spectrum, "FEWEST", 41)
+    result = spectrum.run(spectrum.Config(name, by_layer=True, exact=True, top=2))
+    assert result["skipped"] == ["Dense_1"] and list(result["by_layer"]) == ["Dense_0"]
+    assert "too few parameters kept: Dense_1." in spectrum.describe_layers(result)
+    dense = {"subspace": "dense", "exact": True, "top": 2}
+    assert not spectrum.run(spectrum.Config(name, by_layer=True, **dense))["skipped"]
+    monkeypatch.setattr(spectrum, "FEWEST", 10_000)
+    with pytest.raises(InputError, match="keeps 10000 parameters"):
+        spectrum.run(spectrum.Config(name, by_layer=True, exact=True, top=1))
+
+
+def test_layers_without_curvature_of_their_own_have_a_figure_and_words(name):
+    """A network of ReLUs is linear in each layer alone: R has no diagonal blocks."""
+    config = spectrum.Config(name, operator="residual", by_layer=True, exact=True)
+    result = spectrum.run(config)
+    assert all(layer["trace"] == 0 for layer in result["by_layer"].values())
+    assert "  -  " in spectrum.describe_layers(result)
+    assert (spectrum.folder(config) / "figure.png").exists()
+
+
+def test_layers_of_single_eigenvalues_alone_have_a_figure(name):
+    settings = {"num_steps": 20, "num_probes": 2}
+    config = spectrum.Config(name, by_layer=True, layers=("Dense_1",), **settings)
+    assert len(spectrum.run(config)["by_layer"]["Dense_1"]["largest"]) == 20
+    assert (spectrum.folder(config) / "figure.png").exists()
+
+
+def test_memory_is_no_setting_of_the_result(name):
+    settings = {"exact": True, "memory": 1e-5}
+    config = spectrum.Config(name, **settings)
+    assert spectrum.folder(config) == spectrum.folder(replace(config, memory=None))
+    run = runs.load(name)
+    op = spectrum.operator(config, run, run.data.train)
+    assert op.how.startswith("chunks of ")
+
+
+@pytest.mark.parametrize(
+    ("settings", "following"),
+    [
+        ({}, "--operator gauss-newton"),
+        ({"subspace": "dense"}, "--operator gauss-newton --subspace dense"),
+        ({"operator": "residual"}, "--operator residual --by-layer"),
+        ({"by_layer": True}, "--layers Dense_1 --exact"),
+        ({"by_layer": True, "exact": True}, "--layers Dense_1"),
+    ],
+)
+def test_the_next_command_keeps_what_was_asked_for(settings, following):
+    layers = {"Dense_0": (1.0, 9), "Dense_1": (2.0, 9)}
+    by_layer = {n: {"largest": [top], "size": s} for n, (top, s) in layers.items()}
+    config = spectrum.Config("runs/a", **settings)
+    words = spectrum_text.following(config, {"by_layer": by_layer})
+    assert words == f"python -m analysis.spectrum runs/a {following}"
+
+
+def test_a_spectrum_cut_short_at_any_piece_goes_on_to_the_same_bits(name, monkeypatch):
+    """The pieces are the eigenpairs and two probes: each is found once."""
+    settings = {"top": 4, "num_steps": 20, "num_probes": 2}
+    run, config = runs.load(name), spectrum.Config(name, **settings)
+    op = spectrum.operator(config, run, run.data.train)
+    whole = summary.estimated(op, *settings.values(), rng.stream(0, "spectrum"))
+    pieces, keep = [], results.keep
+
+    def stop(folder, arrays):
+        keep(folder, arrays)
+        pieces.append(sorted(arrays))
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(results, "keep", stop)
+        for _ in range(3):
+            with pytest.raises(KeyboardInterrupt):
+                spectrum.run(config)
+    assert [len(names) for names in pieces] == [6, 9, 12]
+    with monkeypatch.context() as patch:
+        patch.setattr(resumable_spectra, "top_eigenpairs", None)
+        result = spectrum.run(config)
+    assert len(pieces) == 3
+    assert result.items() >= whole.result.items()
+    arrays = np.load(spectrum.folder(config) / "arrays.npz")
+    for key, values in whole.arrays.items():
+        np.testing.assert_array_equal(arrays[key], values)
+    assert not (spectrum.folder(config) / results.PARTIAL).exists()
+
+
+def test_bad_settings_are_one_sentence(name):
+    with pytest.raises(InputError, match="perhaps you meant 'hessian'"):
+        spectrum.Config(name, operator="hesian")
+    with pytest.raises(InputError, match="goes with --operator hessian"):
+        spectrum.Config(name, operator="residual", include_l2=True)
+    with pytest.raises(InputError, match="more than the 100"):
+        spectrum.run(spectrum.Config(name, num_examples=101))
+    for by_layer in (False, True):
+        with pytest.raises(InputError, match="Dense_9"):
+            config = spectrum.Config(name, layers=("Dense_9",), by_layer=by_layer)
+            spectrum.run(config)
+
+
+def test_counts_find_planted_outliers():
+    noise = np.linspace(-1, 1, 200)
+    values = np.sort(np.append(noise, [30.0, 28.0, 26.0]))[::-1]
+    found = summary.counted(values[:10], values)
+    assert (found["gap"], found["ratio"], found["elbow"]) == (3, 3, 3)
+    assert found["beyond_bulk"] == 3 and found["bulk_fits"]
+    share = np.full((1, 203), 1 / 203)
+    as_density = density.Density(
+        values[None, ::-1], share, share, np.zeros((1, 203), bool), 203, 203
+    )
+    assert summary.counted(values[:10], as_density)["beyond_bulk"] == 3
+
+
+def test_rounding_is_no_outlier():
+    values = np.concatenate([np.arange(1.0, 11.0), np.zeros(390)])
+    turn = np.linalg.qr(np.random.default_rng(0).normal(size=(400, 400)))[0]
+    dense = (turn * values) @ turn.T
+    op = linear_operator.from_matrix(jax.numpy.asarray(dense, "float32"))
+    for found in (
+        summary.estimated(op, 20, 80, 4, jax.random.key(0)).result["outliers"],
+        summary.exact(op, 20).result["outliers"],
+    ):
+        assert (found["beyond_bulk"], found["below_bulk"]) == (10, 0)
+
+
+def test_a_spectrum_of_single_eigenvalues_has_a_figure(tmp_path):
+    op = linear_operator.from_matrix(jax.numpy.diag(jax.numpy.arange(1.0, 9.0)))
+    found = summary.estimated(op, 4, 8, 2, jax.random.key(0))
+    figure = figures.spectrum(found.figure, "all eight")
+    figures.save(figure, tmp_path / "figure.png")
+    (stems,) = figure.axes[-1].collections[-1:]
+    assert len(stems.get_segments()) == 8
+
+
+def test_too_few_to_compare_are_not_counted(name):
+    config = spectrum.Config(name, top=1, exact=True)
+    result = spectrum.run(config)
+    assert result["outliers"]["gap"] is None
+    assert "too few eigenvalues" in spectrum.describe(result)
+
+
+def test_edges_far_above_zero_are_drawn_without_it():
+    found = {
+        "largest": np.array([1.0, 0.1, 0.01]),
+        "smallest": -np.arange(3.0),
+        "size": 9,
+    }
+    curve = {"grid": np.linspace(-2, 1, 9), "value": np.ones(9), "linear": 0.1}
+    curve |= {"spread": np.zeros(9), "stems": np.zeros(0)}
+    right, left, _ = figures.spectrum(found | {"curve": curve}, "").axes
+    assert right.get_yscale() == "log" and right.get_ylim()[0] > 1e-3
+    assert left.get_yscale() == "linear" and left.get_ylim()[1] >= 0

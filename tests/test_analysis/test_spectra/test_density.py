@@ -1,0 +1,329 @@
+"""Spectral densities against exact spectra: prescribed ones and a network's."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import scipy.stats
+from jax.flatten_util import ravel_pytree
+
+from analysis.spectra import density as densities
+from analysis.spectra import linear_operator, quadrature
+from analysis.spectra.density import Density, spectral_density, wasserstein
+from analysis.spectra.eigenpairs import top_eigenpairs
+from analysis.spectra.smoothing import smoothed
+from landscape.errors import InputError, RunFailure
+
+KEY = jax.random.key(0)
+
+
+def matrix(eigenvalues, seed=0):
+    values = np.asarray(eigenvalues, np.float64)
+    square = np.random.default_rng(seed).standard_normal((len(values),) * 2)
+    vectors = np.linalg.qr(square)[0]
+    return (vectors * values) @ vectors.T
+
+
+@functools.cache
+def network():
+    """The dense Hessian of a small network after some training, and its spectrum."""
+    generator = np.random.default_rng(0)
+    with jax.enable_x64(True):
+        label = generator.integers(0, 4, 200)
+        centres = generator.standard_normal((4, 12))
+        image = jnp.asarray(centres[label] + generator.standard_normal((200, 12)))
+        shapes = {"a": (12, 20), "b": (20,), "c": (20, 4), "d": (4,)}
+        params = {
+            name: jnp.asarray(generator.standard_normal(shape) / np.sqrt(shape[0]))
+            for name, shape in shapes.items()
+        }
+
+        def loss(params):
+            hidden = jnp.tanh(image @ params["a"] + params["b"])
+            logits = hidden @ params["c"] + params["d"]
+            return -jnp.mean(jax.nn.log_softmax(logits)[jnp.arange(200), label])
+
+        step = jax.jit(
+            lambda p: jax.tree.map(lambda x, g: x - 0.3 * g, p, jax.grad(loss)(p))
+        )
+        for _ in range(150):
+            params = step(params)
+        flat, unravel = ravel_pytree(params)
+        hessian = np.array(jax.jit(jax.hessian(lambda w: loss(unravel(w))))(flat))
+    return hessian, np.linalg.eigvalsh(hessian)
+
+
+def estimate(dense, **options):
+    return spectral_density(linear_operator.from_matrix(dense), key=KEY, **options)
+
+
+def test_all_steps_give_the_moments_that_each_probe_sees():
+    with jax.enable_x64(True):
+        dense = matrix(np.linspace(-1, 2, 15))
+        got = estimate(dense, num_steps=15, num_probes=2, sharpen=False)
+        for i in range(2):
+            z = jax.random.normal(jax.random.fold_in(KEY, i), (15,))
+            z = np.asarray(z / jnp.linalg.norm(z))
+            for order in range(6):
+                want = z @ np.linalg.matrix_power(dense, order) @ z
+                got_moment = densities.moment(got, order).samples[i]
+                np.testing.assert_allclose(got_moment, want, atol=1e-12)
+
+
+def test_the_quadrature_is_exact_up_to_twice_its_steps():
+    with jax.enable_x64(True):
+        dense = matrix(np.linspace(-1, 2, 60))
+        few, all_steps = (
+            estimate(dense, num_steps=steps, num_probes=1, sharpen=False)
+            for steps in (4, 60)
+        )
+        for order in range(10):
+            a, b = (densities.moment(d, order).value for d in (few, all_steps))
+            assert (abs(a - b) < 1e-12) == (order <= 7), order
+
+
+@pytest.mark.parametrize("num_probes", [1, 10])
+def test_exact_weights_of_single_eigenvalues_halve_the_error(num_probes):
+    hessian, exact = network()
+    op, errors = linear_operator.from_matrix(hessian), {True: [], False: []}
+    for seed in range(3):
+        for sharpen in errors:
+            got = spectral_density(
+                op, key=jax.random.key(seed), num_probes=num_probes, sharpen=sharpen
+            )
+            errors[sharpen].append(wasserstein(got, exact) / exact[-1])
+    assert np.mean(errors[True]) < 0.5 * np.mean(errors[False])
+
+
+def test_the_spread_over_probes_covers_the_error():
+    hessian, exact = network()
+    got = estimate(hessian, num_probes=10)
+    functionals = {
+        "trace": (densities.trace(got), exact.sum()),
+        "square": (densities.moment(got, 2), np.mean(exact**2)),
+        "share": (densities.share_below(got, 1e-2), np.mean(np.abs(exact) <= 1e-2)),
+    }
+    for name, (seen, want) in functionals.items():
+        # A probe's nodes resolve a share to a few of the n eigenvalues.
+        assert abs(seen.value - want) < 4 * seen.error + 0.01 * want, name
+        assert 0 <= seen.error < 0.1 * want, name
+
+
+def test_eigenvalues_marked_single_are_in_the_spectrum_once():
+    hessian, exact = network()
+    got = estimate(hessian, num_probes=4)
+    assert got.single.sum(1).min() > 20
+    assert np.all(got.weights[got.single] == 1 / got.size)
+    for nodes, single in zip(got.nodes, got.single, strict=True):
+        positions = np.abs(nodes[single][:, None] - exact).argmin(1)
+        assert len(set(positions)) == len(positions)
+        np.testing.assert_allclose(
+            nodes[single], exact[positions], atol=2e-6 * exact[-1]
+        )
+    np.testing.assert_allclose(got.weights.sum(1), 1, rtol=1e-12)
+
+
+def test_a_multiple_eigenvalue_keeps_its_random_weight():
+    values = np.r_[np.zeros(150), np.full(40, 1.0), 2.0, 5.0, np.linspace(6, 7, 8)]
+    got = estimate(matrix(values), num_steps=30, num_probes=5)
+    near = np.abs(got.nodes[..., None] - np.array([0.0, 1.0, 2.0, 5.0])) < 1e-3
+    weights = (near * got.weights[..., None]).sum(1)
+    assert np.all(weights[:, 2:].round(12) == 1 / 200)
+    assert 0.13 < weights[:, 1].mean() < 0.27 and weights[:, 1].std() > 1e-3
+
+
+def test_a_spectrum_that_is_seen_whole_has_equal_weights():
+    values = np.arange(1.0, 9.0)
+    got = estimate(matrix(values), num_steps=8, num_probes=3)
+    np.testing.assert_allclose(got.nodes, np.tile(values, (3, 1)), rtol=1e-5)
+    np.testing.assert_array_equal(got.weights, 1 / 8)
+
+
+@pytest.mark.parametrize("vmap", [False, True])
+def test_probes_found_apart_are_those_found_together_and_are_reported(vmap):
+    op, told = linear_operator.from_matrix(matrix(np.arange(40.0))), []
+    options = {"key": KEY, "num_steps": 25, "num_probes": 3, "vmap": vmap}
+    whole = list(quadrature.probes(op, report=told.append, **options))
+    assert told == sorted(told) and told[-1] == 75
+    assert vmap or {10, 20, 25, 35, 50} < set(told)
+    later = list(quadrature.probes(op, first=1, report=told.append, **options))
+    assert min(told[told.index(75) + 1 :]) > 25 and told[-1] == 75
+    assert not list(quadrature.probes(op, first=3, **options))
+    for one, other in zip(whole[1:], later, strict=True):
+        np.testing.assert_array_equal(one.nodes, other.nodes)
+        np.testing.assert_array_equal(one.weights, other.weights)
+
+
+@pytest.mark.parametrize(
+    "values, nodes",
+    [
+        (np.ones(30), {1.0: 1.0}),
+        (np.zeros(30), {0.0: 1.0}),
+        (
+            np.repeat([0.0, 1, 2, 3], [27, 1, 1, 1]),
+            {0: 0.9, 1: 1 / 30, 2: 1 / 30, 3: 1 / 30},
+        ),
+    ],
+    ids=["identity", "zero", "rank 3"],
+)
+@pytest.mark.parametrize("scale", [1.0, 1e-5])
+def test_an_exhausted_krylov_space_gives_the_spectrum(values, nodes, scale):
+    got = estimate(scale * matrix(values), num_steps=20, num_probes=3)
+    assert np.isfinite(got.nodes).all() and np.isfinite(got.weights).all()
+    assert wasserstein(got, scale * values) < 2e-6 * scale
+    for at, weight in nodes.items():
+        near = np.abs(got.nodes / scale - at) < 1e-5
+        np.testing.assert_allclose((near * got.weights).sum(1), weight, atol=1e-6)
+
+
+def test_a_scaled_operator_has_the_scaled_density():
+    hessian, _ = network()
+    one, two = (
+        estimate(scale * hessian.astype(np.float32), num_probes=2)
+        for scale in (np.float32(1), np.float32(2.0**-17))
+    )
+    np.testing.assert_array_equal(two.nodes * 2.0**17, one.nodes)
+    np.testing.assert_array_equal(two.weights, one.weights)
+    small = estimate(1e-5 * hessian, num_probes=2)
+    np.testing.assert_allclose(
+        densities.trace(small).value / 1e-5, densities.trace(one).value, rtol=1e-4
+    )
+
+
+def test_known_pairs_are_stems_at_their_place_and_the_rest_is_the_bulk():
+    hessian, exact = network()
+    op = linear_operator.from_matrix(hessian)
+    pairs = top_eigenpairs(op, 12, key=KEY, which="largest", tol=1e-9)
+    assert pairs.converged.all()
+    got = spectral_density(op, key=KEY, num_steps=40, num_probes=3, pairs=pairs)
+    plain = spectral_density(op, key=KEY, num_steps=40, num_probes=3, sharpen=False)
+    for nodes, weights, single in zip(got.nodes, got.weights, got.single, strict=True):
+        assert np.array_equal(nodes[-12:], pairs.values[::-1]) and single[-12:].all()
+        assert np.all(weights[-12:] == 1 / got.size)
+        # Nothing of the deflated comes back among the rest.
+        assert nodes[-13] <= exact[-13] * (1 + 1e-6)
+    np.testing.assert_allclose(got.weights.sum(1), 1, rtol=1e-12)
+    assert wasserstein(got, exact) < 0.5 * wasserstein(plain, exact)
+
+
+def test_all_pairs_known_are_the_whole_density():
+    op = linear_operator.from_matrix(np.diag([3.0, -1.0, 2.0]))
+    pairs = top_eigenpairs(op, 3, key=KEY)
+    got = spectral_density(op, key=KEY, pairs=pairs)
+    np.testing.assert_allclose(got.nodes, [[-1, 2, 3]], atol=1e-6)
+    assert wasserstein(got, np.array([3.0, -1.0, 2.0])) < 1e-6 and got.products == 0
+
+
+@pytest.mark.parametrize(
+    "values",
+    [np.linspace(-1, 2, 40), np.r_[np.linspace(-0.01, 0.01, 32), 1 + np.arange(8.0)]],
+    ids=["even", "outliers"],
+)
+def test_probes_in_turn_and_together_are_the_same_probes(values):
+    with jax.enable_x64(True):
+        dense = matrix(values)
+        kinds = [
+            estimate(dense, num_steps=10, num_probes=3, vmap=vmap) for vmap in (0, 1)
+        ]
+        np.testing.assert_allclose(kinds[0].nodes, kinds[1].nodes, atol=1e-11)
+        fewer = estimate(dense, num_steps=10, num_probes=2, sharpen=False)
+        np.testing.assert_allclose(fewer.raw, kinds[0].raw[:2], atol=1e-11)
+
+
+@pytest.mark.parametrize("zeros", [0, 30])
+def test_a_share_lies_within_what_the_quadrature_leaves_open(zeros):
+    generator = np.random.default_rng(1)
+    half = generator.uniform(0.05, 1, (60 - zeros) // 2)
+    # As many on both sides: an even number of nodes then leaves out zero itself.
+    values = np.concatenate([half, -half, np.zeros(zeros)])
+    with jax.enable_x64(True):
+        dense = matrix(values)
+        z = np.asarray(jax.random.normal(jax.random.fold_in(KEY, 0), (60,), float))
+        op = linear_operator.from_matrix(jnp.asarray(dense))
+        found = spectral_density(op, key=KEY, num_steps=8, num_probes=1, sharpen=False)
+    eigenvalues, vectors = np.linalg.eigh(dense)
+    mass = (vectors.T @ z) ** 2 / (z @ z)
+    widths = []
+    for tol in np.linspace(0.02, 1.05, 60):
+        low, high = densities.share_bounds(found, tol)
+        share = mass[np.abs(eigenvalues) <= tol].sum()
+        assert low - 1e-9 <= share <= high + 1e-9, tol
+        widths.append(high - low)
+    assert np.mean(widths) < 0.7
+
+
+def test_the_distance_is_that_of_scipy():
+    generator = np.random.default_rng(0)
+    nodes, weights = generator.standard_normal((3, 7)), generator.random((3, 7))
+    weights /= weights.sum(1, keepdims=True)
+    exact = generator.standard_normal(20)
+    got = wasserstein(Density(nodes, weights, weights, weights < 0, 20, 21), exact)
+    want = scipy.stats.wasserstein_distance(nodes.ravel(), exact, weights.ravel())
+    np.testing.assert_allclose(got, want, rtol=1e-12)
+
+
+def test_a_smoothed_curve_has_the_mass_and_spread_of_the_probes():
+    hessian, exact = network()
+    op = linear_operator.from_matrix(hessian)
+    pairs = top_eigenpairs(op, 6, key=KEY, which="largest")
+    got = spectral_density(op, key=KEY, num_probes=4, pairs=pairs)
+    whole = smoothed(got)
+    np.testing.assert_allclose(np.trapezoid(whole.value, whole.grid), 1, rtol=1e-3)
+    assert whole.spread.max() > 0 and len(whole.stems) == 0
+    curve = smoothed(got, stems=pairs.values)
+    mass = np.trapezoid(curve.value, curve.grid)
+    np.testing.assert_allclose(mass, 1 - 6 / got.size, rtol=1e-3)
+    # Nothing is left of the curve where only stems are.
+    assert curve.value[curve.grid > 1.5 * exact[-7]].max() < 0.1 * whole.value.min(
+        where=(whole.grid > exact[-6]) & (whole.grid < exact[-1]), initial=np.inf
+    )
+    scaled = smoothed(got._replace(nodes=1e-5 * got.nodes))
+    np.testing.assert_allclose(scaled.value * 1e-5, whole.value, rtol=1e-6)
+
+
+def test_the_spread_is_the_standard_error_of_the_mean():
+    weights = np.full((3, 2), 0.5)
+    nodes = np.array([[0.0, 2.0], [0.0, 4.0], [0.0, 12.0]])
+    got = densities.moment(Density(nodes, weights, weights, weights < 0, 9, 6), 1)
+    assert got.samples.tolist() == [1, 2, 6] and got.value == 3
+    np.testing.assert_allclose(got.error, np.sqrt((4 + 1 + 9) / 2 / 3))
+
+
+def test_one_probe_has_no_spread():
+    got = estimate(matrix(np.linspace(0, 1, 20)), num_steps=5, num_probes=1)
+    assert np.isnan(densities.trace(got).error) and not smoothed(got).spread.any()
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        ({"num_probes": 0}, "at least 1, not 80 and 0"),
+        ({"num_steps": 0}, "at least 1, not 0 and 10"),
+        ({"reorthogonalise": "half"}, "Allowed: full, none"),
+    ],
+)
+def test_a_mistake_of_the_caller_is_one_sentence(options, message):
+    with pytest.raises(InputError, match=message):
+        estimate(np.eye(5), **options)
+
+
+@pytest.mark.parametrize("vmap", [False, True])
+def test_a_product_that_is_not_finite_is_refused(vmap):
+    op = linear_operator.from_function(lambda x: x * jnp.inf, 30)
+    with pytest.raises(RunFailure, match="not finite"):
+        spectral_density(op, key=KEY, num_steps=5, vmap=vmap)
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        ({"width": 0}, "width must be positive"),
+        ({"linear": -1.0}, "linear must be positive"),
+        ({"num_points": 1}, "at least 2"),
+    ],
+)
+def test_a_mistake_about_the_curve_is_one_sentence(options, message):
+    with pytest.raises(InputError, match=message):
+        smoothed(estimate(np.diag(np.arange(5.0)), num_steps=3), **options)

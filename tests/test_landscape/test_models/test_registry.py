@@ -1,0 +1,387 @@
+"""Networks: sizes, values against slow twins in NumPy, and what is refused."""
+
+import functools
+import itertools
+
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import linen as nn
+from flax.traverse_util import flatten_dict
+
+from landscape import config, models
+from landscape.errors import InputError
+from landscape.models import registry
+
+# Compiling is most of these tests' time: fewer optimisations, the same mathematics.
+quick_jit = functools.partial(
+    jax.jit, compiler_options={"xla_backend_optimization_level": 0}
+)
+MNIST, CIFAR = (28, 28, 1), (32, 32, 3)
+
+
+def count(model, input_shape):
+    shapes = jax.eval_shape(
+        lambda key: models.init(model, key, input_shape)[0], jax.random.key(0)
+    )
+    return sum(leaf.size for leaf in jax.tree.leaves(shapes))
+
+
+def random_variables(model, input_shape, seed=0):
+    """Parameters and statistics in float64, none of them zero, variances positive."""
+    shapes = jax.eval_shape(
+        lambda key: models.init(model, key, input_shape), jax.random.key(0)
+    )
+    generator = np.random.default_rng(seed)
+
+    def draw(leaf):
+        if leaf.ndim == 1:
+            return generator.uniform(0.5, 1.5, leaf.shape)
+        fan_in = leaf.size // leaf.shape[-1]
+        return generator.normal(size=leaf.shape) * np.sqrt(2 / fan_in)
+
+    params, batch_stats = jax.tree.map(draw, shapes)
+    return {"params": params, "batch_stats": batch_stats}
+
+
+def apply64(model, variables, x, **kwargs):
+    with jax.enable_x64(True):
+        variables = jax.tree.map(jnp.array, variables)
+        return jax.jit(lambda v, x: model.apply(v, x, **kwargs))(
+            variables, jnp.array(x)
+        )
+
+
+def slow_convolution(x, kernel, stride=1, pad=0):
+    x = np.pad(x, ((0, 0), (pad, pad), (pad, pad), (0, 0)))
+    size = len(kernel)
+    height = (x.shape[1] - size) // stride + 1
+    width = (x.shape[2] - size) // stride + 1
+    y = np.zeros((len(x), height, width, kernel.shape[-1]))
+    for i, j in np.ndindex(height, width):
+        top, left = i * stride, j * stride
+        window = x[:, top : top + size, left : left + size]
+        y[:, i, j] = np.einsum("bijc,ijco->bo", window, kernel)
+    return y
+
+
+def slow_mlp(x, params, activation):
+    x = x.reshape(len(x), -1)
+    names = sorted(name for name in params if name.startswith("Dense"))
+    for name in names:
+        x = x @ params[name]["kernel"] + params[name]["bias"]
+        if name != names[-1]:
+            x = activation(x)
+    return x
+
+
+ACTIVATIONS = {"relu": lambda x: np.maximum(x, 0), "tanh": np.tanh}
+
+
+# -- sizes
+
+
+@pytest.mark.parametrize(
+    ("name", "widths", "input_shape", "num_classes", "expected"),
+    [
+        ("lenet300", (), MNIST, 10, 266_610),
+        ("mlp", (), MNIST, 10, 266_610),
+        ("lenet5", (), MNIST, 10, 44_426),
+        ("lenet", (), MNIST, 10, 44_426),
+        ("lenet", (8, 16, 64), MNIST, 10, 20_522),
+        ("lenet", (10, 20, 80), MNIST, 10, 31_770),
+        ("resnet20", (), CIFAR, 10, 269_722),
+        ("alexnet", (), CIFAR, 10, 1_756_426),
+        *[
+            ("mlp", (30, 30), (100,), k, n)
+            for k, n in {2: 4022, 5: 4115, 10: 4270, 20: 4580, 50: 5510}.items()
+        ],
+        *[
+            ("mlp", (h,), MNIST, 10, n)
+            for h, n in {10: 7960, 30: 23860, 50: 39760, 70: 55660}.items()
+        ],
+    ],
+)
+def test_parameters_are_as_many_as_the_papers_say(
+    name, widths, input_shape, num_classes, expected
+):
+    model = models.create(name, input_shape, num_classes, widths)
+    assert count(model, input_shape) == expected
+
+
+@pytest.mark.parametrize(("depth", "blocks"), [(20, 3), (32, 5), (56, 9)])
+def test_resnet_has_one_kernel_for_each_of_its_layers(depth, blocks):
+    channels = [3, 16, *2 * blocks * [16], *2 * blocks * [32], *2 * blocks * [64]]
+    assert len(channels) == depth
+    kernels = sum(9 * a * b for a, b in itertools.pairwise(channels))
+    expected = kernels + 2 * sum(channels[1:]) + 64 * 10 + 10
+    assert count(models.create(f"resnet{depth}", CIFAR, 10), CIFAR) == expected
+
+
+# -- values
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_mlp_equals_products_written_out(activation):
+    model = models.create("mlp", (3, 2, 2), 4, (7, 5), activation)
+    variables = random_variables(model, (3, 2, 2))
+    x = np.random.default_rng(1).normal(size=(6, 3, 2, 2))
+    logits = apply64(model, variables, x)
+    assert logits.dtype == np.float64
+    expected = slow_mlp(x, variables["params"], ACTIVATIONS[activation])
+    np.testing.assert_allclose(logits, expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("form", ["plain", "matmul"])
+def test_lenet_equals_windows_and_products_written_out(activation, form):
+    shape = (17, 20, 2)
+    model = models.LeNet((3, 4, 6, 5), 3, activation, form)
+    variables = random_variables(model, shape)
+    params = variables["params"]
+    x = np.random.default_rng(1).normal(size=(3, *shape))
+    logits = apply64(model, variables, x)
+    assert logits.dtype == np.float64
+    for name in ("Conv_0", "Conv_1"):
+        x = slow_convolution(x, params[name]["kernel"]) + params[name]["bias"]
+        x = ACTIVATIONS[activation](x)
+        b, h, w, c = x.shape
+        x = x[:, : h // 2 * 2, : w // 2 * 2].reshape(b, h // 2, 2, w // 2, 2, c)
+        x = x.max((2, 4))
+    expected = slow_mlp(x, params, ACTIVATIONS[activation])
+    np.testing.assert_allclose(logits, expected, rtol=1e-11)
+
+
+def test_alexnet_equals_windows_and_products_written_out():
+    shape = (8, 6, 2)
+    model = models.create("alexnet", shape, 3)
+    variables = random_variables(model, shape)
+    params = variables["params"]
+    x = np.random.default_rng(1).normal(size=(2, *shape))
+    logits = apply64(model, variables, x)
+    for name in ("Conv_0", "Conv_1"):
+        x = slow_convolution(x, params[name]["kernel"], pad=2) + params[name]["bias"]
+        x = np.maximum(x, 0)
+        rows, columns = (-(-size // 2) for size in x.shape[1:3])
+        pooled = np.zeros((len(x), rows, columns, x.shape[-1]))
+        for i, j in np.ndindex(rows, columns):
+            # Of an odd size the first window would begin one entry before it.
+            top, left = (
+                2 * k - size % 2 for k, size in ((i, x.shape[1]), (j, x.shape[2]))
+            )
+            window = x[:, max(top, 0) : top + 3, max(left, 0) : left + 3]
+            pooled[:, i, j] = window.max((1, 2))
+        x = pooled
+    expected = slow_mlp(x, params, ACTIVATIONS["relu"])
+    np.testing.assert_allclose(logits, expected, rtol=1e-10)
+
+
+def test_lenet_has_the_same_derivatives_in_both_forms():
+    plain, matmul = (models.LeNet((3, 4, 6), 3, form=f) for f in ("plain", "matmul"))
+    params = random_variables(plain, (16, 16, 1))["params"]
+    x = np.random.default_rng(1).normal(size=(4, 16, 16, 1))
+
+    def products(model, params, x):
+        def loss(params):
+            return jax.nn.logsumexp(model.apply({"params": params}, x)) ** 2
+
+        return jax.jvp(jax.grad(loss), (params,), (params,))
+
+    with jax.enable_x64(True):
+        params = jax.tree.map(jnp.array, params)
+        run = quick_jit(products, static_argnums=0)
+        chex.assert_trees_all_close(
+            run(plain, params, jnp.array(x)),
+            run(matmul, params, jnp.array(x)),
+            rtol=1e-10,
+            atol=1e-9,
+        )
+
+
+@pytest.mark.parametrize(
+    ("model", "plain"),
+    [
+        (models.LeNet((2, 2), 3, form="plain"), True),
+        (models.LeNet((2, 2), 3, form="matmul"), False),
+        (models.ResNet(blocks=1, num_classes=3), True),
+    ],
+)
+def test_convolutions_have_the_form_asked_for_and_resnets_the_plain_one(model, plain):
+    x = jnp.ones((1, 16, 16, 1))
+    variables = jax.eval_shape(model.init, jax.random.key(0), x)
+    text = str(jax.make_jaxpr(model.apply)(variables, x))
+    assert ("conv_general_dilated" in text) == plain
+
+
+def slow_resnet(variables, x, blocks, train):
+    """The logits, and in training the batch's mean and variance for each norm."""
+    params, stored, seen = variables["params"], variables["batch_stats"], {}
+
+    def norm(x, *path):
+        scale, running, name = params, stored, "/".join(path)
+        for part in path:
+            scale, running = scale[part], running[part]
+        mean, var = running["mean"], running["var"]
+        if train:
+            mean, var = x.mean((0, 1, 2)), x.var((0, 1, 2))
+            seen[f"{name}/mean"] = 0.9 * running["mean"] + 0.1 * mean
+            seen[f"{name}/var"] = 0.9 * running["var"] + 0.1 * var
+        return (x - mean) / np.sqrt(var + 1e-5) * scale["scale"] + scale["bias"]
+
+    x = slow_convolution(x, params["Conv_0"]["kernel"], 1, 1)
+    x = np.maximum(norm(x, "BatchNorm_0"), 0)
+    for index in range(3 * blocks):
+        name = f"Block_{index}"
+        stride = 2 if index in (blocks, 2 * blocks) else 1
+        y = slow_convolution(x, params[name]["Conv_0"]["kernel"], stride, 1)
+        y = np.maximum(norm(y, name, "BatchNorm_0"), 0)
+        y = slow_convolution(y, params[name]["Conv_1"]["kernel"], 1, 1)
+        y = norm(y, name, "BatchNorm_1")
+        kept = np.zeros_like(y)
+        kept[..., : x.shape[-1]] = x[:, ::stride, ::stride]
+        x = np.maximum(y + kept, 0)
+    dense = params["Dense_0"]
+    return x.mean((1, 2)) @ dense["kernel"] + dense["bias"], seen
+
+
+def test_resnet20_in_eval_mode_uses_the_stored_statistics():
+    shape = (9, 8, 3)
+    model = models.create("resnet20", shape, 10)
+    variables = random_variables(model, shape)
+    x = np.random.default_rng(1).normal(size=(2, *shape))
+    logits = apply64(model, variables, x)
+    assert logits.dtype == np.float64
+    expected, _ = slow_resnet(variables, x, 3, train=False)
+    np.testing.assert_allclose(logits, expected, rtol=1e-10)
+
+
+def test_resnet_in_train_mode_uses_and_stores_the_statistics_of_the_batch():
+    shape = (8, 8, 3)
+    model = models.ResNet(blocks=1, num_classes=5)
+    variables = random_variables(model, shape)
+    x = np.random.default_rng(1).normal(size=(4, *shape))
+    logits, changed = apply64(model, variables, x, train=True, mutable=["batch_stats"])
+    expected, seen = slow_resnet(variables, x, 1, train=True)
+    np.testing.assert_allclose(logits, expected, rtol=1e-9)
+    stored = flatten_dict(changed["batch_stats"], sep="/")
+    assert stored.keys() == seen.keys()
+    for name, value in seen.items():
+        np.testing.assert_allclose(stored[name], value, rtol=1e-9, err_msg=name)
+
+
+# -- initialisation
+
+
+@pytest.mark.parametrize(("activation", "gain"), [("relu", 2.0), ("tanh", 1.0)])
+def test_kernels_start_normal_with_the_stated_variance_and_biases_at_zero(
+    activation, gain
+):
+    model = models.create("lenet", MNIST, 40, (6, 40, 200), activation)
+    params, batch_stats = models.init(model, jax.random.key(0), MNIST)
+    assert batch_stats == {}
+    for name, leaf in flatten_dict(params, sep="/").items():
+        assert leaf.dtype == np.float32
+        if name.endswith("bias"):
+            np.testing.assert_array_equal(leaf, 0)
+        elif leaf.size > 3000:
+            fan_in = leaf.size // leaf.shape[-1]
+            assert float(leaf.var()) * fan_in == pytest.approx(gain, rel=0.08)
+
+
+def test_initialisation_is_a_function_of_the_key_alone():
+    model = models.create("lenet5", MNIST, 10)
+    key = jax.random.key(5)
+    params, _ = models.init(model, key, MNIST)
+    for form in ("plain", "matmul"):
+        other, _ = models.init(models.LeNet(model.widths, 10, form=form), key, MNIST)
+        chex.assert_trees_all_equal(params, other)
+    different, _ = models.init(model, jax.random.key(6), MNIST)
+    for name, leaf in flatten_dict(different, sep="/").items():
+        if name.endswith("kernel"):
+            assert not np.any(leaf == flatten_dict(params, sep="/")[name])
+
+
+def test_many_initialisations_can_be_drawn_at_once():
+    model = models.create("mlp", (4,), 2, (3,))
+    keys = jax.random.split(jax.random.key(0), 3)
+    many, _ = quick_jit(jax.vmap(lambda key: models.init(model, key, (4,))))(keys)
+    one, _ = models.init(model, keys[1], (4,))
+    chex.assert_trees_all_close(jax.tree.map(lambda x: x[1], many), one, rtol=1e-6)
+
+
+# -- what other rooms ask
+
+
+def test_names_are_those_of_the_settings():
+    assert set(registry.MODELS) == set(config.MODELS)
+    for name in config.MODELS:
+        assert isinstance(models.create(name, CIFAR, 10), nn.Module)
+
+
+def test_positions_of_lenet5_are_its_output_pixels():
+    assert models.positions(models.create("lenet5", MNIST, 10), MNIST) == {
+        "Conv_0/kernel": 24 * 24,
+        "Conv_1/kernel": 8 * 8,
+        "Dense_0/kernel": 1,
+        "Dense_1/kernel": 1,
+        "Dense_2/kernel": 1,
+    }
+
+
+def test_positions_of_resnet20_shrink_from_stage_to_stage():
+    found = models.positions(models.create("resnet20", CIFAR, 10), CIFAR)
+    expected = {"Conv_0/kernel": 1024, "Dense_0/kernel": 1}
+    for block in range(9):
+        pixels = (32 * 32, 16 * 16, 8 * 8)[block // 3]
+        expected |= {f"Block_{block}/Conv_{i}/kernel": pixels for i in (0, 1)}
+    assert found == expected
+
+
+def test_positions_count_every_call_of_a_shared_layer_of_any_module():
+    class Stranger(nn.Module):
+        @nn.compact
+        def __call__(self, x):
+            layer = nn.Conv(3, (3, 3), strides=2)
+            return nn.Dense(2)(layer(layer(x)).reshape(len(x), -1))
+
+    assert models.positions(Stranger(), (12, 8, 3)) == {
+        "Conv_0/kernel": 6 * 4 + 3 * 2,
+        "Dense_0/kernel": 1,
+    }
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("lenet30", MNIST, 10), "unknown model 'lenet30': perhaps you meant 'lenet3"),
+        (("mlp", MNIST, 10, (3,), "relo"), "unknown activation 'relo'.* 'relu'"),
+        (("mlp", MNIST, 10, (3, 0)), r"at least 1 each, not \(3, 0\)"),
+        (("mlp", (), 10), r"sizes of at least 1, not \(\)"),
+        (("mlp", (3, 0), 10), r"sizes of at least 1, not \(3, 0\)"),
+        (("mlp", (3,), 0), "at least 1 class, not 0"),
+        (("lenet300", MNIST, 10, (3,)), r"lenet300 has its own widths.*not \(3,\)"),
+        (("lenet5", MNIST, 10, (3, 3)), r"lenet5 has its own widths.*not \(3, 3\)"),
+        (("resnet20", CIFAR, 10, (3, 3)), "resnet20 has its own widths"),
+        (("resnet20", CIFAR, 10, (), "tanh"), "activation relu, not tanh"),
+        (("lenet", MNIST, 10, (3,)), r"at least 2 widths.*not \(3,\)"),
+        (("lenet5", (100,), 10), r"lenet5 needs images.*shape \(100,\)"),
+        (("resnet20", (28, 28), 10), r"resnet20 needs images.*shape \(28, 28\)"),
+        (("lenet5", (8, 8, 1), 10), "at least 16x16, not 8x8"),
+        (("lenet", (15, 40, 1), 10, (2, 2)), "at least 16x16, not 15x40"),
+    ],
+)
+def test_what_does_not_fit_is_refused_in_one_sentence(arguments, message):
+    with pytest.raises(InputError, match=message) as error:
+        models.create(*arguments)
+    assert "\n" not in str(error.value)
+
+
+def test_the_smallest_image_gives_logits():
+    model = models.create("lenet", (16, 16, 1), 3, (2, 2))
+    logits, variables = jax.eval_shape(
+        model.init_with_output, jax.random.key(0), jnp.ones((4, 16, 16, 1))
+    )
+    chex.assert_shape(logits, (4, 3))
+    chex.assert_shape(variables["params"]["Dense_0"]["kernel"], (1 * 1 * 2, 3))
