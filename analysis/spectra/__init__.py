@@ -13,7 +13,7 @@ from analysis.spectra.density import (
 )
 from analysis.spectra.eigenpairs import Eigenpairs, as_trees, residuals, top_eigenpairs
 from analysis.spectra.exact import eigenvalues, inertia, matrix
-from analysis.spectra.linear_operator import from_function, from_matrix
+from analysis.spectra.linear_operator import LinearOperator, from_function, from_matrix
 from analysis.spectra.outliers import beyond_bulk, elbow, largest_gap, largest_ratio
 from analysis.spectra.quadrature import Quadrature, probes
 from analysis.spectra.random_matrices import (
@@ -34,6 +34,7 @@ __all__ = [
     "Density",
     "Eigenpairs",
     "Estimate",
+    "LinearOperator",
     "Quadrature",
     "Trace",
     "as_trees",

@@ -5,12 +5,13 @@ smoothed: curves for a figure are `analysis.spectra.smoothing`'s.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import numpy as np
 
 from analysis.spectra.eigenpairs import Eigenpairs
+from analysis.spectra.linear_operator import LinearOperator
 from analysis.spectra.quadrature import Quadrature, probes, sharpened
 
 
@@ -51,7 +52,7 @@ class Estimate(NamedTuple):
 
 
 def spectral_density(
-    op: Any,
+    op: LinearOperator,
     *,
     key: jax.Array,
     num_steps: int = 80,
@@ -99,7 +100,7 @@ def spectral_density(
 
 
 def joined(
-    op: Any,
+    op: LinearOperator,
     found: Sequence[Quadrature],
     pairs: Eigenpairs | None = None,
     sharpen: bool = True,

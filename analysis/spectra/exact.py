@@ -14,6 +14,7 @@ import scipy.linalg
 from jax.typing import ArrayLike
 
 from analysis.spectra.exact_cost import MEMORY, Cost, check_memory, predicted_cost
+from analysis.spectra.linear_operator import LinearOperator
 from landscape.errors import InputError
 
 __all__ = ["Cost", "Inertia", "eigenvalues", "inertia", "matrix", "predicted_cost"]
@@ -26,7 +27,7 @@ SQUARE = 1024
 
 
 def matrix(
-    op: Any,
+    op: LinearOperator,
     *,
     places: np.ndarray | None = None,
     block_size: int | None = None,
@@ -39,7 +40,7 @@ def matrix(
     they give.
 
     Args:
-      op: an operator with `matvec`, `size`, `dtype` (and `scannable`).
+      op: a symmetric operator.
       places: [m], the rows and columns wanted, [m, m] of the matrix; default: all.
       block_size: unit vectors in one compiled call, vmapped; 1: in turn. Default: 32
         where the operator's products may be compiled together, else in turn.
@@ -55,8 +56,7 @@ def matrix(
     array([[1., 2.],
            [2., 4.]])
     """
-    together = getattr(op, "scannable", True)
-    block_size = (BLOCK if together else 1) if block_size is None else block_size
+    block_size = (BLOCK if op.scannable else 1) if block_size is None else block_size
     if block_size < 1:
         raise InputError(f"block_size must be at least 1, not {block_size}.")
     places = np.arange(op.size) if places is None else np.asarray(places)
@@ -81,7 +81,7 @@ def matrix(
     return dense
 
 
-def live_rows(op: Any) -> np.ndarray:
+def live_rows(op: LinearOperator) -> np.ndarray:
     """Positions of the rows that are not identically zero, by one random product.
 
     >>> from analysis.spectra.linear_operator import from_matrix
@@ -106,7 +106,7 @@ def _symmetrise(dense: np.ndarray, rows: slice) -> None:
 
 
 def eigenvalues(
-    op_or_matrix: Any,
+    op_or_matrix: LinearOperator | ArrayLike,
     *,
     vectors: bool = False,
     live: np.ndarray | None = None,
@@ -156,7 +156,7 @@ class Inertia(NamedTuple):
 
 
 def inertia(
-    op_or_matrix: Any,
+    op_or_matrix: LinearOperator | ArrayLike,
     shift: float = 0.0,
     *,
     tolerance: float | None = None,
@@ -212,7 +212,7 @@ def _pivots(a: np.ndarray) -> np.ndarray:
 
 
 def _live_part(
-    op_or_matrix: Any,
+    op_or_matrix: LinearOperator | ArrayLike,
     task: str,
     memory: int,
     live: np.ndarray | None = None,

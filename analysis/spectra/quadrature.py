@@ -15,6 +15,7 @@ from scipy.stats import chi2
 
 from analysis.spectra import lanczos
 from analysis.spectra.eigenpairs import Eigenpairs
+from analysis.spectra.linear_operator import LinearOperator
 from landscape.backend import on_cpu
 from landscape.errors import InputError
 
@@ -37,7 +38,7 @@ class Quadrature(NamedTuple):
 
 
 def probes(
-    op: Any,
+    op: LinearOperator,
     *,
     key: jax.Array,
     num_steps: int = 80,
@@ -94,7 +95,7 @@ def probes(
 
 
 def tridiagonalise_each(
-    op: Any,
+    op: LinearOperator,
     vectors: Iterable[jax.Array],
     num_steps: int,
     *,
@@ -117,21 +118,20 @@ def tridiagonalise_each(
     >>> [int(state.step) for state in states]
     [2, 2]
     """
-    loops = getattr(op, "scannable", True)
     if vmap is None:
-        vmap = loops and not on_cpu()
+        vmap = op.scannable and not on_cpu()
     if not vmap:
         for i, vector in enumerate(vectors):
             state, done = lanczos.start(op, vector, num_steps, **options), 0
             while done < num_steps and not bool(state.broken):
-                count = min(AT_ONCE if loops else 1, num_steps - done)
+                count = min(AT_ONCE if op.scannable else 1, num_steps - done)
                 state = lanczos.advance(op, state, count, overwrite=True)
                 done += count
                 report(i * num_steps + done)
             report((i + 1) * num_steps)
             yield state._replace(basis=())
         return
-    if not loops:
+    if not op.scannable:
         raise InputError("products of this operator do not run together: vmap=False.")
     states = [lanczos.start(op, vector, num_steps, **options) for vector in vectors]
     first = int(states[0].step)

@@ -9,6 +9,7 @@ import numpy as np
 from analysis.spectra import density, outliers, smoothing
 from analysis.spectra import exact as dense
 from analysis.spectra.eigenpairs import Eigenpairs, top_eigenpairs
+from analysis.spectra.linear_operator import LinearOperator
 from analysis.spectra.stochastic_trace import Trace, xtrace
 
 NEAR_ZERO = 1e-3
@@ -36,7 +37,7 @@ class Spectrum(NamedTuple):
 
 
 def estimated(
-    op: Any, top: int, num_steps: int, num_probes: int, key: jax.Array
+    op: LinearOperator, top: int, num_steps: int, num_probes: int, key: jax.Array
 ) -> Spectrum:
     """By Lanczos: `top` eigenpairs of each end, and the density without them.
 
@@ -62,7 +63,11 @@ def estimated(
 
 
 def joined(
-    op: Any, top: int, pairs: Eigenpairs, found: density.Density, trace: Trace
+    op: LinearOperator,
+    top: int,
+    pairs: Eigenpairs,
+    found: density.Density,
+    trace: Trace,
 ) -> Spectrum:
     """The spectrum of `op` out of its parts, as `estimated` finds them."""
     largest, smallest = pairs.values[:top], pairs.values[::-1][:top]
@@ -103,7 +108,7 @@ _CURVE = ("grid", "value", "spread")
 
 
 def exact(
-    op: Any,
+    op: LinearOperator,
     top: int,
     *,
     live: np.ndarray | None = None,
@@ -147,7 +152,7 @@ def exact(
     return Spectrum(result, arrays, figure)
 
 
-def _noise(op: Any) -> float:
+def _noise(op: LinearOperator) -> float:
     """Rounding of the eigenvalues of an operator, over the largest."""
     return 20 * float(np.finfo(op.dtype).eps)
 

@@ -111,7 +111,7 @@ def test_a_large_matrix_is_made_symmetric_stripe_by_stripe(monkeypatch):
     skew = np.random.default_rng(0).normal(size=(8, 8))
 
     class Operator:
-        size, dtype = 8, np.float64
+        size, dtype, scannable = 8, np.float64, False
 
         def matvec(self, x):
             return skew @ x
@@ -204,7 +204,7 @@ def test_the_cost_is_said_beforehand_and_too_much_is_refused():
         exact.eigenvalues(np.eye(2000), memory=10**7)
 
     class Operator:
-        size, dtype = 2000, np.float32
+        size, dtype, scannable = 2000, np.float32, False
 
         def matvec(self, x):
             raise AssertionError("refused before any product")
