@@ -37,7 +37,7 @@ class Quadrature(NamedTuple):
     bounds: np.ndarray
 
 
-def probes(
+def probe_quadratures(
     op: LinearOperator,
     *,
     key: jax.Array,
@@ -62,7 +62,8 @@ def probes(
 
     >>> from analysis.spectra.linear_operator import from_matrix
     >>> op = from_matrix(jax.numpy.diag(jax.numpy.array([0.0, 4.0])))
-    >>> (found,) = probes(op, key=jax.random.key(0), num_steps=2, num_probes=1)
+    >>> key = jax.random.key(0)
+    >>> (found,) = probe_quadratures(op, key=key, num_steps=2, num_probes=1)
     >>> abs(found.nodes.round(3)).tolist()
     [0.0, 4.0]
     """
