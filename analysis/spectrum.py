@@ -24,7 +24,12 @@ from typing import Any
 import tyro
 
 from analysis.programs.options import DataOptions
-from analysis.programs.spectrum_text import describe, describe_layers, following, title
+from analysis.programs.spectrum_text import (
+    describe,
+    describe_layers,
+    next_command,
+    title,
+)
 from landscape.cli import launch, parse
 from landscape.errors import InputError, check_choice, require
 
@@ -42,7 +47,7 @@ class Config(DataOptions):
     """hessian; gauss-newton and residual, its two parts; or covariance, the second
     moment of the gradients of single examples."""
     exact: bool = False
-    """All eigenvalues, of the matrix written out; for small networks."""
+    """All eigenvalues, of the dense matrix; for small networks."""
     subspace: str = "sparse"
     """sparse: the weights that the mask keeps; dense: all."""
     num_steps: int = 80
@@ -216,7 +221,7 @@ def main(config: Config) -> None:
     result = run(config)
     print(describe_layers(result) if config.by_layer else describe(result))
     print(f"\nWritten to {folder(config)}: result.json, arrays.npz, figure.png")
-    print(f"Next: {following(config, result)}")
+    print(f"Next: {next_command(config, result)}")
 
 
 if __name__ == "__main__":

@@ -69,7 +69,7 @@ def wasserstein(density, exact):
 def test_all_steps_give_the_moments_that_each_probe_sees():
     with jax.enable_x64(True):
         dense = matrix(np.linspace(-1, 2, 15))
-        got = estimate(dense, num_steps=15, num_probes=2, sharpen=False)
+        got = estimate(dense, num_steps=15, num_probes=2, exact_weights=False)
         for i in range(2):
             z = jax.random.normal(jax.random.fold_in(KEY, i), (15,))
             z = np.asarray(z / jnp.linalg.norm(z))
@@ -83,7 +83,7 @@ def test_the_quadrature_is_exact_up_to_twice_its_steps():
     with jax.enable_x64(True):
         dense = matrix(np.linspace(-1, 2, 60))
         few, all_steps = (
-            estimate(dense, num_steps=steps, num_probes=1, sharpen=False)
+            estimate(dense, num_steps=steps, num_probes=1, exact_weights=False)
             for steps in (4, 60)
         )
         for order in range(10):
@@ -96,11 +96,12 @@ def test_exact_weights_of_single_eigenvalues_halve_the_error(num_probes):
     hessian, exact = network()
     op, errors = linear_operator.from_matrix(hessian), {True: [], False: []}
     for seed in range(3):
-        for sharpen in errors:
+        for exact_weights in errors:
             got = spectral_density(
-                op, key=jax.random.key(seed), num_probes=num_probes, sharpen=sharpen
-            )
-            errors[sharpen].append(wasserstein(got, exact) / exact[-1])
+                op, key=jax.random.key(seed), num_probes=num_probes,
+                exact_weights=exact_weights,
+            )  # fmt: skip
+            errors[exact_weights].append(wasserstein(got, exact) / exact[-1])
     assert np.mean(errors[True]) < 0.5 * np.mean(errors[False])
 
 
@@ -121,13 +122,13 @@ def test_the_spread_over_probes_covers_the_error():
 def test_eigenvalues_marked_single_are_in_the_spectrum_once():
     hessian, exact = network()
     got = estimate(hessian, num_probes=4)
-    assert got.single.sum(1).min() > 20
-    assert np.all(got.weights[got.single] == 1 / got.size)
-    for nodes, single in zip(got.nodes, got.single, strict=True):
-        positions = np.abs(nodes[single][:, None] - exact).argmin(1)
+    assert got.isolated.sum(1).min() > 20
+    assert np.all(got.weights[got.isolated] == 1 / got.size)
+    for nodes, isolated in zip(got.nodes, got.isolated, strict=True):
+        positions = np.abs(nodes[isolated][:, None] - exact).argmin(1)
         assert len(set(positions)) == len(positions)
         np.testing.assert_allclose(
-            nodes[single], exact[positions], atol=2e-6 * exact[-1]
+            nodes[isolated], exact[positions], atol=2e-6 * exact[-1]
         )
     np.testing.assert_allclose(got.weights.sum(1), 1, rtol=1e-12)
 
@@ -199,15 +200,17 @@ def test_a_scaled_operator_has_the_scaled_density():
     )
 
 
-def test_known_pairs_are_stems_at_their_place_and_the_rest_is_the_bulk():
+def test_known_pairs_are_point_masses_at_their_place_and_the_rest_is_the_bulk():
     hessian, exact = network()
     op = linear_operator.from_matrix(hessian)
     pairs = top_eigenpairs(op, 12, key=KEY, which="largest", tol=1e-9)
     assert pairs.converged.all()
-    got = spectral_density(op, key=KEY, num_steps=40, num_probes=3, pairs=pairs)
-    plain = spectral_density(op, key=KEY, num_steps=40, num_probes=3, sharpen=False)
-    for nodes, weights, single in zip(got.nodes, got.weights, got.single, strict=True):
-        assert np.array_equal(nodes[-12:], pairs.values[::-1]) and single[-12:].all()
+    options = {"key": KEY, "num_steps": 40, "num_probes": 3}
+    got = spectral_density(op, pairs=pairs, **options)
+    plain = spectral_density(op, exact_weights=False, **options)
+    rows = zip(got.nodes, got.weights, got.isolated, strict=True)
+    for nodes, weights, isolated in rows:
+        assert np.array_equal(nodes[-12:], pairs.values[::-1]) and isolated[-12:].all()
         assert np.all(weights[-12:] == 1 / got.size)
         # Nothing of the deflated comes back among the rest.
         assert nodes[-13] <= exact[-13] * (1 + 1e-6)
@@ -235,7 +238,7 @@ def test_probes_in_turn_and_together_are_the_same_probes(values):
             estimate(dense, num_steps=10, num_probes=3, vmap=vmap) for vmap in (0, 1)
         ]
         np.testing.assert_allclose(kinds[0].nodes, kinds[1].nodes, atol=1e-11)
-        fewer = estimate(dense, num_steps=10, num_probes=2, sharpen=False)
+        fewer = estimate(dense, num_steps=10, num_probes=2, exact_weights=False)
         np.testing.assert_allclose(fewer.raw, kinds[0].raw[:2], atol=1e-11)
 
 
@@ -249,7 +252,9 @@ def test_a_share_lies_within_what_the_quadrature_leaves_open(zeros):
         dense = matrix(values)
         z = np.asarray(jax.random.normal(jax.random.fold_in(KEY, 0), (60,), float))
         op = linear_operator.from_matrix(jnp.asarray(dense))
-        found = spectral_density(op, key=KEY, num_steps=8, num_probes=1, sharpen=False)
+        found = spectral_density(
+            op, key=KEY, num_steps=8, num_probes=1, exact_weights=False
+        )
     eigenvalues, vectors = np.linalg.eigh(dense)
     mass = (vectors.T @ z) ** 2 / (z @ z)
     widths = []
@@ -268,11 +273,11 @@ def test_a_smoothed_curve_has_the_mass_and_spread_of_the_probes():
     got = spectral_density(op, key=KEY, num_probes=4, pairs=pairs)
     whole = smoothed(got)
     np.testing.assert_allclose(np.trapezoid(whole.value, whole.grid), 1, rtol=1e-3)
-    assert whole.spread.max() > 0 and len(whole.stems) == 0
-    curve = smoothed(got, stems=pairs.values)
+    assert whole.spread.max() > 0 and len(whole.point_masses) == 0
+    curve = smoothed(got, point_masses=pairs.values)
     mass = np.trapezoid(curve.value, curve.grid)
     np.testing.assert_allclose(mass, 1 - 6 / got.size, rtol=1e-3)
-    # Nothing is left of the curve where only stems are.
+    # Nothing is left of the curve where only point_masses are.
     assert curve.value[curve.grid > 1.5 * exact[-7]].max() < 0.1 * whole.value.min(
         where=(whole.grid > exact[-6]) & (whole.grid < exact[-1]), initial=np.inf
     )
