@@ -136,10 +136,10 @@ def _checked(op: LinearOperator, found: Search, tol: float, key) -> Eigenpairs:
     values, bounds = found.values[found.selected], found.bounds[found.selected]
     vectors = ritz_vectors(found, found.selected)
     # Were one residual larger than its bound, this sum with random signs would be too.
-    signs = jax.random.rademacher(key, (len(values),), op.dtype)
-    product = linear_operator.product(op, dot(signs, vectors))
-    off = product - dot(signs * jnp.asarray(values, op.dtype), vectors)
-    total = float(norm(off))
+    signs, combination = _random_combination(key, vectors)
+    product = linear_operator.product(op, combination)
+    shifts = jnp.asarray(values, op.dtype)
+    total = float(_residual_norm(product, signs, shifts, vectors))
     if not np.isfinite(total):
         raise RunFailure("a product of the operator is not finite.")
     products = found.products + 1
@@ -154,3 +154,14 @@ def _checked(op: LinearOperator, found: Search, tol: float, key) -> Eigenpairs:
     errors = errors_of(found.values, found.bounds, found.selected, measured)
     converged = errors <= found.tolerances(tol, 20)
     return Eigenpairs(values, vectors, measured, errors, converged, products)
+
+
+@jax.jit
+def _random_combination(key, vectors):
+    signs = jax.random.rademacher(key, (len(vectors),), vectors.dtype)
+    return signs, dot(signs, vectors)
+
+
+@jax.jit
+def _residual_norm(product, signs, values, vectors):
+    return norm(product - dot(signs * values, vectors))

@@ -37,7 +37,7 @@ def test_counters_differ_as_they_are_defined():
     values = [10.0, 6.0, 5.5, 1.0, 0.9, 0.1, 0.09]
     assert largest_gap(values)[0] == 3 and largest_ratio(values)[0] == 5
     assert largest_gap(values, (1, 2))[0] == 1
-    # The chord falls by 9.91 / 6 a rank: the fourth point lies 4.0 below it, the most.
+    # The chord falls by 9.91 / 6 a rank: the fourth point is farthest below it, by 4.0.
     assert elbow(values)[0] == 3
 
 
