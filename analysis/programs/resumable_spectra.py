@@ -75,7 +75,7 @@ def exact(op: LinearOperator, top: int, say: Callable[[str], None]) -> Summary:
     live = spectra.live_rows(op)
     cost = spectra.predicted_cost(len(live))
     spectra.check_memory(cost)
-    say(f"dense matrix, without its zero rows {cost}")
+    say(f"dense matrix without zero rows, {cost}")
     bar = Progress("rows of the matrix", len(live), unit="row")
     found = spectra.summarise_exact(op, top, live=live, report=bar.update)
     bar.close()

@@ -17,7 +17,15 @@ import numpy as np
 from jax.typing import ArrayLike
 from scipy.linalg import eigh_tridiagonal
 
-from analysis.spectra.basis import BLOCK, allocate, dot, norm, orthogonalise, write
+from analysis.spectra.basis import (
+    BLOCK,
+    Basis,
+    allocate,
+    dot,
+    norm,
+    orthogonalise,
+    write,
+)
 from analysis.spectra.linear_operator import LinearOperator
 from landscape.errors import InputError, RunFailure, check_choice
 
@@ -37,7 +45,7 @@ class State(NamedTuple):
       breakdown: True once the Krylov space is exhausted: all Ritz values are exact.
     """
 
-    basis: tuple[jax.Array, ...]
+    basis: Basis
     current: jax.Array
     previous: jax.Array
     alphas: jax.Array
@@ -75,15 +83,14 @@ def start(
       op: a symmetric operator.
       vector: [n], the start, not zero; it is normalised.
       capacity: largest number of steps (rounded up to whole blocks).
-      reorthogonalise: "full": twice against all earlier vectors, where "twice is
-        enough" (the second pass only where the first removed much); keeps
-        capacity * n numbers. "none": keeps three vectors, and ghosts appear.
+      reorthogonalise: "full": against all earlier vectors, and a second time where the
+        first removed much ("twice is enough"); keeps capacity * n numbers. "none":
+        keeps three vectors, and ghosts appear.
       locked: [k, n], orthonormal rows that all vectors are kept orthogonal to; they
         are the first k vectors of the basis, with zeros in T.
 
     Raises:
-      InputError: wrong shapes, a zero or non-finite start, or a capacity
-        below 1.
+      InputError: wrong shapes, a zero or non-finite start, or a capacity below 1.
 
     >>> from analysis.spectra.linear_operator import from_matrix
     >>> start(from_matrix(jnp.eye(4)), jnp.ones(4), 2).current.tolist()
@@ -134,7 +141,7 @@ def advance(
     done, capacity = int(state.step), len(state.alphas)
     if not 0 <= num_steps <= capacity - done:
         raise InputError(
-            f"the state has room for {capacity - done} further steps, not {num_steps}."
+            f"the state has capacity for {capacity - done} more steps, not {num_steps}."
         )
     if not overwrite:
         state = jax.tree.map(jnp.copy, state)

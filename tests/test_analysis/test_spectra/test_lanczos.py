@@ -241,7 +241,7 @@ def test_a_product_that_is_not_finite_is_refused(scannable):
         ),
         (
             lambda op: lanczos.advance(op, lanczos.start(op, jnp.ones(4), 2), 17),
-            "room for 16 further steps, not 17",
+            "capacity for 16 more steps, not 17",
         ),
         (lambda op: lanczos.ritz(lanczos.start(op, jnp.ones(4), 2)), "no Ritz values"),
         (lambda op: linear_operator.from_matrix(jnp.ones((2, 3))), "square"),
