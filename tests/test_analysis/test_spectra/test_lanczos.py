@@ -11,7 +11,7 @@ from analysis.spectra import lanczos, linear_operator
 from analysis.spectra.basis import BLOCK, allocate, orthogonalise
 from landscape.errors import InputError, RunFailure
 
-LONG = 6 * BLOCK
+LONG = 4 * BLOCK
 """Steps after which plain Lanczos has ghosts of `outlying` values."""
 
 
