@@ -191,7 +191,7 @@ def same_bits(a, b):
 
 
 def test_a_fit_goes_on_with_the_same_bits_and_leaves_what_it_was_given(monkeypatch):
-    monkeypatch.setattr(fitting, "WINDOW", 4)
+    monkeypatch.setattr(fitting, "STEPS_PER_CALL", 4)
     points, data = problem()
     before = [np.array(p["w"]) for p in points]
     path, key = bezier(points), jax.random.key(0)
