@@ -225,7 +225,7 @@ def steps(num_steps=1024, batch_size=128):
 
 
 def child(case, threads):
-    """Runs one case in this process, on so many threads."""
+    """Runs one case in this process, on that many threads."""
     import torch
 
     torch.set_num_threads(threads)
