@@ -59,6 +59,10 @@ class Split(NamedTuple):
         return self.flops > WORTH * num_points * self.size > 0
 
 
+NOTHING = Split((), (), 0, 0)
+"""A function left whole."""
+
+
 def split(
     program: Program, linear: Iterable[int], other: Iterable[int], data: Iterable[int]
 ) -> Split:

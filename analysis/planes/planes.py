@@ -187,7 +187,8 @@ def evaluate(
       alphas: [columns].
       betas: [rows].
       rows_per_block: see `evaluate_rows`.
-      settings: what `analysis.evaluation.evaluate` takes: order, chunk_size, mesh.
+      settings: what `analysis.evaluation.evaluate` takes: statistics, order,
+        chunk_size, mesh.
 
     Returns:
       For each name an array [rows, columns]: rows are betas, columns alphas. At (0, 0)

@@ -76,7 +76,14 @@ def evaluated(
     for first in range(start, len(rows), size):
         # All calls are of one shape, which compiles once.
         taken = rows[np.minimum(np.arange(first, first + size), len(rows) - 1)]
-        new = evaluate(path.points, taken, subject.loss_fn, examples, mesh=subject.mesh)
+        new = evaluate(
+            path.points,
+            taken,
+            subject.loss_fn,
+            examples,
+            statistics=subject.statistics,
+            mesh=subject.mesh,
+        )
         new = {k: np.asarray(v, float)[: len(rows) - first] for k, v in new.items()}
         values = {
             name: np.concatenate([values.get(name, np.zeros(0)), array])
@@ -110,6 +117,7 @@ def rows(
         betas,
         start_row=start,
         rows_per_block=max(1, min(len(betas), subject.points_at_once // len(alphas))),
+        statistics=subject.statistics,
         mesh=subject.mesh,
     )
     for row, new in blocks:

@@ -59,7 +59,7 @@ def look(
       Numbers and lists, as they stand in result.json.
     """
     loss_fn = objective.bind(batch_stats, l2=True)
-    terms = evaluation.of_objective(objective, batch_stats)
+    terms, _ = evaluation.of_objective(objective, batch_stats)
     gradient = derivatives.gradient(loss_fn, params, data)
     kept = trees.project(masks, gradient)
     pruned = jax.tree.map(jnp.subtract, gradient, kept)
@@ -153,7 +153,7 @@ def along(
     lowest point.
 
     Args:
-      terms: `losses.of_objective`.
+      terms: the loss function of `evaluation.of_objective`.
 
     Returns:
       "ts" (distances), "losses" (of the objective), "start" and "data_start" (objective

@@ -319,7 +319,7 @@ def test_fitting_lowers_the_way_around_a_hill():
                 num_steps=1,
                 batch_size=2,
             ),
-            "returns a scalar",
+            "must return a scalar, not a dict",
         ),
     ],
 )
