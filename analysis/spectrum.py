@@ -99,7 +99,8 @@ def run(config: Config) -> dict[str, Any]:
             f" {op.size} of {', '.join(config.layers) or 'all layers'}."
         )
     top = min(config.top, op.size // 2) or 1
-    _say(f"{config.operator} over {op.size:,} parameters; products: {op.how}")
+    products = f"products: {op.description}"
+    _say(f"{config.operator} over {op.size:,} parameters; {products}")
     if config.exact:
         found = resumable_spectra.whole(op, top, _say)
     else:
@@ -111,7 +112,7 @@ def run(config: Config) -> dict[str, Any]:
         "layers": list(config.layers),
         "size": op.size,
         "num_examples": len(examples["label"]),
-        "how": op.how,
+        "description": op.description,
         **found.result,
     }
     figure = figures.spectrum(found.figure, title(result))

@@ -12,7 +12,7 @@ import scipy.sparse.linalg
 from flax import nnx
 from jax.flatten_util import ravel_pytree
 
-from analysis.curvature import operators
+from analysis import curvature
 from landscape.errors import InputError
 from landscape.objective import cross_entropy, weighted_mean
 
@@ -126,23 +126,23 @@ def twins():
 
 
 KINDS = {
-    "hessian": lambda *args, **o: operators.hessian(loss_fn, *args, **o),
-    "gauss_newton": lambda *args, **o: operators.gauss_newton(
+    "hessian": lambda *args, **o: curvature.hessian(loss_fn, *args, **o),
+    "gauss_newton": lambda *args, **o: curvature.gauss_newton(
         model_fn, output_loss, *args, **o
     ),
-    "residual": lambda *args, **o: operators.residual(
+    "residual": lambda *args, **o: curvature.residual(
         model_fn, output_loss, *args, **o
     ),
-    "covariance": lambda *args, **o: operators.gradient_covariance(
+    "covariance": lambda *args, **o: curvature.gradient_covariance(
         per_example, *args, **o
     ),
-    "centred": lambda *args, **o: operators.gradient_covariance(
+    "centred": lambda *args, **o: curvature.gradient_covariance(
         per_example, *args, centred=True, **o
     ),
-    "output": lambda *args, **o: operators.output_gradient_covariance(
+    "output": lambda *args, **o: curvature.output_gradient_covariance(
         model_fn, *args, **o
     ),
-    "fisher": lambda *args, **o: operators.fisher(model_fn, *args, **o),
+    "fisher": lambda *args, **o: curvature.fisher(model_fn, *args, **o),
 }
 
 
@@ -226,7 +226,7 @@ def test_the_labels_of_the_monte_carlo_fisher_are_the_models_own_in_any_batching
     with jax.enable_x64(True):
         params, key = make_params(), jax.random.key(3)
         dense = [
-            operators.fisher(
+            curvature.fisher(
                 model_fn,
                 params,
                 split(data(), sizes),
@@ -237,7 +237,7 @@ def test_the_labels_of_the_monte_carlo_fisher_are_the_models_own_in_any_batching
             for sizes, options in (BATCHINGS["one batch"], BATCHINGS["uneven batches"])
         ]
         assert_close(dense[0], np.asarray(dense[1]), 1e-13)
-        many = operators.fisher(
+        many = curvature.fisher(
             model_fn, params, data(), key=key, num_samples=4000, check=False
         )
 
@@ -245,7 +245,7 @@ def test_the_labels_of_the_monte_carlo_fisher_are_the_models_own_in_any_batching
             losses = cross_entropy(outputs, batch["label"])
             return weighted_mean(losses, batch["weight"])
 
-        want = operators.gauss_newton(
+        want = curvature.gauss_newton(
             model_fn, plain, params, data(), check=False
         ).to_dense()
         # 4,000 draws an example: about 1.6 % of each term, but they are few.
@@ -253,7 +253,7 @@ def test_the_labels_of_the_monte_carlo_fisher_are_the_models_own_in_any_batching
         assert np.linalg.norm(dense[0] - want) > 0.1 * np.linalg.norm(want)
         # Examples that are alike draw their labels apart.
         alike = {"image": np.ones((40, 1))}
-        op = operators.fisher(
+        op = curvature.fisher(
             lambda w, batch: batch["image"] @ w,
             jnp.zeros((1, 3)),
             alike,
@@ -265,7 +265,7 @@ def test_the_labels_of_the_monte_carlo_fisher_are_the_models_own_in_any_batching
 
 def test_a_layer_costs_and_counts_its_own_entries_alone():
     def make(**options):
-        return operators.hessian(loss_fn, make_params(), data(), check=False, **options)
+        return curvature.hessian(loss_fn, make_params(), data(), check=False, **options)
 
     def check_block(op, kept):
         assert op.size == len(kept)
@@ -286,7 +286,7 @@ def test_a_layer_costs_and_counts_its_own_entries_alone():
         out = jax.tree.map(np.asarray, op(make_params()))
         assert np.flatnonzero(ravel_pytree(out)[0]).tolist() == ends.tolist()
         held = [
-            sum(x.nbytes for x in jax.tree.leaves(op.product))
+            sum(x.nbytes for x in jax.tree.leaves(op.leaf_product))
             for op in (make(layers="1"), whole)
         ]
         assert held[0] < held[1]
@@ -354,8 +354,8 @@ def test_a_network_of_nnx_is_as_good_as_any():
     def loss(params, batch):
         return output_loss(nnx.merge(static, params)(batch["image"]), batch)
 
-    op = operators.hessian(loss, params, batch, check=False)
-    last = operators.hessian(loss, params, batch, layers="last", check=False)
+    op = curvature.hessian(loss, params, batch, check=False)
+    last = curvature.hessian(loss, params, batch, layers="last", check=False)
     assert (op.size, last.size) == (19, 9)
     assert jax.tree.structure(op(params)) == jax.tree.structure(params)
     v = np.cos(np.arange(9), dtype=np.float32)
@@ -376,13 +376,13 @@ def test_a_network_of_equinox_is_as_good_as_any():
         outputs = jax.vmap(equinox.combine(params, static))(batch["image"])
         return output_loss(outputs, batch)
 
-    op = operators.hessian(loss, params, batch, check=False)
+    op = curvature.hessian(loss, params, batch, check=False)
     assert op.size == 19
     assert jax.tree.structure(op(params)) == jax.tree.structure(params)
     flat, unravel = ravel_pytree(params)
     want = jax.jit(jax.hessian(lambda w: loss(unravel(w), batch)))(flat)
     np.testing.assert_allclose(op.to_dense(), want, rtol=1e-4, atol=1e-6)
-    last = operators.hessian(loss, params, batch, layers="layers/2", check=False)
+    last = curvature.hessian(loss, params, batch, layers="layers/2", check=False)
     np.testing.assert_allclose(last.to_dense(), want[10:, 10:], rtol=1e-4, atol=1e-6)
 
 
@@ -420,7 +420,7 @@ def test_products_run_in_jit_vmap_and_loops_and_compile_nothing_anew():
 
     def use(scale, options):
         params = jax.tree.map(lambda x: scale * x, make_params())
-        op = operators.hessian(counting_loss, params, data(), **options)
+        op = curvature.hessian(counting_loss, params, data(), **options)
         powered, row = power(op, np.ones(op.size)), op.matvec(np.ones(op.size))
         rows = jax.vmap(op.matvec)(np.eye(op.size)[:2])
         return op, powered, row, rows
@@ -442,25 +442,25 @@ def test_products_run_in_jit_vmap_and_loops_and_compile_nothing_anew():
 def test_what_does_not_fit_goes_in_chunks_and_gives_the_same_numbers():
     with jax.enable_x64(True):
         batch = jax.tree.map(jnp.asarray, data())
-        once = operators.hessian(loss_fn, make_params(), batch)
-        assert once.how.startswith("linearised once, 0.00")
-        held = [x for x in jax.tree.leaves(once.product.args[0])]
+        once = curvature.hessian(loss_fn, make_params(), batch)
+        assert once.description.startswith("linearised once, 0.00")
+        held = [x for x in jax.tree.leaves(once.leaf_product.args[0])]
         size = sum(x.nbytes for x in held)
-        fits = operators.hessian(loss_fn, make_params(), batch, memory=size)
-        assert fits.how == once.how
-        less = operators.hessian(loss_fn, make_params(), batch, memory=size - 1)
-        assert less.how.startswith("chunks of 3: linearised once it would take")
+        fits = curvature.hessian(loss_fn, make_params(), batch, memory=size)
+        assert fits.description == once.description
+        less = curvature.hessian(loss_fn, make_params(), batch, memory=size - 1)
+        assert less.description.startswith("chunks of 3: linearised once it would take")
         v = np.cos(np.arange(40))
         assert_close(less.matvec(v), np.asarray(once.matvec(v)), 1e-13)
 
 
 def test_data_larger_than_the_memory_stay_on_the_host():
     with jax.enable_x64(True):
-        op = operators.hessian(
+        op = curvature.hessian(
             loss_fn, make_params(), split(data(), [4, 3]), memory=200
         )
-        assert " from the host" in op.how and not op.scannable
-        held = jax.tree.leaves(op.product)
+        assert " from the host" in op.description and not op.scannable
+        held = jax.tree.leaves(op.leaf_product)
         assert sum(isinstance(x, np.ndarray) for x in held) == 6
         assert_close(op.to_dense(), twin("hessian"))
 
@@ -485,12 +485,12 @@ def test_convolutions_on_a_cpu_are_kept_out_of_compiled_loops():
         want = jax.jit(jax.hessian(lambda w: conv_loss(unravel(w), batch)))(flat)
         on_cpu = jax.default_backend() == "cpu"
         for options in ({}, {"memory": 20_000}):
-            op = operators.hessian(jax.jit(conv_loss), params, batch, **options)
+            op = curvature.hessian(jax.jit(conv_loss), params, batch, **options)
             assert op.scannable != on_cpu
             assert_close(op.to_dense(), np.asarray(want))
             if not options:
                 # 16 examples at a time stay in the caches of a CPU.
-                assert len(op.product.args[0]) == (2 if on_cpu else 1)
+                assert len(op.leaf_product.args[0]) == (2 if on_cpu else 1)
 
 
 def test_a_loss_in_other_units_scales_everything_and_nothing_else():
@@ -504,12 +504,12 @@ def test_a_loss_in_other_units_scales_everything_and_nothing_else():
         def scaled(function):
             return lambda *args: factor * function(*args)
 
-        op = operators.hessian(scaled(loss_fn), params, batch, check=False)
+        op = curvature.hessian(scaled(loss_fn), params, batch, check=False)
         yield op.matvec(v)
         scaled_loss = scaled(output_loss)
-        op = operators.gauss_newton(model_fn, scaled_loss, params, batch, check=False)
+        op = curvature.gauss_newton(model_fn, scaled_loss, params, batch, check=False)
         yield op.matvec(v)
-        op = operators.gradient_covariance(
+        op = curvature.gradient_covariance(
             scaled(per_example), params, batch, centred=True, check=False
         )
         yield op.matvec(v) / factor
@@ -526,7 +526,7 @@ def test_a_kink_is_differentiated_and_not_stepped_over():
         return jnp.mean(jax.nn.relu(x @ w)) + jnp.mean((x @ w) ** 2) / 2
 
     x = np.eye(3, dtype=np.float32)
-    got = operators.hessian(loss, w, x).to_dense()
+    got = curvature.hessian(loss, w, x).to_dense()
     np.testing.assert_allclose(got, np.eye(3) / 3, rtol=1e-6)
 
 
@@ -561,8 +561,8 @@ op = t.KINDS["centred"](*args, mesh=mesh, **masked)
 t.assert_close(op.to_dense(), t.twin("centred", with_mask=True))
 op = t.KINDS["hessian"](*args, mesh=mesh)
 t.assert_close(op.to_dense(), t.twin("hessian"))
-assert "on each of 2 devices" in op.how
-parts = {x.addressable_shards[0].data.shape for x in jax.tree.leaves(op.product)}
+assert "on each of 2 devices" in op.description
+parts = {x.addressable_shards[0].data.shape for x in jax.tree.leaves(op.leaf_product)}
 assert (3, 5) in parts and (6, 5) not in parts, parts
 assert len(op.to_dense().sharding.device_set) == 2
 text = jax.jit(lambda op, x: op.matvec(x)).lower(op, np.ones(40)).compile().as_text()
@@ -605,7 +605,7 @@ print("agreed")
 def test_what_does_not_fit_is_refused_in_a_sentence(change, message):
     given = {"params": make_params(), "batches": data()} | change
     with pytest.raises(InputError, match=message):
-        operators.hessian(loss_fn, **given)
+        curvature.hessian(loss_fn, **given)
 
 
 def test_vectors_that_do_not_fit_are_refused_in_a_sentence():

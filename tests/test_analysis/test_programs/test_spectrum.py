@@ -194,7 +194,7 @@ def test_memory_is_no_setting_of_the_result(name):
     assert spectrum.folder(config) == spectrum.folder(replace(config, memory=None))
     run = runs.load(name)
     op = spectrum.operator(config, run, run.data.train)
-    assert op.how.startswith("chunks of ")
+    assert op.description.startswith("chunks of ")
 
 
 @pytest.mark.parametrize(
