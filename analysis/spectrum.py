@@ -102,11 +102,13 @@ def run(config: Config) -> dict[str, Any]:
     products = f"products: {op.description}"
     _say(f"{config.operator} over {op.size:,} parameters; {products}")
     if config.exact:
-        found = resumable_spectra.whole(op, top, _say)
+        found = resumable_spectra.exact(op, top, _say)
     else:
         steps, probes = config.num_steps, config.num_probes
         key = rng.stream(config.seed, "spectrum")
-        found = resumable_spectra.estimated(where, op, top, steps, probes, key, _say)
+        found = resumable_spectra.estimated(
+            op, top, steps, probes, key, folder=where, say=_say
+        )
     result = {
         **asdict(config),
         "layers": list(config.layers),
