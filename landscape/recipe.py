@@ -119,17 +119,11 @@ def initial_state(
         initial = _zeroed(key, initial, recipe.init_zeros)
     params = initial if params is None else params
     batch_stats = statistics if batch_stats is None else batch_stats
-    drawn, updater_state = recipe.updater.init(rng.stream(seed, "masks"), params)
-    masks = drawn if masks is None else masks
-    params = sparsity.masks.apply(masks, params)
-    return TrainState(
-        step=jax.numpy.zeros((), "int32"),
-        params=params,
-        batch_stats=batch_stats,
-        masks=masks,
-        opt_state=recipe.optimizer.init(params),
-        updater_state=updater_state,
-    )
+    # Lottery and scratch networks train inside the masks of another run.
+    updater = recipe.updater if masks is None else sparsity.updaters.fixed(masks)
+    key = rng.stream(seed, "masks")
+    state = sparsity.sparse_state(recipe.optimizer, updater, key, params)
+    return TrainState(batch_stats=batch_stats, **state._asdict())
 
 
 def _zeroed(key: jax.Array, params: Any, share: float) -> Any:
