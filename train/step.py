@@ -11,7 +11,7 @@ from landscape import rng, trees
 from landscape.aliases import Batch
 from landscape.callables import Static
 from landscape.data import augment
-from landscape.recipe import Recipe
+from landscape.recipe import Components
 from landscape.sparsity import masked_update, masks
 from landscape.state import TrainState
 
@@ -36,7 +36,11 @@ Step = Callable[[TrainState, Batch], tuple[TrainState, Metrics]]
 
 
 def make(
-    recipe: Recipe, *, seed: int = 0, order_seed: int = 0, augmented: bool = False
+    components: Components,
+    *,
+    seed: int = 0,
+    order_seed: int = 0,
+    augmented: bool = False,
 ) -> Step:
     """The update `(state, batch) -> (state, metrics)`, a pytree of its random keys.
 
@@ -45,26 +49,28 @@ def make(
     `landscape.sparsity.masked_update`.
 
     Args:
-      recipe: the functions of the run.
+      components: the functions of the run.
       seed: of what is random in the mask updater.
       order_seed: of the augmentation.
       augmented: whether images are cropped and flipped at random.
     """
     keys = rng.stream(seed, "updater"), rng.stream(order_seed, "augment")
-    # Equal by value: steps of runs of one recipe share what is compiled.
-    return Partial(Static(_step, (recipe, augmented)), *keys)
+    # Equal by value: steps of runs with the same components share what is compiled.
+    return Partial(Static(_step, (components, augmented)), *keys)
 
 
-def _step(recipe, augmented, updater_key, augment_key, state, batch):
+def _step(components, augmented, updater_key, augment_key, state, batch):
     if augmented:
         key = jax.random.fold_in(augment_key, state.step)
         batch = batch | {"image": augment.crop_and_flip(key, batch["image"])}
-    (_, aux), grads = jax.value_and_grad(recipe.objective.training, has_aux=True)(
+    (_, aux), grads = jax.value_and_grad(components.objective.training, has_aux=True)(
         state.params, batch, state.batch_stats
     )
     norm = trees.norm(masks.apply(state.masks, grads))
     metrics = Metrics(aux.data, aux.l2, aux.accuracy, norm)
     key = jax.random.fold_in(updater_key, state.step)
-    state, _ = masked_update(recipe.optimizer, recipe.updater, key, state, grads)
+    state, _ = masked_update(
+        components.optimizer, components.updater, key, state, grads
+    )
     state = state._replace(batch_stats=aux.batch_stats)
     return state, jax.tree.map(lambda x: x.astype(jnp.float32), metrics)
