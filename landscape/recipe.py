@@ -16,8 +16,17 @@ from landscape.sparsity import Updater
 from landscape.state import TrainState
 
 
-class Recipe(NamedTuple):
-    """The functions that a run's settings stand for."""
+class Components(NamedTuple):
+    """The functions that a run's settings stand for.
+
+    Attributes:
+      model: the network, a Flax Linen module.
+      objective: the loss that is minimised, its data and L2 terms apart.
+      learning_rate: from completed updates to the rate of the next one.
+      optimizer: of optax, with that rate.
+      updater: of the masks.
+      init_zeros: fraction of every kernel's initial weights that is set to zero.
+    """
 
     model: nn.Module
     objective: Objective
@@ -29,7 +38,7 @@ class Recipe(NamedTuple):
 
 def make(
     config: DenseRun | SparseRun, input_shape: tuple[int, ...], num_classes: int
-) -> Recipe:
+) -> Components:
     """Makes the functions; touches no device.
 
     Runs that differ in their seeds and folders alone get the very same functions, and
@@ -52,7 +61,7 @@ def make(
 
 
 @lru_cache(maxsize=16)
-def _make(settings: str, input_shape: tuple[int, ...], num_classes: int) -> Recipe:
+def _make(settings: str, input_shape: tuple[int, ...], num_classes: int) -> Components:
     config = from_dict(json.loads(settings))
     model = models.create(
         config.model, input_shape, num_classes, config.widths, config.activation
@@ -77,7 +86,7 @@ def _make(settings: str, input_shape: tuple[int, ...], num_classes: int) -> Reci
     )
     updater = _updater(config, model, input_shape)
     init_zeros = getattr(config, "init_zeros", 0.0)
-    return Recipe(model, objective, learning_rate, optimizer, updater, init_zeros)
+    return Components(model, objective, learning_rate, optimizer, updater, init_zeros)
 
 
 def _updater(config: TrainConfig, model: nn.Module, input_shape) -> Updater:
@@ -104,7 +113,7 @@ def _updater(config: TrainConfig, model: nn.Module, input_shape) -> Updater:
 
 
 def initial_state(
-    recipe: Recipe,
+    components: Components,
     seed: int | jax.Array,
     input_shape: tuple[int, ...],
     params: Any = None,
@@ -113,23 +122,17 @@ def initial_state(
 ) -> TrainState:
     """The state of step 0: what is not given is drawn from the seed."""
     key = rng.stream(seed, "init")
-    initial, statistics = models.init(recipe.model, key, input_shape)
-    if recipe.init_zeros:
+    initial, statistics = models.init(components.model, key, input_shape)
+    if components.init_zeros:
         key = rng.stream(seed, "zeros")
-        initial = _zeroed(key, initial, recipe.init_zeros)
+        initial = _zeroed(key, initial, components.init_zeros)
     params = initial if params is None else params
     batch_stats = statistics if batch_stats is None else batch_stats
-    drawn, updater_state = recipe.updater.init(rng.stream(seed, "masks"), params)
-    masks = drawn if masks is None else masks
-    params = sparsity.masks.apply(masks, params)
-    return TrainState(
-        step=jax.numpy.zeros((), "int32"),
-        params=params,
-        batch_stats=batch_stats,
-        masks=masks,
-        opt_state=recipe.optimizer.init(params),
-        updater_state=updater_state,
-    )
+    # Lottery and scratch networks train inside the masks of another run.
+    updater = components.updater if masks is None else sparsity.updaters.fixed(masks)
+    key = rng.stream(seed, "masks")
+    state = sparsity.sparse_state(components.optimizer, updater, key, params)
+    return TrainState(batch_stats=batch_stats, **state._asdict())
 
 
 def _zeroed(key: jax.Array, params: Any, share: float) -> Any:
@@ -146,6 +149,6 @@ def _zeroed(key: jax.Array, params: Any, share: float) -> Any:
     return trees.map_named(zeroed, params)
 
 
-def abstract_state(recipe: Recipe, input_shape: tuple[int, ...]) -> TrainState:
+def abstract_state(components: Components, input_shape: tuple[int, ...]) -> TrainState:
     """Shapes and dtypes of the state; touches no device."""
-    return jax.eval_shape(lambda: initial_state(recipe, 0, input_shape))
+    return jax.eval_shape(lambda: initial_state(components, 0, input_shape))

@@ -87,7 +87,7 @@ def read_config(folder: Path) -> config.DenseRun | config.SparseRun:
         raise InputError(f"{path} cannot be read: {error}.") from None
 
 
-def describe(folder: Path) -> tuple[Any, recipe.Recipe, Dataset, TrainState]:
+def describe(folder: Path) -> tuple[Any, recipe.Components, Dataset, TrainState]:
     """Settings, functions, data and the shapes of the state; touches no device."""
     settings = read_config(folder)
     dataset = data.load(settings)

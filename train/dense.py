@@ -7,7 +7,6 @@ Handwritten digits with the default settings take about 5 s on 2 cores and end n
 """
 
 from dataclasses import dataclass, fields, replace
-from pathlib import Path
 from typing import Any
 
 from landscape.cli import launch, parse
@@ -38,12 +37,10 @@ def expand(config: Config) -> list[DenseRun]:
 
 def run(config: Config) -> list[dict[str, Any]]:
     """Trains, prints what came out, and returns the summaries."""
-    from train import job, record, report
+    from train import job, report
 
     settings = expand(config)
-    for each in settings:
-        record.check_same(Path(each.workdir), each)
-    summaries = [job.carry_out(each) for each in settings]
+    summaries = job.run_all(settings)
     report.print_outcome(settings, summaries)
     return summaries
 

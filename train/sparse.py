@@ -13,7 +13,6 @@ That takes about 20 s on 2 cores; near 97 % of the test digits are read right.
 import argparse
 import os
 from dataclasses import dataclass, fields
-from pathlib import Path
 from typing import Any
 
 from landscape.cli import launch, parse
@@ -116,15 +115,14 @@ def with_settings_of_mask(argv: list[str] | None = None) -> Config | None:
 
 def run(config: Config) -> list[dict[str, Any]]:
     """Trains, prints what came out, draws the methods, and returns the summaries."""
-    from train import job, mask_source, record, report
+    from train import job, mask_source, report
 
     settings = expand(config)
     # What can be known to fail fails before the first of them is trained.
-    for each in settings:
-        if config.mask_from:
+    if config.mask_from:
+        for each in settings:
             mask_source.check(each)
-        record.check_same(Path(each.workdir), each)
-    summaries = [job.carry_out(each, mask_source.start_from(each)) for each in settings]
+    summaries = job.run_all(settings, mask_source.start_from)
     report.print_outcome(settings, summaries)
     return summaries
 

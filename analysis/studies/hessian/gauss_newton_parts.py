@@ -39,7 +39,7 @@ def measure(root: str, steps: int, seeds) -> dict[str, list[dict[str, float]]]:
 
 
 def _one(name: str, k: int, seed: int, steps: int) -> dict[str, float]:
-    summary = job.carry_out(
+    summary = job.run_training(
         DenseRun(
             **SETTINGS,
             blob_classes=k,
@@ -111,7 +111,7 @@ def products_against_jax(root: str, seeds) -> list[float]:
 def _difference(name: str, seed: int) -> float:
     fields = SETTINGS | {"blob_dim": 10, "widths": (8, 8), "blob_classes": 5}
     fields |= {"steps": 300, "seed": seed, "data_seed": seed, "workdir": name}
-    job.carry_out(DenseRun(**fields))
+    job.run_training(DenseRun(**fields))
 
     def measure():
         with jax.enable_x64(True):

@@ -24,7 +24,7 @@ TINY = {
 @pytest.fixture(scope="module")
 def name(tmp_path_factory):
     folder = str(tmp_path_factory.mktemp("spectra") / "pruned")
-    job.carry_out(SparseRun(**TINY, workdir=folder))
+    job.run_training(SparseRun(**TINY, workdir=folder))
     return folder
 
 
