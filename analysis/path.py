@@ -78,7 +78,7 @@ def run(config: Config) -> dict[str, Any]:
     done = results.read(where)
     if done is not None:
         return done
-    a, b = inputs.load([config.run_a, config.run_b])
+    a, b = inputs.load(_refs(config))
     before = run(replace(config, align=False)) if config.align else None
     if config.align:
         b = _aligned(a, b, config.seed)
@@ -134,7 +134,13 @@ def folder(config: Config) -> Path:
     words = [config.kind]
     words += [config.subspace] if config.kind != "line" else []
     words += ["aligned"] if config.align else []
-    return results.folder("path", words, [config.run_a, config.run_b], asdict(config))
+    return results.folder("path", words, _refs(config), asdict(config))
+
+
+def _refs(config: Config):
+    from landscape import runs
+
+    return [runs.parse(config.run_a), runs.parse(config.run_b)]
 
 
 def _aligned(a, b, seed: int):

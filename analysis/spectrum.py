@@ -196,13 +196,14 @@ def operator(config: Config, run: Any, examples: dict[str, Any]) -> Any:
 def folder(config: Config) -> Path:
     """Where `run` leaves its files."""
     from analysis.programs import results
+    from landscape import runs
 
     words = [config.operator, config.subspace]
     words += ["exact"] * config.exact + ["by-layer"] * config.by_layer
     settings = asdict(config)
     # Where the work is done is no setting of the result.
     del settings["memory"]
-    return results.folder("spectrum", words, [config.run], settings)
+    return results.folder("spectrum", words, [runs.parse(config.run)], settings)
 
 
 def _say(text: str) -> None:

@@ -89,8 +89,12 @@ def run(config: Config) -> dict[str, Any]:
     done = results.read(where)
     if done is not None:
         return done
-    names = _names(config)
-    loaded = inputs.load(names)
+    refs = _refs(config)
+    names = list(config.runs)
+    if config.kind == "trajectory":
+        refs = _kept_states(refs[0])
+        names = [str(ref) for ref in refs]
+    loaded = inputs.load(refs)
     subject = inputs.of_run(
         loaded[-1] if config.kind == "trajectory" else loaded[0],
         config.num_examples,
@@ -145,24 +149,28 @@ def folder(config: Config) -> Path:
     directed = config.kind in ("random", "eigenvectors")
     words += [config.subspace] if directed else []
     settings = asdict(config) | {"plane": config.kind}
-    return results.folder("surface", words, config.runs, settings)
+    return results.folder("surface", words, _refs(config), settings)
 
 
-def _names(config: Config) -> list[str]:
-    """The runs to load: of a trajectory, the steps that were kept."""
+def _refs(config: Config):
+    from landscape import runs
+
+    return [runs.parse(name) for name in config.runs]
+
+
+def _kept_states(ref):
+    """The states that a run kept, up to that of `ref`."""
     from landscape import checkpoint, runs
 
-    if config.kind != "trajectory":
-        return list(config.runs)
-    place, _ = runs.parse(config.runs[0])
-    last = runs.step_of(config.runs[0])
-    kept = [s for s in checkpoint.steps(place / runs.CHECKPOINTS) if s <= last]
+    last = runs.step_of(ref)
+    kept = sorted(checkpoint.steps(ref.folder / runs.CHECKPOINTS))
+    kept = [step for step in kept if step <= last]
     if len(kept) < 3:
         raise InputError(
-            f"{place} kept only the steps {', '.join(map(str, kept))}: a trajectory"
-            " needs at least 3; train with --keep-every."
+            f"{ref.folder} kept only the steps {', '.join(map(str, kept))}: a"
+            " trajectory needs at least 3; train with --keep-every."
         )
-    return [f"{place}@{step}" for step in sorted(kept)]
+    return [ref._replace(step=step) for step in kept]
 
 
 def _plane(config: Config, loaded, examples):

@@ -21,14 +21,17 @@ PARTIAL = "partial.npz"
 
 
 def folder(
-    program: str, words: Sequence[str], names: Sequence[str], settings: dict[str, Any]
+    program: str,
+    words: Sequence[str],
+    refs: Sequence[runs.Ref],
+    settings: dict[str, Any],
 ) -> Path:
     """`RUN_A/analysis/<program>-<words>-<other runs>-<short hash>`.
 
     Args:
       program: its name.
       words: what tells its results apart at a glance.
-      names: the runs, as they were named (RUN, RUN@STEP); the first is RUN_A.
+      refs: the runs; the first is RUN_A.
       settings: all of them; the hash is of these and of the runs' states, so that no
         two analyses share a folder.
 
@@ -36,16 +39,15 @@ def folder(
       InputError: a run or a step is not there.
     """
     # The names in the settings may mean other runs tomorrow, or in another folder.
-    states = [runs.fingerprint(name) for name in names]
+    states = [runs.fingerprint(ref) for ref in refs]
     text = json.dumps(settings | {"states": states}, sort_keys=True)
     short = hashlib.sha256(text.encode()).hexdigest()[:8]
-    place, step = runs.parse(names[0])
+    first, *others = refs
     name = [program, *words]
-    name += [f"from{step}"] if step is not None else []
-    for other in names[1:]:
-        where, at = runs.parse(other)
-        name.append(where.name + (f"@{at}" if at is not None else ""))
-    return place / "analysis" / "-".join([*name, short])
+    if first.step is not None:
+        name.append(f"from{first.step}")
+    name += [str(ref._replace(folder=Path(ref.folder.name))) for ref in others]
+    return first.folder / "analysis" / "-".join([*name, short])
 
 
 def read(folder: Path) -> dict[str, Any] | None:

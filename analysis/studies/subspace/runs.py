@@ -69,12 +69,13 @@ def measure(config) -> Measured:
 def look_at(name: str, effort: Effort) -> dict[str, dict[str, Any]]:
     """The two looks at a run, from its folder if they are there."""
     settings = {"version": 1, **effort._asdict()}
-    where = results.folder("subspace", [], [name], settings)
+    ref = runs.parse(name)
+    where = results.folder("subspace", [], [ref], settings)
     done = results.read(where)
     if done is not None:
         return done
     print(f"{name}: inside the mask and outside of it", file=sys.stderr, flush=True)
-    run = runs.load(name)
+    run = runs.load(ref)
     with jax.enable_x64(True):
         params, stats = wide((run.state.params, run.state.batch_stats))
         data = wide(run.data.train)
