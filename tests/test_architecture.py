@@ -39,6 +39,7 @@ IMPURE = {"os", "time", "pathlib", "orbax", "matplotlib"}
 IMPURE_PLACES = {
     "landscape/data",
     "landscape/devices.py",
+    "landscape/files.py",
     "landscape/checkpoint",
     "landscape/runs.py",
     "landscape/cli",
