@@ -1,13 +1,15 @@
 """What the study of the sparse subspace trains and looks at; kept run by run."""
 
 import sys
+from functools import partial
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from analysis.programs import results
+from analysis.programs import results, shell
 from analysis.studies.difficulty import runs as difficulty_runs
 from analysis.studies.difficulty.runs import SOLUTIONS
 from analysis.studies.subspace import look
@@ -71,10 +73,11 @@ def look_at(name: str, effort: Effort) -> dict[str, dict[str, Any]]:
     settings = {"version": 1, **effort._asdict()}
     ref = runs.parse(name)
     where = results.folder("subspace", [], [ref], settings)
-    done = results.read(where)
-    if done is not None:
-        return done
-    print(f"{name}: inside the mask and outside of it", file=sys.stderr, flush=True)
+    return shell.read_or_compute(where, partial(_look, ref, effort))
+
+
+def _look(ref: runs.Ref, effort: Effort, where: Path) -> dict[str, dict[str, Any]]:
+    print(f"{ref}: inside the mask and outside of it", file=sys.stderr, flush=True)
     run = runs.load(ref)
     with jax.enable_x64(True):
         params, stats = wide((run.state.params, run.state.batch_stats))
