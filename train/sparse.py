@@ -104,7 +104,7 @@ def with_settings_of_mask(argv: list[str] | None = None) -> Config | None:
         return None
     from landscape import runs
 
-    theirs = runs.read_config(runs.parse(name)[0])
+    theirs = runs.read_config(runs.parse(name).folder)
     if not isinstance(theirs, SparseRun):
         raise InputError(f"--mask-from {name}: a dense run has no masks.")
     shared = {f.name: getattr(theirs, f.name) for f in fields(SparseConfig)}

@@ -63,7 +63,7 @@ def measure(setting: Phases, root: str, seed: int) -> dict[str, Any]:
 
 
 def _curves(name: str, offset: int) -> dict[str, list[float]]:
-    lines = runs.read_metrics(runs.parse(name)[0])
+    lines = runs.read_metrics(runs.parse(name).folder)
     train, test = (
         [line for line in lines if line["split"] == split]
         for split in ("train", "test")

@@ -36,7 +36,7 @@ def ends(tmp_path_factory):
 
 
 def objective_of(name):
-    summary = runs.read_summary(runs.parse(name)[0])
+    summary = runs.read_summary(runs.parse(name).folder)
     return summary["train_objective"]
 
 
@@ -49,7 +49,7 @@ def test_the_ends_of_a_line_are_the_objectives_of_the_runs(ends):
     assert result["ts"][0] == 0 and result["ts"][-1] == 1
     assert result["barrier"] == pytest.approx(total.max() - max(expected), abs=1e-5)
     folder = path.folder(config)
-    assert folder.parent == runs.parse(ends["pruned"])[0] / "analysis"
+    assert folder.parent == runs.parse(ends["pruned"]).folder / "analysis"
     assert json.loads((folder / "result.json").read_text()) == result
     arrays = np.load(folder / "arrays.npz")
     np.testing.assert_array_equal(arrays["loss"], result["losses"])

@@ -36,7 +36,7 @@ def names(tmp_path_factory):
 
 
 def objective_of(name):
-    return runs.read_summary(runs.parse(name)[0])["train_objective"]
+    return runs.read_summary(runs.parse(name).folder)["train_objective"]
 
 
 def test_the_middle_of_a_random_plane_is_the_objective_of_the_run(names):
