@@ -265,7 +265,7 @@ def test_losses_that_are_no_deterministic_mean_over_examples_are_found_out():
 
     draws = iter(range(100))
 
-    def drawn_anew(params, batch):
+    def drawn_again(params, batch):
         shape = jax.ShapeDtypeStruct((), jnp.float32)
         return jax.pure_callback(lambda: np.float32(next(draws)), shape)
 
@@ -273,7 +273,7 @@ def test_losses_that_are_no_deterministic_mean_over_examples_are_found_out():
         (objective.bind(stats, "batch"), "the mean of its halves"),
         (dropout_with_one_key, "the mean of its halves"),
         (lambda p, b: objective.bind(stats)(p, b) * 1e-4 * len(b["label"]), "halves"),
-        (drawn_anew, "not deterministic"),
+        (drawn_again, "not deterministic"),
     ):
         with pytest.raises(InputError, match=message):
             check_mean(loss_fn, params, data)
