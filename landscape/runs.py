@@ -18,6 +18,7 @@ import flax.linen as nn
 from landscape import checkpoint, config, data, recipe
 from landscape.data import Dataset
 from landscape.errors import InputError
+from landscape.initial_state import abstract_state
 from landscape.objective import Objective
 from landscape.state import TrainState
 
@@ -92,7 +93,7 @@ def describe(folder: Path) -> tuple[Any, recipe.Components, Dataset, TrainState]
     settings = read_config(folder)
     dataset = data.load(settings)
     made = recipe.make(settings, dataset.input_shape, dataset.num_classes)
-    return settings, made, dataset, recipe.abstract_state(made, dataset.input_shape)
+    return settings, made, dataset, abstract_state(made, dataset.input_shape)
 
 
 def step_of(name: str) -> int:
