@@ -13,12 +13,13 @@ from landscape import checkpoint, data, devices, figures, models, recipe, runs
 from landscape.cli import Progress
 from landscape.config import DenseRun, SparseRun
 from landscape.errors import Interrupted, RunFailure
+from landscape.initial_state import abstract_state, initial_state
 from landscape.recipe import Components
 from landscape.sparsity import accounting
 from landscape.state import TrainState
 from train import loop, measure, record, signals, step
 
-_initial_state = jax.jit(recipe.initial_state, static_argnums=(0, 2))
+_initial_state = jax.jit(initial_state, static_argnums=(0, 2))
 
 Config = DenseRun | SparseRun
 Start = Callable[[TrainState], tuple[Any, Any, Any]]
@@ -101,7 +102,7 @@ def _open(config: Config, start: Start | None) -> Opened:
     dataset = data.load(config)
     shape = dataset.input_shape
     components = recipe.make(config, shape, dataset.num_classes)
-    like = recipe.abstract_state(components, shape)
+    like = abstract_state(components, shape)
     restored = checkpoint.restore(folder / runs.CHECKPOINTS, like)
     resumes = restored is not None
     if resumes:

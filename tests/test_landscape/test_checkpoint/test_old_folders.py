@@ -7,6 +7,7 @@ import pytest
 
 from landscape import checkpoint, recipe, runs
 from landscape.checkpoint import verified_folder
+from landscape.initial_state import abstract_state
 from landscape.trees import named_leaves
 
 SETTINGS = {
@@ -58,7 +59,7 @@ def test_a_run_folder_of_before_is_read_leaf_by_leaf(method, tmp_path):
     config = runs.read_config(tmp_path)
     assert (config.method, config.widths, config.steps) == (method, (3,), 2)
     made = recipe.make(config, (8, 8, 1), 10)
-    like = recipe.abstract_state(made, (8, 8, 1))
+    like = abstract_state(made, (8, 8, 1))
     state, _ = checkpoint.restore(tmp_path / runs.CHECKPOINTS, like)
     found = named_leaves(state)
     assert found.keys() == arrays.keys()
