@@ -14,7 +14,15 @@ from jax.tree_util import Partial
 
 from landscape import backend, devices
 from landscape.callables import Static
-from landscape.derivatives import Product, average, linearized, num_examples, product_of
+from landscape.derivatives import (
+    Product,
+    alike,
+    average,
+    joined,
+    linearized,
+    num_examples,
+    product_of,
+)
 
 MEMORY = 2**32
 """Bytes that an operator may take where the device does not tell what it has."""
@@ -78,7 +86,9 @@ def plan(
     data = sum(map(_bytes, batches))
     on_device = data <= memory or not any(map(_on_host, batches))
     if on_device:
-        batches = _joined(batches) if data <= memory else batches
+        if data <= memory and len(alike(batches)) == len(batches):
+            # The program of one batch is compiled once, and runs once.
+            batches = [joined(batches)]
         batches = _placed(batches, mesh)
     convolves = not backend.scannable(
         linearized, linearize, leaves, _abstract(batches[0])
@@ -181,23 +191,6 @@ def _abstract(batch: Any, examples: int | None = None) -> Any:
 def _dtype(x: Any) -> np.dtype:
     """The dtype that an array has on a device."""
     return jax.dtypes.canonicalize_dtype(x.dtype)
-
-
-def _kind(batch: Any) -> Any:
-    leaves, structure = jax.tree.flatten(batch)
-    return structure, [(x.shape[1:], _dtype(x)) for x in leaves]
-
-
-def _joined(batches: list) -> list:
-    """One batch of all if they are of a kind: its program is one batch's."""
-    if len(batches) == 1 or any(_kind(b) != _kind(batches[0]) for b in batches):
-        return batches
-
-    def join(*xs):
-        host = all(isinstance(x, np.ndarray) for x in xs)
-        return (np if host else jnp).concatenate(xs)
-
-    return [jax.tree.map(join, *batches)]
 
 
 def _placed(batches: list, mesh: Mesh | None) -> list:

@@ -13,8 +13,10 @@ import numpy as np
 
 from landscape import trees
 from landscape.derivatives.averages import (
+    alike,
     as_batches,
     as_partial,
+    joined,
     num_examples,
     total_weight,
 )
@@ -172,12 +174,8 @@ def examples(batches: list) -> Any:
     for batch in batches:
         if num_examples(batch) > 1:
             return batch
-    same = [
-        b for b in batches if jax.tree.structure(b) == jax.tree.structure(batches[0])
-    ]
-    if len(same) < 2:
-        return None
-    return jax.tree.map(lambda *xs: np.concatenate(xs), *same[:8])
+    same = alike(batches)
+    return joined(same[:8]) if len(same) > 1 else None
 
 
 def _parts(batch: Any, most: int) -> list:
