@@ -14,7 +14,13 @@ from landscape import backend, trees
 from landscape.aliases import Batches, LossFn, Masks
 from landscape.callables import Static
 from landscape.data import order
-from landscape.derivatives import as_batches, as_partial, check_scalar, num_examples
+from landscape.derivatives import (
+    as_batches,
+    as_partial,
+    check_scalar,
+    joined,
+    num_examples,
+)
 from landscape.errors import InputError
 
 STEPS_PER_CALL = 256
@@ -102,7 +108,7 @@ def fit(
     >>> bool(trained.path.at(0.5)[0] > 0.8), trained.path.points[0].tolist()
     (True, [0.0])
     """
-    data = _joined(batches)
+    data = jax.tree.map(jnp.asarray, joined(as_batches(batches)))
     _check(path, mask, num_examples(data), batch_size, num_steps)
     optimizer = default_optimizer() if optimizer is None else optimizer
     ends, inner = (path.points[0], path.points[-1]), path.points[1:-1]
@@ -182,13 +188,6 @@ def _scannable(loss_fn, point, data, batch_size) -> bool:
     )
     check_scalar(loss_fn, point, batch)
     return backend.scannable(loss_fn, point, batch)
-
-
-def _joined(batches):
-    batches = as_batches(batches)
-    if len(batches) == 1:
-        return jax.tree.map(jnp.asarray, batches[0])
-    return jax.tree.map(lambda *x: jnp.concatenate(x), *batches)
 
 
 def _check(path, mask, num_examples, batch_size, num_steps) -> None:

@@ -11,9 +11,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from landscape import trees
 from landscape.derivatives.averages import (
+    alike,
     as_batches,
     as_partial,
+    joined,
     num_examples,
     total_weight,
 )
@@ -59,7 +62,7 @@ or weights of its own?
         unsure |= same is None
     if unsure and not jax.config.jax_enable_x64:
         with jax.enable_x64(True):
-            check_mean(*_widened((loss_fn, point, batch)), most)
+            check_mean(*trees.widened((loss_fn, point, batch)), most)
 
 
 def check_scalar_mean(loss_fn: Callable, point: Any, batch: Any) -> None:
@@ -139,7 +142,7 @@ batch?
         unsure |= same is None
     if unsure and not jax.config.jax_enable_x64:
         with jax.enable_x64(True):
-            check_each(*_widened((function, point, batch)), scalars)
+            check_each(*trees.widened((function, point, batch)), scalars)
 
 
 def same_twice(batches: Any) -> Any:
@@ -171,12 +174,8 @@ def examples(batches: list) -> Any:
     for batch in batches:
         if num_examples(batch) > 1:
             return batch
-    same = [
-        b for b in batches if jax.tree.structure(b) == jax.tree.structure(batches[0])
-    ]
-    if len(same) < 2:
-        return None
-    return jax.tree.map(lambda *xs: np.concatenate(xs), *same[:8])
+    same = alike(batches)
+    return joined(same[:8]) if len(same) > 1 else None
 
 
 def _parts(batch: Any, most: int) -> list:
@@ -218,16 +217,6 @@ def _same(one, other, terms=()) -> bool | None:
     if gap <= max(1e-4, 4 * eps) * largest:
         return True
     return None if gap <= 10 * eps else False
-
-
-def _widened(tree: Any) -> Any:
-    """It in double precision, where what was near rounding is not."""
-
-    def leaf(x):
-        floats = jnp.issubdtype(jnp.result_type(x), jnp.floating)
-        return np.asarray(x, np.float64) if floats else x
-
-    return jax.tree.map(leaf, tree)
 
 
 def _text(x) -> str:

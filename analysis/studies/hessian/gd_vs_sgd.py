@@ -44,7 +44,7 @@ def measure(scale: Scale, root: str) -> dict[str, dict[str, Any]]:
     def trained(kind: str, **changes: Any) -> str:
         name = f"{root}/descents/{kind}"
         fields = {**settings, "keep_every": every, "workdir": name}
-        job.carry_out(DenseRun(**fields | {"steps": steps[-1]} | changes))
+        job.run_training(DenseRun(**fields | {"steps": steps[-1]} | changes))
         return name
 
     descent = trained("gd")

@@ -128,7 +128,7 @@ def _inside(small: Compact, batch_stats, data, key) -> dict[str, Any]:
             "vectors": [op.unravel(v) for v in pairs.vectors[::-1][:PAIRS]],
         }
     # In turn: on a CPU many products together are slower.
-    matrix = spectra.matrix(op, block_size=1 if on_cpu() else None)
+    matrix = spectra.materialise(op, block_size=1 if on_cpu() else None)
     values, vectors = spectra.eigenvalues(matrix, vectors=True)
     lone = [small.objective.weight_decay] * small.lone_decayed + [0.0] * small.lone_free
     everything = np.sort(np.concatenate([values, lone]))
