@@ -292,12 +292,12 @@ print("agreed")
 
 def test_half_precision_points_are_combined_in_single_precision():
     points = [jax.tree.map(lambda x: x.astype(jnp.bfloat16), p) for p in make_points(2)]
-    row = jnp.array([0.3, 0.7])
-    got = combinations.combine(points, row)
+    got = jax.jit(combinations.combine)(points, jnp.array([0.25, 0.75]))
     for name in got:
-        wide = sum(
-            c * p[name].astype(jnp.float32) for c, p in zip(row, points, strict=True)
-        )
+        # Of 8 bits each, times 3/4: exact in single precision, and rounded once.
+        a, b = (np.asarray(p[name], float) for p in points)
+        wide = 0.25 * a + 0.75 * b
+        np.testing.assert_array_equal(wide, wide.astype("float32"))
         assert got[name].dtype == jnp.bfloat16
         np.testing.assert_array_equal(got[name], wide.astype(jnp.bfloat16))
 

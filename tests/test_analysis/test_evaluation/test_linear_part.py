@@ -27,12 +27,13 @@ def flax_points(model, count=3):
     shapes = jax.eval_shape(model.init, jax.random.key(0), jnp.zeros((1, *IMAGE)))
     draw = np.random.default_rng(0)
     variables = [
-        jax.tree.map(lambda s: jnp.asarray(draw.uniform(0.05, 0.5, s.shape)), shapes)
+        jax.tree.map(lambda s: draw.uniform(0.05, 0.5, s.shape), shapes)
         for _ in range(count)
     ]
     signs = jax.tree.map(lambda s: draw.choice([-1.0, 1.0], s.shape), shapes["params"])
-    points = [jax.tree.map(jnp.multiply, signs, v["params"]) for v in variables]
-    return points, variables[0].get("batch_stats", {})
+    points = [jax.tree.map(np.multiply, signs, v["params"]) for v in variables]
+    stats = variables[0].get("batch_stats", {})
+    return jax.tree.map(jnp.asarray, (points, stats))
 
 
 def cut_of(loss_fn, point, batch):

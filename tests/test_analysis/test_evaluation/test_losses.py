@@ -36,11 +36,12 @@ def make(model=None):
     shapes = jax.eval_shape(model.init, jax.random.key(0), jnp.zeros((1, 5)))
     draw = np.random.default_rng(0)
     variables = [
-        jax.tree.map(lambda s: jnp.asarray(draw.uniform(0.2, 1.5, s.shape)), shapes)
+        jax.tree.map(lambda s: draw.uniform(0.2, 1.5, s.shape), shapes)
         for _ in range(2)
     ]
     for v in variables:
         v["params"] = jax.tree.map(lambda x: x - 0.8, v["params"])
+    variables = jax.tree.map(jnp.asarray, variables)
     objective = Objective(model, label_smoothing=0.1, weight_decay=0.02)
     data = {
         "image": jnp.asarray(draw.normal(size=(12, 5))),
@@ -60,8 +61,13 @@ ROWS = np.array([[1.0, 0.0], [0.6, 0.4], [-0.1, 1.1]])
 
 
 def params_at(row, variables):
+    return mixed(row, [v["params"] for v in variables])
+
+
+def mixed(row, trees):
+    """In NumPy, which compiles nothing."""
     return jax.tree.map(
-        lambda a, b: row[0] * a + row[1] * b, *(v["params"] for v in variables)
+        lambda a, b: row[0] * np.asarray(a) + row[1] * np.asarray(b), *trees
     )
 
 
@@ -118,10 +124,7 @@ def test_stored_statistics_are_combined_as_the_parameters_are_or_given():
         got = evaluate(variables, ROWS, made, data)
 
         def combined(row, params):
-            stats = jax.tree.map(
-                lambda a, b: row[0] * a + row[1] * b,
-                *(v["batch_stats"] for v in variables),
-            )
+            stats = mixed(row, [v["batch_stats"] for v in variables])
             return mean(objective, params, [data], stats, "stored")
 
         assert_terms(got, objective, variables, combined)
