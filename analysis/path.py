@@ -13,6 +13,7 @@ networks of digits, half a minute for a curve.
 """
 
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -61,24 +62,27 @@ class Config(LossOptions):
 def run(config: Config) -> dict[str, Any]:
     """Evaluates the path, writes its folder, and returns the content of result.json.
 
-    A path that was evaluated before with the same settings is read back; one that was
-    interrupted goes on, to the same bits.
+    The result of the same settings is read back, if it is there; an interrupted path
+    resumes and ends with the same bits.
 
     Raises:
       InputError: the runs cannot be loaded, are of different models or data, or, for a
         curve in the sparse subspace, have different masks.
     """
+    from analysis.programs import shell
+
+    return shell.read_or_compute(folder(config), partial(_evaluate, config))
+
+
+def _evaluate(config: Config, where: Path) -> dict[str, Any]:
+    """The path, trained if it is a curve, and its files in the folder `where`."""
     import numpy as np
 
     from analysis import paths
     from analysis.programs import inputs, results, resumable_paths
     from landscape import figures, trees
 
-    where = folder(config)
-    done = results.read(where)
-    if done is not None:
-        return done
-    a, b = inputs.load([config.run_a, config.run_b])
+    a, b = inputs.load(_refs(config))
     before = run(replace(config, align=False)) if config.align else None
     if config.align:
         b = _aligned(a, b, config.seed)
@@ -128,13 +132,19 @@ def run(config: Config) -> dict[str, Any]:
 
 
 def folder(config: Config) -> Path:
-    """Where `run` leaves its files."""
+    """The folder that `run` writes."""
     from analysis.programs import results
 
     words = [config.kind]
     words += [config.subspace] if config.kind != "line" else []
     words += ["aligned"] if config.align else []
-    return results.folder("path", words, [config.run_a, config.run_b], asdict(config))
+    return results.folder("path", words, _refs(config), asdict(config))
+
+
+def _refs(config: Config):
+    from landscape import runs
+
+    return [runs.parse(config.run_a), runs.parse(config.run_b)]
 
 
 def _aligned(a, b, seed: int):
@@ -196,15 +206,16 @@ def describe(result: dict[str, Any]) -> str:
 
 
 def main(config: Config) -> None:
-    """Evaluates a path; prints what was found, where it lies and what to try next."""
+    """Evaluates a path; prints the result, its folder and what to try next."""
+    from analysis.programs import shell
+
     result = run(config)
-    print(describe(result))
-    print(f"\nWritten to {folder(config)}: result.json, arrays.npz, figure.png")
     other = {"line": "quadratic", "quadratic": "cubic", "cubic": "line"}[config.kind]
     space = "" if result["same_masks"] or other == "line" else " --subspace dense"
     align = " --align" if config.align else ""
     ends = f"{config.run_a} {config.run_b}"
-    print(f"Next: python -m analysis.path {ends} --kind {other}{space}{align}")
+    following = f"python -m analysis.path {ends} --kind {other}{space}{align}"
+    shell.announce(describe(result), folder(config), following)
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ networks of digits.
 
 import sys
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -75,21 +76,24 @@ class Config(DataOptions):
 def run(config: Config) -> dict[str, Any]:
     """Finds the spectrum, writes its folder, and returns the content of result.json.
 
-    A spectrum that was found before with the same settings is read back.
+    The result of the same settings is read back, if it is there; an interrupted
+    spectrum resumes and ends with the same bits.
 
     Raises:
       InputError: the run cannot be loaded, has not so many examples, no such layers, or
         is too large for an exact spectrum.
     """
+    from analysis.programs import shell
+
+    find = _find_by_layer if config.by_layer else _find
+    return shell.read_or_compute(folder(config), partial(find, config))
+
+
+def _find(config: Config, where: Path) -> dict[str, Any]:
+    """The spectrum, and its files in the folder `where`."""
     from analysis.programs import inputs, results, resumable_spectra
     from landscape import figures, rng, runs
 
-    where = folder(config)
-    done = results.read(where)
-    if done is not None:
-        return done
-    if config.by_layer:
-        return _run_by_layer(config, where)
     loaded = runs.load(config.run)
     examples = inputs.examples_of(loaded, config.num_examples)
     op = operator(config, loaded, examples)
@@ -102,11 +106,13 @@ def run(config: Config) -> dict[str, Any]:
     products = f"products: {op.description}"
     _say(f"{config.operator} over {op.size:,} parameters; {products}")
     if config.exact:
-        found = resumable_spectra.whole(op, top, _say)
+        found = resumable_spectra.exact(op, top, _say)
     else:
         steps, probes = config.num_steps, config.num_probes
         key = rng.stream(config.seed, "spectrum")
-        found = resumable_spectra.estimated(where, op, top, steps, probes, key, _say)
+        found = resumable_spectra.estimated(
+            op, top, steps, probes, key, folder=where, say=_say
+        )
     result = {
         **asdict(config),
         "layers": list(config.layers),
@@ -120,8 +126,8 @@ def run(config: Config) -> dict[str, Any]:
     return result
 
 
-def _run_by_layer(config: Config, where: Path) -> dict[str, Any]:
-    """`run` for each layer, and what they have together."""
+def _find_by_layer(config: Config, where: Path) -> dict[str, Any]:
+    """The spectrum of each layer, and the files of all in the folder `where`."""
     import numpy as np
 
     from analysis import curvature
@@ -195,15 +201,16 @@ def operator(config: Config, run: Any, examples: dict[str, Any]) -> Any:
 
 
 def folder(config: Config) -> Path:
-    """Where `run` leaves its files."""
+    """The folder that `run` writes."""
     from analysis.programs import results
+    from landscape import runs
 
     words = [config.operator, config.subspace]
     words += ["exact"] * config.exact + ["by-layer"] * config.by_layer
     settings = asdict(config)
     # Where the work is done is no setting of the result.
     del settings["memory"]
-    return results.folder("spectrum", words, [config.run], settings)
+    return results.folder("spectrum", words, [runs.parse(config.run)], settings)
 
 
 def _say(text: str) -> None:
@@ -211,11 +218,12 @@ def _say(text: str) -> None:
 
 
 def main(config: Config) -> None:
-    """Finds a spectrum; prints what it is, where it lies and what to try next."""
+    """Finds a spectrum; prints the result, its folder and what to try next."""
+    from analysis.programs import shell
+
     result = run(config)
-    print(describe_layers(result) if config.by_layer else describe(result))
-    print(f"\nWritten to {folder(config)}: result.json, arrays.npz, figure.png")
-    print(f"Next: {following(config, result)}")
+    text = describe_layers(result) if config.by_layer else describe(result)
+    shell.announce(text, folder(config), following(config, result))
 
 
 if __name__ == "__main__":

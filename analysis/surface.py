@@ -14,6 +14,7 @@ was interrupted. About 20 s for networks of digits; time grows with points^2.
 """
 
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -76,21 +77,31 @@ class Config(LossOptions):
 def run(config: Config) -> dict[str, Any]:
     """Evaluates the plane, writes its folder, and returns the content of result.json.
 
+    The result of the same settings is read back, if it is there; an interrupted plane
+    resumes and ends with the same bits.
+
     Raises:
       InputError: the runs cannot be loaded, or do not span a plane.
     """
+    from analysis.programs import shell
+
+    return shell.read_or_compute(folder(config), partial(_evaluate, config))
+
+
+def _evaluate(config: Config, where: Path) -> dict[str, Any]:
+    """The loss on the plane, and its files in the folder `where`."""
     import numpy as np
 
     from analysis import planes
     from analysis.programs import inputs, results, resumable_paths
     from landscape import figures
 
-    where = folder(config)
-    done = results.read(where)
-    if done is not None:
-        return done
-    names = _names(config)
-    loaded = inputs.load(names)
+    refs = _refs(config)
+    names = list(config.runs)
+    if config.kind == "trajectory":
+        refs = _kept_states(refs[0])
+        names = [str(ref) for ref in refs]
+    loaded = inputs.load(refs)
     subject = inputs.of_run(
         loaded[-1] if config.kind == "trajectory" else loaded[0],
         config.num_examples,
@@ -138,31 +149,35 @@ def run(config: Config) -> dict[str, Any]:
 
 
 def folder(config: Config) -> Path:
-    """Where `run` leaves its files."""
+    """The folder that `run` writes."""
     from analysis.programs import results
 
     words = [config.kind]
     directed = config.kind in ("random", "eigenvectors")
     words += [config.subspace] if directed else []
     settings = asdict(config) | {"plane": config.kind}
-    return results.folder("surface", words, config.runs, settings)
+    return results.folder("surface", words, _refs(config), settings)
 
 
-def _names(config: Config) -> list[str]:
-    """The runs to load: of a trajectory, the steps that were kept."""
+def _refs(config: Config):
+    from landscape import runs
+
+    return [runs.parse(name) for name in config.runs]
+
+
+def _kept_states(ref):
+    """The states that a run kept, up to that of `ref`."""
     from landscape import checkpoint, runs
 
-    if config.kind != "trajectory":
-        return list(config.runs)
-    place, _ = runs.parse(config.runs[0])
-    last = runs.step_of(config.runs[0])
-    kept = [s for s in checkpoint.steps(place / runs.CHECKPOINTS) if s <= last]
+    last = runs.step_of(ref)
+    kept = sorted(checkpoint.steps(ref.folder / runs.CHECKPOINTS))
+    kept = [step for step in kept if step <= last]
     if len(kept) < 3:
         raise InputError(
-            f"{place} kept only the steps {', '.join(map(str, kept))}: a trajectory"
-            " needs at least 3; train with --keep-every."
+            f"{ref.folder} kept only the steps {', '.join(map(str, kept))}: a"
+            " trajectory needs at least 3; train with --keep-every."
         )
-    return [f"{place}@{step}" for step in sorted(kept)]
+    return [ref._replace(step=step) for step in kept]
 
 
 def _plane(config: Config, loaded, examples):
@@ -188,21 +203,21 @@ def _plane(config: Config, loaded, examples):
 
 
 def main(config: Config) -> None:
-    """Evaluates a plane; prints what was found, where it lies and what to try next."""
-    result = run(config)
-    print(describe(result))
-    print(f"\nWritten to {folder(config)}: result.json, arrays.npz, figure.png")
-    if config.kind in ("random", "eigenvectors"):
-        other = {"sparse": "dense", "dense": "sparse"}[config.subspace]
-        print(
-            f"Next: python -m analysis.surface {config.runs[0]} --plane {config.kind}"
-            f" --subspace {other}"
-        )
-    elif config.kind == "through":
+    """Evaluates a plane; prints the result, its folder and what to try next."""
+    from analysis.programs import shell
+
+    shell.announce(describe(run(config)), folder(config), _next_command(config))
+
+
+def _next_command(config: Config) -> str:
+    if config.kind == "through":
         ends = " ".join(config.runs[:2])
-        print(f"Next: python -m analysis.path {ends} --kind quadratic")
-    else:
-        print(f"Next: python -m analysis.surface {config.runs[0]}")
+        return f"python -m analysis.path {ends} --kind quadratic"
+    command = f"python -m analysis.surface {config.runs[0]}"
+    if config.kind == "trajectory":
+        return command
+    other = {"sparse": "dense", "dense": "sparse"}[config.subspace]
+    return f"{command} --plane {config.kind} --subspace {other}"
 
 
 if __name__ == "__main__":

@@ -122,7 +122,7 @@ class Operator:
         return self.coordinates.tree(_scatter(self, jnp.asarray(x, self.dtype)))
 
     def to_dense(self) -> jax.Array:
-        """The matrix [size, size]; see `analysis.spectra.exact` for large ones."""
+        """The matrix [size, size]; large ones: `analysis.spectra.materialise`."""
         rows = np.eye(self.size, dtype=self.dtype)
         if self.scannable:
             return _dense(self, rows)

@@ -7,7 +7,7 @@
 
 Beside H and the generalised Gauss-Newton matrix G: `residual` (R = H - G), and in
 `covariances` second moments of gradients and Fisher matrices. What can be done with
-one: `analysis.curvature.Operator`. Dense ones: `analysis.spectra.exact`.
+one: `analysis.curvature.Operator`. Dense: `analysis.spectra.materialise`.
 """
 
 from collections.abc import Callable

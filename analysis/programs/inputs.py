@@ -1,6 +1,7 @@
 """What the programs evaluate: the examples and the loss of runs, fit to one another."""
 
 import math
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -22,7 +23,7 @@ class Subject(NamedTuple):
     """A loss on a data set.
 
     Attributes:
-      loss_fn: see `analysis.evaluation.losses.of_objective`.
+      loss_fn, statistics: see `analysis.evaluation.of_objective`.
       examples: the training examples it is averaged over, [N, ...] each.
       batch_norm: whose statistics are used; "none" in a network without batch norm.
       points_at_once: points of parameter space between two keepings.
@@ -30,6 +31,7 @@ class Subject(NamedTuple):
     """
 
     loss_fn: Partial
+    statistics: evaluation.BatchStatistics | None
     examples: dict[str, Any]
     batch_norm: str
     points_at_once: int
@@ -70,7 +72,7 @@ def of_run(
                 f"a batch of {batch_size}, over which batch norm has its statistics,"
                 f" is more than all {total} examples: use a smaller --batch-size."
             )
-    loss_fn = evaluation.of_objective(
+    loss_fn, statistics = evaluation.of_objective(
         run.objective,
         run.state.batch_stats,
         batch_norm=mode,
@@ -81,6 +83,7 @@ def of_run(
     flops = size * sum(row.flops for row in rows)
     return Subject(
         loss_fn,
+        statistics,
         {name: array[:size] for name, array in split.items()},
         mode if has_norm else "none",
         max(1, math.floor(FLOPS_AT_ONCE / flops)),
@@ -104,31 +107,32 @@ def examples_of(run: runs.Run, num_examples: int | None) -> dict[str, Any]:
     return {name: array[:num_examples] for name, array in split.items()}
 
 
-def load(names: list[str]) -> list[runs.Run]:
+def load(refs: Sequence[runs.Ref]) -> list[runs.Run]:
     """Loads runs that lie in one space; what can be refused is, before a state is read.
 
     Raises:
       InputError: a run or a step is not there, or two are of different models or
         trained on different examples.
     """
-    for name in names:
-        runs.step_of(name)
-    first, *others = (runs.read_config(runs.parse(name)[0]) for name in names)
-    for name, other in zip(names[1:], others, strict=True):
+    configs = [runs.read_config(ref.folder) for ref in refs]
+    for ref, config in zip(refs, configs, strict=True):
+        runs.step_of(ref, config)
+    first, *others = configs
+    for ref, other in zip(refs[1:], others, strict=True):
         for field in ("model", "widths", "activation", "dataset", "inputs"):
             ours, theirs = getattr(first, field), getattr(other, field)
             if ours != theirs:
                 raise InputError(
-                    f"{names[0]} has {field} {ours!r} and {name} {theirs!r}: they lie"
+                    f"{refs[0]} has {field} {ours!r} and {ref} {theirs!r}: they lie"
                     " in different spaces."
                 )
         if _examples(first) != _examples(other):
             raise InputError(
-                f"{names[0]} and {name} were trained on different examples"
+                f"{refs[0]} and {ref} were trained on different examples"
                 " (--data-seed, --num-train, --num-validation or the settings of the"
                 " blobs differ)."
             )
-    return [runs.load(name) for name in names]
+    return [runs.load(ref) for ref in refs]
 
 
 def _examples(config) -> list[Any]:

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from analysis.studies.claims import Claim, verdict
 from landscape.errors import InputError, check_choice, require
+from landscape.files import write_atomically
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,16 +92,20 @@ def write(
     }
     content = texts | {"result.json": json.dumps(result, indent=1)}
     for name, text in content.items():
-        (config.folder / name).write_text(text + "\n")
+        write_atomically(config.folder / name, text + "\n")
     return result
 
 
 def report(
     config: StudyOptions, text: str, notes: str, files: Sequence[str], command: str
 ) -> None:
-    """Prints what was found, what it means, where it lies and what to try next."""
-    print(f"{text}\n\n{notes}")
+    """Prints the results, what they mean, where the files are and what to try next."""
+    # Not above: --help answers without what the programs import.
+    from analysis.programs import shell
+
+    text = f"{text}\n\n{notes}"
     if config.quick:
-        print("--quick: the networks are hardly trained, so the verdicts mean nothing.")
-    print(f"\nWritten to {config.folder}: {', '.join([*files, 'result.json'])}")
-    print(f"Next: {command}")
+        text += (
+            "\n--quick: the networks are hardly trained, so the verdicts mean nothing."
+        )
+    shell.announce(text, config.folder, command, [*files, "result.json"])

@@ -136,7 +136,7 @@ def train(scale: Scale, root: str, sparsity: float, seed: int) -> dict[str, dict
         **scale.training, sparsity=sparsity, seed=seed, workdir=folder
     )
     return {
-        Path(each.workdir).name: job.carry_out(each, mask_source.start_from(each))
+        Path(each.workdir).name: job.run_training(each, mask_source.start_from(each))
         for each in sparse.expand(settings)
     }
 
@@ -195,7 +195,7 @@ def _from_zeros(scale: Scale, share: float, seed: int, root: str) -> float:
     fields = {k: v for k, v in scale.training.items() if not k.startswith("prune")}
     folder = f"{root}/dense-from-zeros-{share:g}/seed-{seed}"
     settings = DenseRun(**fields, init_zeros=share, seed=seed, workdir=folder)
-    return job.carry_out(settings)["test_accuracy"]
+    return job.run_training(settings)["test_accuracy"]
 
 
 def _gradient_size(name: str) -> tuple[float, bool]:

@@ -39,14 +39,14 @@ def measure(setting: Phases, root: str, seed: int) -> dict[str, Any]:
         "steps": setting.steps, "seed": seed, "log_every": NEAR,
     }  # fmt: skip
     small, large = setting.batches
-    one = job.carry_out(DenseRun(**shared, batch_size=large, workdir=first))
+    one = job.run_training(DenseRun(**shared, batch_size=large, workdir=first))
 
     def from_first(like):
         state = runs.load(first).state
         return state.params, state.batch_stats, None
 
     # The examples come in another order than they did, as in a longer training.
-    two = job.carry_out(
+    two = job.run_training(
         DenseRun(
             **shared, batch_size=small, order_seed=seed + 1000, workdir=second
         ),
@@ -63,7 +63,7 @@ def measure(setting: Phases, root: str, seed: int) -> dict[str, Any]:
 
 
 def _curves(name: str, offset: int) -> dict[str, list[float]]:
-    lines = runs.read_metrics(runs.parse(name)[0])
+    lines = runs.read_metrics(runs.parse(name).folder)
     train, test = (
         [line for line in lines if line["split"] == split]
         for split in ("train", "test")
@@ -82,7 +82,7 @@ def _line(first: str, second: str) -> dict[str, np.ndarray]:
     ends = [runs.load(name) for name in (first, second)]
     ts = np.linspace(-1, 2, POINTS)
     path = paths.line(*(run.state.params for run in ends))
-    loss_fn = evaluation.of_objective(ends[0].objective)
+    loss_fn, _ = evaluation.of_objective(ends[0].objective)
     found = {"ts": ts}
     for split in ("train", "test"):
         data = getattr(ends[0].data, split)

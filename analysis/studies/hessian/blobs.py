@@ -65,7 +65,7 @@ def _blob(
         data_seed=seed,
         workdir=name,
     )
-    summary = job.carry_out(settings)
+    summary = job.run_training(settings)
     found = {"train_loss": summary["train_loss"], "size": summary["num_params"]}
     found |= edges(name, max(3 * k + 2, 40))
     if seed == 0:

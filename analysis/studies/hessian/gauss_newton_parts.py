@@ -39,7 +39,7 @@ def measure(root: str, steps: int, seeds) -> dict[str, list[dict[str, float]]]:
 
 
 def _one(name: str, k: int, seed: int, steps: int) -> dict[str, float]:
-    summary = job.carry_out(
+    summary = job.run_training(
         DenseRun(
             **SETTINGS,
             blob_classes=k,
@@ -64,8 +64,8 @@ def _parts(name: str, k: int) -> Arrays:
         run = runs.load(name)
         params, data = doubled(run.state.params), doubled(run.data.train)
         model_fn, loss = run.objective.bind_logits(), run.objective.bind_output_loss()
-        h = spectra.matrix(curvature.hessian(run.objective.bind(), params, data))
-        g = spectra.matrix(curvature.gauss_newton(model_fn, loss, params, data))
+        h = spectra.materialise(curvature.hessian(run.objective.bind(), params, data))
+        g = spectra.materialise(curvature.gauss_newton(model_fn, loss, params, data))
     values = spectra.eigenvalues(g)
     spaces = [_leading(matrix, k) for matrix in (h, g)]
     return {
@@ -111,14 +111,14 @@ def products_against_jax(root: str, seeds) -> list[float]:
 def _difference(name: str, seed: int) -> float:
     fields = SETTINGS | {"blob_dim": 10, "widths": (8, 8), "blob_classes": 5}
     fields |= {"steps": 300, "seed": seed, "data_seed": seed, "workdir": name}
-    job.carry_out(DenseRun(**fields))
+    job.run_training(DenseRun(**fields))
 
     def measure():
         with jax.enable_x64(True):
             run = runs.load(name)
             params, data = doubled(run.state.params), doubled(run.data.train)
             loss_fn = run.objective.bind()
-            ours = spectra.matrix(curvature.hessian(loss_fn, params, data))
+            ours = spectra.materialise(curvature.hessian(loss_fn, params, data))
             flat, unravel = ravel_pytree(params)
             twin = jax.jit(jax.hessian(lambda x, data: loss_fn(unravel(x), data)))
             theirs = np.asarray(twin(flat, data))

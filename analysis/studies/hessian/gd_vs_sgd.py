@@ -44,7 +44,7 @@ def measure(scale: Scale, root: str) -> dict[str, dict[str, Any]]:
     def trained(kind: str, **changes: Any) -> str:
         name = f"{root}/descents/{kind}"
         fields = {**settings, "keep_every": every, "workdir": name}
-        job.carry_out(DenseRun(**fields | {"steps": steps[-1]} | changes))
+        job.run_training(DenseRun(**fields | {"steps": steps[-1]} | changes))
         return name
 
     descent = trained("gd")
@@ -72,7 +72,7 @@ def _between(descent: str, other: str, steps: list[int]) -> dict[str, np.ndarray
         ends = first.state.params, second.state.params
         found["distance"].append(trees.norm(trees.axpy(-1.0, *ends)))
         found["travelled"].append(trees.norm(trees.axpy(-1.0, start, ends[0])))
-        loss_fn = evaluation.of_objective(first.objective)
+        loss_fn, _ = evaluation.of_objective(first.objective)
         values = paths.evaluate(paths.line(*ends), loss_fn, first.data.train, TS)
         found["train_loss"].append(values["loss"])
     return {"step": np.array(steps)} | {k: np.array(v) for k, v in found.items()}

@@ -24,7 +24,7 @@ def stored(
     name: str, what: str, settings: dict[str, Any], measure: Callable[[], Arrays]
 ) -> Arrays:
     """What was measured of the run `name` before, or what `measure` finds now."""
-    folder = results.folder("hessian-study", [what], [name], settings)
+    folder = results.folder("hessian-study", [what], [runs.parse(name)], settings)
     found = results.kept(folder)
     if not found:
         print(f"{name}: {what}", file=sys.stderr, flush=True)
@@ -76,7 +76,7 @@ def near_zero(name: str) -> float:
 
     def measure():
         op = hessian(name)
-        dense, scale = spectra.matrix(op), _largest(op)
+        dense, scale = spectra.materialise(op), _largest(op)
         low, high = (
             spectra.inertia(dense, shift * scale).negative / op.size
             for shift in (-NEAR_ZERO, NEAR_ZERO)

@@ -37,7 +37,7 @@ def measure(scale: Scale, root: str) -> dict[str, dict[str, Any]]:
     for kind, changes in (("images", {}), ("patterns", patterns)):
         name = f"{root}/noise/{kind}/seed-0"
         run = DenseRun(**settings | changes | {"seed": 0, "workdir": name})
-        summary = job.carry_out(run)
+        summary = job.run_training(run)
         found[kind] = {
             "initial": everything(f"{name}@init").tolist(),
             "final": everything(name).tolist(),

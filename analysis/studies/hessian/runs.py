@@ -131,7 +131,7 @@ def _image_run(
     negative if they are at most `count_up_to`.
     """
     fields = PLAIN | scale.images | settings | {"seed": seed, "workdir": name}
-    summary = job.carry_out(DenseRun(**fields))
+    summary = job.run_training(DenseRun(**fields))
     found = {"train_loss": summary["train_loss"], "size": summary["num_params"]}
     size = found["size"]
     if size <= scale.exact_up_to:

@@ -16,6 +16,7 @@ import numpy as np
 
 from analysis import curvature, spectra
 from landscape import models, rng
+from landscape.files import write_atomically
 from landscape.objective import Objective
 
 DEVIATIONS = (0.2, 0.4, 0.6, 0.8, 1.0)
@@ -52,9 +53,7 @@ def _one(root: Path, std: float, seed: int, steps: int) -> dict[str, Any]:
         "steps": int(made), "gradient_norm": float(norm), "values": values.tolist()
     }  # fmt: skip
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(".part")
-    part.write_text(json.dumps(found))
-    part.replace(path)
+    write_atomically(path, json.dumps(found))
     return found
 
 

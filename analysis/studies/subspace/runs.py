@@ -1,13 +1,15 @@
 """What the study of the sparse subspace trains and looks at; kept run by run."""
 
 import sys
+from functools import partial
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from analysis.programs import results
+from analysis.programs import results, shell
 from analysis.studies.difficulty import runs as difficulty_runs
 from analysis.studies.difficulty.runs import SOLUTIONS
 from analysis.studies.subspace import look
@@ -69,12 +71,14 @@ def measure(config) -> Measured:
 def look_at(name: str, effort: Effort) -> dict[str, dict[str, Any]]:
     """The two looks at a run, from its folder if they are there."""
     settings = {"version": 1, **effort._asdict()}
-    where = results.folder("subspace", [], [name], settings)
-    done = results.read(where)
-    if done is not None:
-        return done
-    print(f"{name}: inside the mask and outside of it", file=sys.stderr, flush=True)
-    run = runs.load(name)
+    ref = runs.parse(name)
+    where = results.folder("subspace", [], [ref], settings)
+    return shell.read_or_compute(where, partial(_look, ref, effort))
+
+
+def _look(ref: runs.Ref, effort: Effort, where: Path) -> dict[str, dict[str, Any]]:
+    print(f"{ref}: inside the mask and outside of it", file=sys.stderr, flush=True)
+    run = runs.load(ref)
     with jax.enable_x64(True):
         params, stats = wide((run.state.params, run.state.batch_stats))
         data = wide(run.data.train)

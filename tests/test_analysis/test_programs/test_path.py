@@ -25,18 +25,18 @@ TINY = {
 def ends(tmp_path_factory):
     folder = tmp_path_factory.mktemp("paths")
     names = {name: str(folder / name) for name in ("pruned", "scratch", "static")}
-    job.carry_out(SparseRun(**TINY, workdir=names["pruned"]))
-    job.carry_out(SparseRun(**TINY, method="static", workdir=names["static"]))
+    job.run_training(SparseRun(**TINY, workdir=names["pruned"]))
+    job.run_training(SparseRun(**TINY, method="static", workdir=names["static"]))
     scratch = SparseRun(
         **TINY, method="scratch", seed=1, mask_from=names["pruned"],
         workdir=names["scratch"],
     )  # fmt: skip
-    job.carry_out(scratch, mask_source.start_from(scratch))
+    job.run_training(scratch, mask_source.start_from(scratch))
     return names
 
 
 def objective_of(name):
-    summary = runs.read_summary(runs.parse(name)[0])
+    summary = runs.read_summary(runs.parse(name).folder)
     return summary["train_objective"]
 
 
@@ -49,7 +49,7 @@ def test_the_ends_of_a_line_are_the_objectives_of_the_runs(ends):
     assert result["ts"][0] == 0 and result["ts"][-1] == 1
     assert result["barrier"] == pytest.approx(total.max() - max(expected), abs=1e-5)
     folder = path.folder(config)
-    assert folder.parent == runs.parse(ends["pruned"])[0] / "analysis"
+    assert folder.parent == runs.parse(ends["pruned"]).folder / "analysis"
     assert json.loads((folder / "result.json").read_text()) == result
     arrays = np.load(folder / "arrays.npz")
     np.testing.assert_array_equal(arrays["loss"], result["losses"])
@@ -143,7 +143,7 @@ def test_a_run_that_was_trained_anew_is_walked_anew(ends, tmp_path):
     found = []
     for seed in (5, 6):
         shutil.rmtree(folder, ignore_errors=True)
-        job.carry_out(SparseRun(**TINY, method="static", seed=seed, workdir=folder))
+        job.run_training(SparseRun(**TINY, method="static", seed=seed, workdir=folder))
         found.append(path.run(path.Config(ends["pruned"], folder, **settings)))
     assert found[0]["losses"][0] == found[1]["losses"][0]
     assert found[0]["losses"][-1] != found[1]["losses"][-1]

@@ -24,19 +24,19 @@ TINY = {
 def names(tmp_path_factory):
     folder = tmp_path_factory.mktemp("surfaces")
     names = [str(folder / name) for name in ("pruned", "lottery", "scratch")]
-    job.carry_out(SparseRun(**TINY, workdir=names[0], keep_every=10))
+    job.run_training(SparseRun(**TINY, workdir=names[0], keep_every=10))
     for name in names[1:]:
         method = name.rpartition("/")[2]
         config = SparseRun(
             **TINY, method=method, seed=int(method == "scratch"), mask_from=names[0],
             workdir=name,
         )  # fmt: skip
-        job.carry_out(config, mask_source.start_from(config))
+        job.run_training(config, mask_source.start_from(config))
     return names
 
 
 def objective_of(name):
-    return runs.read_summary(runs.parse(name)[0])["train_objective"]
+    return runs.read_summary(runs.parse(name).folder)["train_objective"]
 
 
 def test_the_middle_of_a_random_plane_is_the_objective_of_the_run(names):

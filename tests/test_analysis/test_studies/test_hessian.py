@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from analysis.curvature import operators
-from analysis.spectra import exact
+from analysis.spectra import eigenvalues
 from analysis.studies.hessian import blobs as hessian_blobs
 from analysis.studies.hessian import claims as hessian_claims
 from analysis.studies.hessian import figures as hessian_figures
@@ -257,7 +257,7 @@ def test_a_start_ends_where_plain_gradient_descent_leads(tmp_path, monkeypatch):
     gradient = jax.jit(jax.grad(loss_fn))
     for _ in range(30):
         params = jax.tree.map(lambda p, g: p - g, params, gradient(params, data))
-    top = exact.eigenvalues(operators.hessian(loss_fn, params, data))[-1]
+    top = eigenvalues(operators.hessian(loss_fn, params, data))[-1]
     assert found["largest"][2] == pytest.approx(float(top), rel=1e-4)
     # A longer list goes on from the shorter one.
     assert (

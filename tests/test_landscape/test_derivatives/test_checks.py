@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 
 from analysis import curvature
-from analysis.evaluation.losses import of_objective
 from landscape import rng
 from landscape.derivatives.checks import check_each, check_scalar_mean, same_twice
 from landscape.errors import InputError
@@ -153,9 +152,6 @@ def test_a_flax_model_in_train_mode_is_refused_and_in_eval_mode_passes():
     check_scalar_mean(objective.bind(stats, l2=True), params, batch)
     with pytest.raises(InputError, match="statistics of the batch"):
         check_scalar_mean(objective.bind(stats, "batch"), params, batch)
-    stated = of_objective(objective, stats, batch_norm="batch", batch_size=4)
-    with pytest.raises(InputError, match="without statistics of the batch"):
-        check_scalar_mean(stated, params, batch)
 
 
 class Loader:
