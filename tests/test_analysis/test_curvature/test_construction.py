@@ -90,7 +90,7 @@ def test_data_larger_than_the_memory_stay_on_the_host():
         assert_close(op.matvec(V), twin() @ V)
 
 
-def test_batches_that_are_not_alike_are_linearised_one_by_one():
+def test_batches_of_other_structures_are_linearised_one_by_one():
     with jax.enable_x64(True):
         first, second = parts()
         # Weights of 1 change no number, but the structure of the batch.

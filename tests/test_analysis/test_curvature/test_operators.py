@@ -237,7 +237,7 @@ def test_the_labels_of_the_monte_carlo_fisher_are_the_models_own_in_any_batching
         assert np.sum((found - exact) ** 2) / (variance / 1000) < 10
         # The labels of the data, or one label for all, would be far off.
         assert variance / 1000 < 0.01 * np.sum(exact**2)
-        # Examples that are alike draw their labels apart.
+        # Equal examples draw their labels independently.
         op = curvature.fisher(
             lambda w, batch: batch["image"] @ w,
             jnp.zeros((1, 3)),
