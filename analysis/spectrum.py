@@ -25,7 +25,12 @@ from typing import Any
 import tyro
 
 from analysis.programs.options import DataOptions
-from analysis.programs.spectrum_text import describe, describe_layers, following, title
+from analysis.programs.spectrum_text import (
+    describe,
+    describe_layers,
+    next_command,
+    title,
+)
 from landscape.cli import launch, parse
 from landscape.errors import InputError, check_choice, require
 
@@ -43,7 +48,7 @@ class Config(DataOptions):
     """hessian; gauss-newton and residual, its two parts; or covariance, the second
     moment of the gradients of single examples."""
     exact: bool = False
-    """All eigenvalues, of the matrix written out; for small networks."""
+    """All eigenvalues, of the dense matrix; for small networks."""
     subspace: str = "sparse"
     """sparse: the weights that the mask keeps; dense: all."""
     num_steps: int = 80
@@ -223,7 +228,7 @@ def main(config: Config) -> None:
 
     result = run(config)
     text = describe_layers(result) if config.by_layer else describe(result)
-    shell.announce(text, folder(config), following(config, result))
+    shell.announce(text, folder(config), next_command(config, result))
 
 
 if __name__ == "__main__":

@@ -40,8 +40,8 @@ def _drawn(look) -> dict:
 def _curve(values: np.ndarray) -> spectra.Curve:
     """All eigenvalues, smoothed as those of a density without spread."""
     share = np.full((1, len(values)), 1 / len(values))
-    single = np.zeros((1, len(values)), bool)
-    whole = spectra.Density(values[None], share, share, single, len(values), 0)
+    isolated = np.zeros((1, len(values)), bool)
+    whole = spectra.Density(values[None], share, share, isolated, len(values), 0)
     return spectra.smoothed(whole, linear=1e-4 * float(np.abs(values).max()))
 
 
