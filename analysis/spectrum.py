@@ -26,7 +26,7 @@ import tyro
 
 from analysis.programs.options import DataOptions
 from analysis.programs.spectrum_text import describe, describe_layers, following, title
-from landscape.cli import launch, parse
+from landscape.cli import launch, limit_compiled_programs, parse
 from landscape.errors import InputError, check_choice, require
 
 OPERATORS = ("hessian", "gauss-newton", "residual", "covariance")
@@ -143,6 +143,7 @@ def _find_by_layer(config: Config, where: Path) -> dict[str, Any]:
     found = {}
     for name in names:
         if sizes[name] >= FEWEST:
+            limit_compiled_programs()
             _say(f"{name}:")
             found[name] = run(replace(config, by_layer=False, layers=(name,)))
     if not found:

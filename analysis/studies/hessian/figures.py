@@ -80,7 +80,7 @@ def save(folder: Path, measured: Measured) -> None:
     figures |= {
         "2016-patterns": plots_2016.histograms(measured.noise),
         "2016-starts": plots_2016.starts(
-            measured.starts["largest"], many_initialisations.DEVIATION
+            measured.starts["largest"], many_initialisations.STD
         ),
         "2016-descents": plots_2016.descents(measured.descents, gd_vs_sgd.TS),
     }
