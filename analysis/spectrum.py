@@ -103,19 +103,22 @@ def _find(config: Config, where: Path) -> dict[str, Any]:
             f" {op.size} of {', '.join(config.layers) or 'all layers'}."
         )
     top = min(config.top, op.size // 2) or 1
-    _say(f"{config.operator} over {op.size:,} parameters; products: {op.how}")
+    products = f"products: {op.description}"
+    _say(f"{config.operator} over {op.size:,} parameters; {products}")
     if config.exact:
-        found = resumable_spectra.whole(op, top, _say)
+        found = resumable_spectra.exact(op, top, _say)
     else:
         steps, probes = config.num_steps, config.num_probes
         key = rng.stream(config.seed, "spectrum")
-        found = resumable_spectra.estimated(where, op, top, steps, probes, key, _say)
+        found = resumable_spectra.estimated(
+            op, top, steps, probes, key, folder=where, say=_say
+        )
     result = {
         **asdict(config),
         "layers": list(config.layers),
         "size": op.size,
         "num_examples": len(examples["label"]),
-        "how": op.how,
+        "description": op.description,
         **found.result,
     }
     figure = figures.spectrum(found.figure, title(result))

@@ -20,6 +20,7 @@ from landscape import checkpoint, config, data, recipe
 from landscape.aliases import Masks
 from landscape.data import Dataset
 from landscape.errors import InputError
+from landscape.initial_state import abstract_state
 from landscape.objective import Objective
 from landscape.state import TrainState
 
@@ -74,7 +75,7 @@ class Description(NamedTuple):
     """
 
     config: config.DenseRun | config.SparseRun
-    components: recipe.Recipe
+    components: recipe.Components
     data: Dataset
     shapes: TrainState
 
@@ -139,7 +140,7 @@ def describe(
     settings = settings or read_config(folder)
     dataset = data.load(settings)
     components = recipe.make(settings, dataset.input_shape, dataset.num_classes)
-    shapes = recipe.abstract_state(components, dataset.input_shape)
+    shapes = abstract_state(components, dataset.input_shape)
     return Description(settings, components, dataset, shapes)
 
 

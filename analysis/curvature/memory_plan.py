@@ -4,7 +4,6 @@ What is linearised stays in memory, so its size is read off the traced program b
 anything is computed, and a product falls back to chunks where that does not fit.
 """
 
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -14,7 +13,16 @@ from jax.sharding import Mesh
 from jax.tree_util import Partial
 
 from landscape import backend, devices
-from landscape.derivatives import Product, average, linearized, num_examples, product_of
+from landscape.callables import Static
+from landscape.derivatives import (
+    Product,
+    alike,
+    average,
+    joined,
+    linearized,
+    num_examples,
+    product_of,
+)
 
 MEMORY = 2**32
 """Bytes that an operator may take where the device does not tell what it has."""
@@ -33,13 +41,13 @@ class Plan(NamedTuple):
       chunk_size: examples that are differentiated at a time, in each product; None:
         the batches are linearised once, here.
       scannable: whether products may run inside one compiled loop.
-      how: the same in words.
+      description: the same in words.
     """
 
     batches: list
     chunk_size: int | None
     scannable: bool
-    how: str
+    description: str
 
     @property
     def scan(self) -> bool:
@@ -68,9 +76,9 @@ def plan(
     """The plan for the maps `linearize(leaves, batch)` within `memory` bytes a device.
 
     >>> linearize = Partial(lambda leaves, x: Partial(lambda x, v: (x.mean(0) * v,), x))
-    >>> plan(linearize, (), [jnp.ones((4, 256))]).how
+    >>> plan(linearize, (), [jnp.ones((4, 256))]).description
     'linearised once, 0.0039 MiB'
-    >>> plan(linearize, (), [jnp.ones((4, 256))], memory=2048).how
+    >>> plan(linearize, (), [jnp.ones((4, 256))], memory=2048).description
     'chunks of 1: linearised once it would take 0.0039 MiB, more than 0.002 MiB'
     """
     memory = _memory() if memory is None else memory
@@ -78,7 +86,9 @@ def plan(
     data = sum(map(_bytes, batches))
     on_device = data <= memory or not any(map(_on_host, batches))
     if on_device:
-        batches = _joined(batches) if data <= memory else batches
+        if data <= memory and len(alike(batches)) == len(batches):
+            # The program of one batch is compiled once, and runs once.
+            batches = [joined(batches)]
         batches = _placed(batches, mesh)
     convolves = not backend.scannable(
         linearized, linearize, leaves, _abstract(batches[0])
@@ -91,13 +101,13 @@ def plan(
     held = sum(_held(linearize, leaves, batch, piece) for batch in batches)
     held = -(-held // count)
     if held <= memory:
-        how = f"linearised once, {in_words(held)}"
+        description = f"linearised once, {in_words(held)}"
         if mesh is not None:
-            how += f" on each of {count} devices"
+            description += f" on each of {count} devices"
             batches = [part for b in batches for part in _divisible(b, count)]
         elif piece is not None:
             batches = [part for b in batches for part in _cut(b, piece)]
-        return Plan(batches, None, scannable, how)
+        return Plan(batches, None, scannable, description)
     examples = sum(map(num_examples, batches))
     each = held * count / examples
     dense_on_cpu = backend.on_cpu() and not convolves
@@ -110,25 +120,24 @@ def plan(
     # A chunk that divides is spread over the devices.
     chunk_size = -(-chunk_size // count) * count
     where = "" if on_device else " from the host"
-    how = (
+    description = (
         f"chunks of {chunk_size}{where}: linearised once it would take"
         f" {in_words(held)}, more than {in_words(memory)}"
     )
-    return Plan(batches, chunk_size, scannable, how)
+    return Plan(batches, chunk_size, scannable, description)
 
 
-def spread(mesh: Mesh | None, linearize: Partial) -> Partial:
+def sharded(mesh: Mesh | None, linearize: Partial) -> Partial:
     """`linearize` whose batch is spread over the mesh where the examples divide."""
-    return linearize if mesh is None else Partial(_Spread(mesh), linearize)
+    if mesh is None:
+        return linearize
+    return Partial(Static(_on_shards, (mesh,)), linearize)
 
 
-class _Spread(NamedTuple):
-    mesh: Mesh
-
-    def __call__(self, linearize, leaves, batch):
-        if num_examples(batch) % self.mesh.size == 0:
-            batch = devices.spread(self.mesh, batch)
-        return linearize(leaves, batch)
+def _on_shards(mesh, linearize, leaves, batch) -> Any:
+    if num_examples(batch) % mesh.size == 0:
+        batch = devices.spread(mesh, batch)
+    return linearize(leaves, batch)
 
 
 def in_words(size: int) -> str:
@@ -184,23 +193,6 @@ def _dtype(x: Any) -> np.dtype:
     return jax.dtypes.canonicalize_dtype(x.dtype)
 
 
-def _kind(batch: Any) -> Any:
-    leaves, structure = jax.tree.flatten(batch)
-    return structure, [(x.shape[1:], _dtype(x)) for x in leaves]
-
-
-def _joined(batches: list) -> list:
-    """One batch of all if they are of a kind: its program is one batch's."""
-    if len(batches) == 1 or any(_kind(b) != _kind(batches[0]) for b in batches):
-        return batches
-
-    def join(*xs):
-        host = all(isinstance(x, np.ndarray) for x in xs)
-        return (np if host else jnp).concatenate(xs)
-
-    return [jax.tree.map(join, *batches)]
-
-
 def _placed(batches: list, mesh: Mesh | None) -> list:
     if mesh is not None:
         return devices.replicate(mesh, batches)
@@ -217,15 +209,3 @@ def _cut(batch: Any, size: int) -> list:
     """The batch in pieces of `size` examples; the last may be smaller."""
     starts = range(0, num_examples(batch), size)
     return [jax.tree.map(lambda x, i=i: x[i : i + size], batch) for i in starts]
-
-
-def embedded(function: Callable, space: Any, fixed: list) -> Partial:
-    """`function` of the leaves that vary alone: (leaves, batch) -> value."""
-    return Partial(_Embedded(space), function, fixed)
-
-
-class _Embedded(NamedTuple):
-    space: Any
-
-    def __call__(self, function, fixed, leaves, batch):
-        return function(self.space.tree(leaves, fixed), batch)

@@ -23,7 +23,7 @@ class Subject(NamedTuple):
     """A loss on a data set.
 
     Attributes:
-      loss_fn: see `analysis.evaluation.losses.of_objective`.
+      loss_fn, statistics: see `analysis.evaluation.of_objective`.
       examples: the training examples it is averaged over, [N, ...] each.
       batch_norm: whose statistics are used; "none" in a network without batch norm.
       points_at_once: points of parameter space between two keepings.
@@ -31,6 +31,7 @@ class Subject(NamedTuple):
     """
 
     loss_fn: Partial
+    statistics: evaluation.BatchStatistics | None
     examples: dict[str, Any]
     batch_norm: str
     points_at_once: int
@@ -71,7 +72,7 @@ def of_run(
                 f"a batch of {batch_size}, over which batch norm has its statistics,"
                 f" is more than all {total} examples: use a smaller --batch-size."
             )
-    loss_fn = evaluation.of_objective(
+    loss_fn, statistics = evaluation.of_objective(
         run.objective,
         run.state.batch_stats,
         batch_norm=mode,
@@ -82,6 +83,7 @@ def of_run(
     flops = size * sum(row.flops for row in rows)
     return Subject(
         loss_fn,
+        statistics,
         {name: array[:size] for name, array in split.items()},
         mode if has_norm else "none",
         max(1, math.floor(FLOPS_AT_ONCE / flops)),

@@ -8,7 +8,6 @@ import numpy as np
 
 from analysis import paths, planes
 from analysis.evaluation import evaluate
-from analysis.paths import fitting
 from analysis.programs import results
 from analysis.programs.inputs import Subject
 from landscape import rng
@@ -16,7 +15,7 @@ from landscape.cli import Progress
 from landscape.runs import Run
 
 # Steps of a curve's training between two keepings: a second or two of an MLP's.
-ROUND = 4 * fitting.WINDOW
+ROUND = 4 * paths.STEPS_PER_CALL
 
 
 def fitted(
@@ -27,7 +26,7 @@ def fitted(
     Each step minimises the run's whole objective, L2 term included, with the statistics
     of its own batch where there is batch norm.
     """
-    optimizer = fitting.default_optimizer()
+    optimizer = paths.default_optimizer()
     inner = path.points[1:-1]
     leaves, structure = jax.tree.flatten((inner, optimizer.init(inner)))
     kept = {k: v for k, v in results.kept(folder).items() if k.startswith("fit/")}
@@ -35,9 +34,9 @@ def fitted(
     if kept:
         leaves = [kept[f"fit/{i}"] for i in range(len(leaves))]
     inner, opt_state = jax.tree.unflatten(structure, leaves)
-    fit = fitting.Fit(
+    fit = paths.Fit(
         path._replace(points=(path.points[0], *inner, path.points[-1])),
-        fitting.FitState(at, opt_state),
+        paths.FitState(at, opt_state),
         np.zeros(0),
         np.zeros(0),
     )
@@ -76,7 +75,14 @@ def evaluated(
     for first in range(start, len(rows), size):
         # All calls are of one shape, which compiles once.
         taken = rows[np.minimum(np.arange(first, first + size), len(rows) - 1)]
-        new = evaluate(path.points, taken, subject.loss_fn, examples, mesh=subject.mesh)
+        new = evaluate(
+            path.points,
+            taken,
+            subject.loss_fn,
+            examples,
+            statistics=subject.statistics,
+            mesh=subject.mesh,
+        )
         new = {k: np.asarray(v, float)[: len(rows) - first] for k, v in new.items()}
         values = {
             name: np.concatenate([values.get(name, np.zeros(0)), array])
@@ -110,6 +116,7 @@ def rows(
         betas,
         start_row=start,
         rows_per_block=max(1, min(len(betas), subject.points_at_once // len(alphas))),
+        statistics=subject.statistics,
         mesh=subject.mesh,
     )
     for row, new in blocks:

@@ -1,83 +1,135 @@
-"""A spectrum in pieces: a kill loses the last of them."""
+"""Spectra computed in pieces that are saved: an interruption loses at most one."""
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import jax
 import numpy as np
 
 from analysis import spectra
 from analysis.programs import results
-from analysis.spectra import Eigenpairs, density, exact, summary, top_eigenpairs, xtrace
+from analysis.spectra import Eigenpairs, LinearOperator, Quadrature, Summary
 from landscape.cli import Progress
+
+TOLERANCE = 1e-6
+"""Of the extreme eigenvalues, relative."""
+
+TRACE_PRODUCTS = 60
+"""Products for the trace."""
+
+Arrays = dict[str, np.ndarray]
 
 
 def estimated(
-    folder: Path,
-    op: Any,
+    op: LinearOperator,
     top: int,
     num_steps: int,
     num_probes: int,
     key: jax.Array,
-    say: Callable[[str], None],
-) -> summary.Spectrum:
-    """`spectra.estimated`; its pieces are the eigenpairs and each probe.
+    *,
+    folder: Path | None = None,
+    say: Callable[[str], None] = lambda text: None,
+) -> Summary:
+    """The spectrum by Lanczos: eigenpairs of both ends, and the density without them.
 
-    Where probes run together (accelerators) they are one piece.
+    With a folder the eigenpairs and each probe are saved there as they are found, and
+    read by the next call, which gives the same bits as an uninterrupted one. Vmapped
+    probes (on accelerators) are one piece.
+
+    Args:
+      op: a symmetric operator.
+      top: number of eigenpairs of each end.
+      num_steps, num_probes: of the density, see `spectra.spectral_density`.
+      key: of the random starts.
+      folder: where pieces are saved; None: nowhere.
+      say: is called with a line for the user before the trace.
+
+    >>> values = jax.numpy.arange(60.0) ** 2 - 9
+    >>> op = spectra.from_matrix(jax.numpy.diag(values))
+    >>> found = estimated(op, 2, 20, 2, jax.random.key(0)).result
+    >>> [round(value) for value in found["largest"] + found["smallest"]]
+    [3472, 3355, -9, -8]
     """
     keys = jax.random.split(key, 3)
-    kept = results.kept(folder)
-    pairs = _pairs(folder, kept, op, top, keys[0])
-    names = spectra.Quadrature._fields
-    found = []
-    while f"{len(found)}/nodes" in kept:
-        each = (kept[f"{len(found)}/{name}"] for name in names)
-        found.append(spectra.Quadrature(*each))
-    steps = min(num_steps, op.size - int(pairs.converged.sum()))
-    total = steps * num_probes
-    bar = Progress("density", total, steps * len(found), "product")
-    probes = spectra.probes(
-        op, key=keys[1], num_steps=num_steps, num_probes=num_probes, pairs=pairs,
-        first=len(found), report=bar.update,
-    )  # fmt: skip
-    for i, probe in enumerate(probes, len(found)):
-        found.append(probe)
-        kept |= {f"{i}/{name}": x for name, x in probe._asdict().items()}
-        results.keep(folder, kept)
-    bar.close()
-    say(f"the trace, by {min(summary.TRACE_PRODUCTS, op.size)} products")
-    trace = xtrace(op, summary.TRACE_PRODUCTS, key=keys[2])
-    return summary.joined(op, top, pairs, density.joined(op, found, pairs), trace)
+    saved = {} if folder is None else results.kept(folder)
+
+    def save(pieces: Arrays) -> None:
+        saved.update(pieces)
+        if folder is not None:
+            results.keep(folder, saved)
+
+    pairs = _eigenpairs(saved, save, op, top, keys[0])
+    probes = _probes(saved, save, op, pairs, num_steps, num_probes, keys[1])
+    density = spectra.density_from_probes(op, probes, pairs)
+    say(f"the trace, by {min(TRACE_PRODUCTS, op.size)} products")
+    trace = spectra.xtrace(op, TRACE_PRODUCTS, key=keys[2])
+    return spectra.summarise(op, top, pairs, density, trace)
 
 
-def whole(op: Any, top: int, say: Callable[[str], None]) -> summary.Spectrum:
-    """`spectra.exact`, in one piece; `say` is told beforehand what it takes."""
-    live = exact.live_rows(op)
-    cost = exact.predicted_cost(len(live))
-    exact.check_memory(cost, exact.MEMORY)
-    say(f"the matrix written out, without its zero rows {cost}")
+def exact(op: LinearOperator, top: int, say: Callable[[str], None]) -> Summary:
+    """`spectra.summarise_exact`, in one piece, with a progress bar.
+
+    Args:
+      op, top: as in `estimated`.
+      say: is called with a line for the user that states the cost in advance.
+    """
+    live = spectra.live_rows(op)
+    cost = spectra.predicted_cost(len(live))
+    spectra.check_memory(cost)
+    say(f"dense matrix, without its zero rows {cost}")
     bar = Progress("rows of the matrix", len(live), unit="row")
-    found = summary.exact(op, top, live=live, report=bar.update)
+    found = spectra.summarise_exact(op, top, live=live, report=bar.update)
     bar.close()
     return found
 
 
-def _pairs(folder, kept, op, top, key) -> Eigenpairs:
-    """Those that were kept, or those that are found and kept now."""
+def _eigenpairs(
+    saved: Arrays,
+    save: Callable[[Arrays], None],
+    op: LinearOperator,
+    top: int,
+    key: jax.Array,
+) -> Eigenpairs:
+    """The saved eigenpairs, or new ones, which are saved."""
     names = {name: f"pairs/{name}" for name in Eigenpairs._fields}
-    if names["values"] not in kept:
+    if names["values"] not in saved:
         bar = Progress("eigenpairs", min(2 * top, op.size), unit="pair")
-        pairs = top_eigenpairs(
-            op, top, key=key, tol=summary.TOLERANCE,
-            report=lambda there, products: bar.update(
-                there, note=f"{products} products"
+        pairs = spectra.top_eigenpairs(
+            op, top, key=key, tol=TOLERANCE,
+            report=lambda converged, products: bar.update(
+                converged, note=f"{products} products"
             ),
         )  # fmt: skip
         bar.close()
-        found = pairs._asdict()
-        kept |= {names[name]: np.asarray(x) for name, x in found.items()}
-        results.keep(folder, kept)
-    pairs = Eigenpairs(**{name: kept[place] for name, place in names.items()})
+        found = pairs._asdict().items()
+        save({names[name]: np.asarray(value) for name, value in found})
+    pairs = Eigenpairs(**{name: saved[label] for name, label in names.items()})
     vectors = jax.numpy.asarray(pairs.vectors)
     return pairs._replace(vectors=vectors, products=int(pairs.products))
+
+
+def _probes(
+    saved: Arrays,
+    save: Callable[[Arrays], None],
+    op: LinearOperator,
+    pairs: Eigenpairs,
+    num_steps: int,
+    num_probes: int,
+    key: jax.Array,
+) -> list[Quadrature]:
+    """The quadratures of all probes: the saved ones, then new ones, which are saved."""
+    found = []
+    while f"{len(found)}/nodes" in saved:
+        fields = (saved[f"{len(found)}/{name}"] for name in Quadrature._fields)
+        found.append(Quadrature(*fields))
+    steps = min(num_steps, op.size - int(pairs.converged.sum()))
+    bar = Progress("density", steps * num_probes, steps * len(found), "product")
+    new = spectra.probe_quadratures(
+        op, key=key, num_steps=num_steps, num_probes=num_probes, pairs=pairs,
+        first=len(found), report=bar.update,
+    )  # fmt: skip
+    for i, probe in enumerate(new, len(found)):
+        found.append(probe)
+        save({f"{i}/{name}": value for name, value in probe._asdict().items()})
+    bar.close()
+    return found

@@ -1,21 +1,31 @@
 """Eigenvalues of any symmetric linear operator: extreme ones, density, trace, all."""
 
-from analysis.spectra import density, exact, summary
+from analysis.spectra.dense import live_rows, materialise
 from analysis.spectra.density import (
     Density,
     Estimate,
+    density_from_probes,
     expectation,
+    fraction_below,
+    fraction_bounds,
     moment,
-    share_below,
-    share_bounds,
     spectral_density,
     trace,
 )
 from analysis.spectra.eigenpairs import Eigenpairs, as_trees, residuals, top_eigenpairs
-from analysis.spectra.exact import eigenvalues, inertia, matrix
-from analysis.spectra.linear_operator import from_function, from_matrix
-from analysis.spectra.outliers import beyond_bulk, elbow, largest_gap, largest_ratio
-from analysis.spectra.quadrature import Quadrature, probes
+from analysis.spectra.exact import eigenvalues
+from analysis.spectra.exact_cost import Cost, check_memory, predicted_cost
+from analysis.spectra.factorisation import Inertia, inertia
+from analysis.spectra.lanczos import Ritz, ritz, tridiagonalise
+from analysis.spectra.linear_operator import LinearOperator, from_function, from_matrix
+from analysis.spectra.outliers import (
+    Bulk,
+    beyond_bulk,
+    elbow,
+    largest_gap,
+    largest_ratio,
+)
+from analysis.spectra.quadrature import Quadrature, probe_quadratures
 from analysis.spectra.random_matrices import (
     largest_fluctuation,
     marchenko_pastur_cdf,
@@ -25,44 +35,63 @@ from analysis.spectra.random_matrices import (
 )
 from analysis.spectra.smoothing import Curve, smoothed
 from analysis.spectra.stochastic_trace import Trace, xtrace
-from analysis.spectra.summary import NEAR_ZERO, NEGATIVE
+from analysis.spectra.summary import (
+    NEAR_ZERO,
+    NEGATIVE,
+    Summary,
+    count_outliers,
+    summarise,
+    summarise_exact,
+)
 
 __all__ = [
     "NEAR_ZERO",
     "NEGATIVE",
+    "Bulk",
+    "Cost",
     "Curve",
     "Density",
     "Eigenpairs",
     "Estimate",
+    "Inertia",
+    "LinearOperator",
     "Quadrature",
+    "Ritz",
+    "Summary",
     "Trace",
     "as_trees",
     "beyond_bulk",
-    "density",
+    "check_memory",
+    "count_outliers",
+    "density_from_probes",
     "eigenvalues",
     "elbow",
-    "exact",
     "expectation",
+    "fraction_below",
+    "fraction_bounds",
     "from_function",
     "from_matrix",
     "inertia",
     "largest_fluctuation",
     "largest_gap",
     "largest_ratio",
+    "live_rows",
     "marchenko_pastur_cdf",
     "marchenko_pastur_density",
     "marchenko_pastur_edges",
-    "matrix",
+    "materialise",
     "moment",
-    "probes",
+    "predicted_cost",
+    "probe_quadratures",
     "residuals",
-    "share_below",
-    "share_bounds",
+    "ritz",
     "smoothed",
     "spectral_density",
     "spiked_outlier",
-    "summary",
+    "summarise",
+    "summarise_exact",
     "top_eigenpairs",
     "trace",
+    "tridiagonalise",
     "xtrace",
 ]

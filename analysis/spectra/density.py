@@ -5,13 +5,14 @@ smoothed: curves for a figure are `analysis.spectra.smoothing`'s.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import numpy as np
 
 from analysis.spectra.eigenpairs import Eigenpairs
-from analysis.spectra.quadrature import Quadrature, probes, sharpened
+from analysis.spectra.linear_operator import LinearOperator
+from analysis.spectra.quadrature import Quadrature, probe_quadratures, sharpened
 
 
 class Density(NamedTuple):
@@ -51,7 +52,7 @@ class Estimate(NamedTuple):
 
 
 def spectral_density(
-    op: Any,
+    op: LinearOperator,
     *,
     key: jax.Array,
     num_steps: int = 80,
@@ -93,13 +94,16 @@ def spectral_density(
     >>> round(trace(density).value, 3)
     8.0
     """
-    options = {"reorthogonalise": reorthogonalise, "vmap": vmap, "pairs": pairs}
-    found = probes(op, key=key, num_steps=num_steps, num_probes=num_probes, **options)
-    return joined(op, list(found), pairs, sharpen and reorthogonalise == "full")
+    found = probe_quadratures(
+        op, key=key, num_steps=num_steps, num_probes=num_probes, pairs=pairs,
+        reorthogonalise=reorthogonalise, vmap=vmap,
+    )  # fmt: skip
+    sharpen = sharpen and reorthogonalise == "full"
+    return density_from_probes(op, list(found), pairs, sharpen)
 
 
-def joined(
-    op: Any,
+def density_from_probes(
+    op: LinearOperator,
     found: Sequence[Quadrature],
     pairs: Eigenpairs | None = None,
     sharpen: bool = True,
@@ -108,8 +112,8 @@ def joined(
 
     >>> from analysis.spectra.linear_operator import from_matrix
     >>> op = from_matrix(jax.numpy.diag(jax.numpy.array([0.0, 4.0])))
-    >>> found = probes(op, key=jax.random.key(0), num_steps=2, num_probes=3)
-    >>> joined(op, list(found)).weights.tolist()
+    >>> found = probe_quadratures(op, key=jax.random.key(0), num_steps=2, num_probes=3)
+    >>> density_from_probes(op, list(found)).weights.tolist()
     [[0.5, 0.5], [0.5, 0.5], [0.5, 0.5]]
     """
     size = op.size
@@ -183,31 +187,31 @@ def trace(density: Density) -> Estimate:
     return Estimate(*(density.size * x for x in moment(density, 1)))
 
 
-def share_below(density: Density, tol: float) -> Estimate:
+def fraction_below(density: Density, tol: float) -> Estimate:
     """The share of eigenvalues of magnitude at most `tol`.
 
     A node stands for the mass around it: shares are good to the weight of one node.
 
     >>> nodes = np.array([[0.0, 2.0], [0.0, 4.0]])
     >>> density = Density(nodes, np.full((2, 2), 0.5), *(None,) * 2, 10, 4)
-    >>> share_below(density, 0.1).value
+    >>> fraction_below(density, 0.1).value
     0.5
     """
     return expectation(density, lambda nodes: np.abs(nodes) <= tol)
 
 
-def share_bounds(density: Density, tol: float) -> tuple[float, float]:
-    """What the quadrature leaves open of `share_below`: at least, and at most.
+def fraction_bounds(density: Density, tol: float) -> tuple[float, float]:
+    """What the quadrature leaves open of `fraction_below`: at least, and at most.
 
     Of each probe's measure: below a node lies at least the weight of the nodes before
     it, and at most its own as well (Chebyshev, Markov and Stieltjes; Szego 1975,
     section 3.41). So the outermost nodes within `tol` may stand for mass beyond it, and
     the next ones outside for mass within. Means over probes; the spread over probes
-    (`share_below`) comes on top.
+    (`fraction_below`) comes on top.
 
     >>> nodes = np.array([[-1.0, -0.1, 0.0, 0.1, 1.0]])
     >>> density = Density(nodes, np.full((1, 5), 0.2), *(None,) * 2, 10, 5)
-    >>> [round(share, 6) for share in share_bounds(density, 0.5)]
+    >>> [round(share, 6) for share in fraction_bounds(density, 0.5)]
     [0.2, 1.0]
     """
     bounds = []
@@ -221,24 +225,3 @@ def share_bounds(density: Density, tol: float) -> tuple[float, float]:
         bounds.append((inside[1:-1].sum(), ends))
     low, high = np.mean(bounds, axis=0)
     return float(low), float(min(high, 1.0))
-
-
-def wasserstein(density: Density, eigenvalues: np.ndarray) -> float:
-    """The Wasserstein-1 distance of the mean over probes from a list of eigenvalues.
-
-    >>> nodes = np.array([[0.0, 2.0], [0.0, 4.0]])
-    >>> density = Density(nodes, np.full((2, 2), 0.5), *(None,) * 2, 10, 4)
-    >>> wasserstein(density, np.array([0.0, 3.0]))
-    0.5
-    """
-    exact = np.ravel(np.asarray(eigenvalues, np.float64))
-    at = np.concatenate([density.nodes.ravel(), exact])
-    mass = np.concatenate(
-        [
-            density.weights.ravel() / len(density.weights),
-            np.full(len(exact), -1 / len(exact)),
-        ]
-    )
-    order = np.argsort(at, kind="stable")
-    difference = np.cumsum(mass[order])[:-1]
-    return float(np.abs(difference) @ np.diff(at[order]))

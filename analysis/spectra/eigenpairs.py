@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from analysis.spectra import basis, linear_operator
+from analysis.spectra.linear_operator import LinearOperator
 from analysis.spectra.thick_restart import errors_of, rows_of, search
 from landscape.errors import InputError, RunFailure, check_choice
 
@@ -39,7 +40,7 @@ class Eigenpairs(NamedTuple):
 
 
 def top_eigenpairs(
-    op: Any,
+    op: LinearOperator,
     k: int,
     *,
     key: jax.Array,
@@ -99,7 +100,7 @@ def top_eigenpairs(
     return _checked(op, found, tol, check_key)
 
 
-def residuals(op: Any, pairs: Eigenpairs) -> np.ndarray:
+def residuals(op: LinearOperator, pairs: Eigenpairs) -> np.ndarray:
     """The norms of A v - value v, [k], each by a product of its own.
 
     >>> from analysis.spectra.linear_operator import from_matrix
@@ -113,7 +114,7 @@ def residuals(op: Any, pairs: Eigenpairs) -> np.ndarray:
     return np.asarray(jax.vmap(basis.norm)(off), np.float64)
 
 
-def as_trees(op: Any, pairs: Eigenpairs) -> list[Any]:
+def as_trees(op: LinearOperator, pairs: Eigenpairs) -> list[Any]:
     """The eigenvectors as pytrees of the parameters, by the operator's `unravel`."""
     if not hasattr(op, "unravel"):
         raise InputError("this operator acts on flat vectors: it knows no pytree.")

@@ -15,7 +15,13 @@ MEASURED = 4000
 
 
 class Cost(NamedTuple):
-    """What a factorisation takes: bytes of memory, and seconds on two CPU cores."""
+    """What a factorisation takes.
+
+    Attributes:
+      size: rows of the matrix.
+      bytes: of memory.
+      seconds: on two CPU cores.
+    """
 
     size: int
     bytes: int
@@ -32,6 +38,7 @@ def predicted_cost(size: int, task: str = "eigenvalues") -> Cost:
     """Bytes and seconds of a dense matrix of `size` rows in float64.
 
     Args:
+      size: rows of the matrix.
       task: "eigenvalues", "eigenvectors" or "inertia"; each is cubic in time and
         quadratic in memory. The products that fill the matrix are not counted.
 
@@ -46,7 +53,14 @@ def predicted_cost(size: int, task: str = "eigenvalues") -> Cost:
     return Cost(size, int(8 * MATRICES[task] * size**2), seconds)
 
 
-def check_memory(cost: Cost, memory: int) -> None:
+def check_memory(cost: Cost, memory: int = MEMORY) -> None:
+    """Refuses a cost above `memory` bytes.
+
+    Raises:
+      InputError: the cost, the memory, and what takes less.
+
+    >>> check_memory(predicted_cost(1000))
+    """
     if cost.bytes > memory:
         raise InputError(
             f"a dense matrix of {cost.size:,} rows needs {cost.bytes / 2**30:.2g} GiB"

@@ -5,13 +5,11 @@ those of A, its ends first (Golub & Van Loan, section 10.1). Rounding destroys t
 orthogonality that the recurrence alone should give, and converged eigenvalues come back
 as copies (ghosts); hence the new vector is cleared of all earlier ones at every step.
 
-The operator is anything with `matvec`, `size` and `dtype` that is a pytree
-(`analysis.curvature`, `linear_operator`). Vectors keep its dtype; what is done to T
-is done on the host in float64.
+Vectors keep the operator's dtype; T is diagonalised on the host in float64.
 """
 
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -20,6 +18,7 @@ from jax.typing import ArrayLike
 from scipy.linalg import eigh_tridiagonal
 
 from analysis.spectra.basis import BLOCK, allocate, cleared, dot, norm, write
+from analysis.spectra.linear_operator import LinearOperator
 from landscape.errors import InputError, RunFailure, check_choice
 
 
@@ -63,7 +62,7 @@ class Ritz(NamedTuple):
 
 
 def start(
-    op: Any,
+    op: LinearOperator,
     vector: ArrayLike,
     capacity: int,
     *,
@@ -111,7 +110,9 @@ def start(
     return state._replace(scale=jnp.zeros_like(state.scale))
 
 
-def advance(op: Any, state: State, num_steps: int, *, overwrite: bool = False) -> State:
+def advance(
+    op: LinearOperator, state: State, num_steps: int, *, overwrite: bool = False
+) -> State:
     """`num_steps` further steps, fewer if the Krylov space is exhausted before.
 
     One compiled loop for any number of steps where `op.scannable`, else a jitted call
@@ -135,7 +136,7 @@ def advance(op: Any, state: State, num_steps: int, *, overwrite: bool = False) -
         )
     if not overwrite:
         state = jax.tree.map(jnp.copy, state)
-    if getattr(op, "scannable", True):
+    if op.scannable:
         state = _loop(op, state, done + num_steps)
     else:
         for _ in range(num_steps):
@@ -177,7 +178,7 @@ def lengthened(state: State, capacity: int) -> State:
 
 
 def tridiagonalise(
-    op: Any,
+    op: LinearOperator,
     vector: ArrayLike,
     num_steps: int,
     *,
@@ -277,7 +278,7 @@ def _absorb(state: State, w: jax.Array) -> State:
 _absorb_in_place = jax.jit(_absorb, donate_argnums=0)
 
 
-def run_until(op: Any, state: State, until: jax.Array) -> State:
+def run_until(op: LinearOperator, state: State, until: jax.Array) -> State:
     """The state at step `until`, or where it broke down before; for jit and vmap."""
 
     def goes_on(state):

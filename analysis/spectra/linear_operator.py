@@ -1,19 +1,48 @@
-"""Symmetric operators out of a plain function or a matrix, for what only multiplies."""
+"""What a solver asks of a symmetric operator, and operators of a function or a matrix.
+
+Every solver of this folder takes a `LinearOperator`. Those of a loss are made in
+`analysis.curvature`; here are those of a plain function and of a dense matrix.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Protocol
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.tree_util import Partial
-from jax.typing import ArrayLike
+from jax.typing import ArrayLike, DTypeLike
 
 from landscape.backend import on_cpu
 from landscape.derivatives import as_partial
 from landscape.errors import InputError
+
+
+class LinearOperator(Protocol):
+    """A symmetric matrix A of which only products are known. No class need inherit it.
+
+    An operator that is `scannable` enters jitted functions as an argument: its class is
+    a pytree (`jax.tree_util.register_dataclass`), whose arrays are leaves. One that is
+    not `scannable` may be any object: its products are called one by one, outside of
+    jit. `from_function` makes an operator of a function in one line.
+    """
+
+    @property
+    def size(self) -> int:
+        """n, the number of rows."""
+
+    @property
+    def dtype(self) -> np.dtype:
+        """Of the vectors, real and floating-point."""
+
+    @property
+    def scannable(self) -> bool:
+        """Whether products may run inside one compiled loop, and be vmapped."""
+
+    def matvec(self, x: ArrayLike) -> jax.Array:
+        """A x, of a vector [n]; where `scannable`, of a traced one too."""
 
 
 @partial(
@@ -23,7 +52,7 @@ from landscape.errors import InputError
 )
 @dataclass(frozen=True)
 class Symmetric:
-    """A symmetric matrix known by its products: what the eigensolvers ask of one.
+    """The `LinearOperator` of a function, as `from_function` makes it.
 
     Attributes:
       matvec: flat vector [size] to flat vector [size], a pytree.
@@ -34,7 +63,7 @@ class Symmetric:
 
     matvec: Partial
     size: int
-    dtype: Any
+    dtype: np.dtype
     scannable: bool = True
 
     @property
@@ -47,7 +76,7 @@ def from_function(
     matvec: Callable[[jax.Array], jax.Array],
     size: int,
     *,
-    dtype: Any = None,
+    dtype: DTypeLike | None = None,
     scannable: bool = True,
 ) -> Symmetric:
     """The operator x -> matvec(x). That it is symmetric is taken on trust.
@@ -94,24 +123,24 @@ def _times(matrix, x):
     return jnp.dot(matrix, x, precision="highest")
 
 
-def product(op: Any, x: ArrayLike) -> jax.Array:
+def product(op: LinearOperator, x: ArrayLike) -> jax.Array:
     """One product, compiled once for all operators of a kind.
 
     >>> product(from_matrix(2 * jnp.eye(2)), jnp.ones(2)).tolist()
     [2.0, 2.0]
     """
     # Where products loop badly they also nest badly: they compile their own parts.
-    return _product(op, x) if getattr(op, "scannable", True) else op.matvec(x)
+    return _product(op, x) if op.scannable else op.matvec(x)
 
 
-def products(op: Any, rows: ArrayLike) -> jax.Array:
-    """The product with each row of [k, size]: in turn on a CPU, vmapped elsewhere.
+def products(op: LinearOperator, rows: ArrayLike) -> jax.Array:
+    """The product with each row of [k, size]: sequential on a CPU, else vmapped.
 
     >>> products(from_matrix(2 * jnp.eye(2)), jnp.eye(2)).tolist()
     [[2.0, 0.0], [0.0, 2.0]]
     """
     rows = jnp.asarray(rows)
-    if getattr(op, "scannable", True) and not on_cpu():
+    if op.scannable and not on_cpu():
         return _products(op, rows)
     # Rows are taken on the host, where a slice compiles nothing.
     return jnp.stack([product(op, row) for row in np.asarray(rows)])

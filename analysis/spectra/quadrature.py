@@ -15,6 +15,7 @@ from scipy.stats import chi2
 
 from analysis.spectra import lanczos
 from analysis.spectra.eigenpairs import Eigenpairs
+from analysis.spectra.linear_operator import LinearOperator
 from landscape.backend import on_cpu
 from landscape.errors import InputError
 
@@ -36,8 +37,8 @@ class Quadrature(NamedTuple):
     bounds: np.ndarray
 
 
-def probes(
-    op: Any,
+def probe_quadratures(
+    op: LinearOperator,
     *,
     key: jax.Array,
     num_steps: int = 80,
@@ -61,7 +62,8 @@ def probes(
 
     >>> from analysis.spectra.linear_operator import from_matrix
     >>> op = from_matrix(jax.numpy.diag(jax.numpy.array([0.0, 4.0])))
-    >>> (found,) = probes(op, key=jax.random.key(0), num_steps=2, num_probes=1)
+    >>> key = jax.random.key(0)
+    >>> (found,) = probe_quadratures(op, key=key, num_steps=2, num_probes=1)
     >>> abs(found.nodes.round(3)).tolist()
     [0.0, 4.0]
     """
@@ -94,7 +96,7 @@ def probes(
 
 
 def tridiagonalise_each(
-    op: Any,
+    op: LinearOperator,
     vectors: Iterable[jax.Array],
     num_steps: int,
     *,
@@ -117,21 +119,20 @@ def tridiagonalise_each(
     >>> [int(state.step) for state in states]
     [2, 2]
     """
-    loops = getattr(op, "scannable", True)
     if vmap is None:
-        vmap = loops and not on_cpu()
+        vmap = op.scannable and not on_cpu()
     if not vmap:
         for i, vector in enumerate(vectors):
             state, done = lanczos.start(op, vector, num_steps, **options), 0
             while done < num_steps and not bool(state.broken):
-                count = min(AT_ONCE if loops else 1, num_steps - done)
+                count = min(AT_ONCE if op.scannable else 1, num_steps - done)
                 state = lanczos.advance(op, state, count, overwrite=True)
                 done += count
                 report(i * num_steps + done)
             report((i + 1) * num_steps)
             yield state._replace(basis=())
         return
-    if not loops:
+    if not op.scannable:
         raise InputError("products of this operator do not run together: vmap=False.")
     states = [lanczos.start(op, vector, num_steps, **options) for vector in vectors]
     first = int(states[0].step)

@@ -1,6 +1,6 @@
 """The trace of a symmetric operator from few products (XTrace)."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -8,6 +8,7 @@ import numpy as np
 
 from analysis.spectra import linear_operator
 from analysis.spectra.basis import dot
+from analysis.spectra.linear_operator import LinearOperator
 from landscape.errors import InputError
 
 
@@ -25,7 +26,7 @@ class Trace(NamedTuple):
     products: int
 
 
-def xtrace(op: Any, num_products: int, *, key: jax.Array) -> Trace:
+def xtrace(op: LinearOperator, num_products: int, *, key: jax.Array) -> Trace:
     """tr A by XTrace (Epperly, Tropp and Webber 2024, section 2.1).
 
     Half of the products, Y = A W of random W, span the subspace in which the trace is

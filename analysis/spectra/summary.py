@@ -1,27 +1,31 @@
-"""A whole spectrum, estimated or exact: its edges, density, trace and outliers."""
+"""A whole spectrum, estimated or exact, as numbers, arrays and what a figure needs."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-import jax
 import numpy as np
+from numpy.typing import ArrayLike
 
-from analysis.spectra import density, outliers, smoothing
-from analysis.spectra import exact as dense
-from analysis.spectra.eigenpairs import Eigenpairs, top_eigenpairs
-from analysis.spectra.stochastic_trace import Trace, xtrace
+from analysis.spectra.dense import live_rows
+from analysis.spectra.density import Density, fraction_below, fraction_bounds
+from analysis.spectra.eigenpairs import Eigenpairs
+from analysis.spectra.exact import eigenvalues
+from analysis.spectra.linear_operator import LinearOperator
+from analysis.spectra.outliers import beyond_bulk, elbow, largest_gap, largest_ratio
+from analysis.spectra.smoothing import smoothed
+from analysis.spectra.stochastic_trace import Trace
 
 NEAR_ZERO = 1e-3
-"""Of the largest eigenvalue: what is called near zero."""
+"""Fraction of the largest eigenvalue up to which one is called near zero."""
 
 NEGATIVE = 1e-5
-"""Of the largest: what is called negative. Below it signs are single precision's."""
+"""Fraction of the largest below which one is called negative: signs of smaller ones
+are rounding of single precision."""
 
-TRACE_PRODUCTS = 60
-TOLERANCE = 1e-6
+_CURVE = ("grid", "value", "spread")
 
 
-class Spectrum(NamedTuple):
+class Summary(NamedTuple):
     """What was found of a symmetric operator.
 
     Attributes:
@@ -35,40 +39,22 @@ class Spectrum(NamedTuple):
     figure: dict[str, Any]
 
 
-def estimated(
-    op: Any, top: int, num_steps: int, num_probes: int, key: jax.Array
-) -> Spectrum:
-    """By Lanczos: `top` eigenpairs of each end, and the density without them.
+def summarise(
+    op: LinearOperator, top: int, pairs: Eigenpairs, density: Density, trace: Trace
+) -> Summary:
+    """The summary of an estimated spectrum.
 
     Args:
       op: a symmetric operator.
-      top: eigenpairs wanted of each end.
-      num_steps, num_probes: of the density.
-      key: of the random starts.
-
-    >>> from analysis.spectra.linear_operator import from_matrix
-    >>> op = from_matrix(jax.numpy.diag(jax.numpy.arange(60.0) ** 2 - 9))
-    >>> found = estimated(op, 2, 20, 2, jax.random.key(0)).result
-    >>> [round(value) for value in found["largest"] + found["smallest"]]
-    [3472, 3355, -9, -8]
+      top: number of eigenvalues of each end to report.
+      pairs: at least `top` eigenpairs of each end.
+      density: best one that was given these pairs.
+      trace: of the operator.
     """
-    keys = jax.random.split(key, 3)
-    pairs = top_eigenpairs(op, top, key=keys[0], tol=TOLERANCE)
-    # The extreme values are taken out of the probes, which then see the bulk alone.
-    found = density.spectral_density(
-        op, key=keys[1], num_steps=num_steps, num_probes=num_probes, pairs=pairs
-    )
-    return joined(op, top, pairs, found, xtrace(op, TRACE_PRODUCTS, key=keys[2]))
-
-
-def joined(
-    op: Any, top: int, pairs: Eigenpairs, found: density.Density, trace: Trace
-) -> Spectrum:
-    """The spectrum of `op` out of its parts, as `estimated` finds them."""
     largest, smallest = pairs.values[:top], pairs.values[::-1][:top]
     scale = np.abs(pairs.values).max()
-    near = density.share_below(found, NEAR_ZERO * scale)
-    curve = smoothing.smoothed(found, stems=pairs.values[pairs.converged])
+    near = fraction_below(density, NEAR_ZERO * scale)
+    curve = smoothed(density, stems=pairs.values[pairs.converged])
     result = {
         "largest": largest.tolist(),
         "largest_errors": pairs.errors[:top].tolist(),
@@ -80,51 +66,53 @@ def joined(
         "trace_error": trace.error,
         "share_near_zero": near.value,
         "share_near_zero_error": None if np.isnan(near.error) else near.error,
-        "share_near_zero_bounds": list(density.share_bounds(found, NEAR_ZERO * scale)),
-        "outliers": counted(largest, found, _noise(op)),
+        "share_near_zero_bounds": list(fraction_bounds(density, NEAR_ZERO * scale)),
+        "outliers": count_outliers(largest, density, _rounding(op)),
         "density": {name: getattr(curve, name).tolist() for name in _CURVE},
-        "products": pairs.products + found.products + trace.products,
+        "products": pairs.products + density.products + trace.products,
     }
     arrays = {
         "eigenvalues": pairs.values,
         "residuals": pairs.residuals,
         "errors": pairs.errors,
-        "nodes": found.nodes,
-        "weights": found.weights,
-        "weights_raw": found.raw,
+        "nodes": density.nodes,
+        "weights": density.weights,
+        "weights_raw": density.raw,
         **{f"density_{name}": getattr(curve, name) for name in _CURVE},
     }
     figure = {"largest": largest, "smallest": smallest, "size": op.size}
     figure |= {"curve": curve._asdict()}
-    return Spectrum(result, arrays, figure)
+    return Summary(result, arrays, figure)
 
 
-_CURVE = ("grid", "value", "spread")
-
-
-def exact(
-    op: Any,
+def summarise_exact(
+    op: LinearOperator,
     top: int,
     *,
     live: np.ndarray | None = None,
     report: Callable[[int], None] = lambda rows: None,
-) -> Spectrum:
-    """All eigenvalues of the matrix written out, in float64; see `estimated`.
+) -> Summary:
+    """The summary of all eigenvalues, of the dense matrix in float64.
 
     Args:
-      op, top: as there.
+      op, top: as in `summarise`.
       live, report: as in `exact.eigenvalues`.
 
     Raises:
-      InputError: the matrix is too large; see `analysis.spectra.exact`.
+      InputError: the matrix is too large; see `exact_cost.check_memory`.
+
+    >>> from analysis.spectra.linear_operator import from_matrix
+    >>> found = summarise_exact(from_matrix(np.diag([0.0, 1.0, 2.0, 5.0])), 2).result
+    >>> found["largest"], found["trace"], found["share_near_zero"]
+    ([5.0, 2.0], 8.0, 0.25)
     """
-    live = dense.live_rows(op) if live is None else live
-    values = dense.eigenvalues(op, live=live, report=report)[::-1]
-    # One probe that has overlap with every eigenvector alike.
-    share = np.full((1, op.size), 1 / op.size)
+    live = live_rows(op) if live is None else live
+    values = eigenvalues(op, live=live, report=report)[::-1]
+    # One probe that overlaps with all eigenvectors equally.
+    weights = np.full((1, op.size), 1 / op.size)
     single = np.zeros((1, op.size), bool)
-    found = density.Density(values[None, ::-1], share, share, single, op.size, op.size)
-    curve = smoothing.smoothed(found)
+    density = Density(values[None, ::-1], weights, weights, single, op.size, op.size)
+    curve = smoothed(density)
     scale = np.abs(values).max()
     result = {
         "largest": values[:top].tolist(),
@@ -136,7 +124,7 @@ def exact(
         "share_near_zero_error": None,
         "share_near_zero_bounds": None,
         "share_negative": float((values < -NEGATIVE * scale).mean()),
-        "outliers": counted(values[:top], values, _noise(op)),
+        "outliers": count_outliers(values[:top], values, _rounding(op)),
         "density": {name: getattr(curve, name).tolist() for name in _CURVE},
         "products": len(live) + 1,
     }
@@ -144,28 +132,34 @@ def exact(
     arrays |= {f"density_{name}": getattr(curve, name) for name in _CURVE}
     figure = {"largest": values[:top], "smallest": values[::-1][:top], "all": values}
     figure |= {"size": op.size, "curve": curve._asdict()}
-    return Spectrum(result, arrays, figure)
+    return Summary(result, arrays, figure)
 
 
-def _noise(op: Any) -> float:
-    """Rounding of the eigenvalues of an operator, over the largest."""
+def _rounding(op: LinearOperator) -> float:
+    """Of the eigenvalues of an operator, over the largest."""
     return 20 * float(np.finfo(op.dtype).eps)
 
 
-def counted(largest: np.ndarray, spectrum: Any, noise: float = 1e-9) -> dict[str, Any]:
-    """The outliers at the large end, by each of the four counts.
+def count_outliers(
+    largest: np.ndarray, spectrum: Density | ArrayLike, noise: float = 1e-9
+) -> dict[str, Any]:
+    """The number of outliers at the large end, by each of the four counts.
 
     The first three are None where there are too few eigenvalues to compare, or none
     that is positive.
+
+    Args:
+      largest: the largest eigenvalues, descending.
+      spectrum, noise: as in `outliers.beyond_bulk`.
     """
     counts: dict[str, Any] = {"gap": None, "ratio": None, "elbow": None}
     if len(largest) > 2 and largest[0] > 0:
         counts = {
-            "gap": outliers.largest_gap(largest)[0],
-            "ratio": outliers.largest_ratio(largest)[0],
-            "elbow": outliers.elbow(largest)[0],
+            "gap": largest_gap(largest)[0],
+            "ratio": largest_ratio(largest)[0],
+            "elbow": elbow(largest)[0],
         }
-    bulk = outliers.beyond_bulk(spectrum, noise)
+    bulk = beyond_bulk(spectrum, noise)
     return counts | {
         "beyond_bulk": bulk.above,
         "beyond_bulk_fewest": bulk.fewest,

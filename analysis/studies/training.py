@@ -11,10 +11,10 @@ from train import job
 def train(
     settings: DenseRun | SparseRun, start: Callable | None = None
 ) -> dict[str, Any]:
-    """`train.job.carry_out`, in a process that may have compiled a lot before.
+    """`train.job.run_training`, in a process that may have compiled a lot before.
 
     Returns:
       The summary; of a finished run, read back.
     """
     limit_compiled_programs()
-    return job.carry_out(settings, start)
+    return job.run_training(settings, start)

@@ -1,11 +1,16 @@
 """Averages, gradients, products and diagonals of a mean loss over a data set."""
 
 from landscape.derivatives.averages import (
+    WeightedSum,
+    added,
+    alike,
     as_batches,
     as_partial,
     average,
+    joined,
     num_examples,
     total_weight,
+    weighted,
 )
 from landscape.derivatives.checks import (
     check_each,
@@ -19,7 +24,6 @@ from landscape.derivatives.diagonal import diagonal, hessian_diagonal
 from landscape.derivatives.products import (
     Product,
     gauss_newton_map,
-    gauss_newton_product,
     gradient,
     hessian_map,
     hessian_product,
@@ -29,6 +33,9 @@ from landscape.derivatives.products import (
 
 __all__ = [
     "Product",
+    "WeightedSum",
+    "added",
+    "alike",
     "as_batches",
     "as_partial",
     "average",
@@ -39,14 +46,15 @@ __all__ = [
     "diagonal",
     "examples",
     "gauss_newton_map",
-    "gauss_newton_product",
     "gradient",
     "hessian_diagonal",
     "hessian_map",
     "hessian_product",
+    "joined",
     "linearized",
     "num_examples",
     "product_of",
     "same_twice",
     "total_weight",
+    "weighted",
 ]

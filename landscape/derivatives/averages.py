@@ -11,19 +11,36 @@ arguments: a closed-over array is folded at compile time, for many seconds.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial, reduce
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.tree_util import Partial
 
+from landscape.aliases import Batch, Batches
 from landscape.errors import InputError
+
+
+class WeightedSum(NamedTuple):
+    """Sum_k w_k x_k and sum_k w_k: what averages are accumulated in.
+
+    Attributes:
+      total: a pytree of arrays, in float32 or wider.
+      weight: a scalar.
+    """
+
+    total: Any
+    weight: jax.Array
+
+    def mean(self) -> Any:
+        """Sum_k w_k x_k / sum_k w_k."""
+        return _divided(self)
 
 
 def average(
     function: Callable,
-    batches: Any,
+    batches: Batches,
     *args: Any,
     chunk_size: int | None = None,
     scan: bool = False,
@@ -54,10 +71,10 @@ def average(
     """
     batches = as_batches(batches, chunk_size)
     parts = _parts(as_partial(function), args, batches, chunk_size, scan)
-    return _divide(*reduce(_add, parts))
+    return reduce(added, parts).mean()
 
 
-def as_batches(batches: Any, chunk_size: int | None = None) -> list:
+def as_batches(batches: Batches, chunk_size: int | None = None) -> list:
     """The list of batches that `batches` stands for, checked.
 
     Raises:
@@ -83,12 +100,52 @@ def as_batches(batches: Any, chunk_size: int | None = None) -> list:
     return batches
 
 
-def num_examples(batch: Any) -> int:
+def alike(batches: list[Batch]) -> list[Batch]:
+    """Those with the first one's structure, dtypes and shapes but for the examples.
+
+    >>> len(alike([jnp.ones((2, 3)), jnp.ones((5, 3)), jnp.ones((2, 4))]))
+    2
+    """
+    return [batch for batch in batches if _kind(batch) == _kind(batches[0])]
+
+
+def joined(batches: list[Batch]) -> Batch:
+    """One batch of all examples; of NumPy arrays where all are of NumPy.
+
+    Raises:
+      InputError: the batches are not alike.
+
+    >>> joined([np.ones((2, 3)), np.ones((5, 3))]).shape
+    (7, 3)
+    """
+    if len(batches) == 1:
+        return batches[0]
+    if len(alike(batches)) < len(batches):
+        raise InputError(
+            "batches to be joined must have one structure, and arrays of one dtype and"
+            " of one shape beyond the leading axis."
+        )
+
+    def concatenated(*arrays):
+        on_host = all(isinstance(x, np.ndarray) for x in arrays)
+        return (np if on_host else jnp).concatenate(arrays)
+
+    return jax.tree.map(concatenated, *batches)
+
+
+def _kind(batch: Batch) -> Any:
+    leaves, structure = jax.tree.flatten(batch)
+    # The dtype is that which an array has on a device.
+    dtypes = [jax.dtypes.canonicalize_dtype(x.dtype) for x in leaves]
+    return structure, dtypes, [x.shape[1:] for x in leaves]
+
+
+def num_examples(batch: Batch) -> int:
     """The length of the leading axis of a batch."""
     return jnp.shape(jax.tree.leaves(batch)[0])[0]
 
 
-def total_weight(batch: Any) -> jax.Array:
+def total_weight(batch: Batch) -> jax.Array:
     """What a batch counts: the sum of its weights, or its number of examples.
 
     >>> float(total_weight({"image": jnp.ones((3, 2)), "weight": jnp.array([1, 1, 0])}))
@@ -104,7 +161,29 @@ def as_partial(function: Callable) -> Partial:
     return function if isinstance(function, Partial) else Partial(function)
 
 
-def _parts(function, args, batches, chunk_size, scan) -> Iterator[tuple[Any, Any]]:
+def weighted(mean: Any, weight: jax.Array) -> WeightedSum:
+    """The sum of one term: a mean over a batch, times the weight of the batch.
+
+    It is 0 if the weight is, where the mean over no example is NaN.
+
+    >>> weighted(jnp.array([jnp.nan]), jnp.zeros(())).total.tolist()
+    [0.0]
+    """
+
+    def times(x):
+        w = weight.astype(jnp.promote_types(x.dtype, jnp.float32))
+        return jnp.where(w != 0, w * x, 0)
+
+    return WeightedSum(jax.tree.map(times, mean), weight)
+
+
+@jax.jit
+def added(a: Any, b: Any) -> Any:
+    """The sum of two pytrees of one structure, of two `WeightedSum`s say."""
+    return jax.tree.map(jnp.add, a, b)
+
+
+def _parts(function, args, batches, chunk_size, scan) -> Iterator[WeightedSum]:
     for batch in batches:
         if chunk_size is None or chunk_size >= num_examples(batch):
             yield _weighted(function, args, batch)
@@ -128,16 +207,13 @@ def _slice(batch, start: int, size: int):
 
 
 @jax.jit
-def _weighted(function, args, batch):
-    """The batch's (weight * value, weight); 0 if it has no weight, where the mean over
-    no example is NaN."""
-    weight = total_weight(batch)
+def _divided(sums: WeightedSum) -> Any:
+    return jax.tree.map(lambda x: x / sums.weight.astype(x.dtype), sums.total)
 
-    def times(x):
-        w = weight.astype(jnp.promote_types(x.dtype, jnp.float32))
-        return jnp.where(w != 0, w * x, 0)
 
-    return jax.tree.map(times, function(*args, batch)), weight
+@jax.jit
+def _weighted(function, args, batch) -> WeightedSum:
+    return weighted(function(*args, batch), total_weight(batch))
 
 
 @partial(jax.jit, static_argnames="chunk_size")
@@ -151,21 +227,11 @@ def _scanned(function, args, batch, chunk_size):
         _weighted, function, args, jax.tree.map(lambda x: x[0], chunks)
     )
     total, _ = jax.lax.scan(
-        lambda total, chunk: (_add(total, _weighted(function, args, chunk)), None),
+        lambda total, chunk: (added(total, _weighted(function, args, chunk)), None),
         jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), shapes),
         chunks,
     )
     if whole == num_examples(batch):
         return total
     rest = jax.tree.map(lambda x: x[whole:], batch)
-    return _add(total, _weighted(function, args, rest))
-
-
-@jax.jit
-def _add(a, b):
-    return jax.tree.map(jnp.add, a, b)
-
-
-@jax.jit
-def _divide(total, weight):
-    return jax.tree.map(lambda x: x / weight.astype(x.dtype), total)
+    return added(total, _weighted(function, args, rest))

@@ -13,8 +13,10 @@ import numpy as np
 
 from landscape import trees
 from landscape.derivatives.averages import (
+    alike,
     as_batches,
     as_partial,
+    joined,
     num_examples,
     total_weight,
 )
@@ -28,8 +30,7 @@ def check_mean(loss_fn: Callable, point: Any, batch: Any, most: int = MOST) -> N
     """Raises InputError unless the loss is a deterministic mean over examples.
 
     Two evaluations must agree, and the loss of a batch must be the weighted mean of
-    those of its halves to 1e-4. A loss of `of_objective` that states the size of its
-    batches passes unseen.
+    those of its halves to 1e-4: one with statistics of the batch is none.
 
     Args:
       loss_fn: `loss_fn(params, batch)`, a scalar or a pytree of scalars.
@@ -45,8 +46,6 @@ but 1.12 is not that of 0.5 and 0.5: has it dropout, statistics of the batch, or
 or weights of its own?
     """
     loss_fn = as_partial(loss_fn)
-    if getattr(loss_fn.func, "batch_size", None) is not None:
-        return
     unsure, parts = False, _parts(batch, most)
     weights = [float(total_weight(part)) for part in parts[:3]]
     for one, a, b in zip(*_evaluate(loss_fn, point, parts, "loss"), strict=True):
@@ -67,7 +66,7 @@ or weights of its own?
 
 
 def check_scalar_mean(loss_fn: Callable, point: Any, batch: Any) -> None:
-    """`check_mean`, and the loss must be one scalar without batch statistics.
+    """`check_mean`, and the loss must be one scalar.
 
     Raises:
       InputError: it is not.
@@ -77,9 +76,6 @@ def check_scalar_mean(loss_fn: Callable, point: Any, batch: Any) -> None:
     ...
     landscape.errors.InputError: the loss function must return a scalar, not a dict.
     """
-    loss_fn = as_partial(loss_fn)
-    if getattr(loss_fn.func, "batch_size", None) is not None:
-        raise InputError("curvature needs a loss without statistics of the batch.")
     check_scalar(loss_fn, point, _parts(batch, MOST)[0])
     check_mean(loss_fn, point, batch)
 
@@ -178,12 +174,8 @@ def examples(batches: list) -> Any:
     for batch in batches:
         if num_examples(batch) > 1:
             return batch
-    same = [
-        b for b in batches if jax.tree.structure(b) == jax.tree.structure(batches[0])
-    ]
-    if len(same) < 2:
-        return None
-    return jax.tree.map(lambda *xs: np.concatenate(xs), *same[:8])
+    same = alike(batches)
+    return joined(same[:8]) if len(same) > 1 else None
 
 
 def _parts(batch: Any, most: int) -> list:

@@ -4,9 +4,11 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
+from landscape.models.checks import check_images, check_own_widths, check_relu
 from landscape.models.conv import Conv
 
 STAGES = (16, 32, 64)
+BLOCKS = {"resnet20": 3, "resnet32": 5, "resnet56": 9}
 # One row or column on every side, also at stride 2 ("SAME" would add one below and on
 # the right alone), so that the kernel's centres are the pixels the shortcut keeps.
 PADDING = ((1, 1), (1, 1))
@@ -88,3 +90,17 @@ class ResNet(nn.Module):
                 x = Block(channels, stride)(x, train)
         kernel_init = nn.initializers.he_normal()
         return nn.Dense(self.num_classes, kernel_init=kernel_init)(x.mean((1, 2)))
+
+
+def create(
+    name: str,
+    input_shape: tuple[int, ...],
+    num_classes: int,
+    widths: tuple[int, ...],
+    activation: str,
+) -> nn.Module:
+    """resnet20, resnet32 or resnet56; called by `landscape.models.create`."""
+    check_images(name, input_shape)
+    check_own_widths(name, widths)
+    check_relu(name, activation)
+    return ResNet(BLOCKS[name], num_classes)

@@ -62,7 +62,7 @@ def test_a_run_killed_five_times_ends_with_the_bits_of_an_unbroken_one(
     assert kills == 5
     status, _, err = finish(*SHORT, "killed")
     assert status == 0, err
-    assert "goes on from step" in err
+    assert "resumes from step" in err
     assert final_bytes("killed") == whole
 
 
@@ -84,7 +84,7 @@ def test_a_signal_saves_exits_with_its_status_and_the_run_goes_on(
     assert "is saved" in err
     resumed, _, err = finish(*rare)
     assert resumed == 0, err
-    assert "goes on from step" in err and "from step 0" not in err
+    assert "resumes from step" in err and "from step 0" not in err
     assert final_bytes(name) == whole
 
 

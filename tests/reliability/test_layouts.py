@@ -15,6 +15,7 @@ import jax, numpy as np
 jax.config.update("jax_enable_x64", True)
 from landscape import data, devices, models, recipe
 from landscape.config import SparseRun
+from landscape.initial_state import initial_state
 from train import loop, step
 
 model, counts = sys.argv[1], list(map(int, sys.argv[2:]))
@@ -29,7 +30,7 @@ def double(tree):
 
 def final(num_devices):
     mesh = devices.make_mesh(num_devices)
-    state = double(recipe.initial_state(made, 0, dataset.input_shape))
+    state = double(initial_state(made, 0, dataset.input_shape))
     state = devices.replicate(mesh, state)
     split = devices.replicate(mesh, double(dataset.train))
     order = data.order.batches(0, 200, 16, 0, 20)

@@ -6,6 +6,7 @@ import pytest
 
 from landscape import data, devices, recipe, sparsity, trees
 from landscape.config import SparseRun
+from landscape.initial_state import initial_state
 from train import loop, step
 
 
@@ -29,7 +30,7 @@ def test_a_masked_step_is_the_written_out_update_of_the_kept_weights():
         learning_rate=0.1, schedule="constant", label_smoothing=0.1,
     )  # fmt: skip
     with jax.enable_x64(True):
-        state = double(recipe.initial_state(made, 0, dataset.input_shape))
+        state = double(initial_state(made, 0, dataset.input_shape))
         batch = double({k: v[:16] for k, v in dataset.train.items()})
         update = jax.jit(step.make(made))
         w = {k: np.array(v) for k, v in trees.named_leaves(state.params).items()}
@@ -76,7 +77,7 @@ def test_how_windows_are_cut_changes_no_bit(in_one_call):
     segment = loop.make_segment(step.make(made), mesh, in_one_call)
 
     def final(*windows):
-        state = recipe.initial_state(made, 0, dataset.input_shape)
+        state = initial_state(made, 0, dataset.input_shape)
         state, at, losses = devices.replicate(mesh, state), 0, []
         for count in windows:
             indices = data.order.batches(0, 200, 16, at, 12)
@@ -106,7 +107,7 @@ def test_gradual_pruning_reaches_its_target_and_ends_exactly_there():
         steps=40, prune_start=7, prune_end=31, prune_every=10, sparsity=0.93
     )
     mesh = devices.make_mesh(1)
-    state = devices.replicate(mesh, recipe.initial_state(made, 0, dataset.input_shape))
+    state = devices.replicate(mesh, initial_state(made, 0, dataset.input_shape))
     split = devices.replicate(mesh, dataset.train)
     segment = loop.make_segment(step.make(made), mesh, True)
     state, _ = segment(state, split, data.order.batches(0, 200, 16, 0, 40), 40)
@@ -120,7 +121,7 @@ def test_gradual_pruning_reaches_its_target_and_ends_exactly_there():
 
 def test_augmentation_follows_the_order_seed_and_masks_the_seed():
     _, dataset, made = setting(steps=4)
-    state = recipe.initial_state(made, 0, dataset.input_shape)
+    state = initial_state(made, 0, dataset.input_shape)
     batch = jax.tree.map(lambda x: x[:16], dataset.train)
 
     def after(**seeds):

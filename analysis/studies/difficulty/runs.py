@@ -126,9 +126,9 @@ def _gradient_size(name: str) -> tuple[float, bool]:
         run.objective.bind(state.batch_stats, l2=True),
         state.params,
         run.data.train,
-        mask=run.masks,
         chunk_size=1000,
     )
+    gradient = masks.apply(run.masks, gradient)
     total = sum(float(abs(leaf).sum()) for leaf in jax.tree.leaves(gradient))
     kept = sum(int(n) for n in masks.count(run.masks, state.params).values())
     return total / kept, bool(jax.tree.leaves(state.batch_stats))

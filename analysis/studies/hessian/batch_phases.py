@@ -82,7 +82,7 @@ def _line(first: str, second: str) -> dict[str, np.ndarray]:
     ends = [runs.load(name) for name in (first, second)]
     ts = np.linspace(-1, 2, POINTS)
     path = paths.line(*(run.state.params for run in ends))
-    loss_fn = evaluation.of_objective(ends[0].objective)
+    loss_fn, _ = evaluation.of_objective(ends[0].objective)
     found = {"ts": ts}
     for split in ("train", "test"):
         data = getattr(ends[0].data, split)

@@ -56,8 +56,8 @@ def _parts(name: str, k: int) -> Arrays:
         run = runs.load(name)
         params, data = trees.widened((run.state.params, run.data.train))
         model_fn, loss = run.objective.bind_logits(), run.objective.bind_output_loss()
-        h = spectra.matrix(curvature.hessian(run.objective.bind(), params, data))
-        g = spectra.matrix(curvature.gauss_newton(model_fn, loss, params, data))
+        h = spectra.materialise(curvature.hessian(run.objective.bind(), params, data))
+        g = spectra.materialise(curvature.gauss_newton(model_fn, loss, params, data))
     values = spectra.eigenvalues(g)
     spaces = [_leading(matrix, k) for matrix in (h, g)]
     return {
@@ -99,7 +99,7 @@ def _difference(scale: Parts, name: str, seed: int) -> float:
             run = runs.load(name)
             params, data = trees.widened((run.state.params, run.data.train))
             loss_fn = run.objective.bind()
-            ours = spectra.matrix(curvature.hessian(loss_fn, params, data))
+            ours = spectra.materialise(curvature.hessian(loss_fn, params, data))
             flat, unravel = ravel_pytree(params)
             twin = jax.jit(jax.hessian(lambda x, data: loss_fn(unravel(x), data)))
             theirs = np.asarray(twin(flat, data))

@@ -72,7 +72,7 @@ def _between(descent: str, other: str, steps: list[int]) -> dict[str, np.ndarray
         ends = first.state.params, second.state.params
         found["distance"].append(trees.norm(trees.axpy(-1.0, *ends)))
         found["travelled"].append(trees.norm(trees.axpy(-1.0, start, ends[0])))
-        loss_fn = evaluation.of_objective(first.objective)
+        loss_fn, _ = evaluation.of_objective(first.objective)
         values = paths.evaluate(paths.line(*ends), loss_fn, first.data.train, TS)
         found["train_loss"].append(values["loss"])
     return {"step": np.array(steps)} | {k: np.array(v) for k, v in found.items()}

@@ -92,7 +92,7 @@ def near_zero(name: str, *, exact: bool = False) -> float:
 
     def measure():
         op = hessian(name)
-        dense, scale = spectra.matrix(op), _largest(op)
+        dense, scale = spectra.materialise(op), _largest(op)
         low, high = (
             spectra.inertia(dense, shift * scale).negative / op.size
             for shift in (-NEAR_ZERO, NEAR_ZERO)

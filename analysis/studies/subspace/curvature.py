@@ -57,7 +57,7 @@ def analyse(
       Numbers and lists, as they stand in result.json.
     """
     loss_fn = objective.bind(batch_stats, l2=True)
-    terms = evaluation.of_objective(objective, batch_stats)
+    terms, _ = evaluation.of_objective(objective, batch_stats)
     gradient = derivatives.gradient(loss_fn, params, data)
     kept = trees.project(masks, gradient)
     pruned = jax.tree.map(jnp.subtract, gradient, kept)
@@ -126,7 +126,7 @@ def _inside(small: Compact, batch_stats, data, key) -> dict[str, Any]:
             "vectors": [op.unravel(v) for v in pairs.vectors[::-1][:PAIRS]],
         }
     # Sequential: on a CPU many products together are slower.
-    matrix = spectra.matrix(op, block_size=1 if on_cpu() else None)
+    matrix = spectra.materialise(op, block_size=1 if on_cpu() else None)
     values, vectors = spectra.eigenvalues(matrix, vectors=True)
     lone = [small.objective.weight_decay] * small.lone_decayed + [0.0] * small.lone_free
     everything = np.sort(np.concatenate([values, lone]))

@@ -35,7 +35,7 @@ def along(
     small steps around the lowest point.
 
     Args:
-      terms: see `analysis.evaluation.of_objective`.
+      terms: the loss function of `analysis.evaluation.of_objective`.
       params, direction: pytrees of one structure.
       data: the examples.
       both: whether minus the direction is evaluated too.

@@ -348,7 +348,7 @@ def test_a_preserved_mask_is_preserved_exactly(seed, density):
     assert inner(a, apply(found, b, spec)) >= inner(a, b)
 
 
-def test_units_of_equal_connections_change_places_and_others_do_not():
+def test_units_of_equal_connections_are_exchanged_and_others_are_not():
     params, _, spec = network("mlp")
     masks = jax.tree.map(lambda x: np.ones(x.shape, bool), params)
     # Units 0 and 1 of the first layer lack the same inputs, unit 2 lacks another.
@@ -369,7 +369,7 @@ def test_units_of_equal_connections_change_places_and_others_do_not():
             )
             assert equal(found, inverse(there))
         else:
-            with pytest.raises(InputError, match="they be equal"):
+            with pytest.raises(InputError, match="to be equal"):
                 match(sparse, moved, spec, KEY, masks, moved_masks, preserve_mask=True)
             # In the one mask the swap is not admitted; without the promise it is found.
             moved = jax.tree.map(lambda m, x: np.where(m, x, 0), masks, moved)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from jax.tree_util import Partial
 
-from analysis.evaluation import combinations, engine
+from analysis.evaluation import combinations, layout
 from landscape.errors import InputError
 
 ROOT = Path(__file__).parents[3]
@@ -83,11 +83,11 @@ def assert_close(got, want, rtol=1e-12):
 @pytest.mark.parametrize(
     ("num_points", "size", "chunk_size", "weight", "order", "shortcut"),
     [
-        (1, 1, None, False, "turn", None),
-        (2, 7, 7, True, "turn", True),
+        (1, 1, None, False, "sequential", None),
+        (2, 7, 7, True, "sequential", True),
         (2, 6, 7, False, "vmap", False),
         (3, 8, 7, True, "auto", True),
-        (3, 13, 4, True, "turn", False),
+        (3, 13, 4, True, "sequential", False),
         (4, 13, 1, False, "vmap", True),
     ],
 )
@@ -191,24 +191,25 @@ def test_the_points_and_the_data_stay_as_they_were_and_no_noise_is_added():
 def test_rows_that_are_vmapped_in_groups_agree(monkeypatch):
     with jax.enable_x64(True):
         points, rows, batch = make_points(3), random_rows(11, 3), make_batch(20)
-        want = combinations.evaluate(points, rows, loss_fn, batch, order="turn")
+        want = combinations.evaluate(points, rows, loss_fn, batch, order="sequential")
         widest = 20 * 4 * 8
-        monkeypatch.setattr(engine, "GROUP", 4 * widest)
-        groups, choose = [], engine._group
-        spy = lambda *args: groups.append(choose(*args)) or groups[-1]  # noqa: E731
-        monkeypatch.setattr(engine, "_group", spy)
-        engine.total.clear_cache()
+        monkeypatch.setattr(layout, "GROUP", 4 * widest)
+        options = layout.Options("vmap", None, None, None, True)
+        chosen = layout.choose(Partial(loss_fn), points, 11, (), batch, options)
+        assert chosen.group == 4 and chosen.chunk_size == 20
+        combinations.weighted_sums.clear_cache()
         got = combinations.evaluate(points, rows, loss_fn, batch, order="vmap")
-        engine.total.clear_cache()
-        assert groups == [4, 4]
+        combinations.weighted_sums.clear_cache()
         assert_close(got, want)
 
 
 def compiled_bytes(num_rows, size, chunk_size, shortcut):
     points, rows = make_wide_points(3), jnp.ones((num_rows, 3))
     batch = {"image": jnp.ones((size, 50)), "label": jnp.zeros(size, int)}
-    plan = engine.Plan("turn", chunk_size, None, shortcut, True)
-    lowered = engine.total.lower(Partial(loss_fn), points, rows, (), batch, plan)
+    options = layout.Options("sequential", chunk_size, None, shortcut, True)
+    lowered = combinations.weighted_sums.lower(
+        Partial(loss_fn), points, rows, (), batch, options
+    )
     return lowered.compile().memory_analysis().temp_size_in_bytes
 
 
@@ -237,7 +238,7 @@ jax.config.update("jax_enable_x64", True)
 import jax.numpy as jnp
 import test_combinations as t
 from jax.tree_util import Partial
-from analysis.evaluation import combinations, engine
+from analysis.evaluation import combinations, layout
 from landscape import devices
 mesh = devices.make_mesh(4)
 points, rows = t.make_points(3), t.random_rows(5, 3)
@@ -249,9 +250,9 @@ for size, chunk_size, shortcut in ((27, 8, True), (22, None, False), (3, None, N
     t.assert_close(four, t.slow(points, rows, [batch]))
     assert len(four["loss"].sharding.device_set) == 4
 batch = devices.replicate(mesh, t.make_batch(16))
-plan = engine.Plan("turn", 8, mesh, False, True)
-lowered = engine.total.lower(
-    Partial(t.loss_fn), tuple(points), jnp.asarray(rows), (), batch, plan)
+options = layout.Options("sequential", 8, mesh, False, True)
+lowered = combinations.weighted_sums.lower(
+    Partial(t.loss_fn), tuple(points), jnp.asarray(rows), (), batch, options)
 text = lowered.compile().as_text()
 assert "all-reduce" in text and "f64[2,4]" in text and "f64[8,4]" not in text
 print("agreed")
@@ -297,7 +298,7 @@ def test_masked_weights_of_all_points_stay_exactly_zero():
         ({"points": [{"a": 1}, {"a": 2}]}, "a must be of floating point"),
         ({"coefficients": [[1.0]]}, r"shape \(rows, 2\), not \(1, 1\)"),
         ({"coefficients": np.zeros((0, 2))}, r"not \(0, 2\)"),
-        ({"order": "turns"}, "perhaps you meant 'turn'"),
+        ({"order": "sequentially"}, "perhaps you meant 'sequential'"),
         ({"chunk_size": 0}, "chunk_size must be at least 1"),
         ({"batches": []}, "at least one batch"),
         ({"loss_fn": lambda w, b: b["image"].sum(0)}, "must return a scalar"),

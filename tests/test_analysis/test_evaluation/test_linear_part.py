@@ -285,3 +285,25 @@ def test_a_network_of_a_model_written_elsewhere_is_cut_too():
             for s in (True, False)
         )
         np.testing.assert_allclose(quick, slow, rtol=1e-12)
+
+
+@pytest.mark.parametrize("case", ["no shortcut", "does not pay", "prints"])
+def test_where_nothing_is_cached_the_function_itself_is_called(case, monkeypatch):
+    def refuse(*_):
+        raise AssertionError("interpreted")
+
+    def loss_fn(w, x):
+        if case == "prints":
+            jax.debug.print("called")
+        return jnp.mean(jnp.tanh(x @ w) ** 2)
+
+    monkeypatch.setattr(jaxprs, "run", refuse)
+    inputs, shortcut = (4, None) if case == "does not pay" else (200, True)
+    shortcut = False if case == "no shortcut" else shortcut
+    points = [jnp.ones((inputs, 4)), jnp.zeros((inputs, 4))]
+    data, rows = jnp.ones((3, inputs)), [[1.0, 0.0], [0.5, 0.5]]
+    combinations.evaluate(points, rows, loss_fn, data, shortcut=shortcut)
+    with pytest.raises(AssertionError, match="interpreted"):
+        points = [jnp.ones((200, 4)), jnp.zeros((200, 4))]
+        quiet = lambda w, x: jnp.mean(jnp.tanh(x @ w) ** 2)  # noqa: E731
+        combinations.evaluate(points, rows, quiet, jnp.ones((3, 200)))

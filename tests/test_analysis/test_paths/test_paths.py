@@ -190,8 +190,8 @@ def same_bits(a, b):
         np.testing.assert_array_equal(x, y)
 
 
-def test_a_fit_goes_on_with_the_same_bits_and_leaves_what_it_was_given(monkeypatch):
-    monkeypatch.setattr(fitting, "WINDOW", 4)
+def test_a_resumed_fit_has_the_same_bits_and_leaves_what_it_was_given(monkeypatch):
+    monkeypatch.setattr(fitting, "STEPS_PER_CALL", 4)
     points, data = problem()
     before = [np.array(p["w"]) for p in points]
     path, key = bezier(points), jax.random.key(0)
@@ -319,7 +319,7 @@ def test_fitting_lowers_the_way_around_a_hill():
                 num_steps=1,
                 batch_size=2,
             ),
-            "returns a scalar",
+            "must return a scalar, not a dict",
         ),
     ],
 )

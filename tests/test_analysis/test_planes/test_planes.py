@@ -208,7 +208,7 @@ def test_nothing_that_came_in_is_changed():
     chex.assert_trees_all_equal(plane, held)
 
 
-# -- going on where one was
+# -- resuming
 
 
 @functools.cache
@@ -230,7 +230,7 @@ def surface():
 
 
 @pytest.mark.parametrize("start", [0, 1, 2, 5, 6, 7])
-def test_a_surface_that_goes_on_has_the_bits_of_an_unbroken_one(start):
+def test_a_resumed_surface_has_the_bits_of_an_unbroken_one(start):
     rows, whole = surface()
     expected = start
     for row, values in rows(start_row=start):
@@ -249,24 +249,24 @@ def test_a_surface_that_goes_on_has_the_bits_of_an_unbroken_one(start):
     size=st.none() | st.integers(1, 14),
     data=st.data(),
 )
-def test_blocks_hold_every_row_once_in_the_same_company(rows, columns, size, data):
+def test_blocks_hold_every_row_once_beside_the_same_rows(rows, columns, size, data):
     start = data.draw(st.integers(0, rows))
     alphas, betas = np.arange(columns) + 0.5, np.arange(rows) + 100.0
     every = list(blocks(alphas, betas, 0, size))
-    company = {}
+    together = {}
     for block in every:
         table = block.coefficients.reshape(-1, columns, 3)
         for row, line in enumerate(table[block.keep], block.row):
-            company[row] = block.coefficients
+            together[row] = block.coefficients
             expected = [(1.0, alpha, betas[row]) for alpha in alphas]
             np.testing.assert_array_equal(line, expected)
-    assert sorted(company) == list(range(rows))
+    assert sorted(together) == list(range(rows))
     assert len({block.coefficients.shape for block in every}) == 1
     got = []
     for block in blocks(alphas, betas, start, size):
         kept = range(*block.keep.indices(rows + 1))
         got += [block.row + i for i in range(len(kept))]
-        np.testing.assert_array_equal(block.coefficients, company[block.row])
+        np.testing.assert_array_equal(block.coefficients, together[block.row])
     assert got == list(range(start, rows))
 
 
@@ -430,8 +430,8 @@ def test_principal_axes_equal_those_of_a_singular_value_decomposition():
                 got = found.coordinates[:, k]
                 np.testing.assert_allclose(got, difference @ axis, atol=1e-13)
                 assert got[abs(got).argmax()] > 0
-            share = values**2 / (values**2).sum()
-            np.testing.assert_allclose(found.explained, share[:2], rtol=1e-12)
+            fraction = values**2 / (values**2).sum()
+            np.testing.assert_allclose(found.explained, fraction[:2], rtol=1e-12)
 
 
 def test_a_trajectory_in_a_plane_is_reached_by_its_coordinates():

@@ -25,13 +25,13 @@ TINY = {
 def ends(tmp_path_factory):
     folder = tmp_path_factory.mktemp("paths")
     names = {name: str(folder / name) for name in ("pruned", "scratch", "static")}
-    job.carry_out(SparseRun(**TINY, workdir=names["pruned"]))
-    job.carry_out(SparseRun(**TINY, method="static", workdir=names["static"]))
+    job.run_training(SparseRun(**TINY, workdir=names["pruned"]))
+    job.run_training(SparseRun(**TINY, method="static", workdir=names["static"]))
     scratch = SparseRun(
         **TINY, method="scratch", seed=1, mask_from=names["pruned"],
         workdir=names["scratch"],
     )  # fmt: skip
-    job.carry_out(scratch, mask_source.start_from(scratch))
+    job.run_training(scratch, mask_source.start_from(scratch))
     return names
 
 
@@ -143,7 +143,7 @@ def test_a_run_that_was_trained_anew_is_walked_anew(ends, tmp_path):
     found = []
     for seed in (5, 6):
         shutil.rmtree(folder, ignore_errors=True)
-        job.carry_out(SparseRun(**TINY, method="static", seed=seed, workdir=folder))
+        job.run_training(SparseRun(**TINY, method="static", seed=seed, workdir=folder))
         found.append(path.run(path.Config(ends["pruned"], folder, **settings)))
     assert found[0]["losses"][0] == found[1]["losses"][0]
     assert found[0]["losses"][-1] != found[1]["losses"][-1]

@@ -7,9 +7,8 @@ import jax
 import numpy as np
 import pytest
 
-from analysis import spectrum
+from analysis import spectra, spectrum
 from analysis.programs import results, resumable_spectra, spectrum_text
-from analysis.spectra import density, linear_operator, summary
 from landscape import figures, rng, runs
 from landscape.config import SparseRun
 from landscape.errors import InputError
@@ -25,7 +24,7 @@ TINY = {
 @pytest.fixture(scope="module")
 def name(tmp_path_factory):
     folder = str(tmp_path_factory.mktemp("spectra") / "pruned")
-    job.carry_out(SparseRun(**TINY, workdir=folder))
+    job.run_training(SparseRun(**TINY, workdir=folder))
     return folder
 
 
@@ -194,7 +193,7 @@ def test_memory_is_no_setting_of_the_result(name):
     assert spectrum.folder(config) == spectrum.folder(replace(config, memory=None))
     run = runs.load(name)
     op = spectrum.operator(config, run, run.data.train)
-    assert op.how.startswith("chunks of ")
+    assert op.description.startswith("chunks of ")
 
 
 @pytest.mark.parametrize(
@@ -220,7 +219,9 @@ def test_a_spectrum_cut_short_at_any_piece_goes_on_to_the_same_bits(name, monkey
     settings = {"top": 4, "num_steps": 20, "num_probes": 2}
     run, config = runs.load(name), spectrum.Config(name, **settings)
     op = spectrum.operator(config, run, run.data.train)
-    whole = summary.estimated(op, *settings.values(), rng.stream(0, "spectrum"))
+    whole = resumable_spectra.estimated(
+        op, *settings.values(), rng.stream(0, "spectrum")
+    )
     pieces, keep = [], results.keep
 
     def stop(folder, arrays):
@@ -235,7 +236,7 @@ def test_a_spectrum_cut_short_at_any_piece_goes_on_to_the_same_bits(name, monkey
                 spectrum.run(config)
     assert [len(names) for names in pieces] == [6, 9, 12]
     with monkeypatch.context() as patch:
-        patch.setattr(resumable_spectra, "top_eigenpairs", None)
+        patch.setattr(resumable_spectra.spectra, "top_eigenpairs", None)
         result = spectrum.run(config)
     assert len(pieces) == 3
     assert result.items() >= whole.result.items()
@@ -261,31 +262,33 @@ def test_bad_settings_are_one_sentence(name):
 def test_counts_find_planted_outliers():
     noise = np.linspace(-1, 1, 200)
     values = np.sort(np.append(noise, [30.0, 28.0, 26.0]))[::-1]
-    found = summary.counted(values[:10], values)
+    found = spectra.count_outliers(values[:10], values)
     assert (found["gap"], found["ratio"], found["elbow"]) == (3, 3, 3)
     assert found["beyond_bulk"] == 3 and found["bulk_fits"]
     share = np.full((1, 203), 1 / 203)
-    as_density = density.Density(
+    as_density = spectra.Density(
         values[None, ::-1], share, share, np.zeros((1, 203), bool), 203, 203
     )
-    assert summary.counted(values[:10], as_density)["beyond_bulk"] == 3
+    assert spectra.count_outliers(values[:10], as_density)["beyond_bulk"] == 3
 
 
 def test_rounding_is_no_outlier():
     values = np.concatenate([np.arange(1.0, 11.0), np.zeros(390)])
     turn = np.linalg.qr(np.random.default_rng(0).normal(size=(400, 400)))[0]
     dense = (turn * values) @ turn.T
-    op = linear_operator.from_matrix(jax.numpy.asarray(dense, "float32"))
+    op = spectra.from_matrix(jax.numpy.asarray(dense, "float32"))
     for found in (
-        summary.estimated(op, 20, 80, 4, jax.random.key(0)).result["outliers"],
-        summary.exact(op, 20).result["outliers"],
+        resumable_spectra.estimated(op, 20, 80, 4, jax.random.key(0)).result[
+            "outliers"
+        ],
+        spectra.summarise_exact(op, 20).result["outliers"],
     ):
         assert (found["beyond_bulk"], found["below_bulk"]) == (10, 0)
 
 
 def test_a_spectrum_of_single_eigenvalues_has_a_figure(tmp_path):
-    op = linear_operator.from_matrix(jax.numpy.diag(jax.numpy.arange(1.0, 9.0)))
-    found = summary.estimated(op, 4, 8, 2, jax.random.key(0))
+    op = spectra.from_matrix(jax.numpy.diag(jax.numpy.arange(1.0, 9.0)))
+    found = resumable_spectra.estimated(op, 4, 8, 2, jax.random.key(0))
     figure = figures.spectrum(found.figure, "all eight")
     figures.save(figure, tmp_path / "figure.png")
     (stems,) = figure.axes[-1].collections[-1:]

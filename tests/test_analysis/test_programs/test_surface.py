@@ -24,14 +24,14 @@ TINY = {
 def names(tmp_path_factory):
     folder = tmp_path_factory.mktemp("surfaces")
     names = [str(folder / name) for name in ("pruned", "lottery", "scratch")]
-    job.carry_out(SparseRun(**TINY, workdir=names[0], keep_every=10))
+    job.run_training(SparseRun(**TINY, workdir=names[0], keep_every=10))
     for name in names[1:]:
         method = name.rpartition("/")[2]
         config = SparseRun(
             **TINY, method=method, seed=int(method == "scratch"), mask_from=names[0],
             workdir=name,
         )  # fmt: skip
-        job.carry_out(config, mask_source.start_from(config))
+        job.run_training(config, mask_source.start_from(config))
     return names
 
 

@@ -10,9 +10,10 @@ import scipy.stats
 from jax.flatten_util import ravel_pytree
 
 from analysis.spectra import density as densities
-from analysis.spectra import linear_operator, quadrature
-from analysis.spectra.density import Density, spectral_density, wasserstein
+from analysis.spectra import linear_operator
+from analysis.spectra.density import Density, spectral_density
 from analysis.spectra.eigenpairs import top_eigenpairs
+from analysis.spectra.quadrature import probe_quadratures
 from analysis.spectra.smoothing import smoothed
 from landscape.errors import InputError, RunFailure
 
@@ -59,6 +60,12 @@ def estimate(dense, **options):
     return spectral_density(linear_operator.from_matrix(dense), key=KEY, **options)
 
 
+def wasserstein(density, exact):
+    """The Wasserstein-1 distance of the mean over probes from a list of eigenvalues."""
+    nodes, weights = density.nodes.ravel(), density.weights.ravel()
+    return scipy.stats.wasserstein_distance(nodes, exact, weights)
+
+
 def test_all_steps_give_the_moments_that_each_probe_sees():
     with jax.enable_x64(True):
         dense = matrix(np.linspace(-1, 2, 15))
@@ -103,7 +110,7 @@ def test_the_spread_over_probes_covers_the_error():
     functionals = {
         "trace": (densities.trace(got), exact.sum()),
         "square": (densities.moment(got, 2), np.mean(exact**2)),
-        "share": (densities.share_below(got, 1e-2), np.mean(np.abs(exact) <= 1e-2)),
+        "share": (densities.fraction_below(got, 1e-2), np.mean(np.abs(exact) <= 1e-2)),
     }
     for name, (seen, want) in functionals.items():
         # A probe's nodes resolve a share to a few of the n eigenvalues.
@@ -145,12 +152,12 @@ def test_a_spectrum_that_is_seen_whole_has_equal_weights():
 def test_probes_found_apart_are_those_found_together_and_are_reported(vmap):
     op, told = linear_operator.from_matrix(matrix(np.arange(40.0))), []
     options = {"key": KEY, "num_steps": 25, "num_probes": 3, "vmap": vmap}
-    whole = list(quadrature.probes(op, report=told.append, **options))
+    whole = list(probe_quadratures(op, report=told.append, **options))
     assert told == sorted(told) and told[-1] == 75
     assert vmap or {10, 20, 25, 35, 50} < set(told)
-    later = list(quadrature.probes(op, first=1, report=told.append, **options))
+    later = list(probe_quadratures(op, first=1, report=told.append, **options))
     assert min(told[told.index(75) + 1 :]) > 25 and told[-1] == 75
-    assert not list(quadrature.probes(op, first=3, **options))
+    assert not list(probe_quadratures(op, first=3, **options))
     for one, other in zip(whole[1:], later, strict=True):
         np.testing.assert_array_equal(one.nodes, other.nodes)
         np.testing.assert_array_equal(one.weights, other.weights)
@@ -247,21 +254,11 @@ def test_a_share_lies_within_what_the_quadrature_leaves_open(zeros):
     mass = (vectors.T @ z) ** 2 / (z @ z)
     widths = []
     for tol in np.linspace(0.02, 1.05, 60):
-        low, high = densities.share_bounds(found, tol)
+        low, high = densities.fraction_bounds(found, tol)
         share = mass[np.abs(eigenvalues) <= tol].sum()
         assert low - 1e-9 <= share <= high + 1e-9, tol
         widths.append(high - low)
     assert np.mean(widths) < 0.7
-
-
-def test_the_distance_is_that_of_scipy():
-    generator = np.random.default_rng(0)
-    nodes, weights = generator.standard_normal((3, 7)), generator.random((3, 7))
-    weights /= weights.sum(1, keepdims=True)
-    exact = generator.standard_normal(20)
-    got = wasserstein(Density(nodes, weights, weights, weights < 0, 20, 21), exact)
-    want = scipy.stats.wasserstein_distance(nodes.ravel(), exact, weights.ravel())
-    np.testing.assert_allclose(got, want, rtol=1e-12)
 
 
 def test_a_smoothed_curve_has_the_mass_and_spread_of_the_probes():

@@ -5,8 +5,13 @@ import pytest
 import scipy.linalg
 from jax.flatten_util import ravel_pytree
 
-from analysis.curvature import operators
-from analysis.spectra import exact, linear_operator
+from analysis import curvature
+from analysis.spectra import dense as dense_matrices
+from analysis.spectra import linear_operator
+from analysis.spectra.dense import live_rows, materialise
+from analysis.spectra.exact import eigenvalues
+from analysis.spectra.exact_cost import predicted_cost
+from analysis.spectra.factorisation import inertia
 from landscape import trees
 from landscape.errors import InputError
 
@@ -57,38 +62,38 @@ def test_the_matrix_written_out_is_the_hessian():
         params, batch = problem()
         flat, unravel = ravel_pytree(params)
         want = jax.jit(jax.hessian(lambda w: loss_fn(unravel(w), batch)))(flat)
-        op = operators.hessian(loss_fn, params, batch)
+        op = curvature.hessian(loss_fn, params, batch)
         for block_size in (None, 1, 7, 45, 100):
             told = []
-            got = exact.matrix(op, block_size=block_size, report=told.append)
+            got = materialise(op, block_size=block_size, report=told.append)
             assert told == sorted(told) and told[-1] == op.size
             np.testing.assert_allclose(got, want, rtol=0, atol=1e-13)
             np.testing.assert_array_equal(got, got.T)
         # Two inputs are never lit: their ten weights have no curvature.
-        values = exact.eigenvalues(op)
+        values = eigenvalues(op)
         np.testing.assert_allclose(values, np.linalg.eigvalsh(want), atol=1e-12)
         assert (values == 0).sum() == 10
-        live = exact.live_rows(op)
+        live = live_rows(op)
         np.testing.assert_array_equal(live, np.flatnonzero(want.any(0)))
-        part = exact.matrix(op, places=live[::2])
+        part = materialise(op, indices=live[::2])
         np.testing.assert_allclose(part, want[np.ix_(live[::2], live[::2])], atol=1e-13)
-        _, vectors = exact.eigenvalues(op, vectors=True, report=told.append)
+        _, vectors = eigenvalues(op, vectors=True, report=told.append)
         assert told[-1] == len(live) == op.size - 10
         turned = vectors * values @ vectors.T
         np.testing.assert_allclose(turned, want, rtol=0, atol=1e-12)
-        signs = exact.inertia(op)
+        signs = inertia(op)
         assert signs == ((values < 0).sum(), 10, (values > 0).sum())
 
 
 def test_products_in_single_precision_are_gathered_in_double():
     params, batch = problem(np.float32)
-    op = operators.hessian(loss_fn, params, batch)
-    got = exact.matrix(op)
+    op = curvature.hessian(loss_fn, params, batch)
+    got = materialise(op)
     assert got.dtype == np.float64
     np.testing.assert_array_equal(got, got.T)
     with jax.enable_x64(True):
         wide, data = jax.tree.map(np.float64, (params, batch))
-        want = exact.matrix(operators.hessian(loss_fn, wide, data))
+        want = materialise(curvature.hessian(loss_fn, wide, data))
     assert np.abs(got - want).max() < 1e-6 * np.abs(want).max()
 
 
@@ -102,21 +107,21 @@ def test_products_in_turn_are_not_compiled_together():
             seen.append(np.asarray(x).tolist())
             return 2 * jnp.asarray(x)
 
-    np.testing.assert_array_equal(exact.matrix(Operator()), 2 * np.eye(3))
+    np.testing.assert_array_equal(materialise(Operator()), 2 * np.eye(3))
     assert seen == np.eye(3).tolist()
 
 
 def test_a_large_matrix_is_made_symmetric_stripe_by_stripe(monkeypatch):
-    monkeypatch.setattr(exact, "SQUARE", 3)
+    monkeypatch.setattr(dense_matrices, "STRIPE", 3)
     skew = np.random.default_rng(0).normal(size=(8, 8))
 
     class Operator:
-        size, dtype = 8, np.float64
+        size, dtype, scannable = 8, np.float64, False
 
         def matvec(self, x):
             return skew @ x
 
-    got = exact.matrix(Operator(), block_size=1)
+    got = materialise(Operator(), block_size=1)
     np.testing.assert_allclose(got, (skew + skew.T) / 2, rtol=1e-15)
 
 
@@ -127,15 +132,15 @@ def test_eigenvalues_vectors_and_signs_are_those_prescribed(name, dead):
     dense = with_dead_rows(values, len(values) + dead)
     before, scale = dense.copy(), max(np.abs(values).max(), 1e-300)
     want = np.sort(np.concatenate([values, np.zeros(dead)]))
-    got = exact.eigenvalues(dense)
+    got = eigenvalues(dense)
     np.testing.assert_allclose(got, want, rtol=0, atol=1e-14 * scale)
     assert (got == 0).sum() >= dead
-    got, vectors = exact.eigenvalues(dense, vectors=True)
+    got, vectors = eigenvalues(dense, vectors=True)
     np.testing.assert_allclose(got, want, rtol=0, atol=1e-14 * scale)
     np.testing.assert_allclose(vectors.T @ vectors, np.eye(len(want)), atol=1e-13)
     np.testing.assert_allclose(dense @ vectors, vectors * got, atol=1e-13 * scale)
     signs = [(want < 0).sum(), (want == 0).sum(), (want > 0).sum()]
-    assert list(exact.inertia(dense)) == signs
+    assert list(inertia(dense)) == signs
     np.testing.assert_array_equal(dense, before)
 
 
@@ -150,67 +155,67 @@ def test_signs_of_random_matrices_are_those_of_their_eigenvalues(seed, rank):
     values = np.linalg.eigvalsh(dense)
     zero = np.abs(values) < 1e-10
     want = ((values < 0) & ~zero).sum(), zero.sum(), ((values > 0) & ~zero).sum()
-    assert exact.inertia(dense) == want and zero.sum() == 40 - rank
+    assert inertia(dense) == want and zero.sum() == 40 - rank
     for shift in (-3.0, 0.5):
         below = (values < shift).sum()
-        assert exact.inertia(dense, shift) == (below, 0, 40 - below)
+        assert inertia(dense, shift) == (below, 0, 40 - below)
 
 
 def test_a_shift_at_an_eigenvalue_counts_all_its_copies_as_zero():
     dense = with_dead_rows(SPECTRA["repeated"], 15)
-    assert exact.inertia(dense, -2.0) == (0, 4, 11)
-    assert exact.inertia(dense, 3.0) == (12, 3, 0)
-    assert exact.inertia(dense, 1.0) == (12, 0, 3)
-    assert exact.inertia(dense, -1.0) == (4, 0, 11)
-    assert exact.inertia(dense, 0.0) == (4, 8, 3)
-    assert exact.inertia(dense, tolerance=10.0).zero == 15
+    assert inertia(dense, -2.0) == (0, 4, 11)
+    assert inertia(dense, 3.0) == (12, 3, 0)
+    assert inertia(dense, 1.0) == (12, 0, 3)
+    assert inertia(dense, -1.0) == (4, 0, 11)
+    assert inertia(dense, 0.0) == (4, 8, 3)
+    assert inertia(dense, tolerance=10.0).zero == 15
 
 
 def test_pivots_of_two_rows_are_taken_in_pairs():
     a = np.zeros((6, 6))
     for i in (0, 2, 4):
         a[i, i + 1] = a[i + 1, i] = 1 + i
-    assert exact.inertia(a) == (3, 0, 3)
+    assert inertia(a) == (3, 0, 3)
     _, d, _ = scipy.linalg.ldl(a)
     assert np.diag(d, 1).any()
 
 
 def test_an_operator_that_is_zero_has_zeros():
     op = linear_operator.from_matrix(np.zeros((5, 5)))
-    np.testing.assert_array_equal(exact.eigenvalues(op), 0)
-    values, vectors = exact.eigenvalues(op, vectors=True)
+    np.testing.assert_array_equal(eigenvalues(op), 0)
+    values, vectors = eigenvalues(op, vectors=True)
     np.testing.assert_array_equal(values, 0)
     np.testing.assert_array_equal(vectors.T @ vectors, np.eye(5))
-    assert exact.inertia(op) == (0, 5, 0)
+    assert inertia(op) == (0, 5, 0)
 
 
 def test_vectors_among_zero_rows_are_counted_in_the_cost():
     op = linear_operator.from_matrix(np.diag([1.0, *np.zeros(1999)]))
-    assert exact.eigenvalues(op, memory=10_000)[-1] == 1
+    assert eigenvalues(op, memory=10_000)[-1] == 1
     with pytest.raises(InputError, match="2,000 rows needs"):
-        exact.eigenvalues(op, vectors=True, memory=10_000)
+        eigenvalues(op, vectors=True, memory=10_000)
 
 
 def test_the_cost_is_said_beforehand_and_too_much_is_refused():
-    assert str(exact.predicted_cost(4000)) == (
+    assert str(predicted_cost(4000)) == (
         "4,000 rows: 0.15 GiB and about 12 seconds on 2 cores"
     )
-    assert "about 42 minutes" in str(exact.predicted_cost(23860))
-    cost = exact.predicted_cost(23860, "eigenvectors")
+    assert "about 42 minutes" in str(predicted_cost(23860))
+    cost = predicted_cost(23860, "eigenvectors")
     assert "14 GiB" in str(cost) and "about 60 minutes" in str(cost)
-    assert exact.predicted_cost(10, "inertia").seconds < 1
+    assert predicted_cost(10, "inertia").seconds < 1
     message = r"2,000 rows needs .* more than the .* given"
     with pytest.raises(InputError, match=message):
-        exact.eigenvalues(np.eye(2000), memory=10**7)
+        eigenvalues(np.eye(2000), memory=10**7)
 
     class Operator:
-        size, dtype = 2000, np.float32
+        size, dtype, scannable = 2000, np.float32, False
 
         def matvec(self, x):
             raise AssertionError("refused before any product")
 
     with pytest.raises(InputError, match=message):
-        exact.matrix(Operator(), memory=10**7)
+        materialise(Operator(), memory=10**7)
 
 
 @pytest.mark.parametrize(
@@ -223,16 +228,16 @@ def test_the_cost_is_said_beforehand_and_too_much_is_refused():
     ],
 )
 def test_what_is_no_symmetric_matrix_is_refused(given, message):
-    for function in (exact.eigenvalues, exact.inertia):
+    for function in (eigenvalues, inertia):
         with pytest.raises(InputError, match=message):
             function(given)
 
 
 def test_other_mistakes_are_refused():
     params, batch = problem(np.float32)
-    op = operators.hessian(loss_fn, params, batch)
+    op = curvature.hessian(loss_fn, params, batch)
     with pytest.raises(InputError, match="block_size must be at least 1, not 0"):
-        exact.matrix(op, block_size=0)
+        materialise(op, block_size=0)
     with pytest.raises(InputError, match="perhaps you meant 'inertia'"):
-        exact.predicted_cost(3, "inertias")
+        predicted_cost(3, "inertias")
     assert trees.size(params) == op.size

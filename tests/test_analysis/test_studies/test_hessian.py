@@ -8,8 +8,7 @@ import jax
 import numpy as np
 import pytest
 
-from analysis.curvature import operators
-from analysis.spectra import exact
+from analysis import curvature, spectra
 from analysis.studies.hessian import (
     claims,
     figures,
@@ -277,7 +276,7 @@ def test_an_initialisation_ends_where_plain_gradient_descent_does(tmp_path):
     gradient = jax.jit(jax.grad(loss_fn))
     for _ in range(30):
         params = jax.tree.map(lambda p, g: p - g, params, gradient(params, data))
-    top = exact.eigenvalues(operators.hessian(loss_fn, params, data))[-1]
+    top = spectra.eigenvalues(curvature.hessian(loss_fn, params, data))[-1]
     assert found["largest"][2] == pytest.approx(float(top), rel=1e-4)
     # A longer list continues a shorter one.
     less = many_initialisations.measure(

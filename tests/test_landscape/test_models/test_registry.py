@@ -11,9 +11,9 @@ import pytest
 from flax import linen as nn
 from flax.traverse_util import flatten_dict
 
-from landscape import config, models
+from landscape import methods, models
 from landscape.errors import InputError
-from landscape.models import registry
+from landscape.models import activations
 
 # Compiling is most of these tests' time: fewer optimisations, the same mathematics.
 quick_jit = functools.partial(
@@ -315,9 +315,9 @@ def test_many_initialisations_can_be_drawn_at_once():
 
 
 def test_names_are_those_of_the_settings():
-    assert set(registry.MODELS) == set(config.MODELS)
-    for name in config.MODELS:
+    for name in methods.MODELS:
         assert isinstance(models.create(name, CIFAR, 10), nn.Module)
+    assert set(activations.ACTIVATIONS) == set(methods.ACTIVATIONS)
 
 
 def test_positions_of_lenet5_are_its_output_pixels():
