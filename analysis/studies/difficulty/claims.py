@@ -50,7 +50,7 @@ def first_lines(measured: Measured) -> Claim:
     """C1.2."""
     return judged(
         "C1.2",
-        "dense and lottery start to pruned: downhill (rise <= 1 % of the start)",
+        "dense and lottery initialisation to pruned: downhill (rise <= 1 % of t = 0)",
         "<= 0.0013",
         per_seed(measured, relative_rise, INIT, measured.sparsities_used),
         lambda value: value <= 0.01,
@@ -62,7 +62,7 @@ def new_line(measured: Measured) -> Claim:
     limit = 0.02 if measured.has_norm else 0.01
     return judged(
         "C1.3",
-        f"new start to pruned: downhill (rise <= {100 * limit:g} % of the start)",
+        f"new initialisation to pruned: downhill (rise <= {100 * limit:g} % of t = 0)",
         "<= 0.0013",
         per_seed(measured, relative_rise, ("IS-2",), measured.sparsities_used),
         lambda value: value <= limit,
@@ -161,7 +161,7 @@ def later_drop(measured: Measured) -> Claim:
     """C1.8d."""
     return judged(
         "C1.8d",
-        "and later from the dense start than from the lottery start (by, in t)",
+        "and later from the dense initialisation than from the lottery's (by, in t)",
         "0.23",
         per_seed(measured, lambda dense, lottery: half(dense) - half(lottery), INIT),
         lambda value: value > 0,
@@ -199,7 +199,7 @@ def entropy_alone(measured: Measured) -> Claim:
     """C1.10."""
     return judged(
         "C1.10",
-        "cross-entropy alone from the dense start: climbs by (nats)",
+        "cross-entropy alone from the dense initialisation: climbs by (nats)",
         "0.18",
         per_seed(measured, lambda found: climb(found["losses"], found["ts"]), INIT[:1]),
     )

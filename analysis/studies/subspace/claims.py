@@ -46,8 +46,7 @@ def descent_outside(measured: Measured) -> Claim:
     """H3."""
     return judged(
         "H3",
-        "outside: a way down along minus that gradient (>= 10 % of the objective;"
-        " least)",
+        "outside: descent along minus that gradient (>= 10 % of the objective; least)",
         "",
         _extreme(measured, fraction_fallen("outside"), min),
         lambda value: value >= 0.1,
