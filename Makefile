@@ -3,13 +3,18 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 
+# A worker that dies fails the run, which would wait for it otherwise; modules go in their
+# order, the long ones first.
+PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder --max-worker-restart=0
+LIMIT := $(if $(shell command -v timeout),timeout --kill-after=30 45m)
+
 .PHONY: sparse test lint
 
 sparse: $(VENV)/ready  ## train the pruned, lottery and scratch networks on digits
 	$(RUN) -m train.sparse
 
 test: $(VENV)/ready  ## all tests
-	$(RUN) -m pytest -n 2 --dist loadfile --max-worker-restart=0
+	$(LIMIT) $(RUN) -m pytest $(PARALLEL)
 
 lint: $(VENV)/ready
 	$(RUN) -m ruff check .

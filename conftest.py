@@ -2,49 +2,84 @@
 
 Every program that XLA compiles for a CPU maps memory, and Linux lets a process hold
 65,530 maps: compiled programs are dropped after each module. Most of a test's time is
-compiling, so programs are compiled with few optimisations; the tests marked `optimised`
-run processes of their own with those that users have.
+compiling, so programs are compiled with few optimisations; what runs in processes of
+its own with the fixture `users_environment` has those that users have.
 """
 
 import ctypes
 import gc
-import json
 import os
-import resource
 from pathlib import Path
 
 import pytest
 
-QUICK = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
-RECORD = os.environ.get("TEST_RECORD")
-"""A file to which every module appends its peaks of memory and of maps."""
+FEW_OPTIMISATIONS = (
+    "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
+)
+SET_HERE = "XLA_FLAGS" not in os.environ
+if SET_HERE:
+    os.environ["XLA_FLAGS"] = FEW_OPTIMISATIONS
 
-if "XLA_FLAGS" not in os.environ:
-    os.environ["XLA_FLAGS"] = QUICK
+PEAKS = {"maps": (0, "no module"), "MiB": (0, "no module")}
+"""The largest numbers seen in this process, with the module that they were seen in."""
 
 
-def num_maps():
-    maps = Path("/proc/self/maps")
-    return len(maps.read_text().splitlines()) if maps.exists() else 0
+@pytest.fixture(scope="session")
+def users_environment():
+    """The environment of a process that compiles as a user's does."""
+    own = {"XLA_FLAGS"} if SET_HERE else set()
+    return {name: value for name, value in os.environ.items() if name not in own}
 
 
 @pytest.fixture(autouse=True, scope="module")
 def compiled_programs_are_dropped(request):
+    """Keeps a worker far from the limit of maps, and its memory small."""
     yield
     import jax
 
+    module = request.module.__name__
     maps = num_maps()
+    for name, seen in (("maps", maps), ("MiB", peak_memory())):
+        PEAKS[name] = max(PEAKS[name], (seen, module))
     jax.clear_caches()
     gc.collect()
     if hasattr(libc := ctypes.CDLL(None), "malloc_trim"):
         libc.malloc_trim(0)
-    if RECORD:
-        row = {
-            "module": request.module.__name__,
-            "worker": os.environ.get("PYTEST_XDIST_WORKER", "alone"),
-            "maps": maps,
-            "maps_left": num_maps(),
-            "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 2**10,
-        }
-        with open(RECORD, "a") as file:
-            file.write(json.dumps(row) + "\n")
+    assert maps < 15_000, f"{module} holds {maps} maps of memory: split it."
+
+
+def num_maps():
+    """Maps of memory that this process holds; 0 where the system does not tell."""
+    maps = Path("/proc/self/maps")
+    return maps.read_text().count("\n") if maps.exists() else 0
+
+
+def peak_memory():
+    """The largest resident memory of this process so far, MiB; 0 if unknown."""
+    status = Path("/proc/self/status")
+    lines = status.read_text().splitlines() if status.exists() else []
+    return next((int(x.split()[1]) // 2**10 for x in lines if "VmHWM" in x), 0)
+
+
+def pytest_sessionfinish(session):
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["peaks"] = PEAKS
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node):
+    NODES[node.gateway.id] = getattr(node, "workeroutput", {}).get("peaks")
+
+
+NODES = {}
+
+
+def pytest_terminal_summary(terminalreporter):
+    for name, peaks in sorted((NODES or {"this process": PEAKS}).items()):
+        if peaks is None:
+            terminalreporter.write_line(f"{name} died: see the test that it was in.")
+            continue
+        words = (
+            f"{seen:,} {what} ({module})" for what, (seen, module) in peaks.items()
+        )
+        terminalreporter.write_line(f"{name} held at most {' and '.join(words)}")

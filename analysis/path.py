@@ -1,4 +1,4 @@
-"""The loss along a path between two runs: is there a way down?
+"""The loss along a path between two runs: is there a barrier?
 
     python -m analysis.path runs/digits/pruned@init runs/digits/pruned
     python -m analysis.path runs/digits/pruned runs/digits/scratch
@@ -13,13 +13,14 @@ networks of digits, half a minute for a curve.
 """
 
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import tyro
 
 from analysis.programs.options import LossOptions
-from analysis.programs.text import of_data, short_names
+from analysis.programs.text import describe_data, short_names
 from landscape.cli import launch, parse
 from landscape.errors import InputError, check_choice, require
 
@@ -41,11 +42,11 @@ class Config(LossOptions):
     points: int = 71
     """Points on the path; odd, so that the middle is one of them."""
     extend: float = 0.2
-    """How far the path goes on beyond both ends."""
+    """How far the path extends beyond both ends, in t."""
     fit_steps: int = 4000
     """Steps of a curve's training."""
     align: bool = False
-    """Reorder B's units first so that its weights lie nearest to A's (Git Re-Basin's
+    """Permute B's units first so that its weights are closest to A's (Git Re-Basin's
     weight matching), and report the barrier before and after."""
 
     def __post_init__(self):
@@ -61,24 +62,27 @@ class Config(LossOptions):
 def run(config: Config) -> dict[str, Any]:
     """Evaluates the path, writes its folder, and returns the content of result.json.
 
-    A path that was evaluated before with the same settings is read back; one that was
-    interrupted goes on, to the same bits.
+    The result of the same settings is read back, if it is there; an interrupted path
+    resumes and ends with the same bits.
 
     Raises:
       InputError: the runs cannot be loaded, are of different models or data, or, for a
         curve in the sparse subspace, have different masks.
     """
+    from analysis.programs import shell
+
+    return shell.read_or_compute(folder(config), partial(_evaluate, config))
+
+
+def _evaluate(config: Config, where: Path) -> dict[str, Any]:
+    """The path, trained if it is a curve, and its files in the folder `where`."""
     import numpy as np
 
     from analysis import paths
     from analysis.programs import inputs, results, resumable_paths
     from landscape import figures, trees
 
-    where = folder(config)
-    done = results.read(where)
-    if done is not None:
-        return done
-    a, b = inputs.load([config.run_a, config.run_b])
+    a, b = inputs.load(_refs(config))
     before = run(replace(config, align=False)) if config.align else None
     if config.align:
         b = _aligned(a, b, config.seed)
@@ -86,28 +90,28 @@ def run(config: Config) -> dict[str, Any]:
     if config.kind != "line" and config.subspace == "sparse" and not same:
         raise InputError(
             f"the masks of {config.run_a} and {config.run_b} differ"
-            f"{' once aligned' if config.align else ''}: no one sparse subspace holds"
-            " both; --subspace dense goes through all dimensions."
+            f"{' after alignment' if config.align else ''}: no sparse subspace contains"
+            " both; --subspace dense uses all dimensions."
         )
-    subject = inputs.of_run(
+    setup = inputs.evaluation_setup(
         a, config.num_examples, config.batch_norm, config.batch_size
     )
-    if config.kind != "line" and config.batch_size > subject.num_examples:
+    if config.kind != "line" and config.batch_size > setup.num_examples:
         raise InputError(
             f"--batch-size {config.batch_size} of a curve's training is more than the"
-            f" {subject.num_examples} examples."
+            f" {setup.num_examples} examples."
         )
     path = paths.straight(a.state.params, b.state.params, ORDERS[config.kind])
     if config.kind != "line":
-        path = resumable_paths.fitted(config, where, path, a, subject)
+        path = resumable_paths.fitted(config, where, path, a, setup)
     ts = paths.grid(config.points, config.extend)
-    values = resumable_paths.evaluated(where, path, ts, subject)
+    values = resumable_paths.evaluated(where, path, ts, setup)
     measured = paths.barrier(ts, values["loss"] + values["l2"])._asdict()
     result = {
         **asdict(config),
-        "num_examples": subject.num_examples,
+        "num_examples": setup.num_examples,
         "same_masks": same,
-        "batch_norm": subject.batch_norm,
+        "batch_norm": setup.batch_norm,
         "ts": ts.tolist(),
         "losses": values["loss"].tolist(),
         "l2": values["l2"].tolist(),
@@ -128,17 +132,23 @@ def run(config: Config) -> dict[str, Any]:
 
 
 def folder(config: Config) -> Path:
-    """Where `run` leaves its files."""
+    """The folder that `run` writes."""
     from analysis.programs import results
 
     words = [config.kind]
     words += [config.subspace] if config.kind != "line" else []
     words += ["aligned"] if config.align else []
-    return results.folder("path", words, [config.run_a, config.run_b], asdict(config))
+    return results.folder("path", words, _refs(config), asdict(config))
+
+
+def _refs(config: Config):
+    from landscape import runs
+
+    return [runs.parse(config.run_a), runs.parse(config.run_b)]
 
 
 def _aligned(a, b, seed: int):
-    """b with its units in the order that brings its weights nearest to a's."""
+    """b with its units permuted so that its weights are closest to a's."""
     import jax
 
     from analysis import alignment
@@ -164,11 +174,11 @@ def _aligned(a, b, seed: int):
 def _title(result: dict[str, Any]) -> str:
     inside = "" if result["kind"] == "line" else f" in the {result['subspace']} space"
     aligned = ", units aligned" if result["align"] else ""
-    return f"{result['kind']}{inside}, {of_data(result)}{aligned}"
+    return f"{result['kind']}{inside}, {describe_data(result)}{aligned}"
 
 
 def describe(result: dict[str, Any]) -> str:
-    """What the numbers mean, in words; the objective is data loss + L2, in nats."""
+    """The result in words; the objective is data loss + L2, in nats."""
     totals = [x + y for x, y in zip(result["losses"], result["l2"], strict=True)]
     start, end = (totals[result["ts"].index(t)] for t in (0.0, 1.0))
     barrier, ascent = result["barrier"], result["ascent"]
@@ -178,33 +188,35 @@ def describe(result: dict[str, Any]) -> str:
         f" above the chord {result['barrier_chord']:.4g}, above the mean of the ends"
         f" {result['barrier_mean']:.4g}, at the midpoint"
         f" {result['barrier_midpoint']:.4g}.",
-        f"Largest rise between neighbours {result['rise']:.4g}, largest climb from any"
-        f" point to a later one {ascent:.4g}.",
+        f"Largest rise between neighbours {result['rise']:.4g}, from any point to a"
+        f" later one {ascent:.4g}.",
     ]
     if "barrier_before_alignment" in result:
         lines.append(
-            "Barrier before the units were aligned:"
-            f" {result['barrier_before_alignment']:.4g}."
+            f"Barrier before alignment: {result['barrier_before_alignment']:.4g}."
         )
     if ascent == 0:
-        lines.append("The way from t = 0 to t = 1 is downhill all along.")
+        lines.append("The objective never rises from t = 0 to t = 1.")
     elif barrier == 0:
-        lines.append(f"No barrier, but on the way the loss climbs by {ascent:.4g}.")
+        lines.append(
+            f"No barrier, but the objective rises by {ascent:.4g} on the path."
+        )
     else:
-        lines.append(f"A barrier: whoever walks this path climbs {ascent:.4g}.")
+        lines.append(f"A barrier: the objective rises by {ascent:.4g} on the path.")
     return "\n".join(lines)
 
 
 def main(config: Config) -> None:
-    """Evaluates a path; prints what was found, where it lies and what to try next."""
+    """Evaluates a path; prints the result, its folder and what to try next."""
+    from analysis.programs import shell
+
     result = run(config)
-    print(describe(result))
-    print(f"\nWritten to {folder(config)}: result.json, arrays.npz, figure.png")
     other = {"line": "quadratic", "quadratic": "cubic", "cubic": "line"}[config.kind]
     space = "" if result["same_masks"] or other == "line" else " --subspace dense"
     align = " --align" if config.align else ""
     ends = f"{config.run_a} {config.run_b}"
-    print(f"Next: python -m analysis.path {ends} --kind {other}{space}{align}")
+    following = f"python -m analysis.path {ends} --kind {other}{space}{align}"
+    shell.announce(describe(result), folder(config), following)
 
 
 if __name__ == "__main__":

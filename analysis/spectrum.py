@@ -6,18 +6,18 @@
     python -m analysis.spectrum runs/digits/pruned --by-layer
     python -m analysis.spectrum runs/digits/pruned@init --subspace dense
 
-The extreme eigenvalues by Lanczos, each with the error it may have, and the density of
-the others by stochastic Lanczos quadrature; with --exact every eigenvalue. Of the data
-loss over the training split, without augmentation, batch norm with its stored
-statistics (Sagun et al. 2017); only the weights that the mask keeps count, unless
---subspace dense. --by-layer finds a spectrum for each layer with the others held fixed:
-a diagonal block of the matrix. Writes result.json, arrays.npz and figure.png below
-RUN/analysis/, and goes on where it was interrupted (but for --exact). Half a minute for
-networks of digits.
+The extreme eigenvalues by Lanczos, each with an error bound, and the density of the
+others by stochastic Lanczos quadrature; with --exact every eigenvalue. Of the data loss
+over the training split, without augmentation, batch norm with its stored statistics
+(Sagun et al. 2017), over the weights that the mask keeps, or with --subspace dense over
+all. --by-layer finds the spectrum of each layer with the others held fixed: a diagonal
+block of the matrix. Writes result.json, arrays.npz and figure.png below RUN/analysis/,
+and resumes if interrupted (except with --exact). Half a minute for networks of digits.
 """
 
 import sys
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,13 +30,13 @@ from analysis.programs.spectrum_text import (
     next_command,
     title,
 )
-from landscape.cli import launch, parse
+from landscape.cli import launch, limit_compiled_programs, parse
 from landscape.errors import InputError, check_choice, require
 
 OPERATORS = ("hessian", "gauss-newton", "residual", "covariance")
 
 FEWEST = 3
-"""Parameters that a spectrum is found of."""
+"""Minimum number of parameters for a spectrum."""
 
 
 @dataclass(frozen=True)
@@ -53,16 +53,16 @@ class Config(DataOptions):
     num_steps: int = 80
     """Steps of Lanczos for each probe of the density."""
     num_probes: int = 10
-    """Random starts of the density."""
+    """Random probes of the density."""
     top: int = 20
-    """Eigenvalues wanted of each end."""
+    """Number of eigenvalues at each end."""
     layers: tuple[str, ...] = ()
     """Patterns (Dense_0, Conv_*) of the layers whose parameters vary; default: all."""
     include_l2: bool = False
     """Of the whole objective, with its L2 term (hessian only)."""
     memory: float | None = None
-    """GiB for what is linearised once; default: 4, or half of what an accelerator has
-    left."""
+    """GiB for the linearisation that is kept; default: 4, or half of an accelerator's
+    free memory."""
     by_layer: bool = False
     """A spectrum for each of the layers (their kernels with their biases) alone."""
 
@@ -80,21 +80,24 @@ class Config(DataOptions):
 def run(config: Config) -> dict[str, Any]:
     """Finds the spectrum, writes its folder, and returns the content of result.json.
 
-    A spectrum that was found before with the same settings is read back.
+    The result of the same settings is read back, if it is there; an interrupted
+    spectrum resumes and ends with the same bits.
 
     Raises:
-      InputError: the run cannot be loaded, has not so many examples, no such layers, or
+      InputError: the run cannot be loaded, has too few examples or no such layers, or
         is too large for an exact spectrum.
     """
+    from analysis.programs import shell
+
+    find = _find_by_layer if config.by_layer else _find
+    return shell.read_or_compute(folder(config), partial(find, config))
+
+
+def _find(config: Config, where: Path) -> dict[str, Any]:
+    """The spectrum, and its files in the folder `where`."""
     from analysis.programs import inputs, results, resumable_spectra
     from landscape import figures, rng, runs
 
-    where = folder(config)
-    done = results.read(where)
-    if done is not None:
-        return done
-    if config.by_layer:
-        return _run_by_layer(config, where)
     loaded = runs.load(config.run)
     examples = inputs.examples_of(loaded, config.num_examples)
     op = operator(config, loaded, examples)
@@ -104,7 +107,8 @@ def run(config: Config) -> dict[str, Any]:
             f" {op.size} of {', '.join(config.layers) or 'all layers'}."
         )
     top = min(config.top, op.size // 2) or 1
-    _say(f"{config.operator} over {op.size:,} parameters; products: {op.how}")
+    products = f"products: {op.description}"
+    _say(f"{config.operator} over {op.size:,} parameters; {products}")
     if config.exact:
         found = resumable_spectra.exact(op, top, _say)
     else:
@@ -118,7 +122,7 @@ def run(config: Config) -> dict[str, Any]:
         "layers": list(config.layers),
         "size": op.size,
         "num_examples": len(examples["label"]),
-        "how": op.how,
+        "description": op.description,
         **found.result,
     }
     figure = figures.spectrum(found.figure, title(result))
@@ -126,8 +130,8 @@ def run(config: Config) -> dict[str, Any]:
     return result
 
 
-def _run_by_layer(config: Config, where: Path) -> dict[str, Any]:
-    """`run` for each layer, and what they have together."""
+def _find_by_layer(config: Config, where: Path) -> dict[str, Any]:
+    """The spectrum of each layer, and the files of all in the folder `where`."""
     import numpy as np
 
     from analysis import curvature
@@ -146,6 +150,7 @@ def _run_by_layer(config: Config, where: Path) -> dict[str, Any]:
     found = {}
     for name in names:
         if sizes[name] >= FEWEST:
+            limit_compiled_programs()
             _say(f"{name}:")
             found[name] = run(replace(config, by_layer=False, layers=(name,)))
     if not found:
@@ -201,15 +206,19 @@ def operator(config: Config, run: Any, examples: dict[str, Any]) -> Any:
 
 
 def folder(config: Config) -> Path:
-    """Where `run` leaves its files."""
+    """The folder that `run` writes."""
     from analysis.programs import results
+    from landscape import runs
 
     words = [config.operator, config.subspace]
-    words += ["exact"] * config.exact + ["by-layer"] * config.by_layer
+    if config.exact:
+        words.append("exact")
+    if config.by_layer:
+        words.append("by-layer")
     settings = asdict(config)
-    # Where the work is done is no setting of the result.
+    # The result does not depend on it.
     del settings["memory"]
-    return results.folder("spectrum", words, [config.run], settings)
+    return results.folder("spectrum", words, [runs.parse(config.run)], settings)
 
 
 def _say(text: str) -> None:
@@ -217,11 +226,12 @@ def _say(text: str) -> None:
 
 
 def main(config: Config) -> None:
-    """Finds a spectrum; prints what it is, where it lies and what to try next."""
+    """Finds a spectrum; prints the result, its folder and what to try next."""
+    from analysis.programs import shell
+
     result = run(config)
-    print(describe_layers(result) if config.by_layer else describe(result))
-    print(f"\nWritten to {folder(config)}: result.json, arrays.npz, figure.png")
-    print(f"Next: {next_command(config, result)}")
+    text = describe_layers(result) if config.by_layer else describe(result)
+    shell.announce(text, folder(config), next_command(config, result))
 
 
 if __name__ == "__main__":

@@ -6,14 +6,15 @@ runs/digits/scratch
     python -m analysis.surface runs/digits/pruned --plane trajectory
 
 Of one run: two random directions, filter-normalised and orthogonal (Li et al. 2018),
-inside its mask or through all dimensions; the plane in which its training moved most,
-from the steps it kept (--keep-every); or that of the Hessian's two largest eigenvalues,
-where it is steepest. Of three runs: the plane that holds them.
-Writes result.json, arrays.npz and figure.png below RUN/analysis/, and goes on where it
-was interrupted. About 20 s for networks of digits; time grows with points^2.
+inside its mask or in all dimensions; the principal plane of its training trajectory,
+from the steps it kept (--keep-every); or that of the Hessian's two largest eigenvalues.
+Of three runs: the plane through them. Writes result.json, arrays.npz and figure.png
+below RUN/analysis/, and resumes if interrupted. About 20 s for networks of digits; time
+grows with points^2.
 """
 
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -40,10 +41,10 @@ class Config(LossOptions):
     points: int = 51
     """Points a side; odd, so that the middle is one of them."""
     extent: float = 1.0
-    """How far a random plane goes, in the lengths of the filters, and one of
-    eigenvectors, in distance."""
+    """Half the width: of a random plane in the norms of the filters, of one of
+    eigenvectors in Euclidean distance."""
     margin: float = 0.3
-    """What lies around the runs in another plane, as a share of the wider side."""
+    """Around the runs in another plane, as a fraction of the wider side."""
 
     def __post_init__(self):
         super().__post_init__()
@@ -76,33 +77,43 @@ class Config(LossOptions):
 def run(config: Config) -> dict[str, Any]:
     """Evaluates the plane, writes its folder, and returns the content of result.json.
 
+    The result of the same settings is read back, if it is there; an interrupted plane
+    resumes and ends with the same bits.
+
     Raises:
       InputError: the runs cannot be loaded, or do not span a plane.
     """
+    from analysis.programs import shell
+
+    return shell.read_or_compute(folder(config), partial(_evaluate, config))
+
+
+def _evaluate(config: Config, where: Path) -> dict[str, Any]:
+    """The loss on the plane, and its files in the folder `where`."""
     import numpy as np
 
     from analysis import planes
     from analysis.programs import inputs, results, resumable_paths
     from landscape import figures
 
-    where = folder(config)
-    done = results.read(where)
-    if done is not None:
-        return done
-    names = _names(config)
-    loaded = inputs.load(names)
-    subject = inputs.of_run(
+    refs = _refs(config)
+    names = list(config.runs)
+    if config.kind == "trajectory":
+        refs = _kept_states(refs[0])
+        names = [str(ref) for ref in refs]
+    loaded = inputs.load(refs)
+    setup = inputs.evaluation_setup(
         loaded[-1] if config.kind == "trajectory" else loaded[0],
         config.num_examples,
         config.batch_norm,
         config.batch_size,
     )
-    plane = _plane(config, loaded, subject.examples)
+    plane = _plane(config, loaded, setup.examples)
     extent: Any = config.extent
     if config.kind in ("through", "trajectory"):
         extent = planes.around(plane.coordinates, config.margin)
     alphas, betas = planes.grid(config.points, extent)
-    values = resumable_paths.rows(where, plane, alphas, betas, subject)
+    values = resumable_paths.rows(where, plane, alphas, betas, setup)
     total = values["loss"] + values["l2"]
     finite = np.where(np.isfinite(total), total, np.inf)
     row, column = np.unravel_index(finite.argmin(), total.shape)
@@ -110,8 +121,8 @@ def run(config: Config) -> dict[str, Any]:
         **asdict(config),
         "runs": list(config.runs),
         "plane": config.kind,
-        "num_examples": subject.num_examples,
-        "batch_norm": subject.batch_norm,
+        "num_examples": setup.num_examples,
+        "batch_norm": setup.batch_norm,
         "names": names,
         "coordinates": plane.coordinates.tolist(),
         "explained": None if plane.explained is None else plane.explained.tolist(),
@@ -138,31 +149,35 @@ def run(config: Config) -> dict[str, Any]:
 
 
 def folder(config: Config) -> Path:
-    """Where `run` leaves its files."""
+    """The folder that `run` writes."""
     from analysis.programs import results
 
     words = [config.kind]
     directed = config.kind in ("random", "eigenvectors")
     words += [config.subspace] if directed else []
     settings = asdict(config) | {"plane": config.kind}
-    return results.folder("surface", words, config.runs, settings)
+    return results.folder("surface", words, _refs(config), settings)
 
 
-def _names(config: Config) -> list[str]:
-    """The runs to load: of a trajectory, the steps that were kept."""
+def _refs(config: Config):
+    from landscape import runs
+
+    return [runs.parse(name) for name in config.runs]
+
+
+def _kept_states(ref):
+    """The states that a run kept, up to that of `ref`."""
     from landscape import checkpoint, runs
 
-    if config.kind != "trajectory":
-        return list(config.runs)
-    place, _ = runs.parse(config.runs[0])
-    last = runs.step_of(config.runs[0])
-    kept = [s for s in checkpoint.steps(place / runs.CHECKPOINTS) if s <= last]
+    last = runs.step_of(ref)
+    kept = sorted(checkpoint.steps(ref.folder / runs.CHECKPOINTS))
+    kept = [step for step in kept if step <= last]
     if len(kept) < 3:
         raise InputError(
-            f"{place} kept only the steps {', '.join(map(str, kept))}: a trajectory"
-            " needs at least 3; train with --keep-every."
+            f"{ref.folder} kept only the steps {', '.join(map(str, kept))}: a"
+            " trajectory needs at least 3; train with --keep-every."
         )
-    return [f"{place}@{step}" for step in sorted(kept)]
+    return [ref._replace(step=step) for step in kept]
 
 
 def _plane(config: Config, loaded, examples):
@@ -188,21 +203,21 @@ def _plane(config: Config, loaded, examples):
 
 
 def main(config: Config) -> None:
-    """Evaluates a plane; prints what was found, where it lies and what to try next."""
-    result = run(config)
-    print(describe(result))
-    print(f"\nWritten to {folder(config)}: result.json, arrays.npz, figure.png")
-    if config.kind in ("random", "eigenvectors"):
-        other = {"sparse": "dense", "dense": "sparse"}[config.subspace]
-        print(
-            f"Next: python -m analysis.surface {config.runs[0]} --plane {config.kind}"
-            f" --subspace {other}"
-        )
-    elif config.kind == "through":
+    """Evaluates a plane; prints the result, its folder and what to try next."""
+    from analysis.programs import shell
+
+    shell.announce(describe(run(config)), folder(config), _next_command(config))
+
+
+def _next_command(config: Config) -> str:
+    if config.kind == "through":
         ends = " ".join(config.runs[:2])
-        print(f"Next: python -m analysis.path {ends} --kind quadratic")
-    else:
-        print(f"Next: python -m analysis.surface {config.runs[0]}")
+        return f"python -m analysis.path {ends} --kind quadratic"
+    command = f"python -m analysis.surface {config.runs[0]}"
+    if config.kind == "trajectory":
+        return command
+    other = {"sparse": "dense", "dense": "sparse"}[config.subspace]
+    return f"{command} --plane {config.kind} --subspace {other}"
 
 
 if __name__ == "__main__":

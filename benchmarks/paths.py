@@ -141,7 +141,6 @@ def steps(num_steps=1024, batch_size=128):
     import optax
 
     from analysis import paths
-    from analysis.paths import fitting
     from benchmarks.networks import EXAMPLES, make_network
     from benchmarks.timing import race
     from landscape.cli import format_table
@@ -151,7 +150,7 @@ def steps(num_steps=1024, batch_size=128):
     model, (a, b, _), _, data = make_network("mlp")
     data = jax.device_put(data)
     loss_fn = Objective(model, weight_decay=1e-4).bind(l2=True)
-    optimizer = fitting.default_optimizer()
+    optimizer = paths.default_optimizer()
     key = jax.random.key(0)
 
     @jax.jit
@@ -170,7 +169,7 @@ def steps(num_steps=1024, batch_size=128):
 
     def plain():
         params, state = a, optimizer.init(a)
-        window, size = fitting.WINDOW, EXAMPLES["mlp"]
+        window, size = paths.STEPS_PER_CALL, EXAMPLES["mlp"]
         for start in range(0, num_steps, window):
             indices = order.batches(0, size, batch_size, start, window)
             params, state, losses = plain_window(params, state, data, indices, window)
@@ -226,7 +225,7 @@ def steps(num_steps=1024, batch_size=128):
 
 
 def child(case, threads):
-    """Runs one case in this process, on so many threads."""
+    """Runs one case in this process, on that many threads."""
     import torch
 
     torch.set_num_threads(threads)

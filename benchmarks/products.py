@@ -1,13 +1,13 @@
-"""Curvature products measured in gradients: linearised once, anew, in chunks.
+"""Curvature products measured in gradients: linearised or not, in chunks or not.
 
     python -m benchmarks.products
 
-MLP 784-300-100-10 with tanh, 4,096 examples, float32; every rival blocks, they take
-turns, and a time is the median of 7 rounds of 5 calls. The unit is one gradient by
+MLP 784-300-100-10 with tanh, 4,096 examples, float32; every rival blocks, rounds
+alternate, and a time is the median of 7 rounds of 5 calls. The unit is one gradient by
 plain `jax.jit(jax.grad(...))` in the same run; the first call (tracing, compilation)
 stands apart. About a minute on 2 cores.
 
-Expected, in gradients of CPU time: our gradient 1.0; H linearised 1.1 to 1.3, anew 1.6
+Expected, in gradients of CPU time: our gradient 1.0; H linearised 1.1 to 1.3, not 1.6
 to 1.8 (as plain jvp of grad), in chunks of 512 or in a loop 1.4 to 2.0; G linearised
 0.9, in chunks 1.4. The linearised products hold 46 MiB (H) and 25 MiB (G).
 """
@@ -15,11 +15,17 @@ to 1.8 (as plain jvp of grad), in chunks of 512 or in a loop 1.4 to 2.0; G linea
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.tree_util import Partial
 
 from benchmarks.timing import race
 from landscape import models, trees
 from landscape.cli import format_table
-from landscape.derivatives import gauss_newton_product, gradient, hessian_product
+from landscape.derivatives import (
+    gauss_newton_map,
+    gradient,
+    hessian_product,
+    product_of,
+)
 from landscape.objective import Objective
 
 EXAMPLES, SHAPE, CLASSES, CHUNK, CALLS = 4096, (784,), 10, 512, 5
@@ -42,20 +48,21 @@ def rivals():
     """Name to (function, calls of it that one counts for), and the linearised ones."""
     objective, params, batch, v = problem()
     loss = objective.bind()
-    outputs = (objective.bind_logits(), objective.output_loss)
+    outputs = (objective.bind_logits(), objective.bind_output_loss())
+    gauss_newton = Partial(gauss_newton_map, *outputs)
     grad = jax.jit(jax.grad(objective.data_loss))
     plain = jax.jit(lambda p, b, v: jax.jvp(lambda q: grad(q, b), (p,), (v,))[1])
     held = {
         "H linearised": hessian_product(loss, params, batch),
-        "G linearised": gauss_newton_product(*outputs, params, batch),
+        "G linearised": product_of(gauss_newton, params, batch),
     }
     products = held | {
-        "H anew": hessian_product(loss, params, batch, chunk_size=EXAMPLES),
+        "H not linearised": hessian_product(loss, params, batch, chunk_size=EXAMPLES),
         "H in chunks": hessian_product(loss, params, batch, chunk_size=CHUNK),
         "H in a loop": hessian_product(
             loss, params, batch, chunk_size=CHUNK, scan=True
         ),
-        "G in chunks": gauss_newton_product(*outputs, params, batch, chunk_size=CHUNK),
+        "G in chunks": product_of(gauss_newton, params, batch, CHUNK),
     }
     eight = jax.vmap(lambda key: trees.normal_like(key, params))(
         jax.random.split(jax.random.key(2), 8)

@@ -76,7 +76,8 @@ def compare_products():
          f"{counted[name]:.2f}" if name in counted else "1.00", f"{t.first:.1f}"]
         for name, t in times.items()
     ]  # fmt: skip
-    print(f"linearised: {made['H linearised'].how}; G {made['G linearised'].how}")
+    h, g = (made[f"{kind} linearised"].description for kind in "HG")
+    print(f"linearised: {h}; G {g}")
     header = ["1,024 images", "wall s", "CPU s", "gradients", "operations", "first s"]
     print(format_table(header, rows), end="\n\n", flush=True)
 

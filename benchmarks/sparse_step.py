@@ -94,23 +94,21 @@ def steps(counts: dict[str, int]) -> dict[str, Time]:
         return masks.apply(kept, optax.apply_updates(params, updates)), opt_state, kept
 
     def masked(state, grads, step):
-        params, opt_state, kept = state
-        params, kept, opt_state, _, _ = masked_update(
-            OPTIMIZER, updater, step, None, params, grads, kept, opt_state, ()
-        )
-        return params, opt_state, kept
+        state = state._replace(step=step)
+        return masked_update(OPTIMIZER, updater, None, state, grads)[0]
 
     def pruned():
-        params = draw(0)
-        kept, _ = updaters.static(counts).init(jax.random.key(0), params)
-        return masks.apply(kept, params), OPTIMIZER.init(params), kept
+        key, random = jax.random.key(0), updaters.static(counts)
+        return sparsity.sparse_state(OPTIMIZER, random, key, draw(0))
 
     updater = updaters.pruning(counts, 20_000, 67_000, 1_000)
-    params = draw(0)
+    params, start = draw(0), pruned()
     return race(
         {
             "plain optax": repeated(plain, (params, OPTIMIZER.init(params))),
-            "with two projections": repeated(projected, pruned()),
+            "with two projections": repeated(
+                projected, (start.params, start.opt_state, start.masks)
+            ),
             "masked_update, pruning": repeated(masked, pruned()),
         },
         rounds=30,

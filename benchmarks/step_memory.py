@@ -15,6 +15,7 @@ from flax.traverse_util import flatten_dict
 from landscape import recipe
 from landscape.cli import format_table
 from landscape.config import SparseRun
+from landscape.initial_state import abstract_state
 from train import step
 
 CASES = [
@@ -51,7 +52,7 @@ def main() -> None:
     for name, shape, batch_size in CASES:
         config = SparseRun(model=name, method="static", batch_size=batch_size)
         made = recipe.make(config, shape, 10)
-        state = recipe.abstract_state(made, shape)
+        state = abstract_state(made, shape)
         batch = {
             "image": jax.ShapeDtypeStruct((batch_size, *shape), jnp.float32),
             "label": jax.ShapeDtypeStruct((batch_size,), jnp.int32),

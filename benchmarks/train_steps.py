@@ -23,6 +23,7 @@ from benchmarks.timing import race
 from landscape import data, devices, recipe
 from landscape.cli import format_table
 from landscape.config import SparseRun
+from landscape.initial_state import abstract_state, initial_state
 from train import loop, step
 
 BATCH, EXAMPLES = 128, 60_000
@@ -36,12 +37,12 @@ def ours(name, images, labels, num_steps):
     mesh = devices.make_mesh(1)
     split = {"image": images, "label": labels, "weight": np.ones(EXAMPLES, "float32")}
     split = devices.replicate(mesh, split)
-    state = recipe.abstract_state(made, SHAPE)
+    state = abstract_state(made, SHAPE)
     in_one_call = loop.scannable(made, state, split, BATCH)
     segment = loop.make_segment(step.make(made), mesh, in_one_call)
 
     def call():
-        state = devices.replicate(mesh, recipe.initial_state(made, 0, SHAPE))
+        state = devices.replicate(mesh, initial_state(made, 0, SHAPE))
         for start in range(0, num_steps, 100):
             indices = data.order.batches(0, EXAMPLES, BATCH, start, 100)
             state, _ = segment(state, split, indices, 100)

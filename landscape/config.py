@@ -7,32 +7,19 @@ device is touched. Every field is a public flag of the programs that train.
 import dataclasses
 import math
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
+from landscape import methods
 from landscape.errors import InputError, check_choice, require
 
 FORMAT_VERSION = 1
 # Settings that came later, with what they are in a run from before.
 _ADDED = {"init_zeros": 0.0}
-METHODS = ("dense", "pruning", "lottery", "scratch", "static")
-MODELS = (
-    "mlp",
-    "lenet300",
-    "lenet",
-    "lenet5",
-    "alexnet",
-    "resnet20",
-    "resnet32",
-    "resnet56",
-)
-_LARGE = ("alexnet", "resnet20", "resnet32", "resnet56")
-DISTRIBUTIONS = ("uniform", "er", "erk")
-SCHEDULES = ("constant", "cosine", "step")
 
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """What a dense run is made of.
+    """The settings that every run has.
 
     Raises:
       InputError: a value is not allowed; one sentence with the value seen.
@@ -48,8 +35,8 @@ class TrainConfig:
     num_validation: int = 0
     """Hold out this many training examples, drawn by the data seed."""
     inputs: str = "standardize"
-    """standardize: zero mean, unit deviation by channel over the training split;
-    scale: to [0, 1]."""
+    """standardize: zero mean and unit standard deviation, by channel, over the training
+    split; scale: to [0, 1]."""
     augment: bool = False
     """Random crop (4 pixels of padding) and horizontal flip of training images."""
     blob_dim: int = 100
@@ -57,7 +44,7 @@ class TrainConfig:
     blob_classes: int = 10
     """blobs: number of Gaussian clusters."""
     blob_samples: int = 1000
-    """blobs: training examples (a fifth as many more are the test split)."""
+    """blobs: number of training examples; the test split has a fifth as many."""
     blob_variance: float = 1.0
     """blobs: each cluster's covariance is this times the identity."""
 
@@ -94,11 +81,11 @@ class TrainConfig:
     weight_decay: float = 1e-4
     """w of the L2 term (w/2) * sum of squares of the kernels in the objective."""
     decay_all: bool = False
-    """The L2 term takes biases and batch norm in as well."""
+    """Biases and batch norm are in the L2 term as well."""
     decoupled_decay: float = 0.0
     """Weight decay of the optimizer itself (adamw, lion, ...); not in the objective."""
     label_smoothing: float = 0.0
-    """Mix the labels with the uniform distribution by this much, in training."""
+    """Weight of the uniform distribution that is mixed into the labels in training."""
 
     # -- randomness
     seed: int = 0
@@ -113,22 +100,23 @@ class TrainConfig:
     """The run folder (of several runs the folder above them); default:
     runs/DATASET/ and the name of the solution."""
     log_every: int | None = None
-    """Steps between two lines of metrics.jsonl, the longest time before a signal is
-    heard; default: 10 for ResNets and AlexNet, 100 else."""
+    """Steps between two lines of metrics.jsonl, the longest time before a signal takes
+    effect; default: 10 for ResNets and AlexNet, 100 for the others."""
     eval_every: int | None = None
     """Steps between two evaluations; default: a twentieth of all steps."""
     save_every: int = 1000
     """Steps between two checkpoints."""
     keep_every: int | None = None
-    """Keep the checkpoint of every such step for good; default: first and last."""
+    """Steps between two checkpoints that are never deleted; default: only the first and
+    the last are kept."""
     num_devices: int | None = None
     """Devices to spread a batch over; default: all."""
 
     def __post_init__(self):
-        check_choice("model", self.model, MODELS)
-        check_choice("schedule", self.schedule, SCHEDULES)
-        check_choice("activation", self.activation, ("relu", "tanh"))
-        check_choice("kind of inputs", self.inputs, ("standardize", "scale"))
+        check_choice("model", self.model, methods.MODELS)
+        check_choice("schedule", self.schedule, methods.SCHEDULES)
+        check_choice("activation", self.activation, methods.ACTIVATIONS)
+        check_choice("kind of inputs", self.inputs, methods.INPUTS)
         counts = "num_train blob_dim blob_samples steps batch_size num_devices"
         for name in f"{counts} log_every eval_every save_every keep_every".split():
             self._require(name, lambda v: v is None or v >= 1, "at least 1")
@@ -159,6 +147,17 @@ class TrainConfig:
         if self.schedule == "step" and not self.decay_steps:
             raise InputError("--schedule step needs --decay-steps.")
 
+    @classmethod
+    def of(cls, other: "TrainConfig", **changes: Any) -> Self:
+        """The settings that `other` shares with this class, but for `changes`.
+
+        >>> DenseRun.of(SparseRun(steps=7), seed=1).steps
+        7
+        """
+        names = [f.name for f in dataclasses.fields(cls) if f.init]
+        shared = {n: getattr(other, n) for n in names if hasattr(other, n)}
+        return cls(**shared | changes)
+
     def _require(self, name: str, holds, allowed: str) -> None:
         require(self, name, holds(getattr(self, name)), allowed)
 
@@ -170,7 +169,7 @@ class TrainConfig:
     @property
     def log_interval(self) -> int:
         """Steps between two lines of metrics.jsonl."""
-        return self.log_every or (10 if self.model in _LARGE else 100)
+        return self.log_every or (10 if methods.MODELS[self.model].slow else 100)
 
     @property
     def eval_interval(self) -> int:
@@ -179,19 +178,33 @@ class TrainConfig:
 
 
 @dataclass(frozen=True)
-class SparseConfig(TrainConfig):
-    """What a sparse run is made of: the settings of a dense one and these."""
+class DenseRun(TrainConfig):
+    """One dense run, as stored in its folder."""
+
+    init_zeros: float = 0.0
+    """Zero this fraction of every kernel's initial weights, drawn by the seed; all of
+    them are trained."""
+    method: str = field(default="dense", init=False)
+
+    def __post_init__(self):
+        super().__post_init__()
+        self._require("init_zeros", lambda v: 0 <= v <= 1, "in [0, 1]")
+
+
+@dataclass(frozen=True)
+class SparseRun(TrainConfig):
+    """One sparse run, as stored in its folder."""
 
     sparsity: float = 0.95
     """Fraction of the prunable weights that is removed, in [0, 1)."""
     distribution: str = "uniform"
-    """Spread of the sparsity over layers: uniform, er or erk."""
+    """How the sparsity is distributed over layers: uniform, er or erk."""
     global_pruning: bool = False
     """pruning: compare magnitudes over all layers instead of within each."""
     dense_layers: tuple[str, ...] = ()
     """Patterns (Conv_0, Dense_*) of layers that stay dense."""
-    max_sparsity: dict[str, float] = field(default_factory=dict)
-    """Pattern and highest sparsity of the layers it names, as in Dense_2 0.8."""
+    max_sparsity: dict[str, float] = field(default_factory=dict, hash=False)
+    """Pattern and maximum sparsity of the layers that match it, as in Dense_2 0.8."""
     prune_start: int | None = None
     """pruning: step of the first mask update; default: 0.2 of all steps."""
     prune_end: int | None = None
@@ -202,10 +215,12 @@ class SparseConfig(TrainConfig):
     """lottery, scratch: the run whose final masks are taken, with its settings."""
     rewind_to: int | None = None
     """lottery: take the weights of this step of that run instead of step 0."""
+    method: str = "pruning"
+    """pruning, lottery, scratch or static."""
 
     def __post_init__(self):
         super().__post_init__()
-        check_choice("distribution", self.distribution, DISTRIBUTIONS)
+        check_choice("distribution", self.distribution, methods.DISTRIBUTIONS)
         self._require("sparsity", lambda v: 0 <= v < 1, "in [0, 1)")
         for pattern, value in self.max_sparsity.items():
             if not 0 <= value < 1:
@@ -219,52 +234,10 @@ class SparseConfig(TrainConfig):
                 "--global-pruning compares all layers: it goes with neither"
                 " --max-sparsity nor --distribution."
             )
+        self._check_method()
 
-    @property
-    def pruning_steps(self) -> tuple[int, int, int]:
-        """First update, last update and interval, in steps."""
-
-        def default(value, share):
-            return round(share * self.steps) if value is None else value
-
-        every = max(1, round(0.01 * self.steps))
-        return (
-            default(self.prune_start, 0.2),
-            default(self.prune_end, 0.67),
-            every if self.prune_every is None else self.prune_every,
-        )
-
-
-@dataclass(frozen=True)
-class DenseConfig(TrainConfig):
-    """What a dense run is made of: the settings of any run and this one."""
-
-    init_zeros: float = 0.0
-    """Zero this fraction of every kernel's initial weights, drawn by the seed; all of
-    them are trained."""
-
-    def __post_init__(self):
-        super().__post_init__()
-        self._require("init_zeros", lambda v: 0 <= v <= 1, "in [0, 1]")
-
-
-@dataclass(frozen=True)
-class DenseRun(DenseConfig):
-    """One dense run, as stored in its folder."""
-
-    method: str = "dense"
-
-
-@dataclass(frozen=True)
-class SparseRun(SparseConfig):
-    """One sparse run, as stored in its folder."""
-
-    method: str = "pruning"
-    """pruning, lottery, scratch or static."""
-
-    def __post_init__(self):
-        super().__post_init__()
-        check_choice("method", self.method, METHODS[1:])
+    def _check_method(self) -> None:
+        check_choice("method", self.method, methods.SPARSE_METHODS)
         if self.method == "static" and self.global_pruning:
             raise InputError("--global-pruning goes with --method pruning, not static.")
         if self.method != "pruning":
@@ -276,6 +249,20 @@ class SparseRun(SparseConfig):
                 f" last two and --prune-every at least 1, not {start}, {end},"
                 f" {self.steps} and {every}."
             )
+
+    @property
+    def pruning_steps(self) -> tuple[int, int, int]:
+        """First update, last update and interval, in steps."""
+
+        def default(value, fraction):
+            return round(fraction * self.steps) if value is None else value
+
+        every = max(1, round(0.01 * self.steps))
+        return (
+            default(self.prune_start, 0.2),
+            default(self.prune_end, 0.67),
+            every if self.prune_every is None else self.prune_every,
+        )
 
 
 def to_dict(config: TrainConfig) -> dict[str, Any]:
@@ -301,5 +288,6 @@ def from_dict(values: dict[str, Any]) -> DenseRun | SparseRun:
     if values.keys() != fields:
         odd = ", ".join(sorted(values.keys() ^ fields))
         raise InputError(f"the run's settings do not match this code: {odd}.")
-    lists = {k: tuple(v) for k, v in values.items() if isinstance(v, list)}
-    return kind(**values | lists)
+    given = {f.name: values[f.name] for f in dataclasses.fields(kind) if f.init}
+    lists = {k: tuple(v) for k, v in given.items() if isinstance(v, list)}
+    return kind(**given | lists)

@@ -16,9 +16,9 @@ from jax.tree_util import Partial
 from jax.typing import ArrayLike
 
 from landscape import trees
+from landscape.aliases import Batch, Params
+from landscape.callables import Static
 from landscape.errors import check_choice
-
-Batch = dict[str, jax.Array]
 
 
 def cross_entropy(
@@ -29,7 +29,7 @@ def cross_entropy(
     Args:
       logits: [B, K], float; computed in float32 or wider.
       labels: [B], int, in [0, K); a label of K or more gives NaN.
-      label_smoothing: a, the share of the uniform distribution (Szegedy et al. 2016).
+      label_smoothing: a, the fraction of uniform labels (Szegedy et al. 2016).
 
     >>> loss = cross_entropy(jnp.zeros((1, 4)), jnp.array([2]))
     >>> bool(jnp.isclose(loss[0], jnp.log(4.0)))
@@ -71,7 +71,7 @@ class Objective(NamedTuple):
 
     Attributes:
       model: a Flax Linen classifier with `apply(variables, image, train=...)`.
-      label_smoothing: share a of the uniform distribution in the labels.
+      label_smoothing: fraction a of the uniform distribution in the labels.
       weight_decay: w of the L2 term (w/2) * sum of squares.
       decay_all: the L2 term takes every leaf in, not the kernels alone.
 
@@ -98,7 +98,7 @@ class Objective(NamedTuple):
     decay_all: bool = False
 
     def logits(
-        self, params, image, batch_stats=None, batch_norm: str = "stored"
+        self, params: Params, image, batch_stats=None, batch_norm: str = "stored"
     ) -> tuple[jax.Array, Any]:
         """Logits [B, K] of images [B, ...], and the statistics after the batch."""
         check_choice("batch norm mode", batch_norm, ("stored", "batch", "update"))
@@ -114,7 +114,7 @@ class Objective(NamedTuple):
 
     def per_example(
         self,
-        params,
+        params: Params,
         batch: Batch,
         batch_stats=None,
         batch_norm: str = "stored",
@@ -131,13 +131,13 @@ class Objective(NamedTuple):
         return weighted_mean(losses, batch.get("weight"))
 
     def data_loss(
-        self, params, batch: Batch, batch_stats=None, batch_norm: str = "stored"
+        self, params: Params, batch: Batch, batch_stats=None, batch_norm: str = "stored"
     ) -> jax.Array:
         """Weighted mean over the batch of the data loss that is minimised; a scalar."""
         logits, _ = self.logits(params, batch["image"], batch_stats, batch_norm)
         return self.output_loss(logits, batch)
 
-    def l2(self, params) -> jax.Array:
+    def l2(self, params: Params) -> jax.Array:
         """(w/2) * sum of squares of the leaves named "kernel" (decay_all: of all)."""
         decayed = [
             leaf
@@ -146,7 +146,9 @@ class Objective(NamedTuple):
         ]
         return 0.5 * self.weight_decay * trees.dot(decayed, decayed)
 
-    def training(self, params, batch: Batch, batch_stats=None) -> tuple[jax.Array, Aux]:
+    def training(
+        self, params: Params, batch: Batch, batch_stats=None
+    ) -> tuple[jax.Array, Aux]:
         """(data loss + L2, Aux): the function whose gradient is the training step."""
         logits, stats = self.logits(params, batch["image"], batch_stats, "update")
         data, l2 = self.output_loss(logits, batch), self.l2(params)
@@ -154,7 +156,9 @@ class Objective(NamedTuple):
         accuracy = weighted_mean(hit, batch.get("weight"))
         return data + l2, Aux(data, l2, accuracy, stats)
 
-    def evaluate(self, params, batch: Batch, batch_stats=None) -> Batch:
+    def evaluate(
+        self, params: Params, batch: Batch, batch_stats=None
+    ) -> dict[str, jax.Array]:
         """Sums over the batch in eval mode: loss (no smoothing or L2), objective (the
         loss as it is smoothed in training, no L2), correct, count.
 
@@ -170,53 +174,35 @@ class Objective(NamedTuple):
         sums["count"] = jnp.ones_like(losses)
         return {name: (weight * values).sum() for name, values in sums.items()}
 
-    def bind(self, batch_stats=None, batch_norm: str = "stored", l2: bool = False):
+    def bind(
+        self, batch_stats=None, batch_norm: str = "stored", l2: bool = False
+    ) -> Partial:
         """`loss_fn(params, batch)` for any tool: the data loss (`l2`: and the L2 term).
 
         A pytree that carries `batch_stats`: it may be an argument of a jitted function,
-        and binding anew compiles nothing anew.
+        and one bound to other statistics compiles nothing again.
         """
-        return Partial(_Loss(self, batch_norm, l2), batch_stats)
+        settings = (self, batch_norm, l2)
+        return Partial(Static(_loss, settings), batch_stats=batch_stats)
 
-    def bind_logits(self, batch_stats=None):
+    def bind_logits(self, batch_stats=None) -> Partial:
         """`model_fn(params, batch) -> logits`, the partner of `output_loss`."""
-        return Partial(_Logits(self), batch_stats)
+        return Partial(Static(_logits, (self,)), batch_stats=batch_stats)
 
-    def bind_per_example(self, batch_stats=None):
+    def bind_per_example(self, batch_stats=None) -> Partial:
         """`per_example_loss(params, batch) -> [B]`, data losses in eval mode."""
-        return Partial(_PerExample(self), batch_stats)
+        per_example = Static(Objective.per_example, (self,))
+        return Partial(per_example, batch_stats=batch_stats)
 
-    def bind_output_loss(self):
-        """`output_loss` as a pytree, whose equals compile nothing anew."""
-        return Partial(_OutputLoss(self))
-
-
-class _Loss(NamedTuple):
-    objective: Objective
-    batch_norm: str
-    l2: bool
-
-    def __call__(self, batch_stats, params, batch):
-        loss = self.objective.data_loss(params, batch, batch_stats, self.batch_norm)
-        return loss + self.objective.l2(params) if self.l2 else loss
+    def bind_output_loss(self) -> Partial:
+        """`output_loss` as a pytree, whose equals compile nothing again."""
+        return Partial(Static(Objective.output_loss, (self,)))
 
 
-class _Logits(NamedTuple):
-    objective: Objective
-
-    def __call__(self, batch_stats, params, batch):
-        return self.objective.logits(params, batch["image"], batch_stats)[0]
+def _loss(objective, batch_norm, l2, params, batch, batch_stats):
+    loss = objective.data_loss(params, batch, batch_stats, batch_norm)
+    return loss + objective.l2(params) if l2 else loss
 
 
-class _PerExample(NamedTuple):
-    objective: Objective
-
-    def __call__(self, batch_stats, params, batch):
-        return self.objective.per_example(params, batch, batch_stats)
-
-
-class _OutputLoss(NamedTuple):
-    objective: Objective
-
-    def __call__(self, logits, batch):
-        return self.objective.output_loss(logits, batch)
+def _logits(objective, params, batch, batch_stats):
+    return objective.logits(params, batch["image"], batch_stats)[0]

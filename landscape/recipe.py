@@ -1,7 +1,6 @@
 """From settings to the functions that train: model, objective, optimizer, updater."""
 
 import dataclasses
-import json
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -9,15 +8,23 @@ import flax.linen as nn
 import jax
 import optax
 
-from landscape import models, optimizers, rng, schedules, sparsity, trees
-from landscape.config import DenseRun, SparseRun, TrainConfig, from_dict, to_dict
+from landscape import methods, models, optimizers, rng, schedules, sparsity
+from landscape.config import DenseRun, SparseRun
 from landscape.objective import Objective
 from landscape.sparsity import Updater
-from landscape.state import TrainState
 
 
-class Recipe(NamedTuple):
-    """The functions that a run's settings stand for."""
+class Components(NamedTuple):
+    """The functions that a run's settings stand for.
+
+    Attributes:
+      model: the network, a Flax Linen module.
+      objective: the loss that is minimised, its data and L2 terms apart.
+      learning_rate: from completed updates to the rate of the next one.
+      optimizer: of optax, with that rate.
+      updater: of the masks.
+      init_zeros: fraction of every kernel's initial weights that is set to zero.
+    """
 
     model: nn.Module
     objective: Objective
@@ -29,7 +36,7 @@ class Recipe(NamedTuple):
 
 def make(
     config: DenseRun | SparseRun, input_shape: tuple[int, ...], num_classes: int
-) -> Recipe:
+) -> Components:
     """Makes the functions; touches no device.
 
     Runs that differ in their seeds and folders alone get the very same functions, and
@@ -43,17 +50,30 @@ def make(
     Raises:
       InputError: the model does not fit the data, or the sparsity cannot be reached.
     """
+    row = methods.METHODS[config.method]
+    # What the functions do not depend on takes one value for all runs.
     same: dict[str, Any] = {"seed": 0, "order_seed": None, "workdir": None}
-    if config.method in ("lottery", "scratch"):
-        # Their masks come from another run and never change.
-        same |= {"method": "static", "mask_from": None, "global_pruning": False}
-    settings = to_dict(dataclasses.replace(config, **same))
-    return _make(json.dumps(settings), tuple(input_shape), num_classes)
+    if isinstance(config, SparseRun):
+        default = SparseRun()
+        same |= {"mask_from": None, "rewind_to": None}
+        same |= {
+            flag: getattr(default, flag)
+            for other in methods.METHODS.values()
+            for flag in other.flags
+            if flag not in row.flags
+        }
+        same["method"] = next(
+            name
+            for name, r in methods.METHODS.items()
+            if r.updater == row.updater and name != "dense"
+        )
+    return _make(dataclasses.replace(config, **same), tuple(input_shape), num_classes)
 
 
 @lru_cache(maxsize=16)
-def _make(settings: str, input_shape: tuple[int, ...], num_classes: int) -> Recipe:
-    config = from_dict(json.loads(settings))
+def _make(
+    config: DenseRun | SparseRun, input_shape: tuple[int, ...], num_classes: int
+) -> Components:
     model = models.create(
         config.model, input_shape, num_classes, config.widths, config.activation
     )
@@ -77,75 +97,23 @@ def _make(settings: str, input_shape: tuple[int, ...], num_classes: int) -> Reci
     )
     updater = _updater(config, model, input_shape)
     init_zeros = getattr(config, "init_zeros", 0.0)
-    return Recipe(model, objective, learning_rate, optimizer, updater, init_zeros)
+    return Components(model, objective, learning_rate, optimizer, updater, init_zeros)
 
 
-def _updater(config: TrainConfig, model: nn.Module, input_shape) -> Updater:
-    if config.method == "dense":
-        return sparsity.updaters.static({})
+def _updater(
+    config: DenseRun | SparseRun, model: nn.Module, input_shape: tuple[int, ...]
+) -> Updater:
     params, _ = jax.eval_shape(
         lambda: models.init(model, rng.stream(0, "init"), input_shape)
     )
-    counts = sparsity.kept_counts(
-        sparsity.prunable(params),
-        config.sparsity,
-        config.distribution,
-        config.dense_layers,
-        config.max_sparsity,
-    )
-    if config.method == "pruning":
-        start, end, every = config.pruning_steps
-        return sparsity.updaters.pruning(
-            counts, start, end, every, global_=config.global_pruning
+    counts = {}
+    if isinstance(config, SparseRun):
+        counts = sparsity.kept_counts(
+            sparsity.prunable(params),
+            config.sparsity,
+            config.distribution,
+            config.dense_layers,
+            config.max_sparsity,
         )
-    # Those of lottery and scratch runs take the place of the random ones in
-    # `initial_state`.
-    return sparsity.updaters.static(counts)
-
-
-def initial_state(
-    recipe: Recipe,
-    seed: int | jax.Array,
-    input_shape: tuple[int, ...],
-    params: Any = None,
-    batch_stats: Any = None,
-    masks: Any = None,
-) -> TrainState:
-    """The state of step 0: what is not given is drawn from the seed."""
-    key = rng.stream(seed, "init")
-    initial, statistics = models.init(recipe.model, key, input_shape)
-    if recipe.init_zeros:
-        key = rng.stream(seed, "zeros")
-        initial = _zeroed(key, initial, recipe.init_zeros)
-    params = initial if params is None else params
-    batch_stats = statistics if batch_stats is None else batch_stats
-    drawn, updater_state = recipe.updater.init(rng.stream(seed, "masks"), params)
-    masks = drawn if masks is None else masks
-    params = sparsity.masks.apply(masks, params)
-    return TrainState(
-        step=jax.numpy.zeros((), "int32"),
-        params=params,
-        batch_stats=batch_stats,
-        masks=masks,
-        opt_state=recipe.optimizer.init(params),
-        updater_state=updater_state,
-    )
-
-
-def _zeroed(key: jax.Array, params: Any, share: float) -> Any:
-    """`params` with that share of every prunable kernel set to zero, at random."""
-    names = sparsity.prunable(params)
-
-    def zeroed(name, leaf):
-        if name not in names:
-            return leaf
-        count = round((1 - share) * leaf.size)
-        kept = sparsity.selection.keep_at_random(key, name, leaf.shape, count)
-        return jax.numpy.where(kept, leaf, 0)
-
-    return trees.map_named(zeroed, params)
-
-
-def abstract_state(recipe: Recipe, input_shape: tuple[int, ...]) -> TrainState:
-    """Shapes and dtypes of the state; touches no device."""
-    return jax.eval_shape(lambda: initial_state(recipe, 0, input_shape))
+    updater = methods.resolve(methods.METHODS[config.method].updater)
+    return updater(config, counts, params)

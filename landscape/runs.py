@@ -1,10 +1,11 @@
-"""A run folder: what a training left behind, read back in one call.
+"""A run folder: what a training leaves behind, read back in one call.
 
     run = landscape.runs.load("runs/pruned")        # or runs/pruned@2000, @init
 
 The folder holds config.json, metrics.jsonl, timings.jsonl, checkpoints/, summary.json
 and layers.txt once it is finished, figures/ and analysis/. It is where `train` and
-`analysis` meet.
+`analysis` meet. A program parses RUN@STEP once, into a `Ref`; everything below takes
+that.
 """
 
 import difflib
@@ -16,14 +17,30 @@ from typing import Any, NamedTuple
 import flax.linen as nn
 
 from landscape import checkpoint, config, data, recipe
+from landscape.aliases import Masks
 from landscape.data import Dataset
 from landscape.errors import InputError
+from landscape.initial_state import abstract_state
 from landscape.objective import Objective
 from landscape.state import TrainState
 
 CONFIG, METRICS, TIMINGS = "config.json", "metrics.jsonl", "timings.jsonl"
 SUMMARY, LAYERS = "summary.json", "layers.txt"
 CHECKPOINTS, FIGURES = "checkpoints", "figures"
+
+
+class Ref(NamedTuple):
+    """A state of a run: its folder and its step; step None is the last one.
+
+    >>> str(Ref(Path("runs/pruned"), 0)), str(Ref(Path("runs/pruned")))
+    ('runs/pruned@0', 'runs/pruned')
+    """
+
+    folder: Path
+    step: int | None = None
+
+    def __str__(self) -> str:
+        return str(self.folder) + ("" if self.step is None else f"@{self.step}")
 
 
 class Run(NamedTuple):
@@ -35,7 +52,7 @@ class Run(NamedTuple):
       objective: the loss that was trained, its data and L2 terms apart
         (`landscape.objective.Objective`).
       state: the `TrainState` of the step asked for, NumPy arrays.
-      masks: those of that step, True = kept.
+      masks: those of the state, True = kept.
       data: the data set, normalised as in training.
     """
 
@@ -43,26 +60,49 @@ class Run(NamedTuple):
     model: nn.Module
     objective: Objective
     state: TrainState
-    masks: Any
+    masks: Masks
     data: Dataset
 
 
-def parse(name: str) -> tuple[Path, int | None]:
-    """Splits `RUN@STEP` into folder and step; `@init` is step 0, no step is the last.
+class Description(NamedTuple):
+    """What a run is, without its state.
+
+    Attributes:
+      config: its settings.
+      components: the functions they stand for.
+      data: the data set.
+      shapes: the `TrainState` as `jax.ShapeDtypeStruct`s.
+    """
+
+    config: config.DenseRun | config.SparseRun
+    components: recipe.Components
+    data: Dataset
+    shapes: TrainState
+
+
+def parse(name: str | Ref) -> Ref:
+    """`RUN`, `RUN@STEP` or `RUN@init` (step 0) as a `Ref`; a `Ref` is returned as is.
+
+    A folder whose whole name is `RUN@STEP` is that run.
 
     >>> parse("runs/pruned@init")
-    (PosixPath('runs/pruned'), 0)
-    >>> parse("runs/pruned")
-    (PosixPath('runs/pruned'), None)
+    Ref(folder=PosixPath('runs/pruned'), step=0)
+    >>> parse("runs/pruned").step is None
+    True
+
+    Raises:
+      InputError: what follows the @ is neither a number nor init.
     """
-    folder, at, step = name.rpartition("@")
-    if not at or "/" in step:
-        return Path(name), None
+    if isinstance(name, Ref):
+        return name
+    folder, at, step = str(name).rpartition("@")
+    if not at or "/" in step or Path(name).is_dir():
+        return Ref(Path(name))
     if step == "init":
-        return Path(folder), 0
+        return Ref(Path(folder), 0)
     if not step.isdecimal():
         raise InputError(f"{name!r}: the step after @ must be a number or init.")
-    return Path(folder), int(step)
+    return Ref(Path(folder), int(step))
 
 
 def read_config(folder: Path) -> config.DenseRun | config.SparseRun:
@@ -87,23 +127,36 @@ def read_config(folder: Path) -> config.DenseRun | config.SparseRun:
         raise InputError(f"{path} cannot be read: {error}.") from None
 
 
-def describe(folder: Path) -> tuple[Any, recipe.Recipe, Dataset, TrainState]:
-    """Settings, functions, data and the shapes of the state; touches no device."""
-    settings = read_config(folder)
+def describe(
+    folder: Path, settings: config.DenseRun | config.SparseRun | None = None
+) -> Description:
+    """Settings, functions, data and the shapes of the state; touches no device.
+
+    `settings` are the run's, if they have been read already.
+
+    Raises:
+      InputError: the folder is not a run's, or its data set is not there.
+    """
+    settings = settings or read_config(folder)
     dataset = data.load(settings)
-    made = recipe.make(settings, dataset.input_shape, dataset.num_classes)
-    return settings, made, dataset, recipe.abstract_state(made, dataset.input_shape)
+    components = recipe.make(settings, dataset.input_shape, dataset.num_classes)
+    shapes = abstract_state(components, dataset.input_shape)
+    return Description(settings, components, dataset, shapes)
 
 
-def step_of(name: str) -> int:
-    """The step that `RUN`, `RUN@STEP` or `RUN@init` means; touches no device.
+def step_of(
+    ref: Ref, settings: config.DenseRun | config.SparseRun | None = None
+) -> int:
+    """The step that a `Ref` means; touches no device.
+
+    `settings` are the run's, if they have been read already.
 
     Raises:
       InputError: the run is missing or, without a step, not finished; or the step was
         not kept.
     """
-    folder, step = parse(name)
-    settings = read_config(folder)
+    folder, step = ref
+    settings = settings or read_config(folder)
     kept = checkpoint.steps(folder / CHECKPOINTS)
     if step is None and read_summary(folder) is None:
         raise InputError(
@@ -119,35 +172,37 @@ def step_of(name: str) -> int:
     return step
 
 
-def fingerprint(name: str) -> str:
-    """What tells a state of a run from any other: of its settings and its checkpoint.
+def fingerprint(ref: Ref) -> str:
+    """A hash of a state's settings and checkpoint, which no other state has.
 
-    A run that was trained anew in the same folder has another; a copy has the same.
+    A run that is trained again in the same folder has another; a copy has the same.
 
     Raises:
       InputError: as in `step_of`.
     """
-    folder, _ = parse(name)
-    step = step_of(name)
-    settings = config.to_dict(read_config(folder)) | {"workdir": None}
-    digest = checkpoint.digest(folder / CHECKPOINTS, step)
-    text = json.dumps([settings, digest], sort_keys=True).encode()
+    settings = read_config(ref.folder)
+    digest = checkpoint.digest(ref.folder / CHECKPOINTS, step_of(ref, settings))
+    fields = config.to_dict(settings) | {"workdir": None}
+    text = json.dumps([fields, digest], sort_keys=True).encode()
     return hashlib.sha256(text).hexdigest()[:16]
 
 
-def load(name: str) -> Run:
-    """Loads `RUN` (its last state), `RUN@STEP` or `RUN@init`.
+def load(name: str | Ref) -> Run:
+    """Loads `RUN` (its last state), `RUN@STEP` or `RUN@init`, or a `Ref`.
 
     Raises:
       InputError: no such run, not finished (name a step to load one that is not), no
         such step, or a data set that is not there.
       checkpoint.CheckpointError: no sound checkpoint.
     """
-    folder, _ = parse(name)
-    step = step_of(name)
-    settings, made, dataset, like = describe(folder)
-    state, _ = checkpoint.restore(folder / CHECKPOINTS, like, step)
-    return Run(settings, made.model, made.objective, state, state.masks, dataset)
+    ref = parse(name)
+    settings = read_config(ref.folder)
+    # What can be refused is, before the data set is read.
+    step = step_of(ref, settings)
+    found = describe(ref.folder, settings)
+    state, _ = checkpoint.restore(ref.folder / CHECKPOINTS, found.shapes, step)
+    model, objective = found.components.model, found.components.objective
+    return Run(settings, model, objective, state, state.masks, found.data)
 
 
 def find(root: Path) -> list[Path]:
@@ -156,13 +211,13 @@ def find(root: Path) -> list[Path]:
 
 
 def read_summary(folder: Path) -> dict[str, Any] | None:
-    """What a finished run came to; None if it is not finished."""
+    """The summary of a finished run; None if it is not finished."""
     path = folder / SUMMARY
     return json.loads(path.read_text()) if path.exists() else None
 
 
 def read_metrics(folder: Path) -> list[dict[str, Any]]:
-    """The lines of metrics.jsonl; a line cut short by a kill is left out."""
+    """The lines of metrics.jsonl, but for a last line that a kill cut short."""
     return read_lines(folder / METRICS)
 
 

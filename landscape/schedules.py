@@ -9,6 +9,7 @@ import optax
 from jax.typing import ArrayLike
 
 from landscape.errors import InputError, check_choice
+from landscape.methods import SCHEDULES
 
 
 def learning_rate(
@@ -32,13 +33,13 @@ def learning_rate(
       decay_factor: see `decay_steps`.
 
     Raises:
-      InputError: the schedule has another name.
+      InputError: there is no such schedule.
 
     >>> rate = learning_rate("cosine", 0.1, 100, warmup=20)
     >>> [round(float(rate(step)), 4) for step in (0, 10, 20, 60, 100)]
     [0.0, 0.05, 0.1, 0.05, 0.0]
     """
-    check_choice("schedule", schedule, ("constant", "cosine", "step"))
+    check_choice("schedule", schedule, SCHEDULES)
     if schedule == "constant":
         main = optax.constant_schedule(peak)
     elif schedule == "cosine":

@@ -8,6 +8,10 @@ import jax
 class TrainState(NamedTuple):
     """The state after `step` completed updates; saved and restored as a whole.
 
+    It has the fields of `landscape.sparsity.SparseState`, so that an update of masked
+    parameters takes it. Leaves are saved under the names of these fields: renaming or
+    nesting them would leave older run folders unreadable.
+
     Attributes:
       step: int32 scalar, the number of completed updates.
       params: parameters, exactly 0.0 where `masks` is False.

@@ -5,6 +5,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.flatten_util import ravel_pytree
 from jax.tree_util import DictKey, FlattenedIndexKey, GetAttrKey, SequenceKey
 from jax.typing import ArrayLike
@@ -48,6 +49,23 @@ def map_named(function, tree: Any, *rest: Any) -> Any:
 def size(tree: Any) -> int:
     """The number of entries in all leaves."""
     return sum(jnp.size(leaf) for leaf in jax.tree.leaves(tree))
+
+
+def widened(tree: Any) -> Any:
+    """Floating-point leaves as NumPy arrays of float64, other leaves as they are.
+
+    Exact, and whether or not JAX has 64 bits enabled.
+
+    >>> wide = widened({"a": jnp.full(2, 0.5), "n": 3})
+    >>> wide["a"].dtype, wide["a"].tolist(), wide["n"]
+    (dtype('float64'), [0.5, 0.5], 3)
+    """
+
+    def leaf(x):
+        floating = jnp.issubdtype(jnp.result_type(x), jnp.floating)
+        return np.asarray(x, np.float64) if floating else x
+
+    return jax.tree.map(leaf, tree)
 
 
 def dot(x: Any, y: Any) -> jax.Array:

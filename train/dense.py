@@ -6,16 +6,15 @@ Handwritten digits with the default settings take about 5 s on 2 cores and end n
 97 % test accuracy.
 """
 
-from dataclasses import dataclass, fields, replace
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 from landscape.cli import launch, parse
-from landscape.config import DenseConfig, DenseRun
+from landscape.config import DenseRun
 
 
 @dataclass(frozen=True)
-class Config(DenseConfig):
+class Config(DenseRun):
     num_seeds: int = 1
     """Train this many networks, from consecutive seeds, one folder each."""
 
@@ -26,24 +25,21 @@ class Config(DenseConfig):
 
 def expand(config: Config) -> list[DenseRun]:
     """The runs that a command stands for."""
-    shared = {f.name: getattr(config, f.name) for f in fields(DenseConfig)}
     workdir = config.workdir or f"runs/{config.dataset}/dense"
     if config.num_seeds == 1:
-        return [DenseRun(**shared | {"workdir": workdir})]
+        return [DenseRun.of(config, workdir=workdir)]
     return [
-        replace(DenseRun(**shared), seed=seed, workdir=f"{workdir}-seed{seed}")
+        DenseRun.of(config, seed=seed, workdir=f"{workdir}-seed{seed}")
         for seed in range(config.seed, config.seed + config.num_seeds)
     ]
 
 
 def run(config: Config) -> list[dict[str, Any]]:
     """Trains, prints what came out, and returns the summaries."""
-    from train import job, record, report
+    from train import job, report
 
     settings = expand(config)
-    for each in settings:
-        record.check_same(Path(each.workdir), each)
-    summaries = [job.carry_out(each) for each in settings]
+    summaries = job.run_all(settings)
     report.print_outcome(settings, summaries)
     return summaries
 

@@ -1,35 +1,81 @@
-"""One run from its settings to its summary: starts, resumes, watches, saves."""
+"""One run from its settings to its summary: opened, trained, closed."""
 
+import contextlib
 import sys
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 from jax.sharding import Mesh
 
 from landscape import checkpoint, data, devices, figures, models, recipe, runs
-from landscape.cli import Progress
+from landscape.cli import Progress, limit_compiled_programs
 from landscape.config import DenseRun, SparseRun
 from landscape.errors import Interrupted, RunFailure
-from landscape.recipe import Recipe
+from landscape.initial_state import abstract_state, initial_state
+from landscape.recipe import Components
 from landscape.sparsity import accounting
 from landscape.state import TrainState
 from train import loop, measure, record, signals, step
 
-_initial_state = jax.jit(recipe.initial_state, static_argnums=(0, 2))
+_initial_state = jax.jit(initial_state, static_argnums=(0, 2))
 
+Config = DenseRun | SparseRun
 Start = Callable[[TrainState], tuple[Any, Any, Any]]
 """From the shapes of a state to params, batch_stats, masks of step 0 (None: drawn)."""
 
 
-def carry_out(
-    config: DenseRun | SparseRun, start: Start | None = None
-) -> dict[str, Any]:
-    """Trains what `config` says in the folder `config.workdir` and sums it up.
+class Opened(NamedTuple):
+    """A run that is ready to be trained.
 
-    A finished run is not touched; an unfinished one goes on from its newest sound
+    Attributes:
+      folder: its run folder.
+      config: its settings.
+      components: the functions that the settings stand for.
+      state: of step 0, or of the checkpoint it resumes from.
+      resumes: whether it is the latter.
+      splits: the data on the devices, by the name of the split.
+      mesh: the devices a batch is spread over.
+      input_shape: of one example.
+    """
+
+    folder: Path
+    config: Config
+    components: Components
+    state: TrainState
+    resumes: bool
+    splits: measure.Splits
+    mesh: Mesh
+    input_shape: tuple[int, ...]
+
+
+def run_all(
+    configs: Sequence[Config],
+    start_of: Callable[[Config], Start | None] = lambda config: None,
+) -> list[dict[str, Any]]:
+    """Trains one run after the other as `run_training` does; returns the summaries.
+
+    A folder that holds another run is refused before the first of them is trained.
+
+    Args:
+      configs: their settings.
+      start_of: gives what `run_training` takes as `start`, once those before are done.
+    """
+    for config in configs:
+        record.check_same(Path(config.workdir), config)
+    summaries = []
+    for config in configs:
+        if summaries:
+            limit_compiled_programs()
+        summaries.append(_run(config, start_of(config)))
+    return summaries
+
+
+def run_training(config: Config, start: Start | None = None) -> dict[str, Any]:
+    """Trains what `config` says in the folder `config.workdir`; returns the summary.
+
+    A finished run is not touched; an unfinished one resumes from its newest sound
     checkpoint and ends with the bits of one that was never stopped.
 
     Args:
@@ -44,88 +90,71 @@ def carry_out(
       RunFailure: the loss is not finite, or a checkpoint could not be written.
       Interrupted: a signal came; the state is saved.
     """
+    return run_all([config], lambda _: start)[0]
+
+
+def _run(config: Config, start: Start | None) -> dict[str, Any]:
+    summary = runs.read_summary(Path(config.workdir))
+    if summary is not None:
+        return summary
+    opened = _open(config, start)
+    return _close(opened, _train(opened))
+
+
+def _open(config: Config, start: Start | None) -> Opened:
+    """Whatever may be refused comes before the first file is written."""
     folder = Path(config.workdir)
-    record.check_same(folder, config)
-    done = runs.read_summary(folder)
-    if done is not None:
-        return done
-    # Whatever may be refused comes before the first file is written.
     dataset = data.load(config)
-    made = recipe.make(config, dataset.input_shape, dataset.num_classes)
-    like = recipe.abstract_state(made, dataset.input_shape)
+    shape = dataset.input_shape
+    components = recipe.make(config, shape, dataset.num_classes)
+    like = abstract_state(components, shape)
     restored = checkpoint.restore(folder / runs.CHECKPOINTS, like)
-    if restored is None:
-        _refuse_lost_checkpoints(folder)
-    params, batch_stats, masks = (
-        start(like) if start and restored is None else (None, None, None)
-    )
-    mesh = devices.make_mesh(config.num_devices)
-    devices.check_batch_size(mesh, config.batch_size)
-    record.open_folder(folder, config)
-    if restored is None:
-        record.cut(folder, None)
-        given = (params, batch_stats, masks)
-        state = _initial_state(made, config.seed, dataset.input_shape, *given)
-    else:
+    resumes = restored is not None
+    if resumes:
         state, refused = restored
+        mesh = _mesh_and_folder(config, int(state.step))
         for reason in refused:
             print(f"{folder}: refused {reason}", file=sys.stderr)
-        record.cut(folder, int(state.step))
-        print(f"{folder}: goes on from step {int(state.step)}", file=sys.stderr)
+        print(f"{folder}: resumes from step {int(state.step)}", file=sys.stderr)
+    else:
+        _refuse_lost_checkpoints(folder)
+        given = start(like) if start else (None, None, None)
+        mesh = _mesh_and_folder(config, None)
+        state = _initial_state(components, config.seed, shape, *given)
     splits = {
         name: devices.replicate(mesh, getattr(dataset, name))
         for name in ("train", "validation", "test")
         if getattr(dataset, name) is not None
     }
-    state = _train(
-        config, made, devices.replicate(mesh, state), splits, mesh, restored is None
-    )
-    summary = measure.summary(config, made, state, splits, mesh)
-    summary["seconds"] = record.seconds(folder)
-    figures.save(
-        figures.training({folder.name: [runs.read_metrics(folder)]}),
-        folder / runs.FIGURES / "training.png",
-    )
-    positions = models.positions(made.model, dataset.input_shape)
-    layers = accounting.format_table(state.params, state.masks, positions)
-    record.write_text(folder / runs.LAYERS, layers)
-    record.write_summary(folder, summary)
-    return summary
+    state = devices.replicate(mesh, state)
+    return Opened(folder, config, components, state, resumes, splits, mesh, shape)
 
 
-def _train(
-    config: DenseRun | SparseRun,
-    made: Recipe,
-    state: TrainState,
-    splits: measure.Splits,
-    mesh: Mesh,
-    fresh: bool,
-) -> TrainState:
+def _mesh_and_folder(config: Config, step: int | None) -> Mesh:
+    """The devices, and the folder with what it says of steps up to `step`."""
+    mesh = devices.make_mesh(config.num_devices)
+    devices.check_batch_size(mesh, config.batch_size)
+    record.open_folder(Path(config.workdir), config)
+    record.truncate_metrics(Path(config.workdir), step)
+    return mesh
+
+
+def _train(opened: Opened) -> TrainState:
     """From boundary to boundary: steps, checks, lines of metrics, checkpoints."""
-    folder, at = Path(config.workdir), int(state.step)
-    clock = [time.perf_counter()]
-
-    def log(at: int, *lines: dict[str, Any]) -> None:
-        clock.append(time.perf_counter())
-        spent = {"step": at, "seconds": clock[-1] - clock[-2]}
-        record.append(folder, runs.METRICS, *lines)
-        record.append(folder, runs.TIMINGS, spent)
-
-    def save(state: TrainState) -> None:
-        where = folder / runs.CHECKPOINTS
-        checkpoint.save(where, jax.device_get(state), keep_every=config.keep_every)
-
-    if fresh:
-        log(0, *measure.held_out(made, state, splits, mesh))
-        save(state)
+    folder, config, components, state, resumes, splits, mesh, _ = opened
+    recorder = record.Recorder(folder, config.keep_every)
+    if not resumes:
+        recorder.log(0, *measure.held_out(components, state, splits, mesh))
+        recorder.save(state)
     update = step.make(
-        made, seed=config.seed, order_seed=config.order, augmented=config.augment
+        components, seed=config.seed, order_seed=config.order, augmented=config.augment
     )
     train, size = splits["train"], len(splits["train"]["label"])
-    in_one_call = loop.scannable(made, state, train, config.batch_size)
+    in_one_call = loop.scannable(components, state, train, config.batch_size)
     segment = loop.make_segment(update, mesh, in_one_call)
+    at = int(state.step)
     bar = Progress(str(folder), config.steps, at)
-    with signals.caught() as signal_that_came:
+    with contextlib.closing(bar), signals.caught() as signal_that_came:
         for boundary in loop.boundaries(at, config):
             indices = data.order.batches(
                 config.order, size, config.batch_size, at, config.log_interval
@@ -134,27 +163,42 @@ def _train(
             at, last = boundary, boundary == config.steps
             bad = measure.non_finite(state, metrics)
             if bad:
-                bar.close()
                 raise RunFailure(_not_finite(bad, config))
-            lines = [measure.window(made, state, metrics)]
+            lines = [measure.window(components, state, metrics)]
             if last or at % config.eval_interval == 0:
-                lines += measure.held_out(made, state, splits, mesh)
-            log(at, *lines)
+                lines += measure.held_out(components, state, splits, mesh)
+            recorder.log(at, *lines)
             bar.update(at, lines)
             signum = signal_that_came()
             due = (config.save_every, config.keep_every or config.save_every)
             if last or signum or any(at % every == 0 for every in due):
-                save(state)
+                recorder.save(state)
                 signum = signal_that_came()  # or while it was saved
             if signum:
-                bar.close()
                 raise Interrupted(
                     signum,
                     f"{folder}: interrupted; step {at} is saved, and the same command"
-                    " goes on from there.",
+                    " resumes from there.",
                 )
-    bar.close()
     return state
+
+
+def _close(opened: Opened, state: TrainState) -> dict[str, Any]:
+    """Writes the figure, the table of layers, and last the summary."""
+    folder, model = opened.folder, opened.components.model
+    summary = measure.summary(
+        opened.config, opened.components, state, opened.splits, opened.mesh
+    )
+    summary["seconds"] = record.seconds(folder)
+    figures.save(
+        figures.training({folder.name: [runs.read_metrics(folder)]}),
+        folder / runs.FIGURES / "training.png",
+    )
+    positions = models.positions(model, opened.input_shape)
+    layers = accounting.format_table(state.params, state.masks, positions)
+    record.write_text(folder / runs.LAYERS, layers)
+    record.write_summary(folder, summary)
+    return summary
 
 
 def _refuse_lost_checkpoints(folder: Path) -> None:
@@ -162,11 +206,11 @@ def _refuse_lost_checkpoints(folder: Path) -> None:
     if lines and lines[-1]["step"] > 0:
         raise RunFailure(
             f"{folder} has metrics up to step {lines[-1]['step']} but no checkpoint to"
-            " go on from: bring its checkpoints back, or remove the folder."
+            " resume from: bring its checkpoints back, or remove the folder."
         )
 
 
-def _not_finite(what: str, config: DenseRun | SparseRun) -> str:
+def _not_finite(what: str, config: Config) -> str:
     kept = checkpoint.steps(Path(config.workdir) / runs.CHECKPOINTS)
     return (
         f"{config.workdir}: the {what} is not finite; the checkpoint of step"

@@ -12,7 +12,7 @@ from jax.sharding import Mesh
 from landscape import backend
 from landscape.config import TrainConfig
 from landscape.devices import spread
-from landscape.recipe import Recipe
+from landscape.recipe import Components
 from landscape.state import TrainState
 from train.step import Metrics, Step
 
@@ -37,12 +37,14 @@ def boundaries(start: int, config: TrainConfig) -> Iterator[int]:
         yield start
 
 
-def scannable(recipe: Recipe, state: TrainState, split: Any, batch_size: int) -> bool:
+def scannable(
+    components: Components, state: TrainState, split: Any, batch_size: int
+) -> bool:
     """Whether steps may run inside one compiled loop; computes nothing."""
     batch = jax.tree.map(
         lambda x: jax.ShapeDtypeStruct((batch_size, *x.shape[1:]), x.dtype), split
     )
-    loss_fn = recipe.objective.training
+    loss_fn = components.objective.training
     return backend.scannable(loss_fn, state.params, batch, state.batch_stats)
 
 
@@ -53,7 +55,7 @@ def make_segment(step: Step, mesh: Mesh, in_one_call: bool) -> Segment:
     of the program: it is compiled once for windows of every length, and computes the
     same bits however they are cut. Otherwise each step is a call of its own (XLA runs
     the gradients of plain convolutions many times slower inside a loop on a CPU). Steps
-    of one recipe, whatever their seeds, share what is compiled.
+    with the same components, whatever their seeds, share what is compiled.
     """
 
     def segment(state, split, indices, count):

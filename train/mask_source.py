@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from landscape import runs
+from landscape.aliases import Masks
 from landscape.config import SparseRun
 from landscape.errors import InputError
 from landscape.trees import named_leaves
@@ -20,51 +21,64 @@ def check(config: SparseRun) -> None:
     """Refuses a `mask_from` that cannot serve a lottery or scratch run.
 
     Touches no device, so it comes before anything is trained.
+
+    Raises:
+      InputError: the run is dense, has the seed of a scratch run or settings of another
+        mask; or a step that is needed was not kept.
     """
-    name = config.mask_from
-    folder, _ = runs.parse(name)
-    theirs = runs.read_config(folder)
+    source = runs.parse(config.mask_from)
+    theirs = runs.read_config(source.folder)
     if not isinstance(theirs, SparseRun):
-        raise InputError(f"--mask-from {name}: a dense run has no masks.")
+        raise InputError(f"--mask-from {config.mask_from}: a dense run has no masks.")
     if config.method == "scratch" and theirs.seed == config.seed:
         raise InputError(
-            f"--seed {config.seed} is also the seed of {name}: a scratch network needs"
-            " an initialisation of its own."
+            f"--seed {config.seed} is also the seed of {config.mask_from}: a scratch"
+            " network needs an initialisation of its own."
         )
     for field in _OF_THE_MASK:
         seen, wanted = getattr(config, field), getattr(theirs, field)
         if seen != wanted:
             raise InputError(
-                f"--{field.replace('_', '-')} {seen} is not that of {name}, {wanted},"
-                " whose mask is taken."
+                f"--{field.replace('_', '-')} {seen} is not that of"
+                f" {config.mask_from}, {wanted}, whose mask is taken."
             )
-    runs.step_of(name)
+    runs.step_of(source, theirs)
     if config.method == "lottery":
-        runs.step_of(f"{folder}@{config.rewind_to or 0}")
+        runs.step_of(_first(config, source), theirs)
+
+
+def _first(config: SparseRun, source: runs.Ref) -> runs.Ref:
+    """The state whose weights a lottery run takes."""
+    return runs.Ref(source.folder, config.rewind_to or 0)
 
 
 def start_from(config: SparseRun) -> Callable | None:
-    """For lottery and scratch: what takes masks (and weights) from `mask_from`."""
+    """For lottery and scratch: a function that takes masks and weights from a run.
+
+    Returns:
+      From the shapes of a state to the params, batch statistics and masks of step 0
+      (None: drawn); or None if nothing is taken.
+    """
     if config.method not in ("lottery", "scratch"):
         return None
 
-    def shapes_of(masks):
-        return {name: mask.shape for name, mask in named_leaves(masks).items()}
-
     def start(like):
         check(config)
-        name = config.mask_from
-        folder, _ = runs.parse(name)
-        _, _, _, shapes = runs.describe(folder)
-        if shapes_of(shapes.masks) != shapes_of(like.masks):
+        source = runs.parse(config.mask_from)
+        given = runs.describe(source.folder).shapes
+        if _shapes(given.masks) != _shapes(like.masks):
             raise InputError(
-                f"--mask-from {name}: its masks do not fit {config.model} on"
-                f" {config.dataset}."
+                f"--mask-from {config.mask_from}: its masks do not fit {config.model}"
+                f" on {config.dataset}."
             )
-        masks = runs.load(name).masks
+        masks = runs.load(source).masks
         if config.method == "scratch":
             return None, None, masks
-        first = runs.load(f"{folder}@{config.rewind_to or 0}").state
+        first = runs.load(_first(config, source)).state
         return first.params, first.batch_stats, masks
 
     return start
+
+
+def _shapes(masks: Masks) -> dict[str, tuple[int, ...]]:
+    return {name: mask.shape for name, mask in named_leaves(masks).items()}

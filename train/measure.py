@@ -9,7 +9,7 @@ from jax.sharding import Mesh
 
 from landscape import trees
 from landscape.config import DenseRun, SparseRun
-from landscape.recipe import Recipe
+from landscape.recipe import Components
 from landscape.sparsity import masks
 from landscape.state import TrainState
 from train import record
@@ -19,7 +19,9 @@ from train.step import Metrics
 Splits = dict[str, dict[str, jax.Array]]
 
 
-def window(recipe: Recipe, state: TrainState, metrics: Metrics) -> dict[str, Any]:
+def window(
+    components: Components, state: TrainState, metrics: Metrics
+) -> dict[str, Any]:
     """Means over the steps since the last line, and the sparsity at their end."""
     mean = {
         name: float(np.mean(values, dtype=np.float64))
@@ -33,13 +35,13 @@ def window(recipe: Recipe, state: TrainState, metrics: Metrics) -> dict[str, Any
         "objective": mean["loss"] + mean["l2"],
         "accuracy": mean["accuracy"],
         "gradient_norm": mean["gradient_norm"],
-        "learning_rate": float(recipe.learning_rate(step)),
+        "learning_rate": float(components.learning_rate(step)),
         "sparsity": masks.sparsity(state.masks, state.params),
     }
 
 
 def held_out(
-    recipe: Recipe, state: TrainState, splits: Splits, mesh: Mesh
+    components: Components, state: TrainState, splits: Splits, mesh: Mesh
 ) -> list[dict[str, Any]]:
     """A line for the validation split, if there is one, and last for the test split."""
     return [
@@ -47,7 +49,11 @@ def held_out(
         | {
             what: value
             for what, value in evaluate(
-                recipe.objective, state.params, state.batch_stats, splits[name], mesh
+                components.objective,
+                state.params,
+                state.batch_stats,
+                splits[name],
+                mesh,
             ).items()
             if what in ("loss", "accuracy")
         }
@@ -72,17 +78,19 @@ def non_finite(state: TrainState, metrics: Metrics) -> str | None:
 
 def summary(
     config: DenseRun | SparseRun,
-    recipe: Recipe,
+    components: Components,
     state: TrainState,
     splits: Splits,
     mesh: Mesh,
 ) -> dict[str, Any]:
     """The content of summary.json, but for the seconds."""
     train, test = (
-        evaluate(recipe.objective, state.params, state.batch_stats, splits[name], mesh)
+        evaluate(
+            components.objective, state.params, state.batch_stats, splits[name], mesh
+        )
         for name in ("train", "test")
     )
-    l2 = float(recipe.objective.l2(state.params))
+    l2 = float(components.objective.l2(state.params))
     leaves = jax.tree.leaves(state.params)
     return {
         "dataset": config.dataset,

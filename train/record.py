@@ -10,28 +10,32 @@ import importlib.metadata
 import json
 import os
 import platform
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import jax
+
 import landscape.config
-from landscape import runs
+from landscape import checkpoint, runs
 from landscape.config import TrainConfig
 from landscape.errors import InputError, RunFailure
+from landscape.files import write_atomically
+from landscape.state import TrainState
 
-# A run may be gone on with under other values of these: logging, keeping, placement.
+# A run may be resumed with other values of these: logging, keeping, placement.
 _FREE = {"workdir", "data_dir", "num_devices"} | {
     f"{what}_every" for what in ("log", "eval", "save", "keep")
 }
 
 
 def open_folder(folder: Path, config: TrainConfig) -> None:
-    """Makes the folder of a run, or checks that it is this run's.
+    """Makes the folder of a run, if it is not there, and writes its settings.
 
     Raises:
-      InputError: the folder holds a run with other settings, or is a file.
+      InputError: it cannot be made.
     """
-    check_same(folder, config)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -68,16 +72,41 @@ def check_same(folder: Path, config: TrainConfig) -> None:
         )
 
 
-def cut(folder: Path, step: int | None) -> None:
-    """Drops what metrics.jsonl says of steps after `step` (None: everything).
+def truncate_metrics(folder: Path, step: int | None) -> None:
+    """Drops the lines of metrics.jsonl on steps after `step` (None: all lines).
 
-    Of timings.jsonl only a line cut short by a kill goes: time is spent for good.
+    Of timings.jsonl only a line cut short by a kill goes: the time was spent.
     """
     lines = runs.read_metrics(folder)
     kept = [line for line in lines if step is not None and line["step"] <= step]
     spent = runs.read_lines(folder / runs.TIMINGS)
     for name, rest in ((runs.METRICS, kept), (runs.TIMINGS, spent)):
         write_text(folder / name, "".join(json.dumps(line) + "\n" for line in rest))
+
+
+class Recorder:
+    """Records what a training measures, when, and its states.
+
+    Attributes:
+      folder: the run folder.
+      keep_every: see `landscape.checkpoint.save`.
+    """
+
+    def __init__(self, folder: Path, keep_every: int | None):
+        self.folder, self.keep_every = folder, keep_every
+        self._logged = time.perf_counter()
+
+    def log(self, step: int, *lines: dict[str, Any]) -> None:
+        """Adds lines to metrics.jsonl, and to timings.jsonl the time since the last."""
+        before, self._logged = self._logged, time.perf_counter()
+        append(self.folder, runs.METRICS, *lines)
+        spent = {"step": step, "seconds": self._logged - before}
+        append(self.folder, runs.TIMINGS, spent)
+
+    def save(self, state: TrainState) -> None:
+        """Writes a checkpoint."""
+        checkpoints = self.folder / runs.CHECKPOINTS
+        checkpoint.save(checkpoints, jax.device_get(state), keep_every=self.keep_every)
 
 
 def append(folder: Path, name: str, *lines: dict[str, Any]) -> None:
@@ -112,13 +141,8 @@ def _write(path: Path, values: dict[str, Any]) -> None:
 def write_text(path: Path, text: str) -> None:
     """Writes a file as a whole or not at all; a newline is added if there is none."""
     text = text if text.endswith("\n") or not text else text + "\n"
-    partial = path.with_name(path.name + ".part")
     with _writing(path):
-        with open(partial, "w") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(partial, path)
+        write_atomically(path, text)
 
 
 @contextlib.contextmanager
@@ -128,6 +152,6 @@ def _writing(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise RunFailure(
-            f"{path} could not be written: {error.strerror}. The same command goes on"
-            " from the newest checkpoint."
+            f"{path} could not be written: {error.strerror}. The same command"
+            " resumes from the newest checkpoint."
         ) from error

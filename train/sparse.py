@@ -12,26 +12,20 @@ That takes about 20 s on 2 cores; near 97 % of the test digits are read right.
 
 import argparse
 import os
-from dataclasses import dataclass, fields
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 from landscape.cli import launch, parse
-from landscape.config import METHODS, SparseConfig, SparseRun
+from landscape.config import SparseRun
 from landscape.errors import InputError, check_choice
+from landscape.methods import METHODS, SPARSE_METHODS
 
-SOLUTIONS = {
-    "pruning": "pruned",
-    "lottery": "lottery",
-    "scratch": "scratch",
-    "static": "static",
-}
 _SCRATCH_SEED = 1000
 """Added to the seed of a pruned run for the scratch run of the same command."""
 
 
 @dataclass(frozen=True)
-class Config(SparseConfig):
+class Config(SparseRun):
     method: tuple[str, ...] = ("pruning", "lottery", "scratch")
     """pruning, lottery, scratch or static; of several, lottery and scratch take the
     mask that this command's pruning finds."""
@@ -41,26 +35,28 @@ class Config(SparseConfig):
     def __post_init__(self):
         super().__post_init__()
         self._require("num_seeds", lambda v: v >= 1, "at least 1")
+
+    def _check_method(self):
         for name in self.method:
-            check_choice("method", name, METHODS[1:])
+            check_choice("method", name, SPARSE_METHODS)
         if not self.method or len(set(self.method)) < len(self.method):
             raise InputError(
                 f"--method needs one or more different names, not {self.method}."
             )
-        for name in ("lottery", "scratch"):
-            found = self.mask_from or "pruning" in self.method
-            if name in self.method and not found:
-                raise InputError(
-                    f"--method {name} needs --mask-from RUN, the run whose masks it"
-                    " takes (or --method pruning beside it)."
-                )
-        if self.mask_from and {"pruning", "static"} & set(self.method):
+        taking = [name for name in self.method if METHODS[name].takes]
+        if taking and not self.mask_from and "pruning" not in self.method:
             raise InputError(
-                "--mask-from goes with --method lottery or scratch, not"
+                f"--method {taking[0]} needs --mask-from RUN, the run whose masks it"
+                " takes (or --method pruning beside it)."
+            )
+        if self.mask_from and len(taking) < len(self.method):
+            raise InputError(
+                f"--mask-from goes with --method {_named('masks')}, not"
                 f" {' '.join(self.method)}."
             )
-        if self.rewind_to is not None and "lottery" not in self.method:
-            raise InputError("--rewind-to goes with --method lottery.")
+        rewinds = any("weights" in METHODS[name].takes for name in self.method)
+        if self.rewind_to is not None and not rewinds:
+            raise InputError(f"--rewind-to goes with --method {_named('weights')}.")
         if self.rewind_to and "pruning" in self.method:
             every = self.keep_every or self.steps
             if self.rewind_to % every or self.rewind_to > self.steps:
@@ -70,29 +66,33 @@ class Config(SparseConfig):
                 )
 
 
+def _named(taken: str) -> str:
+    """The methods that take it from another run."""
+    return " or ".join(name for name, row in METHODS.items() if taken in row.takes)
+
+
 def expand(config: Config) -> list[SparseRun]:
     """The runs that a command stands for, in the order in which they are made."""
-    shared = {f.name: getattr(config, f.name) for f in fields(SparseConfig)}
     alone = len(config.method) == 1
-    order = [name for name in SOLUTIONS if name in config.method]
     settings = []
     for seed in range(config.seed, config.seed + config.num_seeds):
         suffix = f"-seed{seed}" if config.num_seeds > 1 else ""
         found = config.mask_from and os.path.normpath(config.mask_from)
-        for method in order:
+        # In the order of the registry: what takes masks comes after what finds them.
+        for row in [row for name, row in METHODS.items() if name in config.method]:
             if alone and config.workdir:
                 folder = config.workdir + suffix
             else:
                 root = config.workdir or f"runs/{config.dataset}"
-                folder = f"{root}/{SOLUTIONS[method]}{suffix}"
-            if method == "pruning":
+                folder = f"{root}/{row.solution}{suffix}"
+            if row.name == "pruning":
                 found = folder
-            new = {"method": method, "seed": seed, "workdir": folder}
-            if method in ("lottery", "scratch"):
+            new = {"method": row.name, "seed": seed, "workdir": folder}
+            if row.takes:
                 new["mask_from"] = found
-                if method == "scratch" and not config.mask_from:
+                if "weights" not in row.takes and not config.mask_from:
                     new["seed"] = seed + _SCRATCH_SEED
-            settings.append(SparseRun(**shared | new))
+            settings.append(SparseRun.of(config, **new))
     return settings
 
 
@@ -105,26 +105,24 @@ def with_settings_of_mask(argv: list[str] | None = None) -> Config | None:
         return None
     from landscape import runs
 
-    theirs = runs.read_config(runs.parse(name)[0])
+    theirs = runs.read_config(runs.parse(name).folder)
     if not isinstance(theirs, SparseRun):
         raise InputError(f"--mask-from {name}: a dense run has no masks.")
-    shared = {f.name: getattr(theirs, f.name) for f in fields(SparseConfig)}
     own = {f: getattr(Config(), f) for f in ("workdir", "seed", "rewind_to")}
     # Named on the command line as well; here it lets the defaults pass their checks.
-    return Config(**shared | own | {"mask_from": name, "method": ("lottery",)})
+    return Config.of(theirs, **own, mask_from=name, method=("lottery",))
 
 
 def run(config: Config) -> list[dict[str, Any]]:
     """Trains, prints what came out, draws the methods, and returns the summaries."""
-    from train import job, mask_source, record, report
+    from train import job, mask_source, report
 
     settings = expand(config)
     # What can be known to fail fails before the first of them is trained.
-    for each in settings:
-        if config.mask_from:
+    if config.mask_from:
+        for each in settings:
             mask_source.check(each)
-        record.check_same(Path(each.workdir), each)
-    summaries = [job.carry_out(each, mask_source.start_from(each)) for each in settings]
+    summaries = job.run_all(settings, mask_source.start_from)
     report.print_outcome(settings, summaries)
     return summaries
 

@@ -2,66 +2,66 @@
 
 Weight matching of Ainsworth et al. 2023 ("Git Re-Basin", section 3.2): the permutations
 of b's units that bring its weights nearest to a's, found layer by layer. A barrier that
-is gone after matching was one of names only. Between matched networks with batch norm,
-use statistics of the batch or re-estimated ones: stored ones fit neither end's mixture.
+vanishes after matching was due to the units' order alone. Between matched networks with
+batch norm, use batch statistics or re-estimated ones: stored ones fit no mixture.
 """
 
 from collections.abc import Iterator
-from typing import Any
 
 import jax
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from analysis.alignment.permutations import Permutations, apply, identity, places
+from analysis.alignment.permutations import Permutations, apply, identity, indices
 from analysis.planes import inner
 from landscape import trees
+from landscape.aliases import Masks, Params
 from landscape.errors import InputError
 from landscape.units import Spec
 
-# No descent has come near: one ends when a sweep changes nothing, and every change
-# makes the product larger, so none comes back.
+# No descent has come near: it ends when a sweep changes nothing, and since every change
+# makes the product larger, no permutation is reached twice.
 MAX_SWEEPS = 1000
-# A gain below this share of |a| |b| is rounding.
+# A gain below this fraction of |a| |b| is rounding.
 SMALLEST_GAIN = 1e-13
 
 
 def match(
-    a: Any,
-    b: Any,
+    a: Params,
+    b: Params,
     spec: Spec,
     key: jax.Array,
-    masks_a: Any = None,
-    masks_b: Any = None,
+    masks_a: Masks | None = None,
+    masks_b: Masks | None = None,
     *,
     preserve_mask: bool = False,
 ) -> Permutations:
     """Permutations P of b's units for which |a - P(b)| is smallest, locally.
 
     Coordinate descent: while the other permutations are held, the best one of a layer
-    is a linear assignment, solved exactly; layers take turns in random order until none
-    gains. There are two starts, and the better end is returned: the identity (so the
-    distance never ends above that of b as it is), and a first matching that goes from
-    the input to the output (which finds the way back from a mere relabelling).
+    is a linear assignment, solved exactly; layers are matched in random order, again
+    and again until none gains. There are two initialisations, and the better result is
+    returned: the identity (so the distance is never above that of b as it is), and a
+    first matching from the input to the output (which undoes a mere relabelling).
 
     Pruned weights count as exact zeros. b's mask moves with its weights: give the
-    result to `apply` for parameters, masks and batch statistics alike. Two networks
+    result to `apply` for parameters, masks and batch statistics. Two networks
     that shared a mask then lie in different sparse subspaces in general, and between
     them the line keeps the union of both masks.
 
     Args:
-      a: parameters that stay. All leaves count alike: kernels, biases, scale and bias
-        of batch norm; not its statistics. Computed in float64 on the host.
+      a: parameters that stay. All leaves have equal weight: kernels, biases, batch
+        norm's scale and bias; not its statistics. Computed in float64 on the host.
       b: parameters of the same structure and shapes.
       spec: which permutation acts where, see `specification`.
-      key: decides the order in which layers take turns.
+      key: decides the order in which layers are matched.
       masks_a: masks of a; None if dense, or exactly zero where pruned.
       masks_b: masks of b.
       preserve_mask: admit only permutations under which b's mask, permuted, equals a's
-        in every entry. The masks must be equal to begin with. A layer's units then
-        change places with units of the very same connections alone; of an unstructured
-        mask there are few such units (dead ones, mostly) or none, and a permutation of
-        several layers that keeps the mask only as a whole is not found.
+        in every entry. The masks must be equal to begin with. A layer's units are then
+        exchanged with units of the very same connections alone; an unstructured mask
+        has few such units (dead ones, mostly) or none, and a permutation of several
+        layers that keeps the mask only as a whole is not found.
 
     Returns:
       int arrays [units], one for each name of the spec.
@@ -70,36 +70,41 @@ def match(
       InputError: shapes differ, a value is not finite, a permutation acts on two axes
         of one leaf (no linear assignment), or `preserve_mask` without two equal masks.
 
-    >>> from analysis.alignment.permutations import inverse, random
-    >>> from landscape import models
-    >>> from landscape.units import specification
-    >>> model = models.create("mlp", (4,), 2, widths=(5, 3))
-    >>> params, _ = models.init(model, jax.random.key(0), (4,))
-    >>> spec = specification(model, params)
-    >>> planted = random(jax.random.key(1), spec)
-    >>> found = match(params, apply(planted, params, spec), spec, jax.random.key(2))
-    >>> bool((found["Dense_0"] == inverse(planted)["Dense_0"]).all())
-    True
+    >>> from landscape.units import sequential
+    >>> draw = np.random.default_rng(0).normal
+    >>> params = {
+    ...     "Dense_0": {"kernel": draw(size=(4, 3)), "bias": draw(size=3)},
+    ...     "Dense_1": {"kernel": draw(size=(3, 2)), "bias": draw(size=2)},
+    ... }
+    >>> spec = sequential(params, ["Dense_0", "Dense_1"])
+    >>> moved = apply({"Dense_0": np.array([1, 2, 0])}, params, spec)
+    >>> match(params, moved, spec, jax.random.key(0))["Dense_0"].tolist()
+    [2, 0, 1]
     """
     trees.check_mask(masks_a, a)
     trees.check_mask(masks_b, b)
     masks = _shared_mask(masks_a, masks_b) if preserve_mask else None
     a, b = _host(trees.project(masks_a, a)), _host(trees.project(masks_b, b))
     _check(a, b, spec)
-    starts = [identity(spec)]
+    initial = [identity(spec)]
     if masks is None:
-        starts.append(_forward(a, b, spec))
-    ends = [[s, *descend(a, b, spec, s, key, masks)][-1] for s in starts]
-    return max(ends, key=lambda end: inner(a, apply(end, b, spec)))
+        initial.append(_forward(a, b, spec))
+    found = [_descended(a, b, spec, start, key, masks) for start in initial]
+    return max(found, key=lambda end: inner(a, apply(end, b, spec)))
+
+
+def _descended(a, b, spec, start, key, masks) -> Permutations:
+    changes = list(descend(a, b, spec, start, key, masks))
+    return changes[-1] if changes else start
 
 
 def descend(
-    a: Any,
-    b: Any,
+    a: Params,
+    b: Params,
     spec: Spec,
     start: Permutations,
     key: jax.Array,
-    shared_masks: Any = None,
+    shared_masks: Masks | None = None,
 ) -> Iterator[Permutations]:
     """Yields the permutations after each change; <a, P(b)> grows with every one.
 
@@ -116,8 +121,8 @@ def descend(
         for name in (names[i] for i in order):
             gains = _gains(a, b, spec, permutations, name)
             if signs:
-                # Equal signs everywhere is the most there can be, and the present
-                # permutation has it.
+                # Signs that are equal everywhere give the largest possible agreement,
+                # which the present permutation has.
                 agreement = _gains(signs, signs, spec, permutations, name)
                 gains = np.where(agreement == agreement.max(), gains, -np.inf)
             units, best = linear_sum_assignment(gains, maximize=True)
@@ -130,7 +135,7 @@ def descend(
 
 
 def _forward(a, b, spec) -> Permutations:
-    """Each permutation in turn from the leaves whose other axes are matched already."""
+    """Permutations one by one, of leaves whose other axes are matched already."""
     permutations, known = identity(spec), set()
     for name in spec.sizes:
         gains = _gains(a, b, spec, permutations, name, known)
@@ -140,9 +145,9 @@ def _forward(a, b, spec) -> Permutations:
 
 
 def _gains(a, b, spec, permutations, name, known=None) -> np.ndarray:
-    """[i, j]: what unit j of b in place i adds to <a, P(b)>, the other names held.
+    """[i, j]: what unit j of b at index i adds to <a, P(b)>, the other names held.
 
-    With `known`, of the leaves on whose other axes known names alone act.
+    With `known`, only of leaves on whose other axes no other names act.
     """
     total = np.zeros((spec.sizes[name],) * 2)
     for leaf in a:
@@ -156,7 +161,7 @@ def _gains(a, b, spec, permutations, name, known=None) -> np.ndarray:
             y = b[leaf]
             for j, other in enumerate(axes):
                 if j != k and other is not None:
-                    y = y.take(places(permutations, spec, other), axis=j)
+                    y = y.take(indices(permutations, spec, other), axis=j)
             total += _by_unit(a[leaf], k, axis, name, spec) @ (
                 _by_unit(y, k, axis, name, spec).T
             )
@@ -184,7 +189,7 @@ def _shared_mask(masks_a, masks_b):
         np.array_equal(x, pairs[1][name]) for name, x in pairs[0].items()
     )
     if masks_a is None or masks_b is None or not equal:
-        raise InputError("preserve_mask needs masks_a and masks_b, and they be equal.")
+        raise InputError("preserve_mask needs masks_a and masks_b to be equal.")
     return masks_a
 
 

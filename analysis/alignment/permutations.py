@@ -1,4 +1,4 @@
-"""Permutations of a network's units, and networks with units so exchanged.
+"""Permutations of a network's units, and networks whose units are permuted.
 
 Permuting the units of a hidden layer, with every weight into and out of them, leaves
 the function of a network as it was. A `Spec` says, for every leaf, what permutes each
@@ -9,7 +9,6 @@ and afterwards unit i is the one that was unit p[i].
 import functools
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -21,30 +20,12 @@ Permutations = dict[str, np.ndarray]
 
 
 def identity(spec: Spec) -> Permutations:
-    """The permutations that leave every unit in its place."""
+    """The permutations that leave every unit at its index."""
     return {name: np.arange(size) for name, size in spec.sizes.items()}
 
 
-def random(key: jax.Array, spec: Spec) -> Permutations:
-    """Independent, uniformly random permutations."""
-    keys = jax.random.split(key, max(len(spec.sizes), 1))
-    return {
-        name: np.asarray(jax.random.permutation(k, size))
-        for k, (name, size) in zip(keys, spec.sizes.items(), strict=False)
-    }
-
-
-def inverse(permutations: Permutations) -> Permutations:
-    """The permutations that undo these.
-
-    >>> inverse({"hidden": np.array([2, 0, 1])})["hidden"].tolist()
-    [1, 2, 0]
-    """
-    return {name: np.argsort(p) for name, p in permutations.items()}
-
-
-def places(permutations: Permutations, spec: Spec, axis: Axis) -> np.ndarray:
-    """Where each entry of an axis comes from: int [positions * channels]."""
+def indices(permutations: Permutations, spec: Spec, axis: Axis) -> np.ndarray:
+    """The index each entry of an axis comes from: int [positions * channels]."""
     starts = np.cumsum([0, *(spec.sizes[name] for name in axis.names)])
     groups = zip(starts, axis.names, strict=False)
     channels = np.concatenate([start + permutations[name] for start, name in groups])
@@ -56,7 +37,7 @@ def apply(permutations: Permutations, tree: Any, spec: Spec) -> Any:
 
     Parameters, masks and statistics must be permuted together. A pruned weight moves
     with its unit, so the permuted network lies in the sparse subspace of the permuted
-    mask, in general another one.
+    mask, which is another one in general.
 
     Args:
       permutations: one for each name of the spec.
@@ -88,7 +69,7 @@ def _permuted_leaf(permutations, spec, name, leaf):
         raise InputError(f"{name} must have {len(axes)} axes, not {jnp.ndim(leaf)}.")
     for k, axis in enumerate(axes):
         if axis is not None:
-            index = places(permutations, spec, axis)
+            index = indices(permutations, spec, axis)
             if len(index) != leaf.shape[k]:
                 raise InputError(
                     f"axis {k} of {name} must be {len(index)} long, not"

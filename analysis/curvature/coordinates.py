@@ -3,39 +3,42 @@
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from math import prod
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from landscape import trees
+from landscape.aliases import Masks, Params
 from landscape.errors import InputError, check_choice
 
 
-class Space(NamedTuple):
+class Coordinates(NamedTuple):
     """The shapes of parameters, and which of their leaves vary; equal by value.
 
     Attributes:
       structure: the pytree's.
       shapes, dtypes: of every leaf.
-      moving: the positions of the leaves that vary, in `jax.tree.leaves`.
+      varying: the indices of the leaves that vary, in `jax.tree.leaves`.
     """
 
-    structure: Any
+    structure: jax.tree_util.PyTreeDef
     shapes: tuple[tuple[int, ...], ...]
     dtypes: tuple[np.dtype, ...]
-    moving: tuple[int, ...]
+    varying: tuple[int, ...]
 
     @classmethod
-    def of(cls, params: Any, layers: str | Sequence[str] | None = None) -> "Space":
-        """That of `params`, whose leaves vary if they belong to the layers.
+    def of(
+        cls, params: Params, layers: str | Sequence[str] | None = None
+    ) -> "Coordinates":
+        """Those of `params`, whose leaves vary if they belong to the layers.
 
         Raises:
           InputError: no leaf, one that is not of floating point, or a pattern that
             names none.
 
-        >>> Space.of({"a": jnp.zeros(2), "b": jnp.zeros((2, 3))}, "b").size
+        >>> Coordinates.of({"a": jnp.zeros(2), "b": jnp.zeros((2, 3))}, "b").size
         6
         """
         named = trees.named_leaves(params)
@@ -57,24 +60,24 @@ class Space(NamedTuple):
     @property
     def dtype(self) -> np.dtype:
         """The widest dtype of the leaves that vary."""
-        return jnp.result_type(*(self.dtypes[i] for i in self.moving))
+        return jnp.result_type(*(self.dtypes[i] for i in self.varying))
 
     @property
     def sizes(self) -> tuple[int, ...]:
         """Entries of each leaf that varies."""
-        return tuple(prod(self.shapes[i]) for i in self.moving)
+        return tuple(prod(self.shapes[i]) for i in self.varying)
 
     @property
     def size(self) -> int:
         """Entries of the leaves that vary."""
         return sum(self.sizes)
 
-    def template(self) -> Any:
+    def template(self) -> Params:
         """A pytree of the shapes and dtypes of all leaves."""
         pairs = zip(self.shapes, self.dtypes, strict=True)
         return self.structure.unflatten(jax.ShapeDtypeStruct(*pair) for pair in pairs)
 
-    def leaves(self, tree: Any) -> tuple:
+    def leaves(self, tree: Params) -> tuple[jax.Array, ...]:
         """The leaves of `tree` that vary.
 
         Raises:
@@ -89,25 +92,25 @@ class Space(NamedTuple):
                     f"{name} must have shape {shape}, not {jnp.shape(leaf)}."
                 )
         leaves = jax.tree.leaves(tree)
-        return tuple(jnp.asarray(leaves[i], self.dtypes[i]) for i in self.moving)
+        return tuple(jnp.asarray(leaves[i], self.dtypes[i]) for i in self.varying)
 
-    def tree(self, leaves: Sequence, rest: Sequence | None = None) -> Any:
+    def tree(self, leaves: Sequence, rest: Sequence | None = None) -> Params:
         """The pytree of the leaves that vary and of the `rest` (default: zeros)."""
         everything = rest or [
             jnp.zeros(shape, dtype)
             for shape, dtype in zip(self.shapes, self.dtypes, strict=True)
         ]
         everything = list(everything)
-        for i, leaf in zip(self.moving, leaves, strict=True):
+        for i, leaf in zip(self.varying, leaves, strict=True):
             everything[i] = leaf
         return self.structure.unflatten(everything)
 
-    def split(self, flat: jax.Array) -> tuple:
+    def split(self, flat: jax.Array) -> tuple[jax.Array, ...]:
         """The leaves that vary out of one vector of all their entries."""
         parts = jnp.split(flat, np.cumsum(self.sizes)[:-1])
         return tuple(
             part.reshape(self.shapes[i]).astype(self.dtypes[i])
-            for part, i in zip(parts, self.moving, strict=True)
+            for part, i in zip(parts, self.varying, strict=True)
         )
 
 
@@ -143,31 +146,37 @@ def _holders(name: str) -> list[str]:
     return ["/".join(parts[: i + 1]) for i in range(len(parts))]
 
 
-def kept_entries(params: Any, mask: Any, layers: Any, space: Space) -> Any:
-    """Positions among all entries of the leaves that vary, rising; None for all.
+def kept_entries(
+    coordinates: Coordinates, mask: Masks, layers: str | Sequence[str] | None = None
+) -> np.ndarray | None:
+    """Indices among all entries of the leaves that vary, rising; None for all.
 
     Args:
-      params: pytree of arrays or of their shapes.
-      mask: booleans with the structure of `params`, whose leaves may be scalars.
-      layers: as in `matching`.
+      mask: booleans with the structure of the parameters, whose leaves may be scalars;
+        None keeps every entry.
+      layers: as in `matching`; None keeps every leaf.
 
     Raises:
       InputError: the mask does not fit, or nothing is kept.
+
+    >>> coordinates = Coordinates.of({"a": jnp.zeros(2), "b": jnp.zeros(2)})
+    >>> kept_entries(coordinates, {"a": np.array([False, True]), "b": True}).tolist()
+    [1, 2, 3]
     """
-    trees.check_mask(mask, params)
-    names = list(trees.named_leaves(params))
+    template = coordinates.template()
+    trees.check_mask(mask, template)
+    names = list(trees.named_leaves(template))
     chosen = matching(names, layers)
     kept = [True] * len(names) if mask is None else jax.tree.leaves(mask)
-    kept = [np.asarray(kept[i]) for i in space.moving]
+    kept = [np.asarray(kept[i]) for i in coordinates.varying]
     for flag in kept:
         if flag.dtype != bool:
             raise InputError(f"a mask must hold booleans, not {flag.dtype}.")
-    flags = np.concatenate(
-        [
-            np.ravel(np.broadcast_to(flag & (names[i] in chosen), space.shapes[i]))
-            for i, flag in zip(space.moving, kept, strict=True)
-        ]
-    )
+    flags = [
+        np.broadcast_to(flag & (names[i] in chosen), coordinates.shapes[i]).ravel()
+        for i, flag in zip(coordinates.varying, kept, strict=True)
+    ]
+    flags = np.concatenate(flags)
     if flags.all():
         return None
     if not flags.any():
@@ -175,7 +184,7 @@ def kept_entries(params: Any, mask: Any, layers: Any, space: Space) -> Any:
     return np.flatnonzero(flags)
 
 
-def num_kept(params: Any, mask: Any, layers: str | Sequence[str]) -> int:
+def num_kept(params: Params, mask: Masks, layers: str | Sequence[str]) -> int:
     """How many entries of the layers a mask keeps; 0 is no error here.
 
     >>> num_kept({"a": jnp.ones(3), "b": jnp.ones(1)}, {"a": False, "b": True}, "a")

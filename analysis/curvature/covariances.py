@@ -2,14 +2,15 @@
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any, Unpack
+from typing import Unpack
 
 import jax
 import jax.numpy as jnp
 from jax.tree_util import Partial
 
-from analysis.curvature.construction import Options, build, build_with_mean, settle
+from analysis.curvature.construction import Options, construct
 from analysis.curvature.operator_algebra import Operator
+from landscape.aliases import Batch, Batches, Params
 from landscape.derivatives import (
     as_batches,
     as_partial,
@@ -20,14 +21,14 @@ from landscape.derivatives import (
 from landscape.errors import InputError
 from landscape.objective import cross_entropy, weighted_mean
 
-# Logits are computed for so many examples at a time when labels are drawn.
 FORWARD = 256
+"""Examples whose logits are computed at a time when labels are drawn."""
 
 
 def gradient_covariance(
     per_example_loss: Callable,
-    params: Any,
-    batches: Any,
+    params: Params,
+    batches: Batches,
     *,
     centred: bool = False,
     **options: Unpack[Options],
@@ -49,18 +50,19 @@ def gradient_covariance(
     >>> gradient_covariance(loss, jnp.zeros(2), x, centred=True).to_dense().tolist()
     [[1.0, 1.0], [1.0, 1.0]]
     """
-    setting = settle(params, batches, **options)
-    setting.checked(_check_losses, per_example_loss)
-    if not centred:
-        return build(setting, gauss_newton_map, per_example_loss, _half_square)
-    op, mean = build_with_mean(
-        setting, gauss_newton_map, per_example_loss, (_half_square,), _mean_gradient
+    return construct(
+        gauss_newton_map,
+        [per_example_loss, _half_square],
+        params,
+        batches,
+        checker=partial(check_each, per_example_loss, scalars=True),
+        mean_of=_mean_gradient if centred else None,
+        **options,
     )
-    return op.with_product(Partial(_less_rank_one, op.product, mean))
 
 
 def output_gradient_covariance(
-    model_fn: Callable, params: Any, batches: Any, **options: Unpack[Options]
+    model_fn: Callable, params: Params, batches: Batches, **options: Unpack[Options]
 ) -> Operator:
     """(1/N) sum_n J_n^T J_n, J_n the Jacobian of all outputs of example n; unscaled.
 
@@ -75,14 +77,17 @@ def output_gradient_covariance(
     >>> cov.to_dense().tolist()
     [[2.5, 0.0], [0.0, 2.5]]
     """
-    setting = settle(params, batches, **options).checked(check_each, model_fn)
-    return build(setting, gauss_newton_map, model_fn, _half_square)
+    functions = [model_fn, _half_square]
+    checker = partial(check_each, model_fn)
+    return construct(
+        gauss_newton_map, functions, params, batches, checker=checker, **options
+    )
 
 
 def fisher(
     model_fn: Callable,
-    params: Any,
-    batches: Any,
+    params: Params,
+    batches: Batches,
     *,
     key: jax.Array | None = None,
     num_samples: int = 1,
@@ -91,15 +96,15 @@ def fisher(
     """The Fisher matrix of the classifier softmax(logits): empirical or Monte Carlo.
 
     Monte Carlo: (1/NS) sum_n sum_s g_ns g_ns^T, g_ns the gradient of -log p(y_ns | x_n)
-    and y_ns one of S labels drawn from the model's own softmax, here, once. Its mean
-    over keys is the Gauss-Newton matrix of the cross-entropy, which is the exact one.
+    and y_ns one of S labels drawn from the model's softmax, once, in this call. Its
+    mean over keys is the exact Fisher matrix, the Gauss-Newton matrix of cross-entropy.
 
     Empirical: the labels are those of the data. That is another matrix (Kunstner et
     al. 2019), the gradient covariance of the cross-entropy.
 
     Args:
       model_fn: `model_fn(params, batch)`, the logits, [B, K].
-      key: draws the labels; those of an example depend on its place in the data, not
+      key: draws the labels; those of an example depend on its index in the data, not
         on the batches. None: the empirical Fisher matrix, of batch["label"], [B].
       num_samples: S, labels drawn for each example.
       params, batches, options: as in `operators.hessian`, with the same errors.
@@ -111,14 +116,17 @@ def fisher(
     """
     if num_samples < 1:
         raise InputError(f"num_samples must be at least 1, not {num_samples}.")
-    setting = settle(params, batches, **options).checked(check_each, model_fn)
-    if key is None:
-        labelled = [_with_own_labels(batch) for batch in setting.batches]
-    else:
-        labelled = _with_drawn_labels(model_fn, setting, key, num_samples)
-    setting = setting._replace(batches=as_batches(labelled))
-    nll = Partial(_log_loss, as_partial(model_fn))
-    return build(setting, gauss_newton_map, nll, _half_square)
+    model_fn = as_partial(model_fn)
+    drawn = partial(_with_drawn_labels, model_fn, key, num_samples)
+    return construct(
+        gauss_newton_map,
+        [Partial(_log_loss, model_fn), _half_square],
+        params,
+        batches,
+        checker=partial(check_each, model_fn),
+        data_of=_with_own_labels if key is None else drawn,
+        **options,
+    )
 
 
 def _weight(batch):
@@ -126,15 +134,11 @@ def _weight(batch):
 
 
 def _half_square(outputs, batch):
-    """Its second derivative in the outputs is the example's share of the batch."""
+    """Its second derivative in the outputs is the example's fraction of the weight."""
     squares = [
         (z.reshape(len(z), -1) ** 2).sum(axis=1) for z in jax.tree.leaves(outputs)
     ]
     return weighted_mean(sum(squares), _weight(batch)) / 2
-
-
-def _check_losses(per_example_loss, params, batch):
-    check_each(per_example_loss, params, batch, scalars=True)
 
 
 def _mean_gradient(per_example_loss, params, batch):
@@ -144,58 +148,52 @@ def _mean_gradient(per_example_loss, params, batch):
     return jax.grad(mean)(params)
 
 
-def _less_rank_one(product, mean, v):
-    along = sum(
-        jnp.vdot(m, u, precision="highest") for m, u in zip(mean, v, strict=True)
-    )
-    return jax.tree.map(lambda x, m: x - along.astype(x.dtype) * m, product(v), mean)
-
-
-def _labelled(batch, labels) -> dict:
-    """The batch beside labels [B, S]; its weights stay where averages look for them."""
+def _labelled(batch: Batch, labels: jax.Array) -> dict:
+    """The batch beside labels [B, S], with its weights where averages expect them."""
     weight = _weight(batch)
     extra = {} if weight is None else {"weight": weight}
     return {"data": batch, "labels": labels} | extra
 
 
-def _with_own_labels(batch) -> dict:
-    if not isinstance(batch, Mapping) or "label" not in batch:
-        raise InputError(
-            'the empirical Fisher matrix needs batch["label"]; give a key to draw'
-            " labels from the model."
-        )
-    return _labelled(batch, batch["label"][:, None])
+def _with_own_labels(params: Params, batches: list) -> list[dict]:
+    for batch in batches:
+        if not isinstance(batch, Mapping) or "label" not in batch:
+            raise InputError(
+                'the empirical Fisher matrix needs batch["label"]; give a key to draw'
+                " labels from the model."
+            )
+    return as_batches([_labelled(b, b["label"][:, None]) for b in batches])
 
 
-def _with_drawn_labels(model_fn, setting, key, num_samples) -> list[dict]:
-    labelled, start, model_fn = [], 0, as_partial(model_fn)
-    for batch in setting.batches:
-        places = start + jnp.arange(num_examples(batch))
-        labels = _draw(model_fn, setting.params, batch, key, places, num_samples)
+def _with_drawn_labels(model_fn, key, num_samples, params, batches) -> list[dict]:
+    labelled, start = [], 0
+    for batch in batches:
+        indices = start + jnp.arange(num_examples(batch))
+        labels = _draw(model_fn, params, batch, key, indices, num_samples)
         labelled.append(_labelled(batch, labels))
         start += num_examples(batch)
     return labelled
 
 
-def _draw(model_fn, params, batch, key, places, num_samples) -> jax.Array:
+def _draw(model_fn, params, batch, key, indices, num_samples) -> jax.Array:
     parts = []
-    for start in range(0, len(places), FORWARD):
+    for start in range(0, len(indices), FORWARD):
         cut = slice(start, start + FORWARD)
         part = jax.tree.map(lambda x, cut=cut: x[cut], batch)
-        parts.append(_draw_part(model_fn, params, part, key, places[cut], num_samples))
+        parts.append(_draw_part(model_fn, params, part, key, indices[cut], num_samples))
     return jnp.concatenate(parts)
 
 
 @partial(jax.jit, static_argnames="num_samples")
-def _draw_part(model_fn, params, batch, key, places, num_samples):
+def _draw_part(model_fn, params, batch, key, indices, num_samples):
     logits = model_fn(params, batch)
     _check_logits(logits, batch)
 
-    def draw(place, logits):
-        own = jax.random.fold_in(key, place)
+    def draw(index, logits):
+        own = jax.random.fold_in(key, index)
         return jax.random.categorical(own, logits, shape=(num_samples,))
 
-    return jax.vmap(draw)(places, logits)
+    return jax.vmap(draw)(indices, logits)
 
 
 def _check_logits(logits, batch) -> None:

@@ -1,7 +1,7 @@
 """Symmetric matrices known by their products: restricted, added, handed to others.
 
 An `Operator` is a pytree: it goes into a jitted function as an argument, and one of
-equal shapes compiles nothing anew. Those of a loss are made in `analysis.curvature`.
+equal shapes compiles nothing again. Those of a loss are made in `analysis.curvature`.
 """
 
 from collections.abc import Callable
@@ -17,14 +17,15 @@ import scipy.sparse.linalg
 from jax.tree_util import Partial
 from jax.typing import ArrayLike
 
-from analysis.curvature.coordinates import Space, kept_entries
+from analysis.curvature.coordinates import Coordinates, kept_entries
+from landscape import trees
 from landscape.errors import InputError
 
 
 @partial(
     jax.tree_util.register_dataclass,
-    data_fields=("product", "kept"),
-    meta_fields=("space", "size", "scannable", "how"),
+    data_fields=("leaf_product", "kept"),
+    meta_fields=("coordinates", "scannable", "description"),
 )
 @dataclass(frozen=True, eq=False)
 class Operator:
@@ -39,32 +40,38 @@ class Operator:
     it is, and tools that want a function of a vector take `op.matvec`.
 
     Attributes:
-      product: a pytree, tuple of the leaves that vary -> tuple.
-      kept: [size], which entries of these leaves are kept; None: all.
-      space: the shapes.
-      size: number of kept entries.
+      leaf_product: `leaf_product(leaves) -> leaves`, A v before the restriction: v and
+        A v are tuples of arrays, the leaves of the parameters that vary, in their full
+        shapes and dtypes (`coordinates.leaves`). A pytree, as `Partial` is.
+      kept: [size], int32, the indices of the entries of these leaves that are kept,
+        rising; None: all.
+      coordinates: the shapes of the parameters, and which leaves vary.
       scannable: whether products may run inside one compiled loop; else each product
         is best called outside of jit (convolutions on a CPU, data on the host).
-      how: in words, how products are computed.
+      description: of how products are computed.
 
-    >>> from landscape.derivatives.products import hessian_map
-    >>> space = Space.of({"w": jnp.zeros(2)})
-    >>> op = Operator(Partial(lambda v: (2 * v[0],)), None, space, 2, True, "twice")
+    >>> coordinates = Coordinates.of({"w": jnp.zeros(2)})
+    >>> twice = Partial(lambda leaves: (2 * leaves[0],))
+    >>> op = Operator(twice, None, coordinates, True, "twice")
     >>> op.matvec(jnp.array([1.0, 3.0])).tolist(), op({"w": jnp.ones(2)})["w"].tolist()
     ([2.0, 6.0], [2.0, 2.0])
     >>> (3 * op + 0.5).to_dense().tolist()
     [[6.5, 0.0], [0.0, 6.5]]
     """
 
-    product: Callable
+    leaf_product: Callable[[tuple], tuple]
     kept: jax.Array | None
-    space: Space
-    size: int
+    coordinates: Coordinates
     scannable: bool
-    how: str
+    description: str
 
-    # NumPy's scalars must leave `c * op` to us.
+    # So that NumPy's scalars leave `c * op` to this class.
     __array_ufunc__ = None
+
+    @property
+    def size(self) -> int:
+        """The number of kept entries."""
+        return self.coordinates.size if self.kept is None else len(self.kept)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -74,10 +81,10 @@ class Operator:
     @property
     def dtype(self) -> np.dtype:
         """The dtype of flat vectors: the widest of the leaves that vary."""
-        return self.space.dtype
+        return self.coordinates.dtype
 
     def matvec(self, x: ArrayLike) -> jax.Array:
-        """A x of a vector [size] (or a column [size, 1], as scipy has it).
+        """A x of a vector [size], or of a column [size, 1], which scipy hands over.
 
         Raises:
           InputError: another number of entries.
@@ -100,19 +107,19 @@ class Operator:
         Raises:
           InputError: another structure or other shapes.
         """
-        leaves = self.space.leaves(v)
+        leaves = self.coordinates.leaves(v)
         product = _compiled_call if self.scannable else _call
-        return self.space.tree(product(self, leaves))
+        return self.coordinates.tree(product(self, leaves))
 
     def unravel(self, x: ArrayLike) -> Any:
         """A flat vector [size] as a pytree in the shapes of the parameters.
 
-        >>> space = Space.of({"w": jnp.zeros((1, 2))})
-        >>> op = Operator(Partial(lambda v: v), None, space, 2, True, "itself")
+        >>> coordinates = Coordinates.of({"w": jnp.zeros((1, 2))})
+        >>> op = Operator(Partial(lambda v: v), None, coordinates, True, "identity")
         >>> op.unravel(jnp.array([1.0, 2.0]))
         {'w': Array([[1., 2.]], dtype=float32)}
         """
-        return self.space.tree(_scatter(self, jnp.asarray(x, self.dtype)))
+        return self.coordinates.tree(_scatter(self, jnp.asarray(x, self.dtype)))
 
     def to_dense(self) -> jax.Array:
         """The matrix [size, size]; large ones: `analysis.spectra.materialise`."""
@@ -137,42 +144,45 @@ class Operator:
         Args:
           mask, layers: as in `operators.hessian`, within what is kept already.
 
-        >>> space = Space.of({"a": jnp.zeros(2), "b": jnp.zeros(1)})
-        >>> op = Operator(Partial(lambda v: v), None, space, 3, True, "itself")
+        >>> coordinates = Coordinates.of({"a": jnp.zeros(2), "b": jnp.zeros(1)})
+        >>> op = Operator(Partial(lambda v: v), None, coordinates, True, "identity")
         >>> op.restrict(layers="a").size
         2
         """
-        template = self.space.template()
-        fewer = kept_entries(template, mask, layers, self.space)
-        if fewer is None:
+        kept = kept_entries(self.coordinates, mask, layers)
+        if kept is None:
             return self
         if self.kept is not None:
-            fewer = np.intersect1d(np.asarray(self.kept), fewer)
-        if not len(fewer):
+            kept = np.intersect1d(np.asarray(self.kept), kept)
+        if not len(kept):
             raise InputError("the restriction keeps no entry.")
-        return replace(self, kept=jnp.asarray(fewer, jnp.int32), size=len(fewer))
+        return replace(self, kept=jnp.asarray(kept, jnp.int32))
 
-    def with_product(self, product: Callable, how: str | None = None) -> "Operator":
-        """Another operator on the same entries; `product` as the attribute."""
-        return replace(self, product=product, how=self.how if how is None else how)
+    def with_product(
+        self, leaf_product: Callable, description: str | None = None
+    ) -> "Operator":
+        """Another operator on the same entries; the arguments are its attributes."""
+        description = self.description if description is None else description
+        return replace(self, leaf_product=leaf_product, description=description)
 
     def __add__(self, other: Any) -> "Operator":
         if isinstance(other, Operator):
             self._check_partner(other)
-            how = dict.fromkeys([*self.how.split("; "), *other.how.split("; ")])
-            both = Partial(_sum, self.product, other.product)
+            terms = [*self.description.split("; "), *other.description.split("; ")]
+            description = "; ".join(dict.fromkeys(terms))
+            both = Partial(_sum, self.leaf_product, other.leaf_product)
             scannable = self.scannable and other.scannable
-            return replace(self.with_product(both, "; ".join(how)), scannable=scannable)
+            return replace(self.with_product(both, description), scannable=scannable)
         if not _is_scalar(other):
             return NotImplemented
         shift = jnp.asarray(other, self.dtype)
-        return self.with_product(Partial(_shifted, self.product, shift))
+        return self.with_product(Partial(_shifted, self.leaf_product, shift))
 
     def __mul__(self, factor: Any) -> "Operator":
         if not _is_scalar(factor):
             return NotImplemented
         factor = jnp.asarray(factor, self.dtype)
-        return self.with_product(Partial(_scaled, self.product, factor))
+        return self.with_product(Partial(_scaled, self.leaf_product, factor))
 
     def __truediv__(self, divisor: Any) -> "Operator":
         return self * (1 / divisor) if _is_scalar(divisor) else NotImplemented
@@ -191,7 +201,7 @@ class Operator:
     __rmul__ = __mul__
 
     def _check_partner(self, other: "Operator") -> None:
-        same = self.space == other.space and self.size == other.size
+        same = self.coordinates == other.coordinates and self.size == other.size
         kept = [op.kept for op in (self, other)]
         # Within jit only their number is known.
         if same and not any(isinstance(k, jax.core.Tracer) for k in kept):
@@ -211,12 +221,12 @@ def _is_scalar(x: Any) -> bool:
 
 
 def _matvec(op: Operator, flat: jax.Array) -> jax.Array:
-    return _gather(op, op.product(_scatter(op, flat)))
+    return _gather(op, op.leaf_product(_scatter(op, flat)))
 
 
 def _call(op: Operator, leaves: tuple) -> tuple:
     if op.kept is None:
-        return op.product(leaves)
+        return op.leaf_product(leaves)
     return _scatter(op, _matvec(op, _gather(op, leaves)))
 
 
@@ -229,9 +239,9 @@ def _gather(op: Operator, leaves: tuple) -> jax.Array:
 @jax.jit
 def _scatter(op: Operator, flat: jax.Array) -> tuple:
     if op.kept is not None:
-        whole = jnp.zeros(op.space.size, op.dtype)
+        whole = jnp.zeros(op.coordinates.size, op.dtype)
         flat = whole.at[op.kept].set(flat, unique_indices=True, indices_are_sorted=True)
-    return op.space.split(flat)
+    return op.coordinates.split(flat)
 
 
 _compiled_matvec = jax.jit(_matvec)
@@ -249,6 +259,16 @@ def _sum(first: Callable, second: Callable, v: tuple) -> tuple:
 
 def _scaled(product: Callable, factor: jax.Array, v: tuple) -> tuple:
     return jax.tree.map(lambda x: (factor * x).astype(x.dtype), product(v))
+
+
+def less_outer_product(leaf_product: Callable, mean: tuple) -> Partial:
+    """The product v -> A v - m (m . v), m and v tuples of arrays of one structure."""
+    return Partial(_less_outer_product, leaf_product, mean)
+
+
+def _less_outer_product(product: Callable, mean: tuple, v: tuple) -> tuple:
+    along = trees.dot(mean, v)
+    return jax.tree.map(lambda x, m: x - along.astype(x.dtype) * m, product(v), mean)
 
 
 def _shifted(product: Callable, shift: jax.Array, v: tuple) -> tuple:

@@ -6,24 +6,21 @@
     scipy.sparse.linalg.eigsh(H, k=5)
 
 Beside H and the generalised Gauss-Newton matrix G: `residual` (R = H - G), and in
-`covariances` second moments of gradients and Fisher matrices. What can be done
-with one: `analysis.curvature.Operator`. Dense: `analysis.spectra.materialise`.
+`covariances` second moments of gradients and Fisher matrices. What can be done with
+one: `analysis.curvature.Operator`. Dense: `analysis.spectra.materialise`.
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, Unpack
+from functools import partial
+from typing import Unpack
 
 import jax
 import jax.numpy as jnp
 from jax.tree_util import Partial
 
-from analysis.curvature.construction import Options, build, settle
-from analysis.curvature.covariances import (
-    fisher,
-    gradient_covariance,
-    output_gradient_covariance,
-)
+from analysis.curvature.construction import Options, construct
 from analysis.curvature.operator_algebra import Operator
+from landscape.aliases import Batches, LossFn, Params
 from landscape.derivatives import (
     as_partial,
     check_scalar_mean,
@@ -31,25 +28,16 @@ from landscape.derivatives import (
     hessian_map,
 )
 
-__all__ = [
-    "Operator",
-    "fisher",
-    "gauss_newton",
-    "gradient_covariance",
-    "hessian",
-    "output_gradient_covariance",
-    "residual",
-]
-
 
 def hessian(
-    loss_fn: Callable, params: Any, batches: Any, **options: Unpack[Options]
+    loss_fn: LossFn, params: Params, batches: Batches, **options: Unpack[Options]
 ) -> Operator:
     """H = d^2 L / d params^2, L the mean loss over all the data; exact, no differences.
 
     The gradient is linearised once, and every product uses that for about the time of
-    one gradient, if what it keeps fits into `memory`. Otherwise each product
-    differentiates anew in chunks that do, for nearly two. `op.how` says which.
+    one gradient, if what is kept for it fits into `memory`. Otherwise each product
+    differentiates again, in chunks that fit, for nearly two. `op.description` says
+    which.
 
     Args:
       loss_fn: `loss_fn(params, batch)`, a scalar: the mean over the batch, weighted by
@@ -65,11 +53,12 @@ def hessian(
         holds them ("Dense_0", "Block_*"). Only these vary, and only they cost.
       memory: bytes on each device. Default: half of what is free, 4 GiB on a CPU.
         Data that take more stay on the host and are sent in chunks.
-      chunk_size: differentiate anew in chunks of so many examples, in any case.
-      mesh: spreads the examples over its devices; what is left when they do not divide
-        is computed by each.
-      check: whether to look first, on at most 64 examples, if the loss is a
-        deterministic mean and if `batches` gives the same twice.
+      chunk_size: examples in a chunk; each product then differentiates again, whatever
+        the memory.
+      mesh: the examples are spread over its devices; those that are left when they do
+        not divide are computed by each.
+      check: whether to test first, on at most 64 examples, that the loss is a
+        deterministic mean and that `batches` gives the same twice.
 
     Returns:
       The operator; symmetric to rounding.
@@ -87,15 +76,17 @@ def hessian(
     >>> hessian(loss, {"a": jnp.zeros(2)}, 2 * jnp.eye(2), mask=mask).to_dense()
     Array([[2.]], dtype=float32)
     """
-    setting = settle(params, batches, **options).checked(check_scalar_mean, loss_fn)
-    return build(setting, hessian_map, loss_fn)
+    checker = partial(check_scalar_mean, loss_fn)
+    return construct(
+        hessian_map, [loss_fn], params, batches, checker=checker, **options
+    )
 
 
 def gauss_newton(
     model_fn: Callable,
     output_loss: Callable,
-    params: Any,
-    batches: Any,
+    params: Params,
+    batches: Batches,
     **options: Unpack[Options],
 ) -> Operator:
     """G = (1/N) sum_n J_n^T (d^2 loss_n / d outputs_n^2) J_n (Schraudolph 2002).
@@ -112,16 +103,18 @@ def gauss_newton(
     >>> gauss_newton(model, loss, jnp.zeros(2), jnp.eye(2)).to_dense().tolist()
     [[0.5, 0.0], [0.0, 0.5]]
     """
-    composed = _composed(_Loss(), model_fn, output_loss)
-    setting = settle(params, batches, **options).checked(check_scalar_mean, composed)
-    return build(setting, gauss_newton_map, model_fn, output_loss)
+    functions = [model_fn, output_loss]
+    checker = partial(check_scalar_mean, _composed(_loss, *functions))
+    return construct(
+        gauss_newton_map, functions, params, batches, checker=checker, **options
+    )
 
 
 def residual(
     model_fn: Callable,
     output_loss: Callable,
-    params: Any,
-    batches: Any,
+    params: Params,
+    batches: Batches,
     **options: Unpack[Options],
 ) -> Operator:
     """R = H - G = (1/N) sum_n sum_k (d loss_n / d outputs_nk) d^2 outputs_nk / dw^2.
@@ -134,25 +127,23 @@ def residual(
     >>> residual(model, loss, jnp.ones(1), jnp.array([[3.0]])).to_dense().tolist()
     [[6.0]]
     """
-    composed = _composed(_Loss(), model_fn, output_loss)
-    setting = settle(params, batches, **options).checked(check_scalar_mean, composed)
-    return build(setting, hessian_map, _composed(_Linear(), model_fn, output_loss))
+    functions = [model_fn, output_loss]
+    checker = partial(check_scalar_mean, _composed(_loss, *functions))
+    linear = [_composed(_loss_linear_in_outputs, *functions)]
+    return construct(hessian_map, linear, params, batches, checker=checker, **options)
 
 
-def _composed(kind, model_fn, output_loss) -> Partial:
+def _composed(kind: Callable, model_fn: Callable, output_loss: Callable) -> Partial:
     return Partial(kind, as_partial(model_fn), as_partial(output_loss))
 
 
-class _Loss(NamedTuple):
-    def __call__(self, model_fn, output_loss, params, batch):
-        return output_loss(model_fn(params, batch), batch)
+def _loss(model_fn, output_loss, params, batch) -> jax.Array:
+    return output_loss(model_fn(params, batch), batch)
 
 
-class _Linear(NamedTuple):
-    """The loss with its slope in the outputs held fixed, so that it bends no more."""
-
-    def __call__(self, model_fn, output_loss, params, batch):
-        outputs = model_fn(params, batch)
-        slope = jax.grad(output_loss)(jax.lax.stop_gradient(outputs), batch)
-        terms = jax.tree.map(lambda s, z: jnp.vdot(s, z), slope, outputs)
-        return sum(jax.tree.leaves(terms))
+def _loss_linear_in_outputs(model_fn, output_loss, params, batch) -> jax.Array:
+    """The loss linearised in the outputs: its slope is held fixed."""
+    outputs = model_fn(params, batch)
+    slope = jax.grad(output_loss)(jax.lax.stop_gradient(outputs), batch)
+    terms = jax.tree.map(lambda s, z: jnp.vdot(s, z), slope, outputs)
+    return sum(jax.tree.leaves(terms))

@@ -1,10 +1,12 @@
 """The loss at many combinations of a few points of parameter space."""
 
+from analysis.evaluation.batch_statistics import BatchStatistics
 from analysis.evaluation.combinations import check_points, evaluate
 from analysis.evaluation.engine import combine
 from analysis.evaluation.losses import of_objective
 
 __all__ = [
+    "BatchStatistics",
     "check_points",
     "combine",
     "evaluate",

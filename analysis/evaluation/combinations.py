@@ -6,23 +6,25 @@ whole data set.
 """
 
 from collections.abc import Callable, Sequence
-from functools import reduce
+from functools import partial, reduce
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax.sharding import Mesh
-from jax.tree_util import Partial
 from jax.typing import ArrayLike
 
-from analysis.evaluation.engine import Plan, add, combine, total
+from analysis.evaluation import engine, layout
+from analysis.evaluation.batch_statistics import BatchStatistics, over_all
+from analysis.evaluation.cached_engine import cached_means_at_rows
+from analysis.evaluation.engine import combine
 from landscape import devices, trees
-from landscape.derivatives import as_batches, as_partial
+from landscape.derivatives import added, as_batches, as_partial
 from landscape.errors import InputError, check_choice
 
 __all__ = ["check_points", "combine", "evaluate"]
 
-ORDERS = ("auto", "turn", "vmap")
+ORDERS = ("auto", "sequential", "vmap")
 
 
 def check_points(points: Sequence[Any]) -> tuple[Any, ...]:
@@ -54,6 +56,7 @@ def evaluate(
     loss_fn: Callable,
     batches: Any,
     *,
+    statistics: BatchStatistics | None = None,
     order: str = "auto",
     chunk_size: int | None = None,
     mesh: Mesh | None = None,
@@ -72,9 +75,11 @@ def evaluate(
         into the compiled program, slowly: bind them with `jax.tree_util.Partial`.
       batches: one batch or a list of them, see
         `landscape.derivatives`; "weight" counts.
-      order: "turn", one combination after the other; "vmap", together, in groups that
-        fit into memory; "auto": in turn on a CPU, where that is faster and takes 30 to
-        75 times less memory, and vmapped elsewhere.
+      statistics: how batch norm takes statistics of the data, as `of_objective` gives
+        it beside the loss; None: it takes none.
+      order: "sequential", one combination after the other; "vmap", together, in groups
+        that fit into memory; "auto": sequential on a CPU, where that is faster and
+        takes 30 to 75 times less memory, and vmapped elsewhere.
       chunk_size: examples at a time; the last chunk of a batch may be smaller. Default:
         chosen from the size of the activations.
       mesh: spreads the examples of every chunk over its devices; what is left when the
@@ -88,7 +93,7 @@ def evaluate(
 
     Raises:
       InputError: points or coefficients do not fit, an unknown order, or a chunk size
-        that `loss_fn` or the mesh cannot have.
+        that the statistics or the mesh cannot have.
 
     >>> loss = lambda w, batch: jnp.mean((batch @ w) ** 2)
     >>> ends, ts = [jnp.zeros(1), jnp.ones(1)], jnp.array([0.0, 0.5, 1.0])
@@ -106,33 +111,33 @@ def evaluate(
     check_choice("order", order, ORDERS)
     loss_fn = as_partial(loss_fn)
     batches = as_batches(batches, chunk_size)
-    chunk_size = _check_chunks(loss_fn.func, batches, chunk_size, mesh)
-    plan = Plan(order, chunk_size, mesh, shortcut, False)
+    chunk_size = _check_chunks(statistics, batches, chunk_size, mesh)
+    options = layout.Options(order, chunk_size, mesh, shortcut, scalars=False)
     if mesh is not None:
         points, rows, loss_fn = devices.replicate(mesh, (points, rows, loss_fn))
     extras = ()
-    if (first_pass := getattr(loss_fn.func, "first_pass", None)) is not None:
-        means = _average(
-            Partial(first_pass, *loss_fn.args), points, rows, (), batches, plan
-        )
-        extras = (loss_fn.func.after_first_pass(means),)
-    plan = plan._replace(scalars=True)
-    means = _average(loss_fn, points, rows, extras, batches, plan)
+    if statistics is not None and statistics.moments is not None:
+        moments = statistics.moments
+        if mesh is not None:
+            moments = devices.replicate(mesh, moments)
+        means = _average(moments, points, rows, (), batches, options)
+        extras = (over_all(means),)
+    options = options._replace(scalars=True)
+    means = _average(loss_fn, points, rows, extras, batches, options)
     return means if isinstance(means, dict) else {"loss": means}
 
 
-def _check_chunks(function, batches, chunk_size, mesh) -> int | None:
-    """The chunk size, which a loss with statistics of the batch may prescribe."""
-    own = getattr(function, "batch_size", None)
-    if own is not None:
-        if chunk_size not in (None, own):
+def _check_chunks(statistics, batches, chunk_size, mesh) -> int | None:
+    """The chunk size, which is that of batches with statistics where there are any."""
+    if statistics is not None:
+        if chunk_size not in (None, statistics.batch_size):
             raise InputError(
-                f"chunk_size {chunk_size} is not the {own} that the loss takes its"
-                " batch statistics over; leave it out."
+                f"chunk_size {chunk_size} is not the {statistics.batch_size} that the"
+                " loss takes its batch statistics over; leave it out."
             )
-        chunk_size = own
+        chunk_size = statistics.batch_size
         for batch in batches:
-            function.check(batch)
+            statistics.check(batch)
     if mesh is not None and chunk_size is not None and chunk_size % mesh.size:
         raise InputError(
             f"chunk_size {chunk_size} is not divisible by the {mesh.size} devices."
@@ -140,16 +145,23 @@ def _check_chunks(function, batches, chunk_size, mesh) -> int | None:
     return chunk_size
 
 
-def _average(loss_fn, points, rows, extras, batches, plan):
+def _average(loss_fn, points, rows, extras, batches, options):
     def part(batch):
-        if plan.mesh is not None:
-            batch = devices.replicate(plan.mesh, batch)
-        return total(loss_fn, points, rows, extras, batch, plan)
+        if options.mesh is not None:
+            batch = devices.replicate(options.mesh, batch)
+        return weighted_sums(loss_fn, points, rows, extras, batch, options)
 
-    sums, weight = reduce(add, map(part, batches))
-    return _divide(sums, weight)
+    return reduce(added, map(part, batches)).mean()
 
 
-@jax.jit
-def _divide(sums, weight):
-    return jax.tree.map(lambda x: x / weight.astype(x.dtype), sums)
+@partial(jax.jit, static_argnames="options")
+def weighted_sums(loss_fn, points, rows, extras, batch, options: layout.Options):
+    """`engine.weighted_sums` of one batch as one compiled call.
+
+    Where nothing is cached, the function itself is called at each combination.
+    """
+    chosen = layout.choose(loss_fn, points, len(rows), extras, batch, options)
+    means = cached_means_at_rows if chosen.shortcut else engine.means_at_rows
+    return engine.weighted_sums(
+        loss_fn, points, rows, extras, batch, chosen, options.mesh, means
+    )

@@ -1,12 +1,10 @@
 """Sums over a batch of a function's values at many combinations of a few points.
 
-The engine of `combinations.evaluate`: one compiled call, chunks of examples outside,
-combinations inside. How the work is cut up is decided when the call is traced, from
-the shapes of what the function computes.
+The engine of `combinations.evaluate`: chunks of examples outside, combinations inside,
+and at each of them the function itself is called.
 """
 
-from collections.abc import Sequence
-from functools import partial
+from collections.abc import Callable, Sequence
 from itertools import compress
 from typing import Any, NamedTuple
 
@@ -14,22 +12,18 @@ import jax
 import jax.numpy as jnp
 from jax.sharding import Mesh
 
-from analysis.evaluation import jaxprs, linear_part
 from landscape import devices
-from landscape.backend import on_cpu
-from landscape.derivatives import num_examples, total_weight
-from landscape.errors import InputError
-
-# Bytes of a chunk's widest value and all that is cached. On a CPU they should stay in
-# the second cache: MLPs and LeNets took 1.3 to 1.7 times as long with four times this.
-CHUNK = 5 * 2**18
-CHUNK_ELSEWHERE = 2**26
-FEWEST = 16
-# Bytes for the widest values of all points that are vmapped together.
-GROUP = 2**29
+from landscape.aliases import Batch, Params
+from landscape.derivatives import (
+    WeightedSum,
+    added,
+    num_examples,
+    total_weight,
+    weighted,
+)
 
 
-def combine(points: Sequence[Any], coefficients: jax.Array) -> Any:
+def combine(points: Sequence[Params], coefficients: jax.Array) -> Params:
     """sum_i c_i p_i of k pytrees; a point whose coefficient is 0 does not take part.
 
     So a combination with one coefficient of 1 is that point to the bit, whatever the
@@ -51,172 +45,92 @@ def combine(points: Sequence[Any], coefficients: jax.Array) -> Any:
     return jax.tree.map(leaf, *points)
 
 
-class Plan(NamedTuple):
-    """How to go about it; see `combinations.evaluate`.
+def means_at_rows(loss_fn, points, rows, extras, batch: Batch, group) -> Any:
+    """loss_fn(sum_i c_ti p_i, batch, *extras_t) for each row t: a pytree of [T, ...].
 
-    `scalars`: whether the function must return scalars and nothing else.
+    Rows are evaluated one after the other, or `group` of them vmapped together.
     """
 
-    order: str
-    chunk_size: int | None
-    mesh: Mesh | None
-    shortcut: bool | None
-    scalars: bool
+    def at_row(arguments):
+        row, extra = arguments
+        return loss_fn(combine(points, row), batch, *extra)
+
+    return jax.lax.map(at_row, (rows, extras), batch_size=group)
 
 
-@jax.jit
-def add(a: Any, b: Any) -> Any:
-    """The sum of two pytrees of one structure."""
-    return jax.tree.map(jnp.add, a, b)
+class Layout(NamedTuple):
+    """How the work of one batch is cut up; see `layout.choose`.
+
+    Attributes:
+      chunk_size: examples at a time, at most those of the batch.
+      group: rows that are vmapped together; None: one after the other.
+      shapes: shape and dtype of the function's result: a pytree of its structure.
+      on_data: for each leaf of it whether it depends on the data.
+      shortcut: whether what is linear in the parameters is cached.
+    """
+
+    chunk_size: int
+    group: int | None
+    shapes: Any
+    on_data: tuple[bool, ...]
+    shortcut: bool
 
 
-@partial(jax.jit, static_argnames="plan")
-def total(loss_fn, points, rows, extras, batch, plan: Plan) -> tuple[Any, jax.Array]:
-    """(sum over chunks of weight * mean, sum of weights) of one batch.
+def weighted_sums(
+    loss_fn: Callable,
+    points: Sequence[Params],
+    rows: jax.Array,
+    extras: tuple,
+    batch: Batch,
+    layout: Layout,
+    mesh: Mesh | None = None,
+    means: Callable = means_at_rows,
+) -> WeightedSum:
+    """The sums over chunks of weight * mean, and of weights, of one batch.
 
     Args:
-      loss_fn: a Partial: `loss_fn(point, batch, *extras)`.
+      loss_fn: `loss_fn(point, batch, *extras)`.
       points: k pytrees.
       rows: [T, k], the coefficients.
       extras: pytrees of arrays whose leading axis is that of the rows.
       batch: arrays whose leading axis is that of the examples.
+      mesh: spreads the examples of every chunk that its devices divide.
+      means: what gives the means of a chunk, called as `means_at_rows` is.
+
+    Returns:
+      The sum of the function's results, with a leading axis [T].
     """
-    program, size = _trace(loss_fn, points, extras, batch), num_examples(batch)
-    if plan.scalars and any(program.shape(atom) for atom in program.outputs):
-        raise InputError("the loss function must return a scalar or a dict of scalars.")
-    chunk_size = plan.chunk_size or _chunk_size(program, len(points), size, plan)
-    chunk_size = min(chunk_size, size)
-    on_data = jaxprs.dependent(program.operations, program.arguments[-1])
-    on_data = [a in on_data for a in map(_number, program.outputs)]
+    at_rows = (loss_fn, points, rows, extras)
+    shapes, structure = jax.tree.flatten(layout.shapes)
+    size, on_data = num_examples(batch), layout.on_data
 
-    def part(start, size):
+    def part(start, length):
         chunk = jax.tree.map(
-            lambda x: jax.lax.dynamic_slice_in_dim(x, start, size), batch
+            lambda x: jax.lax.dynamic_slice_in_dim(x, start, length), batch
         )
-        if plan.mesh is not None and size % plan.mesh.size == 0:
-            chunk = devices.spread(plan.mesh, chunk)
-        program = _trace(loss_fn, points, extras, chunk)
-        means = _means(program, on_data, loss_fn, points, rows, extras, chunk, plan)
-        weight = total_weight(chunk)
-        return [_times(weight, mean) for mean in means], weight
-
-    count, rest = divmod(size, chunk_size)
-    sums = [
-        jnp.zeros((len(rows), *program.shape(atom)), _wide(program.dtype(atom)))
-        for atom in compress(program.outputs, on_data)
-    ]
-    sums = (sums, jnp.zeros((), float))
+        if mesh is not None and length % mesh.size == 0:
+            chunk = devices.spread(mesh, chunk)
+        values = jax.tree.leaves(means(*at_rows, chunk, layout.group))
+        return weighted(list(compress(values, on_data)), total_weight(chunk))
 
     def body(i, sums):
-        return add(sums, part(i * chunk_size, chunk_size))
+        return added(sums, part(i * layout.chunk_size, layout.chunk_size))
 
+    count, rest = divmod(size, layout.chunk_size)
+    zeros = [
+        jnp.zeros((len(rows), *leaf.shape), jnp.promote_types(leaf.dtype, jnp.float32))
+        for leaf in compress(shapes, on_data)
+    ]
+    sums = WeightedSum(zeros, jnp.zeros((), float))
     sums = jax.lax.fori_loop(0, count, body, sums) if count > 1 else body(0, sums)
     if rest:
-        sums = add(sums, part(size - rest, rest))
-    sums, weight = sums
-    # What the data has no part in, an L2 term say, takes one pass over the rows.
-    free = [not part for part in on_data]
-    means = _means(program, free, loss_fn, points, rows, extras, batch, plan)
-    free = [_times(weight, mean) for mean in means]
-    leaves = [(sums if part else free).pop(0) for part in on_data]
-    return program.structure.unflatten(leaves), weight
-
-
-def _number(atom):
-    return None if isinstance(atom, jaxprs.Constant) else atom
-
-
-def _wide(dtype):
-    return jnp.promote_types(dtype, jnp.float32)
-
-
-def _times(weight, mean):
-    mean = mean.astype(_wide(mean.dtype))
-    # The mean over no example is NaN; no other NaN is touched.
-    return jnp.where(weight != 0, weight.astype(mean.dtype) * mean, 0)
-
-
-def _call(loss_fn, point, extras, batch):
-    return loss_fn(point, batch, *extras)
-
-
-def _trace(loss_fn, points, extras, batch) -> jaxprs.Program:
-    row = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape[1:], x.dtype), extras)
-    return jaxprs.trace(_call, loss_fn, points[0], row, batch)
-
-
-def _means(program, wanted, loss_fn, points, rows, extras, batch, plan) -> list:
-    """The wanted leaves of the function's result on one chunk, for each row."""
-    outputs = list(compress(program.outputs, wanted))
-    if not outputs:
-        return []
-    cut = _cut(program, len(points), plan)
-    rest = jaxprs.needed(program.operations, outputs, cut.cached)
-    fixed, linear, other, data = program.arguments
-    given = dict(zip(fixed, jax.tree.leaves(loss_fn), strict=True))
-    given |= dict(zip(data, jax.tree.leaves(batch), strict=True))
-
-    def first(point):
-        values = given | dict(zip(linear, jax.tree.leaves(point), strict=True))
-        return jaxprs.run(cut.first, values, cut.cached)
-
-    cached = ()
-    if cut.cached:
-        stacked = jax.lax.map(first, jax.tree.map(lambda *x: jnp.stack(x), *points))
-        cached = [[x[i] for x in stacked] for i in range(len(points))]
-
-    def one(arguments):
-        row, extra = arguments
-        if not program.pure:
-            # What it prints is no value that could be asked for: call it as it is.
-            result = _call(loss_fn, combine(points, row), extra, batch)
-            return list(compress(jax.tree.leaves(result), wanted))
-        values = given | dict(zip(other, jax.tree.leaves(extra), strict=True))
-        values |= dict(zip(linear, jax.tree.leaves(combine(points, row)), strict=True))
-        if cut.cached:
-            values |= dict(zip(cut.cached, combine(cached, row), strict=True))
-        return jaxprs.run(rest, values, outputs)
-
-    group = _group(program, cut, len(rows), plan)
-    return jax.lax.map(one, (rows, extras), batch_size=group)
-
-
-def _cut(program, num_points, plan) -> linear_part.Split:
-    """The program cut by the shortcut, or left whole where that is not wanted."""
-    _, linear, other, data = program.arguments
-    cut = linear_part.split(program, linear, other, data)
-    use = program.pure and cut.cached and plan.shortcut is not False
-    if use and (plan.shortcut or cut.pays(num_points)):
-        return cut
-    return linear_part.Split((), (), 0, 0)
-
-
-def _widest(program, cut) -> int:
-    """Bytes of the largest value that depends on the data, once the cut is made."""
-    rest = jaxprs.needed(program.operations, program.outputs, cut.cached)
-    found = jaxprs.dependent(rest, (*program.arguments[-1], *cut.cached))
-    made = {out for operation in rest for out in operation.outputs}
-    sizes = [jaxprs.size_in_bytes(program.avals[number]) for number in found & made]
-    return max(sizes, default=1)
-
-
-def _chunk_size(program, num_points, size, plan) -> int:
-    cut = _cut(program, num_points, plan)
-    cached = sum(jaxprs.size_in_bytes(program.avals[number]) for number in cut.cached)
-    each = (_widest(program, cut) + num_points * cached) / size
-    limit = CHUNK if on_cpu() else CHUNK_ELSEWHERE
-    most = min(max(int(limit / each), FEWEST), size)
-    if plan.mesh is not None:
-        return max(most - most % plan.mesh.size, plan.mesh.size)
-    # An even split saves the compilation of the last, smaller chunk.
-    return next((n for n in range(most, most // 2, -1) if size % n == 0), most)
-
-
-def _group(program, cut, num_rows, plan) -> int | None:
-    """How many rows are vmapped together; None: each in turn."""
-    order = plan.order
-    if order == "auto":
-        order = "turn" if on_cpu() else "vmap"
-    if order == "turn":
-        return None
-    return min(max(GROUP // _widest(program, cut), 1), num_rows)
+        sums = added(sums, part(size - rest, rest))
+    totals, weight = sums
+    if not all(on_data):
+        # What does not depend on the data, an L2 term say, takes one pass over the
+        # rows; nothing else of this call is computed.
+        values = jax.tree.leaves(means_at_rows(*at_rows, batch, layout.group))
+        values = weighted(values, weight).total
+        pairs, totals = zip(values, on_data, strict=True), iter(totals)
+        totals = [next(totals) if on else value for value, on in pairs]
+    return WeightedSum(structure.unflatten(totals), weight)

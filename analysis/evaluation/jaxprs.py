@@ -1,7 +1,7 @@
 """A function as a flat list of JAX's primitive operations, to be looked at and cut.
 
 Calls of functions that are themselves jitted, checkpointed or have custom derivatives
-are written out in place, so such a list is for evaluation, not for differentiation.
+are inlined, so such a list is for evaluation, not for differentiation.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -27,7 +27,7 @@ _CALLS = {
 
 
 class Constant(NamedTuple):
-    """A value in the text of the program, or one it closes over."""
+    """A literal of the program, or a value that it closes over."""
 
     value: Any
 
@@ -54,8 +54,8 @@ class Program(NamedTuple):
       outputs: a number or a constant for each leaf of the result.
       avals: abstract value (shape, dtype) by number.
       structure: pytree structure of the result.
-      pure: whether all there is to the function is its result (no printing, no
-        callback).
+      pure: whether the function has no effect besides its result (no printing, no
+        ordered callback).
     """
 
     arguments: tuple[tuple[int, ...], ...]
@@ -91,7 +91,7 @@ def trace(function: Callable, *args: Any) -> Program:
         avals.update(zip(numbers, (v.aval for v in variables), strict=True))
         return tuple(numbers)
 
-    def write_out(jaxpr, constants, inputs):
+    def inlined(jaxpr, constants, inputs):
         known = dict(zip(jaxpr.constvars, map(Constant, constants), strict=True))
         known |= dict(zip(jaxpr.invars, inputs, strict=True))
 
@@ -106,14 +106,14 @@ def trace(function: Callable, *args: Any) -> Program:
                 operation = Operation(name, eqn.params, function, inputs, outputs)
                 operations.append(operation)
             elif isinstance(inner, ClosedJaxpr):
-                outputs = write_out(inner.jaxpr, inner.consts, inputs)
+                outputs = inlined(inner.jaxpr, inner.consts, inputs)
             else:
-                outputs = write_out(inner, (), inputs)
+                outputs = inlined(inner, (), inputs)
             known |= dict(zip(eqn.outvars, outputs, strict=True))
         return tuple(map(atom, jaxpr.outvars))
 
     leaves = fresh(closed.jaxpr.invars)
-    outputs = write_out(closed.jaxpr, closed.consts, leaves)
+    outputs = inlined(closed.jaxpr, closed.consts, leaves)
     sizes = [len(jax.tree.leaves(arg)) for arg in args]
     ends = np.cumsum(sizes)
     return Program(

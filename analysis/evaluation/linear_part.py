@@ -16,8 +16,8 @@ import numpy as np
 from analysis.evaluation import jaxprs
 from analysis.evaluation.jaxprs import Constant, Operation, Program
 
-# What a value is in terms of the parameters: zero whatever they are, independent of
-# them, linear (homogeneous: twice the parameters, twice the value), or else.
+# What a value is in terms of the parameters: always zero, independent of them, linear
+# (homogeneous: twice the parameters, twice the value), or none of these.
 ZERO, FIXED, LINEAR, OTHER = range(4)
 
 # The value is linear in the first operand, and depends on no parameter else.
@@ -33,17 +33,17 @@ _PRODUCTS = {"conv_general_dilated", "dot_general", "mul"}
 _CONTRACTIONS = {"conv_general_dilated", "dot_general"}
 
 # A combination reads k cached numbers where a contraction makes many multiplications
-# of numbers at hand. On a CPU LeNet-5's first layer (120 operations an entry) halved
-# the time at k = 3; ResNet-20's (54) made no difference.
-WORTH = 24
+# of numbers already read. On a CPU LeNet-5's first layer (120 operations an entry)
+# halved the time at k = 3; ResNet-20's (54) made no difference.
+MIN_FLOPS_PER_NUMBER = 24
 
 
 class Split(NamedTuple):
     """A loss function cut in two.
 
     Attributes:
-      cached: numbers of the values that are linear in the parameters and depend on the
-        data, where the rest of the program takes them up.
+      cached: numbers of the values that are linear in the parameters, depend on the
+        data and are read by the rest of the program.
       first: the operations that compute them.
       flops: multiplications and additions of the contractions in `first`.
       size: entries of all cached values.
@@ -55,8 +55,12 @@ class Split(NamedTuple):
     size: int
 
     def pays(self, num_points: int) -> bool:
-        """Whether caching the values at so many points is expected to save time."""
-        return self.flops > WORTH * num_points * self.size > 0
+        """Whether caching the values at that many points is expected to save time."""
+        return self.flops > MIN_FLOPS_PER_NUMBER * num_points * self.size > 0
+
+
+NOTHING = Split((), (), 0, 0)
+"""A function left whole."""
 
 
 def split(

@@ -4,14 +4,12 @@ The two terms of the objective are kept apart, and batch norm is a choice that h
 named wherever its result is shown.
 """
 
-from typing import Any, NamedTuple
-
-import jax
 import jax.numpy as jnp
-import numpy as np
 from jax.tree_util import Partial
 
-from landscape.derivatives import num_examples
+from analysis.evaluation.batch_statistics import BatchStatistics, moments_of, parts
+from landscape.aliases import Params
+from landscape.callables import Static
 from landscape.errors import InputError, check_choice
 from landscape.objective import Objective, weighted_mean
 
@@ -20,15 +18,16 @@ BATCH_NORM = ("stored", "batch", "re-estimated")
 
 def of_objective(
     objective: Objective,
-    batch_stats: Any = None,
+    batch_stats: Params | None = None,
     *,
     batch_norm: str = "stored",
     batch_size: int | None = None,
-) -> Partial:
-    """`loss_fn(point, batch) -> dict(loss, l2, accuracy)`, the terms of the objective.
+) -> tuple[Partial, BatchStatistics | None]:
+    """(loss_fn, statistics), what `evaluate` takes to give the objective's terms.
 
-    loss is the data term in nats, smoothed as the objective has it; l2 the L2 term (the
-    objective is their sum); accuracy a fraction.
+    `loss_fn(point, batch) -> dict(loss, l2, accuracy)`: loss is the data term in nats,
+    smoothed as the objective has it; l2 the L2 term (the objective is their sum);
+    accuracy a fraction.
 
     A point is the parameters, or a dict of "params" and "batch_stats", whose statistics
     are then combined along with the parameters. A model with batch norm uses
@@ -37,9 +36,12 @@ def of_objective(
       Combined variances may be negative beyond the ends: the loss is NaN there.
     - "batch": those of each batch of `batch_size` examples at this very point, as in
       training, in the order of the data (Evci et al. 2019).
-    - "re-estimated": at each point mean and variance over all of the data are taken
-      anew, from batches of `batch_size` in training mode, and then used in eval mode
-      (Garipov et al. 2018). Two passes over the data.
+    - "re-estimated": mean and variance over all of the data at this very point, from
+      batches of `batch_size` in training mode, then used in eval mode (Garipov et al.
+      2018): the loss function's third argument. Two passes over the data.
+
+    `statistics` is None for "stored". Otherwise `evaluate` needs both: they say what
+    the batches of the other two are.
 
     Args:
       objective: model, label smoothing and weight decay.
@@ -58,7 +60,7 @@ def of_objective(
     ...     @nn.compact
     ...     def __call__(self, image, train=False):
     ...         return nn.Dense(2, use_bias=False)(image)
-    >>> loss_fn = of_objective(Objective(Linear(), weight_decay=0.5))
+    >>> loss_fn, statistics = of_objective(Objective(Linear(), weight_decay=0.5))
     >>> batch = {"image": jnp.ones((4, 3)), "label": jnp.zeros(4, int)}
     >>> values = loss_fn({"Dense_0": {"kernel": jnp.ones((3, 2))}}, batch)
     >>> {name: round(float(value), 4) for name, value in values.items()}
@@ -72,97 +74,25 @@ def of_objective(
             f"batch norm with {batch_norm} statistics needs a batch size of at least 1,"
             f" not {batch_size}."
         )
-    return Partial(_Terms(objective, batch_norm, batch_size), batch_stats)
+    if batch_norm == "re-estimated":
+        moments = moments_of(objective, batch_stats)
+        loss_fn = Partial(Static(_re_estimated, (objective,)), batch_stats)
+        return loss_fn, BatchStatistics(batch_size, moments)
+    loss_fn = Partial(Static(_terms, (objective, batch_norm)), batch_stats)
+    return loss_fn, BatchStatistics(batch_size) if batch_norm == "batch" else None
 
 
-class _Terms(NamedTuple):
-    objective: Objective
-    batch_norm: str
-    batch_size: int | None
-
-    def __call__(self, batch_stats, point, batch, estimated=None):
-        params, stats = _parts(point, batch_stats)
-        stats = stats if estimated is None else estimated
-        mode = "batch" if self.batch_norm == "batch" else "stored"
-        logits, _ = self.objective.logits(params, batch["image"], stats, mode)
-        hit = (logits.argmax(axis=1) == batch["label"]).astype(jnp.float32)
-        return {
-            "loss": self.objective.output_loss(logits, batch),
-            "l2": self.objective.l2(params),
-            "accuracy": weighted_mean(hit, batch.get("weight")),
-        }
-
-    def check(self, batch) -> None:
-        """Raises InputError if the statistics of some batch would not be the stated."""
-        size, weight = num_examples(batch), batch.get("weight")
-        if self.batch_norm == "batch" and size % self.batch_size:
-            raise InputError(
-                f"batches of {self.batch_size} do not divide {size} examples, and a"
-                " smaller batch has other statistics: use"
-                f" {size - size % self.batch_size or 'more'} examples or a batch size"
-                " that divides them."
-            )
-        if weight is not None and not np.all(np.asarray(weight)):
-            raise InputError(
-                "examples of weight 0 would enter batch norm's statistics: leave them"
-                " out."
-            )
-
-    @property
-    def first_pass(self):
-        """The function whose means over the data become the statistics, if any."""
-        return _MomentsOf(self) if self.batch_norm == "re-estimated" else None
-
-    def after_first_pass(self, moments):
-        """Statistics over all the data from means over the batches."""
-
-        def merge(x):
-            if not isinstance(x, _Moments):
-                return x
-            # Between batches the means vary too; rounding must not make it negative.
-            between = jnp.maximum(x.mean_square - x.mean**2, 0)
-            return {"mean": x.mean, "var": x.var + between}
-
-        return jax.tree.map(merge, moments, is_leaf=lambda x: isinstance(x, _Moments))
+def _terms(objective, batch_norm, batch_stats, point, batch):
+    params, stats = parts(point, batch_stats)
+    logits, _ = objective.logits(params, batch["image"], stats, batch_norm)
+    hit = (logits.argmax(axis=1) == batch["label"]).astype(jnp.float32)
+    return {
+        "loss": objective.output_loss(logits, batch),
+        "l2": objective.l2(params),
+        "accuracy": weighted_mean(hit, batch.get("weight")),
+    }
 
 
-class _Moments(NamedTuple):
-    """Of a batch norm layer: mean, variance and squared mean, averaged over batches."""
-
-    mean: jax.Array
-    var: jax.Array
-    mean_square: jax.Array
-
-
-class _MomentsOf(NamedTuple):
-    terms: _Terms
-
-    def __call__(self, batch_stats, point, batch):
-        params, stats = _parts(point, batch_stats)
-
-        def updated(stats):
-            logits = self.terms.objective.logits
-            return logits(params, batch["image"], stats, "update")[1]
-
-        stats = stats or jax.eval_shape(updated, {})
-        # New statistics are m * old + (1 - m) * the batch's, whatever the model's m:
-        # their value at old = 0 gives the batch's, their derivative m.
-        zeros = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), stats)
-        ones = jax.tree.map(jnp.ones_like, zeros)
-        new, momentum = jax.jvp(updated, (zeros,), (ones,))
-        own = jax.tree.map(lambda x, m: x / (1 - m), new, momentum)
-        return jax.tree.map(_with_square, own, is_leaf=_is_norm)
-
-
-def _is_norm(x) -> bool:
-    return isinstance(x, dict) and set(x) == {"mean", "var"}
-
-
-def _with_square(x):
-    return _Moments(x["mean"], x["var"], x["mean"] ** 2) if _is_norm(x) else x
-
-
-def _parts(point, batch_stats) -> tuple[Any, Any]:
-    if isinstance(point, dict) and set(point) == {"params", "batch_stats"}:
-        return point["params"], point["batch_stats"]
-    return point, batch_stats
+def _re_estimated(objective, batch_stats, point, batch, estimated):
+    params, _ = parts(point, batch_stats)
+    return _terms(objective, "stored", estimated, params, batch)

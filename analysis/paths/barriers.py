@@ -1,4 +1,4 @@
-"""How much in the way there is along a path: several barriers, each by its name."""
+"""Barriers of a path: several definitions, each by its name."""
 
 from typing import NamedTuple
 
@@ -11,7 +11,7 @@ from landscape.errors import InputError
 class Barrier(NamedTuple):
     """What the loss L does on [0, 1]; definitions differ from paper to paper.
 
-    A loss that is NaN makes all that depends on it NaN, and t_max its place.
+    A loss that is NaN makes all that depends on it NaN, and t_max its t.
 
     Attributes:
       barrier: max L - max(L(0), L(1)): above the worse end. At least 0.
@@ -21,7 +21,7 @@ class Barrier(NamedTuple):
       rise: the largest increase from a point to the next; 0 if there is none.
       ascent: the largest climb from a point to any later one; 0 if there is none.
       area: integral of L(t) - ((1 - t) L(0) + t L(1)), trapezoidal.
-      t_max: the place of max L, or of the first NaN.
+      t_max: the t of max L, or of the first NaN.
     """
 
     barrier: float

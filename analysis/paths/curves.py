@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -10,10 +10,11 @@ import numpy as np
 from jax.typing import ArrayLike
 
 from analysis.evaluation import check_points, combine
+from landscape.aliases import Params
 from landscape.errors import InputError, check_choice
 
 
-def bernstein(t, num_points: int, xp=np) -> list:
+def bernstein(t: ArrayLike, num_points: int) -> list:
     """The Bernstein basis C(n, i) (1 - t)^(n - i) t^i, i = 0 ... n = num_points - 1.
 
     >>> bernstein(0.5, 3)
@@ -23,19 +24,18 @@ def bernstein(t, num_points: int, xp=np) -> list:
     return [math.comb(n, i) * (1 - t) ** (n - i) * t**i for i in range(num_points)]
 
 
-def hats(t, num_points: int, xp=np) -> list:
-    """The piecewise linear basis on equal segments; the end segments go on outside.
+def hats(t: np.ndarray | jax.Array, num_points: int) -> list:
+    """The piecewise linear basis on equal segments; outside, the end segments' lines.
 
-    >>> [float(c) for c in hats(0.75, 3)]
+    >>> [float(c) for c in hats(np.array(0.75), 3)]
     [0.0, 0.5, 0.5]
     """
     segments = num_points - 1
     at = t * segments
-    first = xp.clip(xp.floor(at), 0, segments - 1)
+    first = (at // 1).clip(0, segments - 1)
     along = at - first
     return [
-        xp.where(first == i, 1 - along, xp.where(first == i - 1, along, 0.0))
-        for i in range(num_points)
+        (first == i) * (1 - along) + (first == i - 1) * along for i in range(num_points)
     ]
 
 
@@ -45,14 +45,14 @@ BASES = {"bezier": bernstein, "polychain": hats}
 class Path(NamedTuple):
     """w(t) = sum_i B_i(t) points[i], t in [0, 1] from the first point to the last.
 
-    Beyond [0, 1] it goes on by the same formula, a chain along its end segments.
+    Beyond [0, 1] the same formula holds, for a chain that of its end segments.
 
     Attributes:
       points: k >= 2 pytrees; w(0) and w(1) are the first and the last, exactly.
       basis: "bezier" or "polychain".
     """
 
-    points: tuple[Any, ...]
+    points: tuple[Params, ...]
     basis: str
 
     def coefficients(self, ts: ArrayLike) -> np.ndarray:
@@ -66,26 +66,26 @@ class Path(NamedTuple):
             raise InputError(f"ts must be a list of finite numbers, not {ts!r}.")
         return np.stack(BASES[self.basis](ts, len(self.points)), axis=1)
 
-    def at(self, t: ArrayLike) -> Any:
+    def at(self, t: ArrayLike) -> Params:
         """The point w(t), in the dtypes of the points; t may be traced.
 
         >>> float(bezier([0.0, 1.0, 4.0]).at(0.5))
         1.5
         """
         if isinstance(t, jax.Array):
-            row = jnp.stack(BASES[self.basis](t, len(self.points), jnp))
+            row = jnp.stack(BASES[self.basis](t, len(self.points)))
         else:
             row = jnp.asarray(self.coefficients([t])[0])
         return combine(self.points, row)
 
 
-def _path(points: Sequence[Any], basis: str, least: int) -> Path:
-    if len(points) < least:
-        raise InputError(f"a {basis} needs at least {least} points, not {len(points)}.")
+def _path(points: Sequence[Params], basis: str) -> Path:
+    if len(points) < 2:
+        raise InputError(f"a {basis} needs at least 2 points, not {len(points)}.")
     return Path(check_points(points), basis)
 
 
-def bezier(points: Sequence[Any]) -> Path:
+def bezier(points: Sequence[Params]) -> Path:
     """The Bezier curve of order n = len(points) - 1 (Garipov et al. 2018, eq. 4).
 
     w(t) = sum_i C(n, i) (1 - t)^(n - i) t^i points[i]
@@ -100,10 +100,10 @@ def bezier(points: Sequence[Any]) -> Path:
     >>> float(bezier([0.0, 1.0, 0.0]).at(0.5))
     0.5
     """
-    return _path(points, "bezier", 2)
+    return _path(points, "bezier")
 
 
-def line(a: Any, b: Any) -> Path:
+def line(a: Params, b: Params) -> Path:
     """The straight line (1 - t) a + t b; see `bezier`.
 
     >>> float(line(1.0, 3.0).at(-0.5))
@@ -112,20 +112,20 @@ def line(a: Any, b: Any) -> Path:
     return bezier([a, b])
 
 
-def polychain(points: Sequence[Any]) -> Path:
+def polychain(points: Sequence[Params]) -> Path:
     """Straight segments from point to point, equally long in t; see `bezier`.
 
     >>> float(polychain([0.0, 1.0, 0.0]).at(0.75))
     0.5
     """
-    return _path(points, "polychain", 2)
+    return _path(points, "polychain")
 
 
-def straight(a: Any, b: Any, order: int, basis: str = "bezier") -> Path:
+def straight(a: Params, b: Params, order: int, basis: str = "bezier") -> Path:
     """A curve of `order` + 1 points that lie evenly on the line from a to b.
 
-    It runs along that line at constant speed: where the training of control points
-    starts. The inner points are exactly 0 where both ends are.
+    It runs along that line at constant speed; training of control points starts from
+    it. The inner points are exactly 0 where both ends are.
 
     Raises:
       InputError: an order below 1, an unknown basis, or ends that do not fit.

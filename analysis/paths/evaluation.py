@@ -1,6 +1,5 @@
 """The loss along a path."""
 
-from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -8,10 +7,11 @@ from jax.typing import ArrayLike
 
 from analysis import evaluation
 from analysis.paths.curves import Path
+from landscape.aliases import Batches, LossFn
 
 
 def evaluate(
-    path: Path, loss_fn: Callable, batches: Any, ts: ArrayLike, **options: Any
+    path: Path, loss_fn: LossFn, batches: Batches, ts: ArrayLike, **options: Any
 ) -> dict[str, jax.Array]:
     """The loss at each t on the whole data set: for each name an array [T].
 

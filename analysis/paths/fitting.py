@@ -1,6 +1,5 @@
 """Training the control points of a curve (Garipov et al. 2018, section 3.3)."""
 
-from collections.abc import Callable
 from functools import cache, partial
 from typing import Any, NamedTuple
 
@@ -12,16 +11,24 @@ from jax.tree_util import Partial
 
 from analysis.paths.curves import Path
 from landscape import backend, trees
+from landscape.aliases import Batches, LossFn, Masks
+from landscape.callables import Static
 from landscape.data import order
-from landscape.derivatives import as_batches, as_partial, check_scalar, num_examples
+from landscape.derivatives import (
+    as_batches,
+    as_partial,
+    check_scalar,
+    joined,
+    num_examples,
+)
 from landscape.errors import InputError
 
-WINDOW = 256
+STEPS_PER_CALL = 256
 """Steps in one compiled call."""
 
 
 class FitState(NamedTuple):
-    """What training goes on from, beside the path itself.
+    """What training resumes from, beside the path itself.
 
     Attributes:
       step: number of completed steps.
@@ -37,7 +44,7 @@ class Fit(NamedTuple):
 
     Attributes:
       path: the curve; its ends are those it was given.
-      state: to go on from, together with `path`.
+      state: to resume from, together with `path`.
       losses: [num_steps], the loss of each step's batch at its t, before the update.
       ts: [num_steps], each step's t.
     """
@@ -48,7 +55,7 @@ class Fit(NamedTuple):
     ts: np.ndarray
 
 
-@cache  # One object: another, if equal, would compile the steps anew.
+@cache  # One object: the steps are compiled again for every other.
 def default_optimizer() -> optax.GradientTransformation:
     """SGD, rate 0.01, momentum 0.95: the choice of Evci et al. 2019, section 4.3."""
     return optax.sgd(0.01, momentum=0.95)
@@ -56,14 +63,14 @@ def default_optimizer() -> optax.GradientTransformation:
 
 def fit(
     path: Path,
-    loss_fn: Callable,
-    batches: Any,
+    loss_fn: LossFn,
+    batches: Batches,
     key: jax.Array,
     *,
     num_steps: int,
     batch_size: int,
     optimizer: optax.GradientTransformation | None = None,
-    mask: Any = None,
+    mask: Masks | None = None,
     state: FitState | None = None,
 ) -> Fit:
     """Minimises the mean of L(w(t)) over t ~ U[0, 1] by stochastic gradient descent.
@@ -79,14 +86,14 @@ def fit(
         device. Their order is that of `landscape.data.order`.
       key: t and the order of examples are functions of it and of the step alone.
       num_steps: steps to take now.
-      batch_size: examples in a step; any but the data's own size.
+      batch_size: examples in a step, at most all of them.
       optimizer: any of optax. Default: SGD, rate 0.01, momentum 0.95. A schedule sees
-        the number of completed steps, also in a training that goes on.
+        the number of completed steps, also in a training that resumes.
       mask: booleans with the structure of the points, whose leaves may be scalars: the
         curve stays within the points that are exactly 0.0 where it is False. None: the
-        inner points roam all dimensions.
-      state: that of a fit that is to go on, with its path and the same key: the result
-        has the same bits as if it had never stopped.
+        inner points move in all dimensions.
+      state: that of a fit to resume, with its path and the same key: the result has the
+        same bits as if it had never stopped.
 
     Raises:
       InputError: nothing to train, a point that is not 0 where the mask is False, a
@@ -101,7 +108,7 @@ def fit(
     >>> bool(trained.path.at(0.5)[0] > 0.8), trained.path.points[0].tolist()
     (True, [0.0])
     """
-    data = _joined(batches)
+    data = jax.tree.map(jnp.asarray, joined(as_batches(batches)))
     _check(path, mask, num_examples(data), batch_size, num_steps)
     optimizer = default_optimizer() if optimizer is None else optimizer
     ends, inner = (path.points[0], path.points[-1]), path.points[1:-1]
@@ -109,15 +116,17 @@ def fit(
     start, loss_fn = int(start), as_partial(loss_fn)
     order_key, t_key = jax.random.split(key)
     seed = int(jax.random.bits(order_key, dtype=jnp.uint32) >> 1)
-    step = Partial(_Step(path.basis, optimizer), loss_fn, ends, mask, data, t_key)
+    static = Static(_step, (path.basis, optimizer))
+    step = Partial(static, loss_fn, ends, mask, data, t_key)
     in_one_call = _scannable(loss_fn, path.points[0], data, batch_size)
-    # The loops below overwrite what they are given, and the caller keeps his path.
+    # The loops below overwrite what they are given; the caller's path must not change.
     carry = jax.tree.map(jnp.copy, (inner, opt_state))
     losses, ts = [], []
-    for first in range(start, start + num_steps, WINDOW):
-        count = min(WINDOW, start + num_steps - first)
-        # Windows are all of one length, so that they share one compiled program.
-        indices = order.batches(seed, num_examples(data), batch_size, first, WINDOW)
+    length = STEPS_PER_CALL
+    for first in range(start, start + num_steps, length):
+        count = min(length, start + num_steps - first)
+        # All calls get the indices of as many steps: one compiled program serves them.
+        indices = order.batches(seed, num_examples(data), batch_size, first, length)
         run = _loop if in_one_call else _steps
         carry, seen = run(step, carry, indices, first, count)
         losses.append(np.asarray(seen[0])[:count])
@@ -131,26 +140,22 @@ def fit(
     )
 
 
-class _Step(NamedTuple):
-    basis: str
-    optimizer: optax.GradientTransformation
+def _step(basis, optimizer, loss_fn, ends, mask, data, t_key, carry, index, step):
+    inner, opt_state = carry
+    t = jax.random.uniform(jax.random.fold_in(t_key, step))
+    batch = jax.tree.map(lambda x: x.at[index].get(mode="promise_in_bounds"), data)
 
-    def __call__(self, loss_fn, ends, mask, data, t_key, carry, index, step):
-        inner, opt_state = carry
-        t = jax.random.uniform(jax.random.fold_in(t_key, step))
-        batch = jax.tree.map(lambda x: x.at[index].get(mode="promise_in_bounds"), data)
+    def loss(inner):
+        point = Path((ends[0], *inner, ends[1]), basis).at(t)
+        # It changes no point of the subspace, and masks all gradients at once.
+        return loss_fn(trees.project(mask, point), batch)
 
-        def loss(inner):
-            point = Path((ends[0], *inner, ends[1]), self.basis).at(t)
-            # It changes no point of the subspace, and masks all gradients at once.
-            return loss_fn(trees.project(mask, point), batch)
-
-        value, grads = jax.value_and_grad(loss)(inner)
-        updates, opt_state = self.optimizer.update(grads, opt_state, inner)
-        inner = optax.apply_updates(inner, updates)
-        # Momentum, decay or noise of an optimizer must not leave the subspace either.
-        inner = tuple(trees.project(mask, point) for point in inner)
-        return (inner, opt_state), (value.astype(jnp.float32), t.astype(jnp.float32))
+    value, grads = jax.value_and_grad(loss)(inner)
+    updates, opt_state = optimizer.update(grads, opt_state, inner)
+    inner = optax.apply_updates(inner, updates)
+    # Momentum, decay or noise of an optimizer must not leave the subspace either.
+    inner = tuple(trees.project(mask, point) for point in inner)
+    return (inner, opt_state), (value.astype(jnp.float32), t.astype(jnp.float32))
 
 
 @partial(jax.jit, donate_argnums=1)
@@ -183,13 +188,6 @@ def _scannable(loss_fn, point, data, batch_size) -> bool:
     )
     check_scalar(loss_fn, point, batch)
     return backend.scannable(loss_fn, point, batch)
-
-
-def _joined(batches):
-    batches = as_batches(batches)
-    if len(batches) == 1:
-        return jax.tree.map(jnp.asarray, batches[0])
-    return jax.tree.map(lambda *x: jnp.concatenate(x), *batches)
 
 
 def _check(path, mask, num_examples, batch_size, num_steps) -> None:

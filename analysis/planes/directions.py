@@ -2,21 +2,22 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from landscape import trees
+from landscape.aliases import Masks, Params
 from landscape.errors import InputError
 
-# Of a direction, what is left after the other was taken out must be more than this
-# share of it: less is rounding, and would be blown up to a direction of its own.
+# What is left of a direction without its part along the other must be more than this
+# fraction of it: less is rounding, and would be scaled up to a direction of its own.
 SMALLEST_REST = 1e-6
 
 
-def inner(x: Any, y: Any) -> float:
+def inner(x: Params, y: Params) -> float:
     """The inner product of two concrete pytrees, in float64 on the host.
 
     Coordinates in a plane are small differences of large sums: too much for float32.
@@ -28,7 +29,7 @@ def inner(x: Any, y: Any) -> float:
     return math.fsum(float(np.vdot(_wide(u), _wide(v))) for u, v in pairs)
 
 
-def combination(weights: Sequence[float], points: Sequence[Any]) -> Any:
+def combination(weights: Sequence[float], points: Sequence[Params]) -> Params:
     """sum_i weights[i] points[i], summed in float64, in the dtypes of `points[0]`.
 
     >>> combination([1, -0.5], [{"a": jnp.ones(2)}, {"a": jnp.ones(2)}])["a"].tolist()
@@ -43,14 +44,16 @@ def combination(weights: Sequence[float], points: Sequence[Any]) -> Any:
     return jax.tree.map(leaf_sum, *points)
 
 
-def filter_normalised(key: jax.Array, params: Any, mask: Any = None) -> Any:
+def filter_normalised(
+    key: jax.Array, params: Params, mask: Masks | None = None
+) -> Params:
     """A random direction, each filter as long as the same filter of `params`.
 
     d = (|theta_f| / |d_f|) d_f for each filter f of a standard normal d (Li et al.
     2018, section 4). A filter is what leads to one output unit: all entries of a kernel
     with one index on the last axis. Leaves of fewer than two axes (biases, batch norm)
-    do not move: d is zero there, as by the authors' setting `biasbn`. So it is where
-    the mask is False, and in filters that are zero themselves. In the dtypes of
+    do not move: d is zero there, as by the authors' setting `biasbn`. It is zero, too,
+    where the mask is False, and in filters that are zero themselves. In the dtypes of
     `params`.
 
     >>> params = {"kernel": jnp.array([[3.0, 0.0], [4.0, 2.0]]), "bias": jnp.ones(2)}
@@ -75,7 +78,7 @@ def filter_normalised(key: jax.Array, params: Any, mask: Any = None) -> Any:
     return jax.tree.map(scaled, draws, trees.project(mask, params))
 
 
-def orthogonalised(v: Any, u: Any) -> Any:
+def orthogonalised(v: Params, u: Params) -> Params:
     """v - (<u, v> / <u, u>) u: v without its part along u; zeros in both stay zero.
 
     Raises:
@@ -99,23 +102,23 @@ class Principal(NamedTuple):
     Attributes:
       axes: two pytrees of norm 1, orthogonal.
       coordinates: float64 [n, 2], <state - origin, axis>.
-      explained: float64 [2], each axis' share of the variance of the states.
+      explained: float64 [2], each axis' fraction of the states' variance.
     """
 
-    axes: tuple[Any, Any]
+    axes: tuple[Params, Params]
     coordinates: np.ndarray
     explained: np.ndarray
 
 
-def principal_axes(states: Sequence[Any], origin: int = -1) -> Principal:
+def principal_axes(states: Sequence[Params], origin: int = -1) -> Principal:
     """The axes along which n states, points of a trajectory, vary most.
 
     PCA of the differences D_i = state_i - state_origin through the eigenvectors q of
     their centred Gram matrix (n by n, float64): axis = sum_i q_i (D_i - mean D) /
     sqrt(lambda). The variance is that about the mean of all states; Li et al. (2018,
     section 7) leave the last one out. The sign makes the largest coordinate positive.
-    A random walk in many dimensions gives its first two axes three quarters of it, too
-    (Antognini and Sohl-Dickstein 2018): a large share alone is no evidence.
+    The first two axes of a random walk in many dimensions have three quarters of it,
+    too (Antognini and Sohl-Dickstein 2018): a large fraction alone is no evidence.
 
     Raises:
       InputError: fewer than three states, or all on a line, or not finite.

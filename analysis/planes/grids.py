@@ -70,7 +70,7 @@ def around(
 ) -> tuple[float, float, float, float]:
     """The extent that holds points (alpha, beta), and a margin on every side.
 
-    The margin is that share of the wider span; around a single point, `margin` itself.
+    The margin is that fraction of the wider span; around a single point, `margin`.
 
     >>> around([(0.0, 0.0), (2.0, 0.0), (1.0, 1.0)], 0.5)
     (-1.0, 3.0, -1.0, 2.0)
@@ -108,9 +108,9 @@ def blocks(
 ) -> Iterator[Block]:
     """The blocks of rows of a grid, from the one that holds `start_row` on.
 
-    All have one size, and begin where they would have without `start_row`, so that a
-    row is always evaluated in the same company, and gets the same bits. What is too
-    much at the front is not kept; the last block is filled up with the last row.
+    All have one size, and begin where they would without `start_row`: a row is always
+    evaluated together with the same other rows, and gets the same bits. Rows before
+    `start_row` are not kept; the last block is filled up with the last row.
 
     Raises:
       InputError: alphas or betas are not lists of finite numbers, or a number of rows

@@ -6,7 +6,7 @@ smoothed, clipped or left out, and a value that is not finite stays so.
 """
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -24,6 +24,7 @@ from analysis.planes.directions import (
 )
 from analysis.planes.grids import Grid, around, blocks, grid
 from landscape import trees
+from landscape.aliases import Batches, LossFn, Masks, Params
 from landscape.derivatives import as_batches
 from landscape.errors import InputError
 
@@ -49,19 +50,19 @@ class Plane(NamedTuple):
       u: a pytree of the same structure; the unit of alpha.
       v: the same for beta.
       coordinates: float64 [n, 2], (alpha, beta) of what the plane was made from.
-      explained: float64 [2], of a trajectory: each axis' share of the variance.
+      explained: float64 [2], of a trajectory: each axis' fraction of the variance.
       eigenvalues: float64 [2], of eigenvectors of the Hessian.
     """
 
-    origin: Any
-    u: Any
-    v: Any
+    origin: Params
+    u: Params
+    v: Params
     coordinates: np.ndarray
     explained: np.ndarray | None = None
     eigenvalues: np.ndarray | None = None
 
 
-def through(a: Any, b: Any, c: Any, normalise: bool = True) -> Plane:
+def through(a: Params, b: Params, c: Params, normalise: bool = True) -> Plane:
     """The plane through three solutions, with its origin in the first.
 
     u = (b - a) / |b - a|, and v is c - a without its part along u, of norm 1 (Garipov
@@ -87,13 +88,13 @@ def through(a: Any, b: Any, c: Any, normalise: bool = True) -> Plane:
     return Plane(a, u, v, np.array([[0.0, 0.0], [length, 0.0], [shift, height]]))
 
 
-def random(params: Any, key: jax.Array, mask: Any = None) -> Plane:
+def random(params: Params, key: jax.Array, mask: Masks | None = None) -> Plane:
     """Two random directions, filter-normalised, then the second made orthogonal.
 
     See `analysis.planes.filter_normalised` for what a filter is; biases and batch
-    norm do not move. v loses its part along u, a share of about 1 / sqrt(weights), and
-    its filters' norms are off by about as much. With a mask both directions are exactly
-    0.0 where it is False.
+    norm do not move. v loses its part along u, a fraction of about 1 / sqrt(weights),
+    and its filters' norms change by about as much. With a mask both directions are
+    exactly 0.0 where it is False.
 
     Raises:
       InputError: fewer than two weights can move.
@@ -107,7 +108,7 @@ def random(params: Any, key: jax.Array, mask: Any = None) -> Plane:
     return along(params, (u, orthogonalised(v, u)))
 
 
-def along(params: Any, directions: tuple[Any, Any]) -> Plane:
+def along(params: Params, directions: tuple[Params, Params]) -> Plane:
     """The plane through `params` along two given directions, which stay as they are."""
     u, v = directions
     _check_structures(params, u, v)
@@ -115,7 +116,7 @@ def along(params: Any, directions: tuple[Any, Any]) -> Plane:
     return Plane(params, u, v, np.zeros((1, 2)))
 
 
-def trajectory(states: Sequence[Any], origin: int = -1) -> Plane:
+def trajectory(states: Sequence[Params], origin: int = -1) -> Plane:
     """The plane of a training trajectory's two principal axes, of norm 1.
 
     See `analysis.planes.principal_axes`; `origin` is the index of the state at (0,
@@ -129,8 +130,8 @@ def trajectory(states: Sequence[Any], origin: int = -1) -> Plane:
 
 def evaluate_rows(
     plane: Plane,
-    loss_fn: Callable,
-    batches: Any,
+    loss_fn: LossFn,
+    batches: Batches,
     alphas: ArrayLike,
     betas: ArrayLike,
     *,
@@ -138,21 +139,21 @@ def evaluate_rows(
     rows_per_block: int | None = None,
     **settings: Any,
 ) -> Iterator[tuple[int, dict[str, jax.Array]]]:
-    """Yields finished blocks of rows, so that a program can store each and go on.
+    """Yields finished blocks of rows, so that a program can store each and resume.
 
-    All blocks are evaluated by calls of one shape, whose bounds do not depend on where
+    All blocks are evaluated by calls of one shape, and begin at the same rows wherever
     one starts: rows are equal bit for bit to those of an unbroken `evaluate`.
 
     Args:
-      start_row: the first row wanted; a whole block is evaluated to get at it.
-      rows_per_block: default: so many that a block has about 512 points; 1 loses least
-        when points are slow. The same number, the same bits.
+      start_row: the first row wanted; the whole block that holds it is evaluated.
+      rows_per_block: bits are those of an evaluation with the same number. Default: a
+        block has about 512 points; with 1 least is lost when points are slow.
 
     For the others see `evaluate`.
 
     Yields:
-      (row, values): the block's first row, and for each name an array [some rows,
-      columns].
+      (row, values): the block's first row, and for each name an array [rows of the
+      block, columns].
     """
     batches = as_batches(batches)
     points = [plane.origin, plane.u, plane.v]
@@ -169,8 +170,8 @@ def evaluate_rows(
 
 def evaluate(
     plane: Plane,
-    loss_fn: Callable,
-    batches: Any,
+    loss_fn: LossFn,
+    batches: Batches,
     alphas: ArrayLike,
     betas: ArrayLike,
     *,
@@ -187,7 +188,8 @@ def evaluate(
       alphas: [columns].
       betas: [rows].
       rows_per_block: see `evaluate_rows`.
-      settings: what `analysis.evaluation.evaluate` takes: order, chunk_size, mesh.
+      settings: what `analysis.evaluation.evaluate` takes: statistics, order,
+        chunk_size, mesh.
 
     Returns:
       For each name an array [rows, columns]: rows are betas, columns alphas. At (0, 0)

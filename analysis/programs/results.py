@@ -1,11 +1,10 @@
-"""Where an analysis leaves what it found: result.json, arrays.npz and figure.png.
+"""The files of an analysis: result.json, arrays.npz and figure.png.
 
-Until it has found it, partial.npz holds what an interrupted analysis goes on from.
+Until it is finished, partial.npz holds what an interrupted analysis continues from.
 """
 
 import hashlib
 import json
-import os
 import sys
 import zipfile
 from collections.abc import Sequence
@@ -15,20 +14,24 @@ from typing import Any
 import numpy as np
 
 from landscape import figures, runs
+from landscape.files import write_atomically
 
-RESULT, ARRAYS, FIGURE = "result.json", "arrays.npz", "figure.png"
+FILES = RESULT, ARRAYS, FIGURE = "result.json", "arrays.npz", "figure.png"
 PARTIAL = "partial.npz"
 
 
 def folder(
-    program: str, words: Sequence[str], names: Sequence[str], settings: dict[str, Any]
+    program: str,
+    words: Sequence[str],
+    refs: Sequence[runs.Ref],
+    settings: dict[str, Any],
 ) -> Path:
     """`RUN_A/analysis/<program>-<words>-<other runs>-<short hash>`.
 
     Args:
       program: its name.
-      words: what tells its results apart at a glance.
-      names: the runs, as they were named (RUN, RUN@STEP); the first is RUN_A.
+      words: the settings that tell its results apart at a glance.
+      refs: the runs; the first is RUN_A.
       settings: all of them; the hash is of these and of the runs' states, so that no
         two analyses share a folder.
 
@@ -36,20 +39,19 @@ def folder(
       InputError: a run or a step is not there.
     """
     # The names in the settings may mean other runs tomorrow, or in another folder.
-    states = [runs.fingerprint(name) for name in names]
+    states = [runs.fingerprint(ref) for ref in refs]
     text = json.dumps(settings | {"states": states}, sort_keys=True)
     short = hashlib.sha256(text.encode()).hexdigest()[:8]
-    place, step = runs.parse(names[0])
+    first, *others = refs
     name = [program, *words]
-    name += [f"from{step}"] if step is not None else []
-    for other in names[1:]:
-        where, at = runs.parse(other)
-        name.append(where.name + (f"@{at}" if at is not None else ""))
-    return place / "analysis" / "-".join([*name, short])
+    if first.step is not None:
+        name.append(f"from{first.step}")
+    name += [str(ref._replace(folder=Path(ref.folder.name))) for ref in others]
+    return first.folder / "analysis" / "-".join([*name, short])
 
 
 def read(folder: Path) -> dict[str, Any] | None:
-    """The result that lies there; None if there is none, or none that can be read."""
+    """The result in a folder; None if there is none, or none that can be read."""
     path = folder / RESULT
     if not path.exists():
         return None
@@ -73,22 +75,17 @@ def write(
 def write_result(folder: Path, result: dict[str, Any]) -> None:
     """Writes result.json, whole or not at all."""
     folder.mkdir(parents=True, exist_ok=True)
-    part = folder / f"{RESULT}.part"
-    part.write_text(json.dumps(result, indent=2) + "\n")
-    os.replace(part, folder / RESULT)
+    write_atomically(folder / RESULT, json.dumps(result, indent=2) + "\n")
 
 
 def keep(folder: Path, arrays: dict[str, np.ndarray]) -> None:
-    """Replaces what an interrupted analysis goes on from; a kill leaves the old one."""
+    """Replaces the partial result of an analysis; a kill leaves the old one."""
     folder.mkdir(parents=True, exist_ok=True)
-    part = folder / f"{PARTIAL}.part"
-    with part.open("wb") as file:
-        np.savez(file, **arrays)
-    os.replace(part, folder / PARTIAL)
+    write_atomically(folder / PARTIAL, lambda file: np.savez(file, **arrays))
 
 
 def kept(folder: Path) -> dict[str, np.ndarray]:
-    """What `keep` left there; empty if nothing, or nothing that can be read."""
+    """The partial result in a folder; empty if there is none that can be read."""
     path = folder / PARTIAL
     if not path.exists():
         return {}
@@ -100,5 +97,5 @@ def kept(folder: Path) -> dict[str, np.ndarray]:
 
 
 def _damaged(path: Path, instead: Any) -> Any:
-    print(f"{path} is damaged: it is made anew.", file=sys.stderr)
+    print(f"{path} is damaged: it is computed again.", file=sys.stderr)
     return instead

@@ -1,4 +1,4 @@
-"""Paths and planes, trained and evaluated in pieces: a kill loses the last of them."""
+"""Paths and planes in pieces that are saved: an interruption loses at most one."""
 
 from pathlib import Path
 from typing import Any
@@ -8,26 +8,25 @@ import numpy as np
 
 from analysis import paths, planes
 from analysis.evaluation import evaluate
-from analysis.paths import fitting
 from analysis.programs import results
-from analysis.programs.inputs import Subject
+from analysis.programs.inputs import EvaluationSetup
 from landscape import rng
 from landscape.cli import Progress
 from landscape.runs import Run
 
-# Steps of a curve's training between two keepings: a second or two of an MLP's.
-ROUND = 4 * fitting.WINDOW
+# Steps of a curve's training between two saves: a second or two of an MLP's.
+STEPS_PER_SAVE = 4 * paths.STEPS_PER_CALL
 
 
 def fitted(
-    config: Any, folder: Path, path: paths.Path, run: Run, subject: Subject
+    config: Any, folder: Path, path: paths.Path, run: Run, setup: EvaluationSetup
 ) -> paths.Path:
     """The curve after `config.fit_steps` steps of training.
 
     Each step minimises the run's whole objective, L2 term included, with the statistics
     of its own batch where there is batch norm.
     """
-    optimizer = fitting.default_optimizer()
+    optimizer = paths.default_optimizer()
     inner = path.points[1:-1]
     leaves, structure = jax.tree.flatten((inner, optimizer.init(inner)))
     kept = {k: v for k, v in results.kept(folder).items() if k.startswith("fit/")}
@@ -35,9 +34,9 @@ def fitted(
     if kept:
         leaves = [kept[f"fit/{i}"] for i in range(len(leaves))]
     inner, opt_state = jax.tree.unflatten(structure, leaves)
-    fit = fitting.Fit(
+    fit = paths.Fit(
         path._replace(points=(path.points[0], *inner, path.points[-1])),
-        fitting.FitState(at, opt_state),
+        paths.FitState(at, opt_state),
         np.zeros(0),
         np.zeros(0),
     )
@@ -46,9 +45,9 @@ def fitted(
         fit = paths.fit(
             fit.path,
             run.objective.bind(run.state.batch_stats, "batch", l2=True),
-            subject.examples,
+            setup.examples,
             rng.stream(config.seed, "path"),
-            num_steps=min(ROUND, config.fit_steps - at),
+            num_steps=min(STEPS_PER_SAVE, config.fit_steps - at),
             batch_size=config.batch_size,
             optimizer=optimizer,
             mask=run.masks if config.subspace == "sparse" else None,
@@ -63,20 +62,27 @@ def fitted(
 
 
 def evaluated(
-    folder: Path, path: paths.Path, ts: np.ndarray, subject: Subject
+    folder: Path, path: paths.Path, ts: np.ndarray, setup: EvaluationSetup
 ) -> dict[str, np.ndarray]:
     """loss, l2 and accuracy at every t, float64 [T]."""
     rows = path.coefficients(ts)
-    size = min(subject.points_at_once, len(rows))
+    size = min(setup.points_per_save, len(rows))
     kept = results.kept(folder)
     values = {k[7:]: v for k, v in kept.items() if k.startswith("values/")}
     start = len(values["loss"]) if values else 0
     bar = Progress("points of the path", len(rows), start, "point")
-    examples = jax.tree.map(jax.numpy.asarray, subject.examples)
+    examples = jax.tree.map(jax.numpy.asarray, setup.examples)
     for first in range(start, len(rows), size):
         # All calls are of one shape, which compiles once.
         taken = rows[np.minimum(np.arange(first, first + size), len(rows) - 1)]
-        new = evaluate(path.points, taken, subject.loss_fn, examples, mesh=subject.mesh)
+        new = evaluate(
+            path.points,
+            taken,
+            setup.loss_fn,
+            examples,
+            statistics=setup.statistics,
+            mesh=setup.mesh,
+        )
         new = {k: np.asarray(v, float)[: len(rows) - first] for k, v in new.items()}
         values = {
             name: np.concatenate([values.get(name, np.zeros(0)), array])
@@ -96,7 +102,7 @@ def rows(
     plane: planes.Plane,
     alphas: np.ndarray,
     betas: np.ndarray,
-    subject: Subject,
+    setup: EvaluationSetup,
 ) -> dict[str, np.ndarray]:
     """loss, l2 and accuracy on the grid, float64 [rows, columns]."""
     values = results.kept(folder)
@@ -104,13 +110,14 @@ def rows(
     bar = Progress("rows of the plane", len(betas), start, "row")
     blocks = planes.evaluate_rows(
         plane,
-        subject.loss_fn,
-        jax.tree.map(jax.numpy.asarray, subject.examples),
+        setup.loss_fn,
+        jax.tree.map(jax.numpy.asarray, setup.examples),
         alphas,
         betas,
         start_row=start,
-        rows_per_block=max(1, min(len(betas), subject.points_at_once // len(alphas))),
-        mesh=subject.mesh,
+        rows_per_block=max(1, min(len(betas), setup.points_per_save // len(alphas))),
+        statistics=setup.statistics,
+        mesh=setup.mesh,
     )
     for row, new in blocks:
         values = {

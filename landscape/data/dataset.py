@@ -1,4 +1,4 @@
-"""A data set by its settings: read, split, subset, normalised, kept for the next run.
+"""A data set by its settings: read, split, subset, normalised, cached for later runs.
 
 Everything is NumPy on the host: loading touches no device.
 """
@@ -11,16 +11,16 @@ from typing import NamedTuple
 import numpy as np
 
 from landscape.config import TrainConfig
-from landscape.data import embedded, images, synthetic
 from landscape.data.raw import Raw
 from landscape.errors import InputError
+from landscape.methods import DATA_SETS, TFDS, resolve
 
 Split = dict[str, np.ndarray]
 CHUNK = 128  # examples in float64 at once
 
 
 class Dataset(NamedTuple):
-    """What a run trains on and is judged by.
+    """What a run trains on and is evaluated on.
 
     Each split is `dict(image, label, weight)` of read-only arrays: inputs float32
     [N, H, W, C] or [N, D], labels int32 [N], weights float32 [N], all 1.
@@ -47,15 +47,15 @@ def load(config: TrainConfig) -> Dataset:
 
     The validation split is drawn first, then the training subset out of the rest, both
     by the data seed: the validation split is the same for any --num-train, and a
-    smaller subset lies within a larger one. All splits are then normalised alike, with
-    the statistics of the examples that are trained on, after both cuts:
+    smaller subset lies within a larger one. All splits are then normalised with the
+    statistics of the examples that are trained on, after both draws:
 
-        standardize: (x - mean) / deviation, by channel of images, one pair for vectors;
+        standardize: (x - mean) / std, by channel of images, one pair for vectors;
         scale:       x / (value of a fully lit pixel).
 
     Raises:
       InputError: the data set is unknown or not prepared; the training split has fewer
-        examples than are asked for or than a batch; the settings want images.
+        examples than are asked for or than a batch; the settings need images.
 
     >>> data = load(TrainConfig(dataset="digits", num_validation=97, num_train=1000))
     >>> [len(s["label"]) for s in (data.train, data.validation, data.test)]
@@ -63,26 +63,21 @@ def load(config: TrainConfig) -> Dataset:
     >>> data.input_shape, abs(float(data.train["image"].mean())) < 1e-6
     ((8, 8, 1), True)
     """
-    is_blobs = config.dataset == "blobs"
-    if is_blobs and config.augment:
-        raise InputError("--augment needs images, and blobs are vectors.")
-    if is_blobs and config.inputs == "scale":
-        raise InputError("--inputs scale needs images: blobs have no fixed range.")
+    row = DATA_SETS.get(config.dataset, TFDS)
+    if not row.images and config.augment:
+        raise InputError(f"--augment needs images, and {row.name} are vectors.")
+    if not row.images and config.inputs == "scale":
+        raise InputError(
+            f"--inputs scale needs images: {row.name} have no fixed range."
+        )
     dataset = _load(
         config.dataset,
-        config.data_dir,
+        row.read,
+        tuple(getattr(config, name) for name in row.settings),
         config.num_validation,
         config.num_train,
         config.inputs,
         config.data_seed,
-        (
-            config.blob_dim,
-            config.blob_classes,
-            config.blob_samples,
-            config.blob_variance,
-        )
-        if is_blobs
-        else None,
     )
     size = len(dataset.train["label"])
     if config.batch_size > size:
@@ -98,25 +93,20 @@ def load(config: TrainConfig) -> Dataset:
 @lru_cache(maxsize=2)
 def _load(
     name: str,
-    data_dir: str | None,
+    read: str,
+    settings: tuple,
     num_validation: int,
     num_train: int | None,
     inputs: str,
     seed: int,
-    blobs: tuple[int, int, int, float] | None,
 ) -> Dataset:
-    if name == "digits":
-        raw = embedded.digits()
-    elif blobs is not None:
-        raw = synthetic.blobs(*blobs, seed=seed)
-    else:
-        raw = images.read(name, data_dir)
+    raw = resolve(read)(*settings)
     train, validation = _draw(name, len(raw.train[1]), num_validation, num_train, seed)
     pixels, labels = raw.train
-    mean, deviation = _statistics(raw, pixels[train], inputs)
+    mean, std = _statistics(raw, pixels[train], inputs)
 
     def split(inputs: np.ndarray, labels: np.ndarray) -> Split:
-        image = _normalise(inputs, mean, deviation)
+        image = _normalise(inputs, mean, std)
         weight = np.ones(len(labels), np.float32)
         arrays = dict(image=image, label=labels.astype(np.int32), weight=weight)
         for array in arrays.values():
@@ -160,10 +150,10 @@ def _draw(
 def _statistics(
     raw: Raw, train: np.ndarray, inputs: str
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and deviation of each entry of an example, [H, W, C] or [D], in float64.
+    """Mean and standard deviation of each entry, [H, W, C] or [D], in float64.
 
     Equal within a channel of images, and over all entries of vectors. What is constant
-    has deviation 1 here, so it becomes 0.
+    has standard deviation 1 here, so it becomes 0.
     """
     shape = train.shape[1:]
     if inputs == "scale":
@@ -173,8 +163,8 @@ def _statistics(
     mean = _mean(train, lambda part: part).mean(shared)
     mean = np.broadcast_to(mean, shape).copy()
     variance = _mean(train, lambda part: np.square(part - mean)).mean(shared)
-    deviation = np.sqrt(np.where(variance > 0, variance, 1.0))
-    return mean, np.broadcast_to(deviation, shape).copy()
+    std = np.sqrt(np.where(variance > 0, variance, 1.0))
+    return mean, np.broadcast_to(std, shape).copy()
 
 
 def _mean(x: np.ndarray, of: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
@@ -183,9 +173,9 @@ def _mean(x: np.ndarray, of: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
     return sum(of(chunk).sum(0, dtype=np.float64) for chunk in chunks) / len(x)
 
 
-def _normalise(x: np.ndarray, mean: np.ndarray, deviation: np.ndarray) -> np.ndarray:
-    """(x - mean) / deviation in float64, rounded to float32 once."""
+def _normalise(x: np.ndarray, mean: np.ndarray, std: np.ndarray) -> np.ndarray:
+    """(x - mean) / std in float64, rounded to float32 once."""
     out = np.empty(x.shape, np.float32)
     for i in range(0, len(x), CHUNK):
-        out[i : i + CHUNK] = (x[i : i + CHUNK] - mean) / deviation
+        out[i : i + CHUNK] = (x[i : i + CHUNK] - mean) / std
     return out

@@ -15,6 +15,7 @@ import numpy as np
 
 from landscape.data.raw import Raw
 from landscape.errors import InputError
+from landscape.methods import DATA_SETS
 
 CHUNK = 4096  # records in memory at once, beside the pixels
 
@@ -35,12 +36,13 @@ def open_builder(name: str, data_dir: str | None) -> Any:
             builder = tfds.builder(name, data_dir=place)
     except tfds.core.registered.DatasetNotFoundError:
         # Its own message is a list of all data sets there are.
-        known = ["digits", "blobs", *tfds.list_builders(with_community_datasets=False)]
+        known = [*DATA_SETS, *tfds.list_builders(with_community_datasets=False)]
         near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
         hint = f"perhaps you meant {near[0]!r}? " if near else ""
         raise InputError(
             f"unknown dataset {name!r}: {hint}"
-            "Allowed: digits, blobs, and the image-classification sets of tfds."
+            f"Allowed: {', '.join(DATA_SETS)}, and the image-classification sets of"
+            " tfds."
         ) from None
     except Exception as error:  # each builder is code of its own
         reason, *_ = str(error.__cause__ or error).strip().splitlines() or [repr(error)]

@@ -15,6 +15,7 @@ from tyro.conf import Positional, arg
 from landscape.cli import launch, parse
 from landscape.data import images
 from landscape.errors import InputError, RunFailure
+from landscape.methods import DATA_SETS
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ def run(config: Config) -> None:
         is missing.
       RunFailure: the download or the preparation failed.
     """
-    if config.name in ("digits", "blobs"):
+    if config.name in DATA_SETS:
         print(f"{config.name} needs no preparation.")
         return
     builder = images.open_builder(config.name, config.data_dir)

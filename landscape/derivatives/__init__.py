@@ -1,9 +1,16 @@
 """Averages, gradients, products and diagonals of a mean loss over a data set."""
 
 from landscape.derivatives.averages import (
-    as_batches,
+    WeightedSum,
+    added,
     as_partial,
     average,
+    weighted,
+)
+from landscape.derivatives.batches import (
+    as_batches,
+    joinable,
+    joined,
     num_examples,
     total_weight,
 )
@@ -19,7 +26,6 @@ from landscape.derivatives.diagonal import diagonal, hessian_diagonal
 from landscape.derivatives.products import (
     Product,
     gauss_newton_map,
-    gauss_newton_product,
     gradient,
     hessian_map,
     hessian_product,
@@ -29,6 +35,8 @@ from landscape.derivatives.products import (
 
 __all__ = [
     "Product",
+    "WeightedSum",
+    "added",
     "as_batches",
     "as_partial",
     "average",
@@ -39,14 +47,16 @@ __all__ = [
     "diagonal",
     "examples",
     "gauss_newton_map",
-    "gauss_newton_product",
     "gradient",
     "hessian_diagonal",
     "hessian_map",
     "hessian_product",
+    "joinable",
+    "joined",
     "linearized",
     "num_examples",
     "product_of",
     "same_twice",
     "total_weight",
+    "weighted",
 ]

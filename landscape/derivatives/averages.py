@@ -1,29 +1,43 @@
 """Averages over a data set of whatever a function gives for a batch.
 
-`batches` is one batch, or a list or iterator of batches (a tuple is one batch). A batch
-is a pytree of arrays with the examples on their leading axis. It counts by the sum of
-batch["weight"] if it is a dict with that entry, else by its number of examples, so
-that uneven batches, chunks and padding are weighed right.
+What batches may be and what each counts: landscape.derivatives.batches.
 
 Functions are kept as `jax.tree_util.Partial`, and what they need goes through jit as
 arguments: a closed-over array is folded at compile time, for many seconds.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from functools import partial, reduce
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.tree_util import Partial
 
-from landscape.errors import InputError
+from landscape.aliases import Batches
+from landscape.derivatives.batches import as_batches, num_examples, total_weight
+
+
+class WeightedSum(NamedTuple):
+    """Sum_k w_k x_k and sum_k w_k: what averages are accumulated in.
+
+    Attributes:
+      total: a pytree of arrays, in float32 or wider.
+      weight: a scalar.
+    """
+
+    total: Any
+    weight: jax.Array
+
+    def mean(self) -> Any:
+        """Sum_k w_k x_k / sum_k w_k."""
+        return _divided(self)
 
 
 def average(
     function: Callable,
-    batches: Any,
+    batches: Batches,
     *args: Any,
     chunk_size: int | None = None,
     scan: bool = False,
@@ -54,49 +68,7 @@ def average(
     """
     batches = as_batches(batches, chunk_size)
     parts = _parts(as_partial(function), args, batches, chunk_size, scan)
-    return _divide(*reduce(_add, parts))
-
-
-def as_batches(batches: Any, chunk_size: int | None = None) -> list:
-    """The list of batches that `batches` stands for, checked.
-
-    Raises:
-      InputError: there is none, leading axes within a batch differ, or the chunk size
-        is below 1.
-
-    >>> len(as_batches({"image": jnp.ones((5, 2)), "label": jnp.ones(5)}))
-    1
-    """
-    if chunk_size is not None and chunk_size < 1:
-        raise InputError(f"chunk_size must be at least 1, not {chunk_size}.")
-    one = isinstance(batches, Mapping | tuple) or hasattr(batches, "shape")
-    batches = [batches] if one or not isinstance(batches, Iterable) else list(batches)
-    if not batches:
-        raise InputError("an average needs at least one batch, not none.")
-    for batch in batches:
-        lengths = sorted({jnp.shape(leaf)[:1] for leaf in jax.tree.leaves(batch)})
-        if len(lengths) != 1 or lengths[0] in ((), (0,)):
-            raise InputError(
-                "the arrays of a batch must have one leading axis of equal, positive"
-                f" length, not {', '.join(str(n[0]) if n else '()' for n in lengths)}."
-            )
-    return batches
-
-
-def num_examples(batch: Any) -> int:
-    """The length of the leading axis of a batch."""
-    return jnp.shape(jax.tree.leaves(batch)[0])[0]
-
-
-def total_weight(batch: Any) -> jax.Array:
-    """What a batch counts: the sum of its weights, or its number of examples.
-
-    >>> float(total_weight({"image": jnp.ones((3, 2)), "weight": jnp.array([1, 1, 0])}))
-    2.0
-    """
-    if isinstance(batch, Mapping) and "weight" in batch:
-        return jnp.sum(jnp.asarray(batch["weight"], float))
-    return jnp.asarray(num_examples(batch), float)
+    return reduce(added, parts).mean()
 
 
 def as_partial(function: Callable) -> Partial:
@@ -104,7 +76,29 @@ def as_partial(function: Callable) -> Partial:
     return function if isinstance(function, Partial) else Partial(function)
 
 
-def _parts(function, args, batches, chunk_size, scan) -> Iterator[tuple[Any, Any]]:
+def weighted(mean: Any, weight: jax.Array) -> WeightedSum:
+    """The sum of one term: a mean over a batch, times the weight of the batch.
+
+    It is 0 if the weight is, where the mean over no example is NaN.
+
+    >>> weighted(jnp.array([jnp.nan]), jnp.zeros(())).total.tolist()
+    [0.0]
+    """
+
+    def times(x):
+        w = weight.astype(jnp.promote_types(x.dtype, jnp.float32))
+        return jnp.where(w != 0, w * x, 0)
+
+    return WeightedSum(jax.tree.map(times, mean), weight)
+
+
+@jax.jit
+def added(a: Any, b: Any) -> Any:
+    """The sum of two pytrees of one structure, of two `WeightedSum`s say."""
+    return jax.tree.map(jnp.add, a, b)
+
+
+def _parts(function, args, batches, chunk_size, scan) -> Iterator[WeightedSum]:
     for batch in batches:
         if chunk_size is None or chunk_size >= num_examples(batch):
             yield _weighted(function, args, batch)
@@ -128,16 +122,13 @@ def _slice(batch, start: int, size: int):
 
 
 @jax.jit
-def _weighted(function, args, batch):
-    """The batch's (weight * value, weight); 0 if it has no weight, where the mean over
-    no example is NaN."""
-    weight = total_weight(batch)
+def _divided(sums: WeightedSum) -> Any:
+    return jax.tree.map(lambda x: x / sums.weight.astype(x.dtype), sums.total)
 
-    def times(x):
-        w = weight.astype(jnp.promote_types(x.dtype, jnp.float32))
-        return jnp.where(w != 0, w * x, 0)
 
-    return jax.tree.map(times, function(*args, batch)), weight
+@jax.jit
+def _weighted(function, args, batch) -> WeightedSum:
+    return weighted(function(*args, batch), total_weight(batch))
 
 
 @partial(jax.jit, static_argnames="chunk_size")
@@ -151,21 +142,11 @@ def _scanned(function, args, batch, chunk_size):
         _weighted, function, args, jax.tree.map(lambda x: x[0], chunks)
     )
     total, _ = jax.lax.scan(
-        lambda total, chunk: (_add(total, _weighted(function, args, chunk)), None),
+        lambda total, chunk: (added(total, _weighted(function, args, chunk)), None),
         jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), shapes),
         chunks,
     )
     if whole == num_examples(batch):
         return total
     rest = jax.tree.map(lambda x: x[whole:], batch)
-    return _add(total, _weighted(function, args, rest))
-
-
-@jax.jit
-def _add(a, b):
-    return jax.tree.map(jnp.add, a, b)
-
-
-@jax.jit
-def _divide(total, weight):
-    return jax.tree.map(lambda x: x / weight.astype(x.dtype), total)
+    return added(total, _weighted(function, args, rest))

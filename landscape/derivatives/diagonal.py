@@ -1,7 +1,6 @@
 """Diagonals of matrices that are known by their products."""
 
-from collections.abc import Callable
-from typing import Any
+# So far for notebooks alone: scores of weights will be computed from it.
 
 import jax
 import jax.numpy as jnp
@@ -9,14 +8,15 @@ import numpy as np
 from jax.tree_util import Partial
 
 from landscape import trees
+from landscape.aliases import Batches, LossFn, Masks, Params
 from landscape.derivatives.products import Product, hessian_product
 from landscape.errors import InputError, check_choice
 
 
 def hessian_diagonal(
-    loss_fn: Callable,
-    params: Any,
-    batches: Any,
+    loss_fn: LossFn,
+    params: Params,
+    batches: Batches,
     *,
     method: str = "exact",
     num_probes: int = 100,
@@ -24,21 +24,21 @@ def hessian_diagonal(
     block_size: int | None = None,
     chunk_size: int | None = None,
     scan: bool = False,
-    mask: Any = None,
-) -> Any:
+    mask: Masks | None = None,
+) -> Params:
     """The diagonal of the Hessian of the mean loss, shaped as `params`.
 
     Args:
-      loss_fn, params, batches, chunk_size, scan, mask: as in `hessian_product`; where
-        the mask is False the diagonal is 0, and "exact" spends no product.
-      method, num_probes, key, block_size: as in `diagonal`.
+      loss_fn, params, batches, chunk_size, scan: as in `hessian_product`.
+      method, num_probes, key, block_size, mask: as in `diagonal`; where the mask is
+        False the diagonal is 0, and "exact" spends no product.
 
     >>> loss = lambda w, batch: jnp.mean(batch @ w**3)
     >>> hessian_diagonal(loss, jnp.array([1.0, 2.0]), jnp.ones((4, 2))).tolist()
     [6.0, 12.0]
     """
     product = hessian_product(
-        loss_fn, params, batches, chunk_size=chunk_size, scan=scan, mask=mask
+        loss_fn, params, batches, chunk_size=chunk_size, scan=scan
     )
     return diagonal(
         product,
@@ -53,14 +53,14 @@ def hessian_diagonal(
 
 def diagonal(
     product: Product,
-    like: Any,
+    like: Params,
     *,
     method: str = "exact",
     num_probes: int = 100,
     key: jax.Array | None = None,
     block_size: int | None = None,
-    mask: Any = None,
-) -> Any:
+    mask: Masks | None = None,
+) -> Params:
     """The diagonal of a symmetric A from v -> A v: sum_i z_i * (A z_i), entry by entry.
 
     "exact": z_i runs over the unit vectors, one product for each entry that is kept.
@@ -73,10 +73,12 @@ def diagonal(
       key: of the probes; probe i does not depend on the block size.
       block_size: probes in one vmapped product; default 32 for "exact" and 1 for
         "hutchinson", where a product is large.
-      mask: booleans as in `hessian_product`: other entries are left out.
+      mask: booleans with the structure of `like`, whose leaves may be scalars: the
+        diagonal is 0 where it is False.
 
     Raises:
-      InputError: an unknown method, a count below 1, or "hutchinson" without a key.
+      InputError: an unknown method, a number below 1, "hutchinson" without a key, or a
+        mask that does not fit.
 
     >>> diagonal(lambda v: v * jnp.array([2.0, 5.0]), jnp.zeros(2)).tolist()
     [2.0, 5.0]
@@ -89,6 +91,7 @@ def diagonal(
     for name, value in (("num_probes", num_probes), ("block_size", block_size)):
         if value < 1:
             raise InputError(f"{name} must be at least 1, not {value}.")
+    trees.check_mask(mask, like)
     if exact:
         probe, indices = Partial(_unit_vector, like), _kept(mask, like)
     else:

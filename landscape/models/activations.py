@@ -1,4 +1,4 @@
-"""Activation functions, each with the initialisation of kernels that suits it."""
+"""Activation functions, each with the initialisation of the kernels beside it."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -25,9 +25,9 @@ ACTIVATIONS = {
 def activation(name: str) -> Activation:
     """The activation called `name`, with its initialiser.
 
-    The entries of a kernel come from a normal distribution cut at two deviations and
-    scaled to the stated variance: 2 / fan_in for relu (He et al. 2015, eq. 10) and
-    1 / fan_in for tanh (LeCun et al. 1998, eq. 16).
+    The entries of a kernel come from a normal distribution truncated at two standard
+    deviations and scaled to the stated variance: 2 / fan_in for relu (He et al. 2015,
+    eq. 10) and 1 / fan_in for tanh (LeCun et al. 1998, eq. 16).
 
     Raises:
       InputError: there is no such activation.

@@ -4,6 +4,7 @@ import jax
 from flax import linen as nn
 
 from landscape.models.activations import activation
+from landscape.models.checks import check_images, check_own_widths, check_relu
 
 CHANNELS, HIDDEN = (64, 64), (384, 192)
 
@@ -37,3 +38,17 @@ class AlexNet(nn.Module):
         for width in HIDDEN:
             x = relu(nn.Dense(width, kernel_init=kernel_init)(x))
         return nn.Dense(self.num_classes, kernel_init=kernel_init)(x)
+
+
+def create(
+    name: str,
+    input_shape: tuple[int, ...],
+    num_classes: int,
+    widths: tuple[int, ...],
+    activation: str,
+) -> nn.Module:
+    """alexnet; called by `landscape.models.create`."""
+    check_images(name, input_shape)
+    check_own_widths(name, widths)
+    check_relu(name, activation)
+    return AlexNet(num_classes)

@@ -3,7 +3,9 @@
 import jax
 from flax import linen as nn
 
+from landscape.errors import InputError
 from landscape.models.activations import activation
+from landscape.models.checks import check_images, check_own_widths
 from landscape.models.conv import Conv, max_pool_2x2
 
 LENET5 = (6, 16, 120, 84)
@@ -50,3 +52,28 @@ class LeNet(nn.Module):
         for width in self.widths[2:]:
             x = function(nn.Dense(width, kernel_init=kernel_init)(x))
         return nn.Dense(self.num_classes, kernel_init=kernel_init)(x)
+
+
+def create(
+    name: str,
+    input_shape: tuple[int, ...],
+    num_classes: int,
+    widths: tuple[int, ...],
+    activation: str,
+) -> nn.Module:
+    """lenet, of any widths, or lenet5; called by `landscape.models.create`."""
+    check_images(name, input_shape)
+    if name == "lenet5":
+        check_own_widths(name, widths)
+    widths = widths or LENET5
+    if len(widths) < 2:
+        raise InputError(
+            f"{name} needs at least 2 widths, those of its two convolutions, not"
+            f" {widths}."
+        )
+    if min(input_shape[:2]) < SMALLEST:
+        raise InputError(
+            f"{name} needs images of at least {SMALLEST}x{SMALLEST},"
+            f" not {input_shape[0]}x{input_shape[1]}."
+        )
+    return LeNet(widths, num_classes, activation)

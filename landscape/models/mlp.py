@@ -4,6 +4,7 @@ import jax
 from flax import linen as nn
 
 from landscape.models.activations import activation
+from landscape.models.checks import check_own_widths
 
 LENET300 = (300, 100)
 
@@ -39,3 +40,16 @@ class MLP(nn.Module):
         for width in self.widths:
             x = function(nn.Dense(width, kernel_init=kernel_init)(x))
         return nn.Dense(self.num_classes, kernel_init=kernel_init)(x)
+
+
+def create(
+    name: str,
+    input_shape: tuple[int, ...],
+    num_classes: int,
+    widths: tuple[int, ...],
+    activation: str,
+) -> nn.Module:
+    """mlp, of any widths, or lenet300; called by `landscape.models.create`."""
+    if name == "lenet300":
+        check_own_widths(name, widths)
+    return MLP(widths or LENET300, num_classes, activation)

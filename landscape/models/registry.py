@@ -12,21 +12,7 @@ from flax.traverse_util import flatten_dict
 
 from landscape.backend import on_cpu
 from landscape.errors import InputError, check_choice
-from landscape.models import lenet, mlp
-from landscape.models.activations import ACTIVATIONS
-from landscape.models.alexnet import AlexNet
-from landscape.models.lenet import LeNet
-from landscape.models.mlp import MLP
-from landscape.models.resnet import ResNet
-
-RESNETS = {"resnet20": 3, "resnet32": 5, "resnet56": 9}
-WIDTHS = {
-    "mlp": mlp.LENET300,
-    "lenet300": mlp.LENET300,
-    "lenet": lenet.LENET5,
-    "lenet5": lenet.LENET5,
-}
-MODELS = (*WIDTHS, "alexnet", *RESNETS)
+from landscape.methods import ACTIVATIONS, MODELS, resolve
 
 
 def create(
@@ -39,8 +25,8 @@ def create(
     """The network called `name`; nothing is computed.
 
     Args:
-      name: mlp, lenet300 (mlp of 300 and 100), lenet, lenet5 (lenet of 6, 16, 120 and
-        84), alexnet, resnet20, resnet32 or resnet56.
+      name: a row of `landscape.methods.MODELS`: mlp, lenet300 (mlp of 300 and 100),
+        lenet, lenet5 (lenet of 6, 16, 120 and 84), alexnet, resnet20, ...
       input_shape: of one example: (height, width, channels), or any shape for an MLP,
         which flattens it.
       num_classes: number of logits.
@@ -65,38 +51,10 @@ def create(
         raise InputError(f"an input shape has sizes of at least 1, not {input_shape}.")
     if num_classes < 1:
         raise InputError(f"{name} needs at least 1 class, not {num_classes}.")
-    if name not in ("mlp", "lenet300") and len(input_shape) != 3:
-        raise InputError(
-            f"{name} needs images of shape (height, width, channels), not inputs of"
-            f" shape {input_shape}."
-        )
-    if name not in ("mlp", "lenet") and widths:
-        raise InputError(
-            f"{name} has its own widths, so --widths must be empty, not {widths};"
-            " mlp and lenet take them."
-        )
     if any(width < 1 for width in widths):
         raise InputError(f"--widths must be at least 1 each, not {widths}.")
-    if name in RESNETS or name == "alexnet":
-        if activation != "relu":
-            raise InputError(f"{name} has the activation relu, not {activation}.")
-        if name == "alexnet":
-            return AlexNet(num_classes)
-        return ResNet(RESNETS[name], num_classes)
-    widths = widths or WIDTHS[name]
-    if name in ("mlp", "lenet300"):
-        return MLP(widths, num_classes, activation)
-    if len(widths) < 2:
-        raise InputError(
-            "lenet needs at least 2 widths, those of its two convolutions, not"
-            f" {widths}."
-        )
-    if min(input_shape[:2]) < lenet.SMALLEST:
-        raise InputError(
-            f"{name} needs images of at least {lenet.SMALLEST}x{lenet.SMALLEST},"
-            f" not {input_shape[0]}x{input_shape[1]}."
-        )
-    return LeNet(widths, num_classes, activation)
+    create_model = resolve(MODELS[name].create)
+    return create_model(name, input_shape, num_classes, widths, activation)
 
 
 def init(
@@ -131,7 +89,7 @@ def _compiled_init(model: nn.Module, input_shape: tuple[int, ...], quick: bool):
 
 
 def positions(model: nn.Module, input_shape: Sequence[int]) -> dict[str, int]:
-    """How often each kernel is applied to one example, by the kernel's leaf name.
+    """The number of output positions of each kernel, by the kernel's leaf name.
 
     Height times width of the output for a convolution, 1 for a dense layer: a forward
     pass makes positions * kernel.size multiplications. Shapes alone are computed.

@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
+from landscape.models.checks import check_images, check_own_widths, check_relu
 from landscape.models.conv import Conv
 
 STAGES = (16, 32, 64)
@@ -88,3 +89,18 @@ class ResNet(nn.Module):
                 x = Block(channels, stride)(x, train)
         kernel_init = nn.initializers.he_normal()
         return nn.Dense(self.num_classes, kernel_init=kernel_init)(x.mean((1, 2)))
+
+
+def create(
+    name: str,
+    input_shape: tuple[int, ...],
+    num_classes: int,
+    widths: tuple[int, ...],
+    activation: str,
+) -> nn.Module:
+    """resnet20, resnet32, resnet56; called by `landscape.models.create`."""
+    check_images(name, input_shape)
+    check_own_widths(name, widths)
+    check_relu(name, activation)
+    layers = int(name.removeprefix("resnet"))
+    return ResNet((layers - 2) // 6, num_classes)

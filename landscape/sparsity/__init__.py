@@ -2,11 +2,12 @@
 
 from landscape.sparsity import accounting, masked, masks, selection, updaters
 from landscape.sparsity.distributions import kept_counts
-from landscape.sparsity.masked import masked_update
+from landscape.sparsity.masked import SparseState, masked_update, sparse_state
 from landscape.sparsity.masks import prunable
 from landscape.sparsity.updater import Updater
 
 __all__ = [
+    "SparseState",
     "Updater",
     "accounting",
     "kept_counts",
@@ -15,5 +16,6 @@ __all__ = [
     "masks",
     "prunable",
     "selection",
+    "sparse_state",
     "updaters",
 ]

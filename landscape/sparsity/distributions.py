@@ -6,9 +6,8 @@ from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
 from landscape.errors import InputError, check_choice
+from landscape.methods import DISTRIBUTIONS
 from landscape.sparsity.masks import layer_name
-
-DISTRIBUTIONS = ("uniform", "er", "erk")
 
 
 def kept_counts(

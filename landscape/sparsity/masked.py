@@ -1,61 +1,101 @@
 """One update of masked parameters with any optax optimizer."""
 
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
 import optax
 
+from landscape.aliases import Masks, Params
 from landscape.sparsity import masks as masks_lib
 from landscape.sparsity.updater import Updater
+
+State = TypeVar("State")
+
+
+class SparseState(NamedTuple):
+    """What an update of masked parameters reads and changes.
+
+    Attributes:
+      step: int32 scalar, the number of completed updates.
+      params: parameters, exactly 0.0 where `masks` is False.
+      masks: booleans with the structure of `params`, True = kept.
+      opt_state: state of the optax optimizer.
+      updater_state: state of the mask updater.
+    """
+
+    step: jax.Array
+    params: Params
+    masks: Masks
+    opt_state: Any
+    updater_state: Any
+
+
+def sparse_state(
+    optimizer: optax.GradientTransformation,
+    updater: Updater,
+    key: jax.Array,
+    params: Params,
+) -> SparseState:
+    """The state of step 0: the updater's first masks, and `params` projected on them.
+
+    >>> from landscape.sparsity import updaters
+    >>> updater = updaters.static({"w": 1})
+    >>> state = sparse_state(
+    ...     optax.sgd(0.5), updater, jax.random.key(0), {"w": jnp.ones(2)}
+    ... )
+    >>> int(state.step), float(state.params["w"].sum())
+    (0, 1.0)
+    """
+    masks, updater_state = updater.init(key, params)
+    params = masks_lib.apply(masks, params)
+    step = jnp.zeros((), jnp.int32)
+    return SparseState(step, params, masks, optimizer.init(params), updater_state)
 
 
 def masked_update(
     optimizer: optax.GradientTransformation,
     updater: Updater,
-    step: jax.Array,
     key: jax.Array,
-    params: Any,
-    grads: Any,
-    masks: Any,
-    opt_state: Any,
-    updater_state: Any,
-) -> tuple[Any, Any, Any, Any, dict[str, jax.Array]]:
+    state: State,
+    grads: Params,
+) -> tuple[State, dict[str, jax.Array]]:
     """Optimizer's step, then mask updater's, then projection on the masks.
 
     A pruned weight is exactly 0.0 in the parameters that are returned and gets no
-    gradient, hence neither momentum nor decay. The optimizer never hears of masks. When
-    they change, every array of its state that belongs to a parameter and has its shape
-    (found by `optax.tree_map_params`) is projected too; factored statistics have no
-    entry for a weight and are left alone, and so is what an optimizer adds without a
+    gradient, hence neither momentum nor decay. The optimizer knows nothing of masks.
+    When they change, every array of its state that belongs to a parameter and has its
+    shape (found by `optax.tree_map_params`) is projected too; factored statistics have
+    no entry for a weight and are left alone, and so is what an optimizer adds without a
     gradient (the epsilon that adafactor and adabelief put into second moments).
 
     Args:
-      step: int32 scalar, updates completed before this one.
+      optimizer, updater: see above.
       key: for what is random in the updater.
-      grads: dense gradients at `params`.
-      masks, opt_state, updater_state: of the state before this update.
+      state: a `SparseState`, or a named tuple that has its fields among others (as
+        `landscape.state.TrainState` has); the others are left as they are.
+      grads: dense gradients at `state.params`.
 
     Returns:
-      params, masks, opt_state, updater_state, and the updater's info.
+      The state after one more step, of the same type, and the updater's info.
 
     >>> from landscape.sparsity import updaters
     >>> params = {"w": jnp.array([1.0, 0.0])}
-    >>> masks, state = updaters.fixed({"w": params["w"] != 0}).init(None, params)
-    >>> optimizer = optax.sgd(0.5)
-    >>> masked_update(
-    ...     optimizer, updaters.fixed(masks), 0, jax.random.key(0), params,
-    ...     {"w": jnp.array([1.0, jnp.nan])}, masks, optimizer.init(params), state,
-    ... )[0]["w"].tolist()
-    [0.5, 0.0]
+    >>> optimizer, updater = optax.sgd(0.5), updaters.fixed({"w": params["w"] != 0})
+    >>> state = sparse_state(optimizer, updater, None, params)
+    >>> grads = {"w": jnp.array([1.0, jnp.nan])}
+    >>> state, _ = masked_update(optimizer, updater, None, state, grads)
+    >>> int(state.step), state.params["w"].tolist()
+    (1, [0.5, 0.0])
     """
+    masks = state.masks
     masked_grads = masks_lib.apply(masks, grads)
-    updates, opt_state = optimizer.update(masked_grads, opt_state, params)
+    updates, opt_state = optimizer.update(masked_grads, state.opt_state, state.params)
     # Projected on the old masks at once, in the pass that makes the new parameters; a
     # second pass follows at those few steps at which the masks change.
-    params = masks_lib.apply(masks, optax.apply_updates(params, updates))
+    params = masks_lib.apply(masks, optax.apply_updates(state.params, updates))
     masks, updater_state, info = updater.update(
-        step + 1, key, params, grads, masks, updater_state
+        state.step + 1, key, params, grads, masks, state.updater_state
     )
 
     def project(params, opt_state):
@@ -66,7 +106,8 @@ def masked_update(
     params, opt_state = jax.lax.cond(
         info["changed"], project, lambda *same: same, params, opt_state
     )
-    return params, masks, opt_state, updater_state, info
+    changed = SparseState(state.step + 1, params, masks, opt_state, updater_state)
+    return state._replace(**changed._asdict()), info
 
 
 def _where_shapes_agree(leaf: jax.Array, mask: jax.Array) -> jax.Array:

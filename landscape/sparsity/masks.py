@@ -3,17 +3,18 @@
 A leaf that is never pruned holds a scalar True, which broadcasts in `where`.
 """
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from landscape import trees
+from landscape.aliases import Masks, Params
+from landscape.errors import InputError, check_choice
 
 _KERNEL = "kernel"
 
 
-def prunable(params: Any) -> dict[str, tuple[int, ...]]:
+def prunable(params: Params) -> dict[str, tuple[int, ...]]:
     """Names and shapes of the kernels of dense and convolutional layers.
 
     These are what can be pruned: the leaves named "kernel" with two dimensions or more.
@@ -38,7 +39,7 @@ def layer_name(name: str) -> str:
     return name.removesuffix(f"/{_KERNEL}")
 
 
-def dense(params: Any) -> Any:
+def dense(params: Params) -> Masks:
     """Masks that keep everything: a scalar True for every leaf.
 
     >>> dense({"w": jnp.ones(3)})
@@ -47,7 +48,49 @@ def dense(params: Any) -> Any:
     return jax.tree.map(lambda _: jnp.ones((), bool), params)
 
 
-def apply(masks: Any, tree: Any) -> Any:
+def pruned_leaves(counts: dict[str, int], params: Params) -> dict[str, int]:
+    """Sizes of the leaves that lose entries, by name, in the order of the tree.
+
+    Args:
+      counts: entries kept in the end, by name; leaves without a name here keep all.
+      params: parameters, or their shapes.
+
+    Raises:
+      InputError: a name is not a leaf of `params`, or a count is not in 1 ... size.
+
+    >>> params = {"a": np.ones((4, 5)), "b": np.ones(5)}
+    >>> pruned_leaves({"a": 7, "b": 5}, params)
+    {'a': 20}
+    """
+    sizes = {name: leaf.size for name, leaf in trees.named_leaves(params).items()}
+    for name, count in counts.items():
+        check_choice("parameter", name, sizes)
+        if not 1 <= count <= sizes[name]:
+            raise InputError(
+                f"{name} can keep 1 to {sizes[name]} of its entries, not {count}."
+            )
+    return {name: n for name, n in sizes.items() if counts.get(name, n) < n}
+
+
+def full(counts: dict[str, int], params: Params) -> Masks:
+    """Masks that keep everything, whole arrays for the leaves that will lose entries.
+
+    NumPy arrays without memory of their own; no device is touched.
+
+    >>> masks = full({"a": 7}, {"a": np.ones((4, 5)), "b": np.ones(5)})
+    >>> masks["a"].shape, masks["b"].shape, bool(masks["a"].all())
+    ((4, 5), (), True)
+    """
+    pruned = pruned_leaves(counts, params)
+    return trees.map_named(
+        lambda name, leaf: np.broadcast_to(
+            np.True_, leaf.shape if name in pruned else ()
+        ),
+        params,
+    )
+
+
+def apply(masks: Masks, tree: Params) -> Params:
     """`tree`, exactly zero where `masks` is False, whatever was there.
 
     A product would not do: infinity times zero is not a number.
@@ -58,7 +101,7 @@ def apply(masks: Any, tree: Any) -> Any:
     return trees.project(masks, tree)
 
 
-def count(masks: Any, params: Any) -> dict[str, jax.Array]:
+def count(masks: Masks, params: Params) -> dict[str, jax.Array]:
     """Kept entries of every leaf, by name: int32, exact, also inside jit.
 
     >>> masks = {"a": jnp.array([True, False]), "b": jnp.array(True)}
@@ -73,27 +116,27 @@ def count(masks: Any, params: Any) -> dict[str, jax.Array]:
     }
 
 
-def sparsity(masks: Any, params: Any) -> float:
+def sparsity(masks: Masks, params: Params) -> float:
     """Removed entries over entries of all prunable kernels, those kept dense included.
 
     >>> params = {"kernel": jnp.ones((2, 2)), "bias": jnp.ones(6)}
     >>> sparsity({"kernel": jnp.eye(2) > 0, "bias": jnp.array(True)}, params)
     0.5
     """
-    return _removed_share(masks, params, set(prunable(params)))
+    return _removed_fraction(masks, params, set(prunable(params)))
 
 
-def sparsity_total(masks: Any, params: Any) -> float:
+def sparsity_total(masks: Masks, params: Params) -> float:
     """Removed entries over all entries of all parameters.
 
     >>> params = {"kernel": jnp.ones((2, 2)), "bias": jnp.ones(6)}
     >>> sparsity_total({"kernel": jnp.eye(2) > 0, "bias": jnp.array(True)}, params)
     0.2
     """
-    return _removed_share(masks, params, set(trees.named_leaves(params)))
+    return _removed_fraction(masks, params, set(trees.named_leaves(params)))
 
 
-def _removed_share(masks: Any, params: Any, names: set[str]) -> float:
+def _removed_fraction(masks: Masks, params: Params, names: set[str]) -> float:
     # Python's integers: sums over leaves may not fit 32 bits.
     kept = {k: int(v) for k, v in jax.device_get(count(masks, params)).items()}
     sizes = {k: leaf.size for k, leaf in trees.named_leaves(params).items()}

@@ -16,7 +16,7 @@ class Updater(NamedTuple):
         state: whatever the updater needs to remember; may be empty.
         info: a dict of scalars; "changed" says whether the masks changed now.
 
-    `landscape.sparsity.masked.masked_update` joins an updater to an optimizer.
+    `landscape.sparsity.masked_update` joins an updater to an optimizer.
     """
 
     init: Callable[[Any, Any], tuple[Any, Any]]

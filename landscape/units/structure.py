@@ -1,15 +1,15 @@
-"""Which units of a network may change places: the `Spec` of MLPs, LeNets and ResNets.
+"""Which units of a network can be exchanged: the `Spec` of MLPs, LeNets and ResNets.
 
 The CIFAR ResNets add a block's output to its input, so one permutation acts on the
 residual stream wherever it is read or written. Their shortcuts between stages (option
 A) append zero channels: the first 16 channels of the second stage ARE the first
 stage's. Hence a stage's permutation must move the old channels as the stage before it
-did, and may move the new ones among themselves only: 16, 16 and 32 channels move freely
-("stream_0" in all stages, "stream_1" from the second, "stream_2" in the third), not 16,
-32 and 64. The channels between a block's two convolutions move freely.
+does, and may move the new ones only among themselves: 16, 16 and 32 channels move
+freely ("stream_0" in all stages, "stream_1" from the second, "stream_2" in the third),
+not 16, 32 and 64. The channels between a block's two convolutions move freely.
 
 Other symmetries (scales around relu and batch norm, signs around tanh) are no
-permutations: nothing here knows of them.
+permutations, and not covered.
 """
 
 from collections.abc import Sequence
@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 
+from landscape.aliases import Params
 from landscape.errors import InputError
 from landscape.models import MLP, AlexNet, LeNet, ResNet
 from landscape.trees import named_leaves
@@ -52,7 +53,7 @@ class Spec(NamedTuple):
     axes: dict[str, tuple[Axis | None, ...]]
 
 
-def specification(model: Any, params: Any) -> Spec:
+def specification(model: Any, params: Params) -> Spec:
     """The symmetry of an MLP, LeNet, AlexNet or ResNet of `landscape.models`.
 
     It covers parameters, masks (scalar leaves have no units), gradients and batch
@@ -64,10 +65,9 @@ def specification(model: Any, params: Any) -> Spec:
       InputError: the model is of another kind.
 
     >>> import jax
-    >>> from landscape import models
-    >>> model = models.create("mlp", (4,), 2, widths=(5, 3))
-    >>> params, _ = models.init(model, jax.random.key(0), (4,))
-    >>> specification(model, params).sizes
+    >>> model = MLP((5, 3), 2)
+    >>> shapes = jax.eval_shape(model.init, jax.random.key(0), jnp.zeros((1, 4)))
+    >>> specification(model, shapes["params"]).sizes
     {'Dense_0': 5, 'Dense_1': 3}
     """
     if isinstance(model, MLP | LeNet | AlexNet):
@@ -81,7 +81,7 @@ def specification(model: Any, params: Any) -> Spec:
     )
 
 
-def sequential(params: Any, layers: Sequence[str]) -> Spec:
+def sequential(params: Params, layers: Sequence[str]) -> Spec:
     """The symmetry of dense and convolutional layers one after another.
 
     Args:

@@ -6,7 +6,7 @@ import numpy as np
 import optax
 import pytest
 
-from landscape.sparsity import masked_update, masks, prunable, updaters
+from landscape.sparsity import masked_update, prunable, sparse_state, updaters
 from landscape.trees import map_named, named_leaves
 
 STEPS = 50
@@ -81,25 +81,21 @@ def train(optimizer, updater, params):
         lambda p: draw.normal(size=(STEPS, *p.shape)).astype(p.dtype), params
     )
 
-    def body(carry, inputs):
-        params, kept, *states = carry
-        step, grads = inputs
-        bad = jnp.where(step % 2 == 0, jnp.inf, jnp.nan)
+    def body(state, grads):
+        bad = jnp.where(state.step % 2 == 0, jnp.inf, jnp.nan)
         grads = jax.tree.map(
-            lambda mask, g: jnp.where(mask, g, bad.astype(g.dtype)), kept, grads
+            lambda mask, g: jnp.where(mask, g, bad.astype(g.dtype)), state.masks, grads
         )
-        *carry, info = masked_update(
-            optimizer, updater, step, None, params, grads, kept, *states
+        state, info = masked_update(optimizer, updater, None, state, grads)
+        weights, moments = (
+            leaked(state.masks, tree) for tree in (state.params, state.opt_state)
         )
-        found = leaked(carry[1], carry[0]), leaked(carry[1], carry[2])
-        return tuple(carry), (*found, info["changed"])
+        return state, (weights, moments, info["changed"])
 
     @jax.jit
     def run(params, gradients):
-        kept, updater_state = updater.init(jax.random.key(0), params)
-        params = masks.apply(kept, params)
-        initial = params, kept, optimizer.init(params), updater_state
-        return jax.lax.scan(body, initial, (jnp.arange(STEPS), gradients))
+        state = sparse_state(optimizer, updater, jax.random.key(0), params)
+        return jax.lax.scan(body, state, gradients)
 
     return jax.device_get(run(params, gradients))
 
@@ -124,9 +120,9 @@ def test_pruned_weights_stay_zero_and_gather_neither_momentum_nor_decay(
         is_leaf=lambda x: isinstance(x, tuple),
     )
     updater = make_updater(method, params)
-    (after, kept, moments, _), (weights, gathered, changed) = train(
-        OPTIMIZERS[name], updater, params
-    )
+    state, (weights, gathered, changed) = train(OPTIMIZERS[name], updater, params)
+    assert state.step == STEPS
+    after, kept, moments = state.params, state.masks, state.opt_state
     assert weights.shape == (STEPS, 2)
     assert not weights.any()
     assert gathered.shape[1] >= 2
@@ -156,18 +152,15 @@ def test_moments_of_kept_weights_are_those_of_the_optimizer_alone():
     optimizer = optax.adamw(0.01, weight_decay=0.1)
     everything = {"kernel": jnp.ones((4, 3), bool), "bias": jnp.array(True)}
     updater = updaters.fixed(everything)
-    kept, state = updater.init(None, params)
+    state = sparse_state(optimizer, updater, None, params)
     plain, plain_moments = params, optimizer.init(params)
-    moments = plain_moments
     for step in range(3):
         grads = jax.tree.map(lambda p, t=step: jnp.sin(p + t), plain)
         updates, plain_moments = optimizer.update(grads, plain_moments, plain)
         plain = optax.apply_updates(plain, updates)
-        params, kept, moments, state, _ = masked_update(
-            optimizer, updater, step, None, params, grads, kept, moments, state
-        )
+        state, _ = masked_update(optimizer, updater, None, state, grads)
     for a, b in zip(
-        jax.tree.leaves((params, moments)),
+        jax.tree.leaves((state.params, state.opt_state)),
         jax.tree.leaves((plain, plain_moments)),
         strict=True,
     ):

@@ -44,5 +44,5 @@ def test_a_nan_in_one_image_stops_the_run_at_the_step_that_meets_it(
     bad = dataset._replace(train=dataset.train | {"image": image})
     monkeypatch.setattr(job.data, "load", lambda _: bad)
     with pytest.raises(RunFailure, match="loss of step 16 is not finite"):
-        job.carry_out(config)
+        job.run_training(config)
     assert max(checkpoints.steps(tmp_path / "r" / runs.CHECKPOINTS)) == 10

@@ -57,6 +57,15 @@ def test_inner_products_of_half_precision_are_summed_in_single():
     assert float(trees.dot(one_more, one_more)) == 1001
 
 
+def test_widened_leaves_are_float64_without_64_bits_enabled():
+    x = Pair(jnp.full((1, 2), 0.1, jnp.bfloat16), [jnp.arange(2), 0.1])
+    assert not jax.config.jax_enable_x64
+    wide = trees.widened(x)
+    assert wide.left.dtype == np.float64 and wide.right[1].dtype == np.float64
+    np.testing.assert_array_equal(wide.left, np.asarray(x.left, np.float32))
+    assert wide.right[0] is x.right[0] and wide.right[1] == 0.1
+
+
 def test_the_empty_tree_has_norm_zero():
     assert float(trees.norm({})) == 0
 

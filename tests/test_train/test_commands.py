@@ -72,11 +72,11 @@ def test_metrics_are_cut_back_to_the_step_a_run_goes_on_from(tmp_path):
     whole = (tmp_path / runs.METRICS).read_text()
     with open(tmp_path / runs.METRICS, "a") as file:
         file.write('{"step": 15, "x"')
-    record.cut(tmp_path, 10)
+    record.truncate_metrics(tmp_path, 10)
     assert (tmp_path / runs.METRICS).read_text() == whole
-    record.cut(tmp_path, 5)
+    record.truncate_metrics(tmp_path, 5)
     assert [line["step"] for line in runs.read_metrics(tmp_path)] == [0, 5]
-    record.cut(tmp_path, None)
+    record.truncate_metrics(tmp_path, None)
     assert runs.read_metrics(tmp_path) == []
 
 

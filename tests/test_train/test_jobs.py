@@ -8,9 +8,10 @@ import jax
 import numpy as np
 import pytest
 
-from landscape import runs
+from landscape import methods, runs
 from landscape.config import SparseRun
 from landscape.errors import Interrupted, RunFailure
+from landscape.models import resnet
 from train import job, mask_source
 
 TINY = {
@@ -23,7 +24,7 @@ TINY = {
 def pruned(tmp_path_factory):
     folder = tmp_path_factory.mktemp("jobs") / "pruned"
     config = SparseRun(**TINY, workdir=str(folder), keep_every=10)
-    return folder, job.carry_out(config)
+    return folder, job.run_training(config)
 
 
 def test_the_summary_counts_what_the_weights_are(pruned):
@@ -57,7 +58,7 @@ def test_a_lottery_run_starts_at_the_masked_weights_of_the_step_named(pruned, tm
         **TINY, method="lottery", mask_from=str(folder), rewind_to=10,
         workdir=str(tmp_path / "lottery"),
     )  # fmt: skip
-    job.carry_out(config, mask_source.start_from(config))
+    job.run_training(config, mask_source.start_from(config))
     masks = runs.load(str(folder)).masks
     source = runs.load(f"{folder}@10").state
     start = runs.load(f"{tmp_path / 'lottery'}@init").state
@@ -68,21 +69,27 @@ def test_a_lottery_run_starts_at_the_masked_weights_of_the_step_named(pruned, tm
     jax.tree.map(np.testing.assert_array_equal, end.masks, masks)
 
 
-def test_a_rewound_network_takes_the_statistics_of_batch_norm_along(tmp_path):
-    small = TINY | {"model": "resnet20", "widths": (), "steps": 2, "num_train": 20}
+def test_a_rewound_network_takes_the_statistics_of_batch_norm_along(
+    tmp_path, monkeypatch
+):
+    # The smallest of its family: one block a stage.
+    row = methods.MODELS["resnet20"]._replace(name="resnet8")
+    monkeypatch.setitem(methods.MODELS, "resnet8", row)
+    monkeypatch.setattr(resnet, "STAGES", (4, 4, 4))
+    small = TINY | {"model": "resnet8", "widths": (), "steps": 2, "num_train": 20}
     source = SparseRun(**small, keep_every=1, workdir=str(tmp_path / "pruned"))
-    job.carry_out(source)
+    job.run_training(source)
     config = SparseRun(
         **small, method="lottery", mask_from=str(tmp_path / "pruned"), rewind_to=1,
         workdir=str(tmp_path / "lottery"),
     )  # fmt: skip
-    job.carry_out(config, mask_source.start_from(config))
+    job.run_training(config, mask_source.start_from(config))
     there = runs.load(f"{tmp_path / 'pruned'}@1").state.batch_stats
     here = runs.load(f"{tmp_path / 'lottery'}@init").state.batch_stats
     jax.tree.map(np.testing.assert_array_equal, here, there)
 
 
-def test_a_signal_in_the_last_window_is_heard(tmp_path, monkeypatch):
+def test_a_signal_in_the_last_window_interrupts_the_run(tmp_path, monkeypatch):
     config = SparseRun(**TINY, workdir=str(tmp_path / "r"))
     held_out = job.measure.held_out
 
@@ -93,10 +100,10 @@ def test_a_signal_in_the_last_window_is_heard(tmp_path, monkeypatch):
 
     monkeypatch.setattr(job.measure, "held_out", killed)
     with pytest.raises(Interrupted) as stop:
-        job.carry_out(config)
+        job.run_training(config)
     assert stop.value.signum == signal.SIGTERM
     monkeypatch.undo()
-    assert job.carry_out(config)["steps"] == config.steps
+    assert job.run_training(config)["steps"] == config.steps
 
 
 def test_metrics_without_a_checkpoint_are_no_fresh_start(pruned, tmp_path):
@@ -107,7 +114,7 @@ def test_metrics_without_a_checkpoint_are_no_fresh_start(pruned, tmp_path):
     before = (tmp_path / "r" / "metrics.jsonl").read_bytes()
     config = SparseRun(**TINY, workdir=str(tmp_path / "r"), keep_every=10)
     with pytest.raises(RunFailure, match="no checkpoint"):
-        job.carry_out(config)
+        job.run_training(config)
     assert (tmp_path / "r" / "metrics.jsonl").read_bytes() == before
 
 
@@ -118,4 +125,4 @@ def test_a_line_of_timings_cut_short_does_not_stop_a_run(pruned, tmp_path):
     with open(tmp_path / "r" / "timings.jsonl", "a") as file:
         file.write('{"step": 3, "sec')
     config = SparseRun(**TINY, workdir=str(tmp_path / "r"), keep_every=10)
-    assert job.carry_out(config)["seconds"] > 0
+    assert job.run_training(config)["seconds"] > 0

@@ -6,6 +6,7 @@ import pytest
 
 from landscape import data, devices, recipe, sparsity, trees
 from landscape.config import SparseRun
+from landscape.initial_state import initial_state
 from train import loop, step
 
 
@@ -22,14 +23,14 @@ def setting(**options):
     return config, dataset, made
 
 
-def test_a_masked_step_is_the_written_out_update_of_the_kept_weights():
+def test_a_masked_step_is_the_explicit_update_of_the_kept_weights():
     """SGD with momentum on data loss + (w/2)|kernels|^2, one example at a time."""
     _, dataset, made = setting(
         model="mlp", widths=(6,), method="static", sparsity=0.5, weight_decay=0.01,
         learning_rate=0.1, schedule="constant", label_smoothing=0.1,
     )  # fmt: skip
     with jax.enable_x64(True):
-        state = double(recipe.initial_state(made, 0, dataset.input_shape))
+        state = double(initial_state(made, 0, dataset.input_shape))
         batch = double({k: v[:16] for k, v in dataset.train.items()})
         update = jax.jit(step.make(made))
         w = {k: np.array(v) for k, v in trees.named_leaves(state.params).items()}
@@ -70,13 +71,15 @@ def test_a_masked_step_is_the_written_out_update_of_the_kept_weights():
 
 @pytest.mark.parametrize("in_one_call", [True, False])
 def test_how_windows_are_cut_changes_no_bit(in_one_call):
-    _, dataset, made = setting(steps=12, prune_every=3, log_every=12)
+    _, dataset, made = setting(
+        steps=12, prune_every=3, log_every=12, model="mlp", widths=(6,), sparsity=0.8
+    )
     mesh = devices.make_mesh(1)
     split = devices.replicate(mesh, dataset.train)
     segment = loop.make_segment(step.make(made), mesh, in_one_call)
 
     def final(*windows):
-        state = recipe.initial_state(made, 0, dataset.input_shape)
+        state = initial_state(made, 0, dataset.input_shape)
         state, at, losses = devices.replicate(mesh, state), 0, []
         for count in windows:
             indices = data.order.batches(0, 200, 16, at, 12)
@@ -103,10 +106,11 @@ def test_boundaries_do_not_depend_on_where_a_run_was_resumed():
 
 def test_gradual_pruning_reaches_its_target_and_ends_exactly_there():
     _, dataset, made = setting(
-        steps=40, prune_start=7, prune_end=31, prune_every=10, sparsity=0.93
-    )
+        steps=40, prune_start=7, prune_end=31, prune_every=10, sparsity=0.93,
+        model="mlp", widths=(20,),
+    )  # fmt: skip
     mesh = devices.make_mesh(1)
-    state = devices.replicate(mesh, recipe.initial_state(made, 0, dataset.input_shape))
+    state = devices.replicate(mesh, initial_state(made, 0, dataset.input_shape))
     split = devices.replicate(mesh, dataset.train)
     segment = loop.make_segment(step.make(made), mesh, True)
     state, _ = segment(state, split, data.order.batches(0, 200, 16, 0, 40), 40)
@@ -119,14 +123,17 @@ def test_gradual_pruning_reaches_its_target_and_ends_exactly_there():
 
 
 def test_augmentation_follows_the_order_seed_and_masks_the_seed():
-    _, dataset, made = setting(steps=4)
-    state = recipe.initial_state(made, 0, dataset.input_shape)
+    _, dataset, made = setting(steps=4, model="mlp", widths=(6,))
+    state = initial_state(made, 0, dataset.input_shape)
     batch = jax.tree.map(lambda x: x[:16], dataset.train)
+    # Seeds are arguments of the one program.
+    call = jax.jit(lambda update, *args: update(*args))
 
     def after(**seeds):
-        new, _ = jax.jit(step.make(made, augmented=True, **seeds))(state, batch)
+        new, _ = call(step.make(made, augmented=True, **seeds), state, batch)
         return np.concatenate([np.ravel(x) for x in jax.tree.leaves(new.params)])
 
     assert (after(order_seed=1) == after(order_seed=1)).all()
     assert (after(order_seed=1) != after(order_seed=2)).any()
     assert (after(order_seed=1) == after(order_seed=1, seed=9)).all()
+    assert call._cache_size() == 1

@@ -1,7 +1,7 @@
-"""Large batches first, then small ones from where they ended, and the line between.
+"""Training with large batches, then with small ones, and the line between the ends.
 
-Paper 3, figures 7 and 8: the switch throws the training loss up, from where it falls
-again; the straight line between the two ends shows whether it climbed over anything.
+Paper 3, figures 7 and 8: at the switch the training loss jumps, then it falls again;
+the straight line between the two ends shows whether there is a barrier between them.
 """
 
 from typing import Any
@@ -11,15 +11,15 @@ import numpy as np
 from analysis import evaluation, paths
 from analysis.studies.hessian.measurements import stored
 from analysis.studies.hessian.scales import PLAIN, Phases
+from analysis.studies.training import train
 from landscape import runs
 from landscape.config import DenseRun
-from train import job
 
 POINTS = 43
-"""On [-1, 2]: steps of 1/14, half of the paper's, so that 0, 1/2 and 1 are there."""
+"""On [-1, 2]: steps of 1/14, half of the paper's, so that 0, 1/2 and 1 are points."""
 
 NEAR = 20
-"""Steps that a mean of the training loss is taken over."""
+"""Steps of which the training loss is a mean."""
 
 
 def measure(setting: Phases, root: str, seed: int) -> dict[str, Any]:
@@ -39,14 +39,14 @@ def measure(setting: Phases, root: str, seed: int) -> dict[str, Any]:
         "steps": setting.steps, "seed": seed, "log_every": NEAR,
     }  # fmt: skip
     small, large = setting.batches
-    one = job.carry_out(DenseRun(**shared, batch_size=large, workdir=first))
+    one = train(DenseRun(**shared, batch_size=large, workdir=first))
 
     def from_first(like):
         state = runs.load(first).state
         return state.params, state.batch_stats, None
 
-    # The examples come in another order than they did, as in a longer training.
-    two = job.carry_out(
+    # The examples have another order than before, as in a longer training.
+    two = train(
         DenseRun(
             **shared, batch_size=small, order_seed=seed + 1000, workdir=second
         ),
@@ -63,7 +63,7 @@ def measure(setting: Phases, root: str, seed: int) -> dict[str, Any]:
 
 
 def _curves(name: str, offset: int) -> dict[str, list[float]]:
-    lines = runs.read_metrics(runs.parse(name)[0])
+    lines = runs.read_metrics(runs.parse(name).folder)
     train, test = (
         [line for line in lines if line["split"] == split]
         for split in ("train", "test")
@@ -82,7 +82,7 @@ def _line(first: str, second: str) -> dict[str, np.ndarray]:
     ends = [runs.load(name) for name in (first, second)]
     ts = np.linspace(-1, 2, POINTS)
     path = paths.line(*(run.state.params for run in ends))
-    loss_fn = evaluation.of_objective(ends[0].objective)
+    loss_fn, _ = evaluation.of_objective(ends[0].objective)
     found = {"ts": ts}
     for split in ("train", "test"):
         data = getattr(ends[0].data, split)

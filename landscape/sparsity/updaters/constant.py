@@ -6,14 +6,14 @@ import jax
 import jax.numpy as jnp
 
 from landscape import trees
-from landscape.sparsity.masks import dense
+from landscape.aliases import Masks, Params
+from landscape.sparsity.masks import dense, full, pruned_leaves
 from landscape.sparsity.selection import keep_at_random
 from landscape.sparsity.updater import Updater
-from landscape.sparsity.updaters.counts import pruned_leaves
 
 
-def fixed(masks: Any) -> Updater:
-    """The given masks for ever, as for lottery and scratch networks.
+def fixed(masks: Masks) -> Updater:
+    """The given masks, which never change, as of lottery and scratch networks.
 
     >>> updater = fixed({"w": jnp.array([True, False])})
     >>> updater.init(jax.random.key(0), {"w": jnp.ones(2)})[0]["w"].tolist()
@@ -43,7 +43,7 @@ def static(counts: dict[str, int]) -> Updater:
     (7, True)
     """
 
-    def init(key: jax.Array, params: Any):
+    def init(key: jax.Array, params: Params):
         pruned = pruned_leaves(counts, params)
 
         def draw(name, always, leaf):
@@ -54,6 +54,20 @@ def static(counts: dict[str, int]) -> Updater:
         return trees.map_named(draw, dense(params), params), ()
 
     return Updater(init, _unchanged)
+
+
+def random_of_settings(settings: Any, counts: dict[str, int], params: Params):
+    """`static`, as a row of `landscape.methods` names it."""
+    return static(counts)
+
+
+def given_of_settings(settings: Any, counts: dict[str, int], params: Params):
+    """`fixed`, with masks that have the shapes of those taken from another run.
+
+    Its first masks serve as shapes alone: a run that takes the masks of another starts
+    from `fixed` of those.
+    """
+    return fixed(full(counts, params))
 
 
 def _unchanged(step, key, params, grads, masks, state):

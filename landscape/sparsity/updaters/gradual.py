@@ -7,10 +7,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from landscape import schedules, trees
-from landscape.sparsity.masks import dense
+from landscape.aliases import Masks, Params
+from landscape.sparsity.masks import full, pruned_leaves
 from landscape.sparsity.selection import keep_largest, keep_largest_global
 from landscape.sparsity.updater import Updater
-from landscape.sparsity.updaters.counts import pruned_leaves
 
 
 def pruning(
@@ -21,7 +21,7 @@ def pruning(
     *,
     global_: bool = False,
 ) -> Updater:
-    """Removes the weights of least magnitude, cubically more from `start` to `end`.
+    """Removes the weights of smallest magnitude, cubically more from `start` to `end`.
 
     After step t a layer of n weights that keeps k in the end keeps exactly n - r,
     r = round((n - k) (1 - (1 - (t - start) / (end - start))^3)), for t = start,
@@ -52,13 +52,9 @@ def pruning(
     """
     grid = schedules.update_steps(start, end, every)
 
-    def init(key: Any, params: Any) -> tuple[Any, Any]:
-        pruned = pruned_leaves(final_counts, params)
-
-        def initial(name, always, leaf):
-            return jnp.ones(leaf.shape, bool) if name in pruned else always
-
-        return trees.map_named(initial, dense(params), params), ()
+    def init(key: Any, params: Params) -> tuple[Masks, tuple]:
+        masks = full(final_counts, params)
+        return jax.tree.map(lambda mask: jnp.ones(mask.shape, bool), masks), ()
 
     def update(step, key, params, grads, masks, state):
         pruned = pruned_leaves(final_counts, params)
@@ -89,6 +85,18 @@ def pruning(
         return masks, state, {"changed": changed}
 
     return Updater(init, update)
+
+
+def of_settings(settings: Any, counts: dict[str, int], params: Params) -> Updater:
+    """`pruning` with the flags of a run, as a row of `landscape.methods` names it.
+
+    Args:
+      settings: has `pruning_steps` and `global_pruning`.
+      counts: entries kept in the end by name of the kernel.
+      params: abstract parameters; unused.
+    """
+    steps = settings.pruning_steps
+    return pruning(counts, *steps, global_=settings.global_pruning)
 
 
 def _timetable(

@@ -1,3 +1,5 @@
+from functools import partial
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -34,11 +36,12 @@ def make(model=None):
     shapes = jax.eval_shape(model.init, jax.random.key(0), jnp.zeros((1, 5)))
     draw = np.random.default_rng(0)
     variables = [
-        jax.tree.map(lambda s: jnp.asarray(draw.uniform(0.2, 1.5, s.shape)), shapes)
+        jax.tree.map(lambda s: draw.uniform(0.2, 1.5, s.shape), shapes)
         for _ in range(2)
     ]
     for v in variables:
         v["params"] = jax.tree.map(lambda x: x - 0.8, v["params"])
+    variables = jax.tree.map(jnp.asarray, variables)
     objective = Objective(model, label_smoothing=0.1, weight_decay=0.02)
     data = {
         "image": jnp.asarray(draw.normal(size=(12, 5))),
@@ -47,23 +50,38 @@ def make(model=None):
     return objective, variables, data
 
 
+def evaluate(points, rows, made, data, **options):
+    loss_fn, statistics = made
+    return combinations.evaluate(
+        points, rows, loss_fn, data, statistics=statistics, **options
+    )
+
+
 ROWS = np.array([[1.0, 0.0], [0.6, 0.4], [-0.1, 1.1]])
 
 
 def params_at(row, variables):
+    return mixed(row, [v["params"] for v in variables])
+
+
+def mixed(row, trees):
+    """In NumPy, which compiles nothing."""
     return jax.tree.map(
-        lambda a, b: row[0] * a + row[1] * b, *(v["params"] for v in variables)
+        lambda a, b: row[0] * np.asarray(a) + row[1] * np.asarray(b), *trees
     )
+
+
+@partial(jax.jit, static_argnums=(0, 4))
+def loss_and_accuracy(objective, params, batch, stats, mode):
+    logits, _ = objective.logits(params, batch["image"], stats, mode)
+    hits = logits.argmax(1) == batch["label"]
+    return objective.data_loss(params, batch, stats, mode), hits.mean()
 
 
 def mean(objective, params, batches, stats, mode):
     """Smoothed loss and accuracy, an average over batches of one size."""
-    loss = [objective.data_loss(params, batch, stats, mode) for batch in batches]
-    hits = [
-        objective.logits(params, b["image"], stats, mode)[0].argmax(1) == b["label"]
-        for b in batches
-    ]
-    return np.mean(loss), np.mean(hits)
+    each = [loss_and_accuracy(objective, params, b, stats, mode) for b in batches]
+    return np.mean(each, axis=0)
 
 
 def assert_terms(got, objective, variables, expected):
@@ -86,7 +104,7 @@ def test_the_terms_are_kept_apart_for_a_model_without_batch_norm():
     with jax.enable_x64(True):
         objective, variables, data = make(Plain())
         points = [v["params"] for v in variables]
-        got = combinations.evaluate(points, ROWS, of_objective(objective), data)
+        got = evaluate(points, ROWS, of_objective(objective), data)
         assert set(got) == {"loss", "l2", "accuracy"}
         assert_terms(
             got,
@@ -95,28 +113,25 @@ def test_the_terms_are_kept_apart_for_a_model_without_batch_norm():
             lambda row, p: mean(objective, p, [data], {}, "stored"),
         )
         again = of_objective(objective, batch_norm="re-estimated", batch_size=4)
-        again = combinations.evaluate(points, ROWS, again, data)
+        again = evaluate(points, ROWS, again, data)
         np.testing.assert_allclose(again["loss"], got["loss"], rtol=1e-12)
 
 
 def test_stored_statistics_are_combined_as_the_parameters_are_or_given():
     with jax.enable_x64(True):
         objective, variables, data = make()
-        loss_fn = of_objective(objective)
-        got = combinations.evaluate(variables, ROWS, loss_fn, data)
+        made = of_objective(objective)
+        got = evaluate(variables, ROWS, made, data)
 
         def combined(row, params):
-            stats = jax.tree.map(
-                lambda a, b: row[0] * a + row[1] * b,
-                *(v["batch_stats"] for v in variables),
-            )
+            stats = mixed(row, [v["batch_stats"] for v in variables])
             return mean(objective, params, [data], stats, "stored")
 
         assert_terms(got, objective, variables, combined)
         stats = variables[1]["batch_stats"]
         points = [v["params"] for v in variables]
         given = of_objective(objective, stats)
-        got = combinations.evaluate(points, ROWS, given, data)
+        got = evaluate(points, ROWS, given, data)
         assert_terms(
             got,
             objective,
@@ -129,7 +144,7 @@ def test_a_negative_variance_beyond_the_ends_is_shown_as_nan():
     with jax.enable_x64(True):
         objective, variables, data = make()
         rows = [[1.0, 0.0], [-30.0, 31.0]]
-        got = combinations.evaluate(variables, rows, of_objective(objective), data)
+        got = evaluate(variables, rows, of_objective(objective), data)
         assert np.isnan(got["loss"]).tolist() == [False, True]
 
 
@@ -139,8 +154,8 @@ def test_batch_statistics_are_those_of_batches_of_the_stated_size(stats):
         objective, variables, data = make()
         points = [v["params"] for v in variables]
         stats = variables[0]["batch_stats"] if stats else None
-        loss_fn = of_objective(objective, stats, batch_norm="batch", batch_size=4)
-        got = combinations.evaluate(points, ROWS, loss_fn, data)
+        made = of_objective(objective, stats, batch_norm="batch", batch_size=4)
+        got = evaluate(points, ROWS, made, data)
         assert_terms(
             got,
             objective,
@@ -183,10 +198,10 @@ def test_re_estimated_statistics_are_the_moments_over_all_of_the_data(
         objective, variables, data = make()
         points = [v["params"] for v in variables]
         stats = variables[0]["batch_stats"] if with_stats else None
-        loss_fn = of_objective(
+        made = of_objective(
             objective, stats, batch_norm="re-estimated", batch_size=batch_size
         )
-        got = combinations.evaluate(points, ROWS, loss_fn, data)
+        got = evaluate(points, ROWS, made, data)
         assert_terms(
             got,
             objective,
@@ -202,7 +217,7 @@ def test_re_estimated_statistics_are_the_moments_over_all_of_the_data(
         # In one batch they are what that batch has in training mode.
         if batch_size == 12:
             whole = of_objective(objective, batch_norm="batch", batch_size=12)
-            whole = combinations.evaluate(points, ROWS, whole, data)
+            whole = evaluate(points, ROWS, whole, data)
             np.testing.assert_allclose(got["loss"], whole["loss"], rtol=1e-9)
 
 
@@ -211,8 +226,8 @@ def test_data_that_the_statistics_cannot_use_as_stated_are_refused():
     points = [v["params"] for v in variables]
 
     def run(batch, chunk_size=None, **settings):
-        loss_fn = of_objective(objective, **settings)
-        combinations.evaluate(points, ROWS, loss_fn, batch, chunk_size=chunk_size)
+        made = of_objective(objective, **settings)
+        evaluate(points, ROWS, made, batch, chunk_size=chunk_size)
 
     five = {"batch_norm": "batch", "batch_size": 5}
     with pytest.raises(InputError, match=r"5 do not divide 12 examples.* use 10 ex"):
@@ -223,6 +238,17 @@ def test_data_that_the_statistics_cannot_use_as_stated_are_refused():
     for mode in ("batch", "re-estimated"):
         with pytest.raises(InputError, match="weight 0 would enter"):
             run(padded, batch_norm=mode, batch_size=4)
+
+
+def test_a_loss_with_re_estimated_statistics_is_none_without_them():
+    objective, variables, data = make()
+    loss_fn, statistics = of_objective(
+        objective, batch_norm="re-estimated", batch_size=4
+    )
+    assert statistics.batch_size == 4 and statistics.moments is not None
+    assert of_objective(objective)[1] is None
+    with pytest.raises(TypeError, match="estimated"):
+        combinations.evaluate([variables[0]], [[1.0]], loss_fn, data)
 
 
 def test_settings_without_meaning_are_refused():
@@ -236,38 +262,9 @@ def test_settings_without_meaning_are_refused():
             of_objective(objective, batch_norm="batch", batch_size=size)
 
 
-def test_losses_that_are_no_deterministic_mean_over_examples_are_found_out():
-    objective, variables, data = make()
-    params, stats = variables[0]["params"], variables[0]["batch_stats"]
-    drops = nn.Dropout(0.5, deterministic=False)
-
-    def dropout_with_one_key(params, batch):
-        rngs = {"dropout": jax.random.key(0)}
-        return drops.apply({}, batch["image"], rngs=rngs).mean()
-
-    draws = iter(range(100))
-
-    def drawn_anew(params, batch):
-        shape = jax.ShapeDtypeStruct((), jnp.float32)
-        return jax.pure_callback(lambda: np.float32(next(draws)), shape)
-
-    for loss_fn, message in (
-        (objective.bind(stats, "batch"), "the mean of its halves"),
-        (dropout_with_one_key, "the mean of its halves"),
-        (lambda p, b: objective.bind(stats)(p, b) * 1e-4 * len(b["label"]), "halves"),
-        (drawn_anew, "not deterministic"),
-    ):
-        with pytest.raises(InputError, match=message):
-            check_mean(loss_fn, params, data)
-    with pytest.raises(InputError, match="two examples"):
-        check_mean(objective.bind(stats), params, jax.tree.map(lambda x: x[:1], data))
-
-
 @pytest.mark.parametrize("weight", [None, [0] * 6 + [1] * 6, [1, 2, 3, 0] * 3])
-def test_proper_losses_pass_also_with_weights(weight):
+def test_the_terms_are_means_over_the_examples_also_with_weights(weight):
     objective, variables, data = make()
     params, stats = variables[0]["params"], variables[0]["batch_stats"]
     data = data if weight is None else data | {"weight": jnp.array(weight, float)}
-    check_mean(objective.bind(stats, l2=True), params, data)
-    check_mean(of_objective(objective, stats), params, data)
-    check_mean(of_objective(objective, batch_norm="batch", batch_size=4), params, data)
+    check_mean(of_objective(objective, stats)[0], params, data)

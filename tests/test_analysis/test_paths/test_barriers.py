@@ -89,7 +89,7 @@ def test_many_small_steps_are_a_small_rise_but_a_large_ascent():
     assert result.rise == pytest.approx(1 / 99) and result.ascent == 1
 
 
-def test_nan_is_shown_with_its_place_and_never_replaced():
+def test_nan_is_shown_with_its_t_and_never_replaced():
     result = barrier([-0.5, 0, 0.25, 0.5, 1], [np.nan, 1.0, np.nan, 2.0, 1.0])
     assert result.t_max == 0.25 and result.midpoint == 1
     for name in ("barrier", "chord", "mean", "rise", "ascent", "area"):

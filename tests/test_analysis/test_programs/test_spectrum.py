@@ -24,7 +24,7 @@ TINY = {
 @pytest.fixture(scope="module")
 def name(tmp_path_factory):
     folder = str(tmp_path_factory.mktemp("spectra") / "pruned")
-    job.carry_out(SparseRun(**TINY, workdir=folder))
+    job.run_training(SparseRun(**TINY, workdir=folder))
     return folder
 
 
@@ -193,7 +193,7 @@ def test_memory_is_no_setting_of_the_result(name):
     assert spectrum.folder(config) == spectrum.folder(replace(config, memory=None))
     run = runs.load(name)
     op = spectrum.operator(config, run, run.data.train)
-    assert op.how.startswith("chunks of ")
+    assert op.description.startswith("chunks of ")
 
 
 @pytest.mark.parametrize(

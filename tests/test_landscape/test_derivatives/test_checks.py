@@ -4,8 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from analysis.curvature import operators
-from analysis.evaluation.losses import of_objective
+from analysis import curvature
 from landscape import rng
 from landscape.derivatives.checks import check_each, check_scalar_mean, same_twice
 from landscape.errors import InputError
@@ -77,20 +76,20 @@ def makers(model_fn, output_loss):
 
     key = jax.random.key(0)
     return {
-        "hessian": lambda **o: operators.hessian(loss, PARAMS, data(), **o),
-        "gauss_newton": lambda **o: operators.gauss_newton(
+        "hessian": lambda **o: curvature.hessian(loss, PARAMS, data(), **o),
+        "gauss_newton": lambda **o: curvature.gauss_newton(
             model_fn, output_loss, PARAMS, data(), **o
         ),
-        "residual": lambda **o: operators.residual(
+        "residual": lambda **o: curvature.residual(
             model_fn, output_loss, PARAMS, data(), **o
         ),
-        "covariance": lambda **o: operators.gradient_covariance(
+        "covariance": lambda **o: curvature.gradient_covariance(
             per_example, PARAMS, data(), **o
         ),
-        "output": lambda **o: operators.output_gradient_covariance(
+        "output": lambda **o: curvature.output_gradient_covariance(
             model_fn, PARAMS, data(), **o
         ),
-        "fisher": lambda **o: operators.fisher(model_fn, PARAMS, data(), key=key, **o),
+        "fisher": lambda **o: curvature.fisher(model_fn, PARAMS, data(), key=key, **o),
     }
 
 
@@ -109,7 +108,12 @@ def test_sums_are_refused_and_proper_means_pass():
         assert makers(logits, output_mean)[kind]().size == 6
 
 
-def test_a_small_loss_is_looked_at_as_closely():
+def test_one_example_alone_does_not_tell_a_mean():
+    with pytest.raises(InputError, match="two examples"):
+        check_scalar_mean(mean_loss, PARAMS, data(1))
+
+
+def test_a_small_loss_is_checked_as_closely():
     def small(outputs, batch):
         return 1e-5 * output_mean(outputs, batch)
 
@@ -122,7 +126,7 @@ def test_a_small_loss_is_looked_at_as_closely():
         return 1e-8 * dropped(params, batch)
 
     with pytest.raises(InputError, match="must not depend on the others"):
-        operators.output_gradient_covariance(tiny, PARAMS, data())
+        curvature.output_gradient_covariance(tiny, PARAMS, data())
     assert not jax.config.jax_enable_x64
 
 
@@ -135,9 +139,9 @@ def test_rounding_of_a_loss_near_zero_is_no_fault():
         assert makers(logits, cancelled)[kind]().size == 6
 
 
-def test_who_knows_better_may_skip_the_look():
+def test_the_checks_can_be_skipped():
     assert makers(dropped, output_mean)["hessian"](check=False).size == 6
-    assert operators.hessian(mean_loss, PARAMS, Loader(True), check=False).size == 6
+    assert curvature.hessian(mean_loss, PARAMS, Loader(True), check=False).size == 6
 
 
 def test_a_flax_model_in_train_mode_is_refused_and_in_eval_mode_passes():
@@ -153,13 +157,10 @@ def test_a_flax_model_in_train_mode_is_refused_and_in_eval_mode_passes():
     check_scalar_mean(objective.bind(stats, l2=True), params, batch)
     with pytest.raises(InputError, match="statistics of the batch"):
         check_scalar_mean(objective.bind(stats, "batch"), params, batch)
-    stated = of_objective(objective, stats, batch_norm="batch", batch_size=4)
-    with pytest.raises(InputError, match="without statistics of the batch"):
-        check_scalar_mean(stated, params, batch)
 
 
 class Loader:
-    """Batches that are made anew in every pass."""
+    """Batches that are made again in every pass."""
 
     def __init__(self, shuffles=False, augments=False):
         self.shuffles, self.augments, self.passes = shuffles, augments, 0
@@ -179,62 +180,62 @@ class Loader:
 @pytest.mark.parametrize("fault", ["shuffles", "augments"])
 def test_a_loader_whose_passes_differ_is_refused(fault):
     with pytest.raises(InputError, match="two passes over the batches differ"):
-        operators.hessian(mean_loss, PARAMS, Loader(**{fault: True}))
+        curvature.hessian(mean_loss, PARAMS, Loader(**{fault: True}))
 
 
 def test_a_loader_that_is_the_same_twice_an_iterator_and_a_list_pass():
-    want = operators.hessian(mean_loss, PARAMS, data()).to_dense()
+    want = curvature.hessian(mean_loss, PARAMS, data()).to_dense()
     for batches in (Loader(), iter(Loader()), list(Loader()), next(iter(Loader()))):
         assert same_twice(batches) is batches
     for batches in (Loader(), iter(Loader()), list(Loader())):
-        got = operators.hessian(mean_loss, PARAMS, batches).to_dense()
+        got = curvature.hessian(mean_loss, PARAMS, batches).to_dense()
         np.testing.assert_allclose(got, want, atol=1e-6)
 
 
-def test_single_examples_are_looked_at_in_pairs():
+def test_batches_of_single_examples_are_checked_joined():
     ones = [{n: x[i : i + 1] for n, x in data().items()} for i in range(12)]
 
     def loss(params, batch):
         return output_mean(normalised(params, batch), batch)
 
-    assert operators.hessian(mean_loss, PARAMS, ones).size == 6
+    assert curvature.hessian(mean_loss, PARAMS, ones).size == 6
     # Of one example there is nothing to compare.
-    assert operators.hessian(mean_loss, PARAMS, ones[:1]).size == 6
+    assert curvature.hessian(mean_loss, PARAMS, ones[:1]).size == 6
     with pytest.raises(InputError, match="mean of its halves"):
-        operators.hessian(loss, PARAMS, ones)
+        curvature.hessian(loss, PARAMS, ones)
 
 
 def test_weights_that_are_left_out_are_noticed():
     batch = data() | {"weight": np.arange(12.0, dtype=np.float32)}
     with pytest.raises(InputError, match="weights of its own"):
-        operators.hessian(mean_loss, PARAMS, batch)
+        curvature.hessian(mean_loss, PARAMS, batch)
 
 
 @pytest.mark.parametrize(
     ("make", "message"),
     [
         (
-            lambda: operators.hessian(per_example, PARAMS, data()),
+            lambda: curvature.hessian(per_example, PARAMS, data()),
             r"must return a scalar, not shape \(12,\)",
         ),
         (
-            lambda: operators.hessian(lambda w, b: (0.0, 1.0), PARAMS, data()),
+            lambda: curvature.hessian(lambda w, b: (0.0, 1.0), PARAMS, data()),
             "must return a scalar, not a tuple",
         ),
         (
-            lambda: operators.gradient_covariance(mean_loss, PARAMS, data()),
+            lambda: curvature.gradient_covariance(mean_loss, PARAMS, data()),
             r"of 12 examples a result of shape \(12,\) is needed, not \(\)",
         ),
         (
-            lambda: operators.gradient_covariance(logits, PARAMS, data()),
+            lambda: curvature.gradient_covariance(logits, PARAMS, data()),
             r"\(12,\) is needed, not \(12, 2\)",
         ),
         (
-            lambda: operators.output_gradient_covariance(mean_loss, PARAMS, data()),
+            lambda: curvature.output_gradient_covariance(mean_loss, PARAMS, data()),
             r"\(12, ...\) is needed, not \(\)",
         ),
         (
-            lambda: operators.fisher(per_example, PARAMS, data()),
+            lambda: curvature.fisher(per_example, PARAMS, data()),
             r"logits of shape \(12, classes\), not \(12,\)",
         ),
     ],
@@ -249,7 +250,7 @@ def test_outputs_may_be_trees_of_arrays():
         return {"a": logits(params, batch), "b": logits(params, batch)[:, 0]}
 
     check_each(two, PARAMS, data())
-    got = operators.output_gradient_covariance(two, PARAMS, data()).to_dense()
+    got = curvature.output_gradient_covariance(two, PARAMS, data()).to_dense()
     moment = np.einsum("na,nb->ab", data()["image"], data()["image"]) / 12
     want = np.kron(moment, np.diag([2.0, 1.0]))
     np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-6)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from landscape.errors import InputError
-from landscape.sparsity import masked_update, masks, prunable, updaters
+from landscape.sparsity import masked_update, masks, prunable, sparse_state, updaters
 
 
 def ones(*shape, dtype=np.float32):
@@ -96,15 +96,16 @@ def test_a_mask_update_projects_weights_and_moments_at_once():
     params = {"kernel": jnp.arange(1.0, 7.0).reshape(2, 3), "bias": jnp.ones(3)}
     grads = jax.tree.map(jnp.ones_like, params)
     updater = updaters.pruning({"kernel": 2}, 0, 1, 1)
-    kept, state = updater.init(None, params)
     optimizer = optax.adam(0.1)
-    params, kept, moments, _, info = jax.jit(
-        lambda *args: masked_update(optimizer, updater, 0, None, *args)
-    )(params, grads, kept, optimizer.init(params), state)
-    assert info["changed"]
+    state = sparse_state(optimizer, updater, None, params)
+    state, info = jax.jit(lambda *args: masked_update(optimizer, updater, None, *args))(
+        state, grads
+    )
+    assert info["changed"] and state.step == 1
     want = np.array([[0, 0, 0], [0, 1, 1]])
-    np.testing.assert_array_equal(kept["kernel"], want)
-    np.testing.assert_array_equal(params["kernel"] != 0, want)
+    moments = state.opt_state
+    np.testing.assert_array_equal(state.masks["kernel"], want)
+    np.testing.assert_array_equal(state.params["kernel"] != 0, want)
     np.testing.assert_allclose(moments[0].mu["kernel"], 0.1 * want, rtol=1e-6)
     np.testing.assert_allclose(moments[0].nu["kernel"], 0.001 * want, rtol=1e-5)
     assert all(moments[0].mu["bias"] != 0)

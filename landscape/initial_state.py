@@ -1,0 +1,62 @@
+"""The state before the first step: weights, masks, and what the optimizer keeps."""
+
+import jax
+import jax.numpy as jnp
+
+from landscape import models, rng, sparsity, trees
+from landscape.aliases import Masks, Params
+from landscape.recipe import Components
+from landscape.state import TrainState
+
+
+def initial_state(
+    components: Components,
+    seed: int | jax.Array,
+    input_shape: tuple[int, ...],
+    params: Params | None = None,
+    batch_stats: Params | None = None,
+    masks: Masks | None = None,
+) -> TrainState:
+    """The state of step 0: what is not given is drawn from the seed.
+
+    Args:
+      components: the functions of the run.
+      seed: of the initialisation and of random masks; may be traced.
+      input_shape: of one example.
+      params, batch_stats: the network; a lottery network has those of another run.
+      masks: those of another run, which never change (lottery and scratch).
+
+    Returns:
+      float32 parameters, exactly 0.0 where `masks` is False.
+    """
+    drawn, statistics = models.init(
+        components.model, rng.stream(seed, "init"), input_shape
+    )
+    if components.init_zeros:
+        key = rng.stream(seed, "zeros")
+        drawn = _with_zeros(key, drawn, components.init_zeros)
+    params = drawn if params is None else params
+    batch_stats = statistics if batch_stats is None else batch_stats
+    updater = components.updater if masks is None else sparsity.updaters.fixed(masks)
+    key = rng.stream(seed, "masks")
+    state = sparsity.sparse_state(components.optimizer, updater, key, params)
+    return TrainState(batch_stats=batch_stats, **state._asdict())
+
+
+def abstract_state(components: Components, input_shape: tuple[int, ...]) -> TrainState:
+    """Shapes and dtypes of the state; touches no device."""
+    return jax.eval_shape(lambda: initial_state(components, 0, input_shape))
+
+
+def _with_zeros(key: jax.Array, params: Params, fraction: float) -> Params:
+    """`params` with that fraction of every prunable kernel set to zero, at random."""
+    names = sparsity.prunable(params)
+
+    def zeroed(name, leaf):
+        if name not in names:
+            return leaf
+        count = round((1 - fraction) * leaf.size)
+        kept = sparsity.selection.keep_at_random(key, name, leaf.shape, count)
+        return jnp.where(kept, leaf, 0)
+
+    return trees.map_named(zeroed, params)

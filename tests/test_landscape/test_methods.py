@@ -1,0 +1,64 @@
+"""The registry: every row names what is there, and --help names every row."""
+
+import ast
+import inspect
+import re
+
+import pytest
+
+from landscape import config, methods
+from landscape.config import DenseRun, SparseRun, TrainConfig
+from train import sparse
+
+
+def help_texts(*classes):
+    """The docstrings of the fields, as --help shows them."""
+    texts = {}
+    for each in classes:
+        (tree,) = ast.parse(inspect.getsource(each)).body
+        for field, text in zip(tree.body, tree.body[1:], strict=False):
+            if isinstance(field, ast.AnnAssign) and isinstance(text, ast.Expr):
+                texts[field.target.id] = text.value.value
+    return texts
+
+
+@pytest.mark.parametrize(
+    ("flag", "values"),
+    [
+        ("method", methods.SPARSE_METHODS),
+        ("model", methods.MODELS),
+        ("dataset", methods.DATA_SETS),
+        ("distribution", methods.DISTRIBUTIONS),
+        ("schedule", methods.SCHEDULES),
+        ("activation", methods.ACTIVATIONS),
+        ("inputs", methods.INPUTS),
+    ],
+)
+def test_the_help_of_a_flag_names_every_value_that_is_allowed(flag, values):
+    for classes in [(TrainConfig, SparseRun), (TrainConfig, SparseRun, sparse.Config)]:
+        words = set(re.findall(r"\w+", help_texts(*classes)[flag]))
+        assert set(values) <= words
+
+
+def test_every_row_names_functions_and_settings_that_are_there():
+    flags = {f for kind in (DenseRun, SparseRun) for f in kind.__dataclass_fields__}
+    for row in methods.METHODS.values():
+        assert callable(methods.resolve(row.updater))
+        assert set(row.flags) <= flags
+        assert set(row.takes) <= {"masks", "weights"}
+    for row in methods.MODELS.values():
+        assert callable(methods.resolve(row.create))
+    for row in [*methods.DATA_SETS.values(), methods.TFDS]:
+        assert callable(methods.resolve(row.read))
+        assert set(row.settings) <= flags
+
+
+def test_a_row_is_found_under_its_own_name():
+    for table in (methods.METHODS, methods.MODELS, methods.DATA_SETS):
+        assert all(row.name == name for name, row in table.items())
+
+
+def test_a_dense_run_has_no_method_to_choose():
+    assert config.to_dict(DenseRun())["method"] == "dense"
+    with pytest.raises(TypeError):
+        DenseRun(method="pruning")
