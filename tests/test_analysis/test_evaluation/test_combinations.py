@@ -115,7 +115,7 @@ def test_uneven_batches_count_by_their_examples():
     with jax.enable_x64(True):
         points, rows = make_points(2), random_rows(4, 2)
         batches = [make_batch(n, seed=n) for n in (8, 8, 3)]
-        got = combinations.evaluate(points, rows, loss_fn, batches, chunk_size=5)
+        got = combinations.evaluate(points, rows, loss_fn, batches, chunk_size=4)
         assert_close(got, slow(points, rows, batches))
 
 

@@ -240,15 +240,17 @@ def test_data_that_the_statistics_cannot_use_as_stated_are_refused():
             run(padded, batch_norm=mode, batch_size=4)
 
 
-def test_a_loss_with_re_estimated_statistics_is_none_without_them():
+def test_a_loss_with_statistics_of_the_data_is_not_evaluated_without_them():
     objective, variables, data = make()
-    loss_fn, statistics = of_objective(
-        objective, batch_norm="re-estimated", batch_size=4
-    )
-    assert statistics.batch_size == 4 and statistics.moments is not None
+    for batch_norm in ("batch", "re-estimated"):
+        loss_fn, statistics = of_objective(
+            objective, batch_norm=batch_norm, batch_size=4
+        )
+        assert statistics.batch_size == 4
+        assert (statistics.moments is None) == (batch_norm == "batch")
+        with pytest.raises(TypeError, match="argument: 'statistics'"):
+            combinations.evaluate([variables[0]], [[1.0]], loss_fn, data)
     assert of_objective(objective)[1] is None
-    with pytest.raises(TypeError, match="estimated"):
-        combinations.evaluate([variables[0]], [[1.0]], loss_fn, data)
 
 
 def test_settings_without_meaning_are_refused():
