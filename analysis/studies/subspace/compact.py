@@ -24,8 +24,8 @@ class Compact(NamedTuple):
       masks: what its mask keeps.
       alive: for inputs and each layer, which units of the larger one it has; None if it
         is the larger one itself.
-      lone_decayed: kept entries that are left out and that the L2 term alone sees.
-      lone_free: kept entries that are left out and that nothing sees.
+      lone_decayed: number of kept entries that are left out and only in the L2 term.
+      lone_free: number of kept entries that are left out and in no term.
     """
 
     objective: Objective
