@@ -1,3 +1,4 @@
+import functools
 import os
 import subprocess
 import sys
@@ -115,7 +116,7 @@ def test_uneven_batches_count_by_their_examples():
     with jax.enable_x64(True):
         points, rows = make_points(2), random_rows(4, 2)
         batches = [make_batch(n, seed=n) for n in (8, 8, 3)]
-        got = combinations.evaluate(points, rows, loss_fn, batches, chunk_size=5)
+        got = combinations.evaluate(points, rows, loss_fn, batches, chunk_size=4)
         assert_close(got, slow(points, rows, batches))
 
 
@@ -126,14 +127,6 @@ def test_chunks_without_weight_are_left_out():
         short = {name: values[:4] for name, values in batch.items()}
         got = combinations.evaluate(points, rows, loss_fn, batch, chunk_size=3)
         assert_close(got, slow(points, rows, [short]))
-
-
-def test_a_scalar_is_called_loss():
-    points, rows = make_points(2), random_rows(3, 2)
-    got = combinations.evaluate(
-        points, rows, lambda w, b: loss_fn(w, b)["loss"], make_batch(5)
-    )
-    assert list(got) == ["loss"] and got["loss"].shape == (3,)
 
 
 def make_whole_points(count):
@@ -160,20 +153,30 @@ def test_a_row_of_one_coefficient_is_that_point_to_the_bit_whatever_the_others_h
             np.testing.assert_array_equal(leaf, points[i][name])
 
 
+@functools.cache
+def whole_values(shortcut):
+    """The points, the data, and what `evaluate` gives at each of them alone."""
+    points = make_whole_points(2)
+    broken = jax.tree.map(lambda x: np.full_like(x, np.inf), points[0])
+    data = np.random.default_rng(1).integers(0, 10, (16, 5)).astype("float32")
+    rows, options = np.eye(3)[:2], {"chunk_size": 8, "shortcut": shortcut}
+    every = [*points, broken]
+    return points, data, combinations.evaluate(every, rows, whole_loss, data, **options)
+
+
 @pytest.mark.parametrize("shortcut", [True, False])
 def test_the_loss_at_a_row_of_one_coefficient_is_that_points_alone(shortcut):
     # 16 examples of integers below 10, and all results below 2^24: whatever the order
     # in which a program adds, nothing is rounded.
-    points = make_whole_points(2)
-    broken = jax.tree.map(lambda x: jnp.full_like(x, jnp.inf), points[0])
-    data = np.random.default_rng(1).integers(0, 10, (16, 5)).astype("float32")
-    got = combinations.evaluate(
-        [*points, broken], np.eye(3)[:2], whole_loss, data, chunk_size=8,
-        shortcut=shortcut,
-    )["loss"]  # fmt: skip
-    for value, p in zip(got, points, strict=True):
+    points, data, got = whole_values(shortcut)
+    for value, p in zip(got["loss"], points, strict=True):
         errors = ((data @ p["a"] + p["b"]) @ p["c"]) ** 2
         assert errors.sum() < 2**24 and value == errors.sum() / 32
+
+
+def test_a_scalar_is_called_loss():
+    *_, got = whole_values(True)
+    assert list(got) == ["loss"] and got["loss"].shape == (2,)
 
 
 def test_what_is_not_finite_is_shown_where_it_is_and_nowhere_else():
@@ -306,7 +309,7 @@ def test_masked_weights_of_all_points_stay_exactly_zero():
     points = make_points(3)
     for point in points:
         point["a"] = point["a"].at[::2].set(0.0)
-    mixed = combinations.combine(points, jnp.array([0.3, -1.7, 2.4]))
+    mixed = jax.jit(combinations.combine)(points, jnp.array([0.3, -1.7, 2.4]))
     assert not np.asarray(mixed["a"][::2]).any()
 
 

@@ -273,7 +273,7 @@ def test_nothing_is_cached_in_half_precision():
 def test_a_function_with_a_side_effect_is_left_whole(capfd):
     def loss_fn(w, x):
         jax.debug.print("called")
-        return jnp.mean(jnp.tanh(x @ w) ** 2)
+        return {"loss": jnp.mean(jnp.tanh(x @ w) ** 2), "l2": jnp.sum(w**2)}
 
     points = [jnp.ones((200, 4)), jnp.zeros((200, 4))]
     rows = [[1.0, 0.0], [0.5, 0.5]]

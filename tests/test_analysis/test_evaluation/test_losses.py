@@ -143,9 +143,9 @@ def test_stored_statistics_are_combined_as_the_parameters_are_or_given():
 def test_a_negative_variance_beyond_the_ends_is_shown_as_nan():
     with jax.enable_x64(True):
         objective, variables, data = make()
-        rows = [[1.0, 0.0], [-30.0, 31.0]]
+        rows = np.array([[1.0, 0.0], [-30.0, 31.0], [0.5, 0.5]])
         got = evaluate(variables, rows, of_objective(objective), data)
-        assert np.isnan(got["loss"]).tolist() == [False, True]
+        assert np.isnan(got["loss"]).tolist() == [False, True, False]
 
 
 @pytest.mark.parametrize("stats", [True, False])
@@ -240,15 +240,17 @@ def test_data_that_the_statistics_cannot_use_as_stated_are_refused():
             run(padded, batch_norm=mode, batch_size=4)
 
 
-def test_a_loss_with_re_estimated_statistics_is_none_without_them():
+def test_a_loss_with_statistics_of_the_data_is_not_evaluated_without_them():
     objective, variables, data = make()
-    loss_fn, statistics = of_objective(
-        objective, batch_norm="re-estimated", batch_size=4
-    )
-    assert statistics.batch_size == 4 and statistics.moments is not None
+    for batch_norm in ("batch", "re-estimated"):
+        loss_fn, statistics = of_objective(
+            objective, batch_norm=batch_norm, batch_size=4
+        )
+        assert statistics.batch_size == 4
+        assert (statistics.moments is None) == (batch_norm == "batch")
+        with pytest.raises(TypeError, match="argument: 'statistics'"):
+            combinations.evaluate([variables[0]], [[1.0]], loss_fn, data)
     assert of_objective(objective)[1] is None
-    with pytest.raises(TypeError, match="estimated"):
-        combinations.evaluate([variables[0]], [[1.0]], loss_fn, data)
 
 
 def test_settings_without_meaning_are_refused():
@@ -262,9 +264,9 @@ def test_settings_without_meaning_are_refused():
             of_objective(objective, batch_norm="batch", batch_size=size)
 
 
-@pytest.mark.parametrize("weight", [None, [0] * 6 + [1] * 6, [1, 2, 3, 0] * 3])
+@pytest.mark.parametrize("weight", [[0] * 6 + [1] * 6, [1, 2, 3, 0] * 3])
 def test_the_terms_are_means_over_the_examples_also_with_weights(weight):
     objective, variables, data = make()
     params, stats = variables[0]["params"], variables[0]["batch_stats"]
-    data = data if weight is None else data | {"weight": jnp.array(weight, float)}
+    data = data | {"weight": jnp.array(weight, float)}
     check_mean(of_objective(objective, stats)[0], params, data)
