@@ -60,11 +60,11 @@ class ResNet(nn.Module):
     [B, H, W, C] -> [B, num_classes]: a 3x3 convolution of 16 channels, three stages of
     n blocks with 16, 32 and 64 channels, the second and third starting with stride 2,
     the mean over pixels, one dense layer. Shortcuts have no parameters (option A).
-    Kernels start He normal, the dense one too; biases at zero, batch norm at one and
-    zero. Batch norm: running = 0.9 * running + 0.1 * batch, the batch's variance being
-    the biased one, over the whole batch whatever its sharding under `jit`; epsilon
-    1e-5. `train=True` needs mutable=["batch_stats"]. float32 params; the result has the
-    promoted dtype of input and params. Convolutions are always plain.
+    Kernels are initialised He normal, the dense one too; biases zero, batch norm one
+    and zero. Batch norm: running = 0.9 * running + 0.1 * batch, the batch's variance
+    being the biased one, over the whole batch whatever its sharding under `jit`;
+    epsilon 1e-5. `train=True` needs mutable=["batch_stats"]. float32 params; the result
+    has the promoted dtype of input and params. Convolutions are always plain.
 
     Attributes:
       blocks: n, the blocks in a stage.

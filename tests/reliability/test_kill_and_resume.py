@@ -40,12 +40,12 @@ def whole(finish, final_bytes):
 
 
 def test_the_same_command_gives_the_same_bits_twice(whole, finish, final_bytes):
-    # Compiled anew, not taken from a cache.
+    # Compiled again, not taken from a cache.
     assert finish(*SHORT, "again", JAX_ENABLE_COMPILATION_CACHE="false")[0] == 0
     assert final_bytes("again") == whole
 
 
-def test_a_run_killed_five_times_ends_with_the_bits_of_an_unbroken_one(
+def test_a_run_killed_five_times_ends_with_the_bits_of_an_uninterrupted_one(
     whole, start, finish, final_bytes, folder
 ):
     draw = random.Random(0)

@@ -275,7 +275,7 @@ def test_resnet_in_train_mode_uses_and_stores_the_statistics_of_the_batch():
 
 
 @pytest.mark.parametrize(("activation", "gain"), [("relu", 2.0), ("tanh", 1.0)])
-def test_kernels_start_normal_with_the_stated_variance_and_biases_at_zero(
+def test_kernels_are_initialised_normal_with_the_stated_variance_and_zero_biases(
     activation, gain
 ):
     model = models.create("lenet", MNIST, 40, (6, 40, 200), activation)
