@@ -24,7 +24,12 @@ from typing import Any
 import tyro
 
 from analysis.programs.options import DataOptions
-from analysis.programs.spectrum_text import describe, describe_layers, following, title
+from analysis.programs.spectrum_text import (
+    describe,
+    describe_layers,
+    next_command,
+    title,
+)
 from landscape.cli import launch, limit_compiled_programs, parse
 from landscape.errors import InputError, check_choice, require
 
@@ -226,7 +231,7 @@ def main(config: Config) -> None:
 
     result = run(config)
     text = describe_layers(result) if config.by_layer else describe(result)
-    shell.announce(text, folder(config), following(config, result))
+    shell.announce(text, folder(config), next_command(config, result))
 
 
 if __name__ == "__main__":

@@ -56,9 +56,9 @@ def rows_of(name):
         return sum(x.size * x.dtype.itemsize for x in leaves)
 
     made = analysis_of(derivatives.linearized, linearize, params, part(together))
-    pieces = total // together
-    anew = jax.jit(lambda p, v, batch: linearize(p, batch)(v))
-    once = analysis_of(anew, params, params, part(chunk))
+    parts = total // together
+    product = jax.jit(lambda p, v, batch: linearize(p, batch)(v))
+    once = analysis_of(product, params, params, part(chunk))
     op = curvature.hessian(loss, params, data, check=False, chunk_size=chunk)
     start = jnp.ones(op.size)
     state = lanczos.start(op, start, STEPS)
@@ -72,7 +72,7 @@ def rows_of(name):
     rest = sum(x.nbytes for x in jax.tree.leaves(op)) if op.scannable else 0
     return [
         [f"{name}: linearised, {total:,} examples", held(total),
-         pieces * made.output_size_in_bytes],
+         parts * made.output_size_in_bytes],
         [f"{name}: while {together} are linearised", held(together),
          made.temp_size_in_bytes + made.output_size_in_bytes],
         [f"{name}: a product of a chunk of {chunk}", held(chunk),

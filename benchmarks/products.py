@@ -1,4 +1,4 @@
-"""Curvature products measured in gradients: linearised once, each time, in chunks.
+"""Curvature products measured in gradients: linearised or not, in chunks or not.
 
     python -m benchmarks.products
 

@@ -96,8 +96,8 @@ def fisher(
     """The Fisher matrix of the classifier softmax(logits): empirical or Monte Carlo.
 
     Monte Carlo: (1/NS) sum_n sum_s g_ns g_ns^T, g_ns the gradient of -log p(y_ns | x_n)
-    and y_ns one of S labels drawn from the model's own softmax, here, once. Its mean
-    over keys is the Gauss-Newton matrix of the cross-entropy, which is the exact one.
+    and y_ns one of S labels drawn from the model's softmax, once, in this call. Its
+    mean over keys is the exact Fisher matrix, the Gauss-Newton matrix of cross-entropy.
 
     Empirical: the labels are those of the data. That is another matrix (Kunstner et
     al. 2019), the gradient covariance of the cross-entropy.
@@ -149,7 +149,7 @@ def _mean_gradient(per_example_loss, params, batch):
 
 
 def _labelled(batch: Batch, labels: jax.Array) -> dict:
-    """The batch beside labels [B, S]; its weights stay where averages look for them."""
+    """The batch beside labels [B, S], with its weights where averages expect them."""
     weight = _weight(batch)
     extra = {} if weight is None else {"weight": weight}
     return {"data": batch, "labels": labels} | extra

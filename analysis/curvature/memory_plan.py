@@ -1,7 +1,7 @@
 """How the products of an operator are computed: linearised once, or chunk by chunk.
 
-What is linearised stays in memory, so its size is read off the traced program before
-anything is computed, and a product falls back to chunks where that does not fit.
+A linearisation stays in memory. Its size is taken from the traced program before
+anything is computed, and products go chunk by chunk if it does not fit.
 """
 
 from typing import Any, NamedTuple
@@ -13,11 +13,12 @@ from jax.sharding import Mesh
 from jax.tree_util import Partial
 
 from landscape import backend, devices
+from landscape.aliases import Batch
 from landscape.callables import Static
 from landscape.derivatives import (
     Product,
-    alike,
     average,
+    joinable,
     joined,
     linearized,
     num_examples,
@@ -25,16 +26,17 @@ from landscape.derivatives import (
 )
 
 MEMORY = 2**32
-"""Bytes that an operator may take where the device does not tell what it has."""
+"""Bytes that an operator may take on a device that does not report its memory."""
 
-# Bytes of what one chunk's linearisation takes on a CPU: its caches hold more of less.
 CHUNK = 2**24
-# Convolutions on a CPU were fastest in chunks of so many examples.
+"""Bytes of the linearisation of one chunk on a CPU: smaller ones stay in its caches."""
+
 CONVOLUTION_CHUNK = 16
+"""Examples in a chunk of convolutions on a CPU, where this was fastest."""
 
 
 class Plan(NamedTuple):
-    """Where the data are, and what is computed from them when.
+    """Where the data are, and what is computed from them at which time.
 
     Attributes:
       batches: the data as products take them.
@@ -86,37 +88,37 @@ def plan(
     data = sum(map(_bytes, batches))
     on_device = data <= memory or not any(map(_on_host, batches))
     if on_device:
-        if data <= memory and len(alike(batches)) == len(batches):
-            # The program of one batch is compiled once, and runs once.
+        if data <= memory and len(joinable(batches)) == len(batches):
+            # One batch needs one program, and one call of it.
             batches = [joined(batches)]
-        batches = _placed(batches, mesh)
+        batches = _on_devices(batches, mesh)
     convolves = not backend.scannable(
         linearized, linearize, leaves, _abstract(batches[0])
     )
     scannable = on_device and not convolves
     if chunk_size is not None:
         return Plan(batches, chunk_size, scannable, f"chunks of {chunk_size}")
-    # The caches of a CPU hold what a few examples of a convolution need.
-    piece = CONVOLUTION_CHUNK if convolves and mesh is None else None
-    held = sum(_held(linearize, leaves, batch, piece) for batch in batches)
+    # The residuals of a few examples of a convolution fit into the caches of a CPU.
+    part_size = CONVOLUTION_CHUNK if convolves and mesh is None else None
+    held = sum(_held(linearize, leaves, batch, part_size) for batch in batches)
     held = -(-held // count)
     if held <= memory:
         description = f"linearised once, {in_words(held)}"
         if mesh is not None:
             description += f" on each of {count} devices"
             batches = [part for b in batches for part in _divisible(b, count)]
-        elif piece is not None:
-            batches = [part for b in batches for part in _cut(b, piece)]
+        elif part_size is not None:
+            batches = [part for b in batches for part in _cut(b, part_size)]
         return Plan(batches, None, scannable, description)
     examples = sum(map(num_examples, batches))
     each = held * count / examples
     dense_on_cpu = backend.on_cpu() and not convolves
-    # Beside what it holds, a chunk takes about as much while it is computed.
+    # Beside its residuals, a chunk takes about as much while it is computed.
     limit = min(memory // 2, CHUNK) if dense_on_cpu else memory // 2
-    most = CONVOLUTION_CHUNK if convolves else examples
-    most = max(min(most, int(limit * count / each)), 1)
+    max_chunk = CONVOLUTION_CHUNK if convolves else examples
+    max_chunk = max(min(max_chunk, int(limit * count / each)), 1)
     largest = max(map(num_examples, batches))
-    chunk_size = -(-largest // -(-largest // most))
+    chunk_size = -(-largest // -(-largest // max_chunk))
     # A chunk that divides is spread over the devices.
     chunk_size = -(-chunk_size // count) * count
     where = "" if on_device else " from the host"
@@ -141,7 +143,7 @@ def _on_shards(mesh, linearize, leaves, batch) -> Any:
 
 
 def in_words(size: int) -> str:
-    """Bytes as people read them.
+    """A number of bytes in MiB or GiB.
 
     >>> in_words(46 * 2**20), in_words(3 * 2**29)
     ('46 MiB', '1.5 GiB')
@@ -157,15 +159,18 @@ def _memory() -> int:
     return (stats["bytes_limit"] - stats.get("bytes_in_use", 0)) // 2
 
 
-def _held(linearize: Partial, leaves: tuple, batch: Any, piece: int | None) -> int:
-    """Bytes of the maps of a batch, linearised in pieces of so many examples."""
+def _held(
+    linearize: Partial, leaves: tuple, batch: Batch, part_size: int | None
+) -> int:
+    """Bytes of the maps of a batch, linearised in parts of `part_size` examples."""
     total, size = 0, num_examples(batch)
-    whole, rest = divmod(size, piece or size)
-    for number, examples in ((whole, piece or size), (1, rest)):
-        if number and examples:
+    part_size = part_size or size
+    whole, rest = divmod(size, part_size)
+    for count, examples in ((whole, part_size), (1, rest)):
+        if count and examples:
             part = _abstract(batch, examples)
             info = linearized.trace(linearize, leaves, part).out_info
-            total += number * _bytes(info)
+            total += count * _bytes(info)
     return total
 
 
@@ -174,38 +179,33 @@ def _bytes(tree: Any) -> int:
     return int(sum(sizes))
 
 
-def _on_host(batch: Any) -> bool:
+def _on_host(batch: Batch) -> bool:
     return any(isinstance(x, np.ndarray) for x in jax.tree.leaves(batch))
 
 
-def _abstract(batch: Any, examples: int | None = None) -> Any:
-    """The shapes of a batch, or of one of so many examples."""
+def _abstract(batch: Batch, examples: int | None = None) -> Batch:
+    """The shapes and dtypes of a batch on a device, of another size if one is given."""
 
     def leaf(x):
         shape = x.shape if examples is None else (examples, *x.shape[1:])
-        return jax.ShapeDtypeStruct(shape, _dtype(x))
+        return jax.ShapeDtypeStruct(shape, jax.dtypes.canonicalize_dtype(x.dtype))
 
     return jax.tree.map(leaf, batch)
 
 
-def _dtype(x: Any) -> np.dtype:
-    """The dtype that an array has on a device."""
-    return jax.dtypes.canonicalize_dtype(x.dtype)
-
-
-def _placed(batches: list, mesh: Mesh | None) -> list:
+def _on_devices(batches: list, mesh: Mesh | None) -> list:
     if mesh is not None:
         return devices.replicate(mesh, batches)
     return jax.tree.map(jnp.asarray, batches)
 
 
-def _divisible(batch: Any, count: int) -> list:
+def _divisible(batch: Batch, count: int) -> list:
     """The batch cut in two, so that the examples of the first divide by `count`."""
     size = num_examples(batch)
     return _cut(batch, size // count * count or size)
 
 
-def _cut(batch: Any, size: int) -> list:
-    """The batch in pieces of `size` examples; the last may be smaller."""
+def _cut(batch: Batch, size: int) -> list:
+    """The batch in parts of `size` examples; the last may be smaller."""
     starts = range(0, num_examples(batch), size)
     return [jax.tree.map(lambda x, i=i: x[i : i + size], batch) for i in starts]

@@ -1,7 +1,7 @@
 """Symmetric matrices known by their products: restricted, added, handed to others.
 
 An `Operator` is a pytree: it goes into a jitted function as an argument, and one of
-equal shapes compiles nothing anew. Those of a loss are made in `analysis.curvature`.
+equal shapes compiles nothing again. Those of a loss are made in `analysis.curvature`.
 """
 
 from collections.abc import Callable
@@ -65,7 +65,7 @@ class Operator:
     scannable: bool
     description: str
 
-    # NumPy's scalars must leave `c * op` to us.
+    # So that NumPy's scalars leave `c * op` to this class.
     __array_ufunc__ = None
 
     @property

@@ -19,7 +19,7 @@ from analysis.evaluation.batch_statistics import BatchStatistics, over_all
 from analysis.evaluation.cached_engine import cached_means_at_rows
 from analysis.evaluation.engine import combine
 from landscape import devices, trees
-from landscape.derivatives import as_batches, as_partial
+from landscape.derivatives import added, as_batches, as_partial
 from landscape.errors import InputError, check_choice
 
 __all__ = ["check_points", "combine", "evaluate"]
@@ -151,13 +151,12 @@ def _average(loss_fn, points, rows, extras, batches, options):
             batch = devices.replicate(options.mesh, batch)
         return weighted_sums(loss_fn, points, rows, extras, batch, options)
 
-    sums, weight = reduce(_add, map(part, batches))
-    return _divide(sums, weight)
+    return reduce(added, map(part, batches)).mean()
 
 
 @partial(jax.jit, static_argnames="options")
 def weighted_sums(loss_fn, points, rows, extras, batch, options: layout.Options):
-    """`engine.weighted_sums` of one batch as one compiled call; a pytree and a scalar.
+    """`engine.weighted_sums` of one batch as one compiled call.
 
     Where nothing is cached, the function itself is called at each combination.
     """
@@ -166,11 +165,3 @@ def weighted_sums(loss_fn, points, rows, extras, batch, options: layout.Options)
     return engine.weighted_sums(
         loss_fn, points, rows, extras, batch, chosen, options.mesh, means
     )
-
-
-_add = jax.jit(engine.add)
-
-
-@jax.jit
-def _divide(sums, weight):
-    return jax.tree.map(lambda x: x / weight.astype(x.dtype), sums)

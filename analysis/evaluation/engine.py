@@ -14,7 +14,13 @@ from jax.sharding import Mesh
 
 from landscape import devices
 from landscape.aliases import Batch, Params
-from landscape.derivatives import num_examples, total_weight
+from landscape.derivatives import (
+    WeightedSum,
+    added,
+    num_examples,
+    total_weight,
+    weighted,
+)
 
 
 def combine(points: Sequence[Params], coefficients: jax.Array) -> Params:
@@ -79,8 +85,8 @@ def weighted_sums(
     layout: Layout,
     mesh: Mesh | None = None,
     means: Callable = means_at_rows,
-) -> tuple[Any, jax.Array]:
-    """(sums over chunks of weight * mean, sum of weights) of one batch.
+) -> WeightedSum:
+    """The sums over chunks of weight * mean, and of weights, of one batch.
 
     Args:
       loss_fn: `loss_fn(point, batch, *extras)`.
@@ -92,7 +98,7 @@ def weighted_sums(
       means: what gives the means of a chunk, called as `means_at_rows` is.
 
     Returns:
-      The function's result with a leading axis [T], and a scalar.
+      The sum of the function's results, with a leading axis [T].
     """
     at_rows = (loss_fn, points, rows, extras)
     shapes, structure = jax.tree.flatten(layout.shapes)
@@ -104,42 +110,27 @@ def weighted_sums(
         )
         if mesh is not None and length % mesh.size == 0:
             chunk = devices.spread(mesh, chunk)
-        weight = total_weight(chunk)
         values = jax.tree.leaves(means(*at_rows, chunk, layout.group))
-        return [_times(weight, value) for value in compress(values, on_data)], weight
+        return weighted(list(compress(values, on_data)), total_weight(chunk))
 
     def body(i, sums):
-        return add(sums, part(i * layout.chunk_size, layout.chunk_size))
+        return added(sums, part(i * layout.chunk_size, layout.chunk_size))
 
     count, rest = divmod(size, layout.chunk_size)
     zeros = [
-        jnp.zeros((len(rows), *leaf.shape), _wide(leaf.dtype))
+        jnp.zeros((len(rows), *leaf.shape), jnp.promote_types(leaf.dtype, jnp.float32))
         for leaf in compress(shapes, on_data)
     ]
-    sums = (zeros, jnp.zeros((), float))
+    sums = WeightedSum(zeros, jnp.zeros((), float))
     sums = jax.lax.fori_loop(0, count, body, sums) if count > 1 else body(0, sums)
     if rest:
-        sums = add(sums, part(size - rest, rest))
-    sums, weight = sums
+        sums = added(sums, part(size - rest, rest))
+    totals, weight = sums
     if not all(on_data):
         # What does not depend on the data, an L2 term say, takes one pass over the
         # rows; nothing else of this call is computed.
         values = jax.tree.leaves(means_at_rows(*at_rows, batch, layout.group))
-        pairs, sums = zip(values, on_data, strict=True), iter(sums)
-        sums = [next(sums) if on else _times(weight, value) for value, on in pairs]
-    return structure.unflatten(sums), weight
-
-
-def add(a: Any, b: Any) -> Any:
-    """The sum of two pytrees of one structure."""
-    return jax.tree.map(jnp.add, a, b)
-
-
-def _wide(dtype):
-    return jnp.promote_types(dtype, jnp.float32)
-
-
-def _times(weight, mean):
-    mean = mean.astype(_wide(mean.dtype))
-    # The mean over no example is NaN; no other NaN is touched.
-    return jnp.where(weight != 0, weight.astype(mean.dtype) * mean, 0)
+        values = weighted(values, weight).total
+        pairs, totals = zip(values, on_data, strict=True), iter(totals)
+        totals = [next(totals) if on else value for value, on in pairs]
+    return WeightedSum(structure.unflatten(totals), weight)

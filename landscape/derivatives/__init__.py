@@ -3,14 +3,16 @@
 from landscape.derivatives.averages import (
     WeightedSum,
     added,
-    alike,
-    as_batches,
     as_partial,
     average,
+    weighted,
+)
+from landscape.derivatives.batches import (
+    as_batches,
+    joinable,
     joined,
     num_examples,
     total_weight,
-    weighted,
 )
 from landscape.derivatives.checks import (
     check_each,
@@ -35,7 +37,6 @@ __all__ = [
     "Product",
     "WeightedSum",
     "added",
-    "alike",
     "as_batches",
     "as_partial",
     "average",
@@ -50,6 +51,7 @@ __all__ = [
     "hessian_diagonal",
     "hessian_map",
     "hessian_product",
+    "joinable",
     "joined",
     "linearized",
     "num_examples",

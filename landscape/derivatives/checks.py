@@ -5,28 +5,31 @@ and weights that are left out all change what a batch has to do with its halves.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
+from itertools import islice
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from landscape import trees
-from landscape.derivatives.averages import (
-    alike,
+from landscape.aliases import Batch, Batches, LossFn, Params
+from landscape.derivatives.averages import as_partial
+from landscape.derivatives.batches import (
     as_batches,
-    as_partial,
+    joinable,
     joined,
     num_examples,
     total_weight,
 )
 from landscape.errors import InputError
 
-MOST = 64
-"""Examples that a check looks at."""
+MAX_EXAMPLES = 64
+"""Examples that a check evaluates."""
 
 
-def check_mean(loss_fn: Callable, point: Any, batch: Any, most: int = MOST) -> None:
+def check_mean(
+    loss_fn: LossFn, point: Params, batch: Batch, max_examples: int = MAX_EXAMPLES
+) -> None:
     """Raises InputError unless the loss is a deterministic mean over examples.
 
     Two evaluations must agree, and the loss of a batch must be the weighted mean of
@@ -35,7 +38,7 @@ def check_mean(loss_fn: Callable, point: Any, batch: Any, most: int = MOST) -> N
     Args:
       loss_fn: `loss_fn(params, batch)`, a scalar or a pytree of scalars.
       point: parameters.
-      batch: at least two examples, of which at most `most` are used.
+      batch: at least two examples, of which at most `max_examples` are used.
 
     >>> check_mean(lambda w, x: jnp.mean((x - w) ** 2), 0.5, jnp.arange(4.0))
     >>> check_mean(lambda w, x: jnp.std(x - w), 0.5, jnp.arange(4.0))
@@ -46,7 +49,7 @@ but 1.12 is not that of 0.5 and 0.5: has it dropout, statistics of the batch, or
 or weights of its own?
     """
     loss_fn = as_partial(loss_fn)
-    unsure, parts = False, _parts(batch, most)
+    unsure, parts = False, _parts(batch, max_examples)
     weights = [float(total_weight(part)) for part in parts[:3]]
     for one, a, b in zip(*_evaluate(loss_fn, point, parts, "loss"), strict=True):
         # A half without weight has no mean.
@@ -62,10 +65,10 @@ or weights of its own?
         unsure |= same is None
     if unsure and not jax.config.jax_enable_x64:
         with jax.enable_x64(True):
-            check_mean(*trees.widened((loss_fn, point, batch)), most)
+            check_mean(*trees.widened((loss_fn, point, batch)), max_examples)
 
 
-def check_scalar_mean(loss_fn: Callable, point: Any, batch: Any) -> None:
+def check_scalar_mean(loss_fn: LossFn, point: Params, batch: Batch) -> None:
     """`check_mean`, and the loss must be one scalar.
 
     Raises:
@@ -76,11 +79,11 @@ def check_scalar_mean(loss_fn: Callable, point: Any, batch: Any) -> None:
     ...
     landscape.errors.InputError: the loss function must return a scalar, not a dict.
     """
-    check_scalar(loss_fn, point, _parts(batch, MOST)[0])
+    check_scalar(loss_fn, point, _parts(batch, MAX_EXAMPLES)[0])
     check_mean(loss_fn, point, batch)
 
 
-def check_scalar(loss_fn: Callable, point: Any, batch: Any) -> None:
+def check_scalar(loss_fn: LossFn, point: Params, batch: Batch) -> None:
     """Raises InputError unless the loss of a batch is one scalar; computes nothing.
 
     Args:
@@ -101,7 +104,7 @@ def check_scalar(loss_fn: Callable, point: Any, batch: Any) -> None:
 
 
 def check_each(
-    function: Callable, point: Any, batch: Any, scalars: bool = False
+    function: Callable, point: Params, batch: Batch, scalars: bool = False
 ) -> None:
     """Raises InputError unless each example has a deterministic result of its own.
 
@@ -117,7 +120,7 @@ def check_each(
 but in halves of the batch it differs by 0.5: has it dropout, or statistics of the \
 batch?
     """
-    parts = _parts(batch, MOST)
+    parts = _parts(batch, MAX_EXAMPLES)
     function = as_partial(function)
     shapes = jax.eval_shape(_call, function, point, parts[0])
     for leaf in jax.tree.leaves(shapes):
@@ -145,11 +148,11 @@ batch?
             check_each(*trees.widened((function, point, batch)), scalars)
 
 
-def same_twice(batches: Any) -> Any:
-    """`batches`, after a look whether a second pass over them begins like the first.
+def same_twice(batches: Batches) -> Batches:
+    """`batches`, if two passes over them begin with the same batch.
 
     Raises:
-      InputError: it does not: a loader shuffles, augments or is used up.
+      InputError: they do not: a loader shuffles, augments or is used up.
 
     >>> same_twice([jnp.ones(2)])
     [Array([1., 1.], dtype=float32)]
@@ -157,8 +160,8 @@ def same_twice(batches: Any) -> Any:
     plain = isinstance(batches, Mapping | tuple | list) or hasattr(batches, "shape")
     if plain or not isinstance(batches, Iterable) or isinstance(batches, Iterator):
         return batches
-    first, second = (list(zip(range(1), batches, strict=False)) for _ in range(2))
-    one, two = (jax.tree.map(np.asarray, pairs) for pairs in (first, second))
+    first, second = (list(islice(batches, 1)) for _ in range(2))
+    one, two = (jax.tree.map(np.asarray, batch) for batch in (first, second))
     if jax.tree.structure(one) != jax.tree.structure(two) or not all(
         map(np.array_equal, jax.tree.leaves(one), jax.tree.leaves(two))
     ):
@@ -169,19 +172,19 @@ def same_twice(batches: Any) -> Any:
     return batches
 
 
-def examples(batches: list) -> Any:
-    """A batch of at least two examples to look at; None if there is but one in all."""
+def examples(batches: list[Batch]) -> Batch | None:
+    """A batch of at least two examples; None if there is one in total."""
     for batch in batches:
         if num_examples(batch) > 1:
             return batch
-    same = alike(batches)
-    return joined(same[:8]) if len(same) > 1 else None
+    some = joinable(batches)[:8]
+    return joined(some) if len(some) > 1 else None
 
 
-def _parts(batch: Any, most: int) -> list:
-    """The first examples, their two halves, and the first ones once more."""
+def _parts(batch: Batch, max_examples: int) -> list:
+    """The first examples, their two halves, and the first examples again."""
     (batch,) = as_batches(batch)
-    half = min(num_examples(batch), most) // 2
+    half = min(num_examples(batch), max_examples) // 2
     if not half:
         raise InputError("two examples are needed to see whether a loss is a mean.")
     parts = [slice(2 * half), slice(half), slice(half, 2 * half), slice(2 * half)]
@@ -209,7 +212,7 @@ def _evaluate(function, point, parts, what) -> list[list[np.ndarray]]:
 
 
 def _same(one, other, terms=()) -> bool | None:
-    """Whether they agree to 1e-4; None if they are too small to tell from rounding."""
+    """Whether they agree to 1e-4; None if the gap may be rounding of small values."""
     if not np.isfinite(one + other).all():
         return True
     gap, eps = np.abs(one - other).max(initial=0), float(jnp.finfo(one.dtype).eps)

@@ -2,7 +2,7 @@
 
 For any loss function and any pytree of float arrays. `loss_fn(params, batch)` is the
 (weighted) mean over the batch and must be deterministic. What `batches` may be and how
-batches are weighed: landscape.derivatives.averages.
+batches are weighed: landscape.derivatives.batches.
 """
 
 from collections.abc import Callable
@@ -14,14 +14,8 @@ from jax.tree_util import Partial
 
 from landscape.aliases import Batch, Batches, LossFn, Params
 from landscape.callables import Static
-from landscape.derivatives.averages import (
-    added,
-    as_batches,
-    as_partial,
-    average,
-    total_weight,
-    weighted,
-)
+from landscape.derivatives.averages import added, as_partial, average, weighted
+from landscape.derivatives.batches import as_batches, total_weight
 
 Product = Callable[[Params], Params]
 

@@ -8,7 +8,6 @@ from landscape.models.checks import check_images, check_own_widths, check_relu
 from landscape.models.conv import Conv
 
 STAGES = (16, 32, 64)
-BLOCKS = {"resnet20": 3, "resnet32": 5, "resnet56": 9}
 # One row or column on every side, also at stride 2 ("SAME" would add one below and on
 # the right alone), so that the kernel's centres are the pixels the shortcut keeps.
 PADDING = ((1, 1), (1, 1))
@@ -99,8 +98,9 @@ def create(
     widths: tuple[int, ...],
     activation: str,
 ) -> nn.Module:
-    """resnet20, resnet32 or resnet56; called by `landscape.models.create`."""
+    """resnet20, resnet32, resnet56; called by `landscape.models.create`."""
     check_images(name, input_shape)
     check_own_widths(name, widths)
     check_relu(name, activation)
-    return ResNet(BLOCKS[name], num_classes)
+    layers = int(name.removeprefix("resnet"))
+    return ResNet((layers - 2) // 6, num_classes)

@@ -82,7 +82,7 @@ def test_cross_entropy_equals_the_slow_sum(seed, classes, smoothing):
 def test_cross_entropy_is_finite_and_right_for_huge_logits():
     logits = jnp.array([[1e4, 0.0], [1e4, 0.0], [-1e30, 0.0]])
     loss = cross_entropy(logits, jnp.array([0, 1, 1]))
-    assert loss.tolist() == [0.0, 1e4, 0.0]
+    np.testing.assert_allclose(loss, [0.0, 1e4, 0.0], rtol=1e-6, atol=1e-6)
     grads = jax.grad(lambda x: cross_entropy(x, jnp.array([0, 1, 1])).sum())(logits)
     assert bool(jnp.isfinite(grads).all())
 
@@ -102,10 +102,9 @@ def test_the_weighted_mean_counts_each_value_by_its_weight():
     assert float(weighted_mean(values, jnp.array([3, 1, 0]))) == 1.25
 
 
-@pytest.mark.parametrize("model", [Plain(), Normed()], ids=["plain", "normed"])
-def test_padding_changes_nothing_but_batch_statistics(model):
+def test_padding_changes_nothing_but_batch_statistics():
     with jax.enable_x64(True):
-        objective, params, stats = make(model, label_smoothing=0.1)
+        objective, params, stats = make(Normed(), label_smoothing=0.1)
         small, big = make_batch(7), make_batch(9)
         padded = {
             name: jnp.concatenate([small[name], 0 * big[name][:3]]) for name in small
@@ -140,13 +139,13 @@ def test_the_data_loss_is_the_mean_of_the_losses_of_single_examples():
 
 def test_evaluation_does_not_smooth_and_per_example_can_do_without():
     objective, params, _ = make(Plain(), label_smoothing=0.3, weight_decay=1.0)
-    sharp = Objective(Plain())
+    unsmoothed = Objective(Plain())
     batch = make_batch()
     sums = objective.evaluate(params, batch)
-    plain = sharp.per_example(params, batch)
+    plain = unsmoothed.per_example(params, batch)
     np.testing.assert_allclose(sums["loss"], plain.sum(), rtol=1e-6)
-    np.testing.assert_array_equal(
-        objective.per_example(params, batch, label_smoothing=0.0), plain
+    np.testing.assert_allclose(
+        objective.per_example(params, batch, label_smoothing=0.0), plain, rtol=1e-6
     )
     smooth = objective.per_example(params, batch)
     np.testing.assert_allclose(
@@ -175,7 +174,7 @@ def test_evaluation_added_up_over_batches_is_that_of_the_whole():
         assert int(sums["correct"]) == hits and int(sums["count"]) == 11
 
 
-def test_l2_sums_the_kernels_alone_unless_all_are_asked_for():
+def test_l2_sums_the_kernels_alone_unless_decay_all():
     params = {
         "Dense_0": {"kernel": jnp.full((2, 2), 2.0), "bias": jnp.full(3, 5.0)},
         "Bn": {"scale": jnp.ones(4)},
@@ -228,7 +227,7 @@ def test_batch_norm_modes_use_and_return_the_right_statistics():
         batch, kept = objective.logits(params, image, stats, "batch")
         train, moved = objective.logits(params, image, stats, "update")
         assert same is stats and kept is stats
-        np.testing.assert_array_equal(batch, train)
+        np.testing.assert_allclose(batch, train, rtol=1e-12, atol=1e-14)
         assert not np.allclose(stored, batch, rtol=1e-2)
         hidden = image @ params["Dense_0"]["kernel"] + params["Dense_0"]["bias"]
         want = 0.9 * stats["BatchNorm_0"]["mean"] + 0.1 * hidden.mean(axis=0)
@@ -259,20 +258,19 @@ def test_the_objective_is_a_static_argument_of_jit():
     assert l2._cache_size() == 1
 
 
-def test_bound_losses_are_the_data_loss_and_bind_anew_without_compiling_anew():
+def test_bound_losses_are_the_data_loss_and_compile_once_for_all_statistics():
     objective, params, stats = make(Normed(), weight_decay=0.1, label_smoothing=0.1)
     batch = make_batch()
     loss_fn = objective.bind(stats)
     data = objective.data_loss(params, batch, stats)
-    np.testing.assert_array_equal(loss_fn(params, batch), data)
+    np.testing.assert_allclose(loss_fn(params, batch), data, rtol=1e-6)
     both = objective.bind(stats, l2=True)(params, batch)
     np.testing.assert_allclose(both, data + objective.l2(params), rtol=1e-6)
     in_batch = objective.bind(stats, batch_norm="batch")(params, batch)
-    np.testing.assert_array_equal(
-        in_batch, objective.data_loss(params, batch, stats, "batch")
-    )
+    want = objective.data_loss(params, batch, stats, "batch")
+    np.testing.assert_allclose(in_batch, want, rtol=1e-6)
     logits = objective.bind_logits(stats)(params, batch)
-    np.testing.assert_array_equal(objective.output_loss(logits, batch), data)
+    np.testing.assert_allclose(objective.output_loss(logits, batch), data, rtol=1e-6)
     call = jax.jit(lambda loss_fn, params, batch: loss_fn(params, batch))
     np.testing.assert_allclose(call(loss_fn, params, batch), data, rtol=1e-6)
     call(objective.bind(jax.tree.map(lambda x: 2 * x, stats)), params, batch)

@@ -20,7 +20,6 @@ BATCHINGS = {
     "single examples": ([1] * NUM, {}),
     "chunks": ([NUM], {"chunk_size": 3}),
     "chunks of uneven batches": ([4, 3], {"chunk_size": 3}),
-    "no memory": ([4, 3], {"memory": 2400}),
 }
 
 
@@ -163,8 +162,7 @@ def test_the_hessian_equals_its_dense_twin_however_the_data_are_batched(batching
         batches = split(data(), sizes)
         op = KINDS["hessian"](make_params(), batches, check=False, **options)
         check(op, twin("hessian"))
-        chunks = "chunk_size" in options or "memory" in options
-        description = "chunks of 3" if chunks else "linearised once"
+        description = "chunks of 3" if options else "linearised once"
         assert op.description.startswith(description)
 
 
@@ -198,8 +196,7 @@ def test_a_layer_costs_and_counts_its_own_entries_alone():
     with jax.enable_x64(True):
         want, whole = twin("hessian"), make()
         # Leaves in order: 0/bias, 0/kernel, 1/kernel.
-        first, ends = np.arange(25), np.r_[:5, 25:40]
-        check_block(whole.restrict(layers="0"), first)
+        ends = np.r_[:5, 25:40]
         op, block = (f(layers=["*/bias", "1/kernel"]) for f in (make, whole.restrict))
         check_block(op, ends)
         check_block(block, ends)
@@ -220,13 +217,13 @@ def test_the_labels_of_the_monte_carlo_fisher_are_the_models_own_in_any_batching
     with jax.enable_x64(True):
         params = make_params()
 
-        def fisher(num_samples, sizes):
+        def fisher(sizes):
             batches = split(data(), sizes)
-            op = KINDS["fisher"](params, batches, num_samples=num_samples, **options)
+            op = KINDS["fisher"](params, batches, num_samples=1000, **options)
             return np.asarray(op.to_dense())
 
-        one, other = fisher(2, [NUM]), fisher(2, [3, 3, 1])
-        assert_close(one, other, 1e-13)
+        found, again = fisher([NUM]), fisher([3, 3, 1])
+        assert_close(found, again, 1e-13)
         p, jacobians = twins()["probabilities"], twins()["jacobians"]
         fraction = WEIGHT / WEIGHT.sum()
         # Of the label k: g = J^T (p - e_k).
@@ -236,13 +233,11 @@ def test_the_labels_of_the_monte_carlo_fisher_are_the_models_own_in_any_batching
         squares = (p * (g**2).sum(2) ** 2).sum(1) - (means**2).sum((1, 2))
         variance = fraction**2 @ squares
 
-        def error(found, num_samples):
-            return np.sum((found - exact) ** 2) / (variance / num_samples)
-
         # Of expectation 1, and above 10 with a chance below 1 in 10 (Markov).
-        assert error(one, 2) < 10 and error(fisher(500, [NUM]), 500) < 10
-        assert error(one, 500) > 10
-        # Examples that are alike draw their labels apart.
+        assert np.sum((found - exact) ** 2) / (variance / 1000) < 10
+        # The labels of the data, or one label for all, would be far off.
+        assert variance / 1000 < 0.01 * np.sum(exact**2)
+        # Equal examples draw their labels independently.
         op = curvature.fisher(
             lambda w, batch: batch["image"] @ w,
             jnp.zeros((1, 3)),

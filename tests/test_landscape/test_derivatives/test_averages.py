@@ -1,17 +1,11 @@
-import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from flax.core import FrozenDict
 
 from landscape.derivatives import (
     added,
-    alike,
-    as_batches,
     average,
-    joined,
-    num_examples,
     total_weight,
     weighted,
 )
@@ -86,29 +80,6 @@ def test_a_weighted_sum_leaves_out_what_has_no_weight_and_no_other_nan():
     assert added(one, empty).mean()["a"].tolist() == [3.0]
     lost = weighted({"a": jnp.array([jnp.nan])}, jnp.array(1.0))
     assert np.isnan(added(one, lost).mean()["a"]).all()
-
-
-def test_a_batch_is_told_from_a_list_of_batches():
-    batch = data() | {"label": np.arange(NUM)}
-    parts = split(batch, [4, 3])
-    for one in (batch, (batch["x"], batch["label"]), batch["x"], FrozenDict(batch)):
-        assert as_batches(one)[0] is one
-    for several in (parts, iter(parts), [(p["x"], p["label"]) for p in parts]):
-        assert [num_examples(part) for part in as_batches(several)] == [4, 3]
-
-
-def test_batches_that_are_alike_are_joined_where_they_are():
-    batch = data("weighted")
-    chex.assert_trees_all_equal(joined(split(batch, [3, 3, 1])), batch)
-    assert isinstance(joined(split(batch, [4, 3]))["x"], np.ndarray)
-    first, second = split(batch, [4, 3])
-    half_on_device = joined([jax.tree.map(jnp.asarray, first), second])
-    assert isinstance(half_on_device["x"], jax.Array)
-    assert joined([batch]) is batch
-    for other in (data(), second | {"x": second["x"][:, :1]}):
-        assert len(alike([first, second, other])) == 2
-        with pytest.raises(InputError, match="must have one structure"):
-            joined([first, other])
 
 
 @pytest.mark.parametrize(

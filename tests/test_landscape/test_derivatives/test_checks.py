@@ -108,7 +108,12 @@ def test_sums_are_refused_and_proper_means_pass():
         assert makers(logits, output_mean)[kind]().size == 6
 
 
-def test_a_small_loss_is_looked_at_as_closely():
+def test_one_example_alone_does_not_tell_a_mean():
+    with pytest.raises(InputError, match="two examples"):
+        check_scalar_mean(mean_loss, PARAMS, data(1))
+
+
+def test_a_small_loss_is_checked_as_closely():
     def small(outputs, batch):
         return 1e-5 * output_mean(outputs, batch)
 
@@ -134,7 +139,7 @@ def test_rounding_of_a_loss_near_zero_is_no_fault():
         assert makers(logits, cancelled)[kind]().size == 6
 
 
-def test_who_knows_better_may_skip_the_look():
+def test_the_checks_can_be_skipped():
     assert makers(dropped, output_mean)["hessian"](check=False).size == 6
     assert curvature.hessian(mean_loss, PARAMS, Loader(True), check=False).size == 6
 
@@ -155,7 +160,7 @@ def test_a_flax_model_in_train_mode_is_refused_and_in_eval_mode_passes():
 
 
 class Loader:
-    """Batches that are made anew in every pass."""
+    """Batches that are made again in every pass."""
 
     def __init__(self, shuffles=False, augments=False):
         self.shuffles, self.augments, self.passes = shuffles, augments, 0
@@ -187,7 +192,7 @@ def test_a_loader_that_is_the_same_twice_an_iterator_and_a_list_pass():
         np.testing.assert_allclose(got, want, atol=1e-6)
 
 
-def test_single_examples_are_looked_at_in_pairs():
+def test_batches_of_single_examples_are_checked_joined():
     ones = [{n: x[i : i + 1] for n, x in data().items()} for i in range(12)]
 
     def loss(params, batch):

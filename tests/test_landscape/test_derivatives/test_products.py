@@ -147,7 +147,7 @@ def test_a_gauss_newton_product_equals_the_sum_over_examples():
 
 
 @pytest.mark.parametrize(
-    "options", [{}, {"chunk_size": 4}, {"chunk_size": 4, "scan": True}]
+    "options", [{}, {"chunk_size": 3}, {"chunk_size": 3, "scan": True}]
 )
 def test_a_product_is_an_argument_of_jit_and_new_data_compile_nothing(options):
     calls = []
@@ -160,7 +160,9 @@ def test_a_product_is_an_argument_of_jit_and_new_data_compile_nothing(options):
 
     def use(scale):
         params = trees.scale(scale, make_params())
-        batch = data() | {"image": scale * data()["image"]}
+        # The last example has no weight, and 6 divide into chunks of one program.
+        batch = {name: x[:6] for name, x in data().items()}
+        batch["image"] = scale * batch["image"]
         product = hessian_product(counting_loss, params, batch, **options)
         v = jax.tree.map(lambda x: jnp.cos(100 * x), make_params())
         return product(v), squared(product, v), ravel_pytree(v)[0]
@@ -181,7 +183,7 @@ def test_linearised_and_chunked_products_agree_in_single_precision():
     flat = np.asarray(ravel_pytree(v)[0], float)
     with jax.enable_x64(True):
         exact = twins()[1] @ flat
-    for options in ({}, {"chunk_size": 4}):
+    for options in ({}, {"chunk_size": NUM}):
         out = hessian_product(loss_fn, params, batch, **options)(v)
         chex.assert_trees_all_equal_dtypes(out, params)
         assert_close(ravel_pytree(out)[0], exact, 1e-6)
@@ -190,7 +192,7 @@ def test_linearised_and_chunked_products_agree_in_single_precision():
 def test_half_precision_parameters_get_products_of_their_dtype():
     params = make_params(jnp.bfloat16)
     batch = data() | {"image": data()["image"].astype(jnp.bfloat16)}
-    product = hessian_product(loss_fn, params, batch, chunk_size=4)
+    product = hessian_product(loss_fn, params, batch, chunk_size=NUM)
     out = product(jax.tree.map(jnp.ones_like, params))
     chex.assert_trees_all_equal_dtypes(out, params)
     chex.assert_tree_all_finite(out)
