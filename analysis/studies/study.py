@@ -116,8 +116,9 @@ def reductions(full: Any, small: Any) -> list[str]:
             found += [f"{name} {each}" for each in reductions(before, after)]
         elif before != after:
             found.append(f"{name} {_short(after)} instead of {_short(before)}")
-    new = _fields(small).keys() - _fields(full).keys()
-    return found + [f"{name} {_short(_fields(small)[name])}" for name in sorted(new)]
+    # What the full scale leaves at its default, but for empty values.
+    new = {name: x for name, x in _fields(small).items() if name not in _fields(full)}
+    return found + [f"{name} {_short(x)}" for name, x in sorted(new.items()) if x]
 
 
 def _fields(value: Any) -> dict[str, Any]:

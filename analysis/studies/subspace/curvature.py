@@ -8,7 +8,6 @@ of rounding.
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from analysis import curvature, evaluation, spectra
@@ -58,9 +57,10 @@ def analyse(
     """
     loss_fn = objective.bind(batch_stats, l2=True)
     terms, _ = evaluation.of_objective(objective, batch_stats)
-    gradient = derivatives.gradient(loss_fn, params, data)
-    kept = trees.project(masks, gradient)
-    pruned = jax.tree.map(jnp.subtract, gradient, kept)
+    # From here on in NumPy: there is nothing to compile for each shape.
+    gradient = jax.device_get(derivatives.gradient(loss_fn, params, data))
+    kept = _within(masks, gradient)
+    pruned = jax.tree.map(np.subtract, gradient, kept)
     num_kept = _count(masks, params)
     num_pruned = trees.size(params) - num_kept
     keys = jax.random.split(key)
@@ -69,8 +69,8 @@ def analyse(
     edge = _inside(small, batch_stats, curvature_data, keys[0])
     vectors = [small.expand(vector, params) for vector in edge.pop("vectors")]
     inside = {
-        "gradient_norm": float(trees.norm(kept)),
-        "gradient_mean": float(_absolute(kept)) / num_kept,
+        "gradient_norm": _square(kept) ** 0.5,
+        "gradient_mean": _absolute(kept) / num_kept,
         "size": num_kept,
         **edge,
         "down": along(terms, params, _down(kept), data, both=False),
@@ -80,8 +80,8 @@ def analyse(
     whole = curvature.hessian(loss_fn, params, curvature_data)
     direction = _down(pruned)
     outside = {
-        "gradient_norm": float(trees.norm(pruned)),
-        "gradient_mean": float(_absolute(pruned)) / max(num_pruned, 1),
+        "gradient_norm": _square(pruned) ** 0.5,
+        "gradient_mean": _absolute(pruned) / max(num_pruned, 1),
         "size": num_pruned,
         "curvature": float(trees.dot(direction, whole(direction))),
         "down": along(terms, params, direction, data, both=False),
@@ -98,7 +98,7 @@ def analyse(
         outside |= {
             "smallest": pairs.values[::-1].tolist(),
             "smallest_errors": pairs.errors[::-1].tolist(),
-            "mass_on_pruned": [1 - _square(trees.project(masks, v)) for v in vectors],
+            "mass_on_pruned": [1 - _square(_within(masks, v)) for v in vectors],
             "eigenvectors": [along(terms, params, v, data) for v in vectors],
         }
     start = inside["down"]
@@ -142,18 +142,22 @@ def _inside(small: Compact, batch_stats, data, key) -> dict[str, Any]:
     }
 
 
+def _within(masks: Masks, tree: Params) -> Params:
+    return jax.tree.map(lambda m, x: np.where(m, x, 0), masks, tree)
+
+
 def _down(gradient: Params) -> Params:
     """Minus the gradient at length 1; zero if it is zero."""
-    size = trees.norm(gradient)
-    return trees.scale(jnp.where(size > 0, -1 / size, 0), gradient)
+    size = _square(gradient) ** 0.5
+    return jax.tree.map(lambda x: x * (-1 / size if size > 0 else 0.0), gradient)
 
 
-def _absolute(tree) -> jax.Array:
-    return sum(jnp.abs(leaf).sum() for leaf in jax.tree.leaves(tree))
+def _absolute(tree: Params) -> float:
+    return float(sum(np.abs(leaf).sum() for leaf in jax.tree.leaves(tree)))
 
 
-def _square(tree) -> float:
-    return float(trees.dot(tree, tree))
+def _square(tree: Params) -> float:
+    return float(sum(np.vdot(leaf, leaf) for leaf in jax.tree.leaves(tree)))
 
 
 def _count(masks, params) -> int:

@@ -127,16 +127,18 @@ def minimise_in_mask(
         method="L-BFGS-B",
         options={"maxiter": steps, "maxfun": 2 * steps, "ftol": 0, "gtol": 1e-8},
     )
-    point = unravel(jnp.zeros_like(flat).at[kept].set(found.x))
+    point = np.zeros_like(flat)
+    point[kept] = found.x
+    point = unravel(point)
     if small.alive is None:
         return point
     whole = small.expand(point, params)
     # A bias that nothing depends on keeps its value.
-    reached = small.expand(jax.tree.map(jnp.ones_like, small.params), params)
-    rest = jax.tree.map(lambda p, r: jnp.where(r == 0, p, 0), params, reached)
+    reached = small.expand(jax.tree.map(np.ones_like, small.params), params)
+    rest = jax.tree.map(lambda p, r: np.where(r == 0, p, 0), params, reached)
     for layer in rest.values():
-        layer["kernel"] = jnp.zeros_like(layer["kernel"])
-    return jax.tree.map(jnp.add, whole, rest)
+        layer["kernel"] = np.zeros_like(layer["kernel"])
+    return jax.tree.map(np.add, whole, rest)
 
 
 @jax.jit

@@ -15,6 +15,7 @@ from analysis.studies.subspace.__main__ import Config, run
 from analysis.studies.subspace.compact import compact
 from analysis.studies.subspace.runs import POINTS, Measured
 from analysis.studies.subspace.scales import Scale
+from landscape import trees
 from landscape.errors import InputError
 from landscape.models import MLP
 from landscape.objective import Objective
@@ -116,8 +117,8 @@ def network():
     rng = np.random.default_rng(0)
     model = MLP((8, 6), 3)
     with jax.enable_x64(True):
-        params = model.init(jax.random.key(0), jnp.ones((1, 4)))["params"]
-        params = jax.tree.map(lambda x: jnp.asarray(x, jnp.float64), params)
+        params = jax.jit(model.init)(jax.random.key(0), jnp.ones((1, 4)))["params"]
+        params = trees.widened(params)
         biases = {f"Dense_{i}": x for i, x in enumerate((0.1, -0.1, 0.2))}
         masks = {}
         for name, layer in params.items():
@@ -125,7 +126,7 @@ def network():
             keep = rng.random(shape) < 0.35
             masks[name] = {"kernel": keep, "bias": np.array(True)}
             layer["bias"] = biases[name] * rng.standard_normal(shape[1])
-            layer["kernel"] = jnp.where(keep, layer["kernel"], 0)
+            layer["kernel"] = np.where(keep, layer["kernel"], 0)
         image = jnp.asarray(rng.standard_normal((40, 4)))
     data = {"image": image, "label": rng.integers(0, 3, 40)}
     return Objective(model, weight_decay=0.01), params, masks, data
@@ -148,8 +149,8 @@ def test_an_analysis_agrees_with_plain_derivatives(network):
         def of_flat(x):
             return loss(unravel(x), data)
 
-        gradient = np.asarray(jax.grad(of_flat)(flat))
-        whole = np.asarray(jax.hessian(of_flat)(flat))
+        gradient = np.asarray(jax.jit(jax.grad(of_flat))(flat))
+        whole = np.asarray(jax.jit(jax.hessian(of_flat))(flat))
         start = float(of_flat(flat))
         small = compact(objective, params, masks)
     assert small.objective.model.widths < objective.model.widths
@@ -174,7 +175,8 @@ def test_an_analysis_agrees_with_plain_derivatives(network):
     # No distance on a fine grid is lower.
     grid = np.linspace(0, 10, 3001)
     with jax.enable_x64(True):
-        values = jax.vmap(lambda t: of_flat(flat + t * unit))(jnp.asarray(grid))
+        line = jax.jit(jax.vmap(lambda t: of_flat(flat + t * unit)))
+        values = line(jnp.asarray(grid))
         values = np.asarray(values)
     fall = float(values[0] - values.min())
     assert outside["down"]["fall"] == pytest.approx(fall, rel=1e-2)
