@@ -7,7 +7,6 @@ whole data set.
 
 from collections.abc import Callable, Sequence
 from functools import partial, reduce
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -19,6 +18,7 @@ from analysis.evaluation.batch_statistics import BatchStatistics, over_all
 from analysis.evaluation.cached_engine import cached_means_at_rows
 from analysis.evaluation.engine import combine
 from landscape import devices, trees
+from landscape.aliases import Batches, Params
 from landscape.derivatives import added, as_batches, as_partial
 from landscape.errors import InputError, check_choice
 
@@ -27,7 +27,7 @@ __all__ = ["check_points", "combine", "evaluate"]
 ORDERS = ("auto", "sequential", "vmap")
 
 
-def check_points(points: Sequence[Any]) -> tuple[Any, ...]:
+def check_points(points: Sequence[Params]) -> tuple[Params, ...]:
     """The points as a tuple of pytrees of arrays.
 
     Raises:
@@ -51,10 +51,10 @@ def check_points(points: Sequence[Any]) -> tuple[Any, ...]:
 
 
 def evaluate(
-    points: Sequence[Any],
+    points: Sequence[Params],
     coefficients: ArrayLike,
     loss_fn: Callable,
-    batches: Any,
+    batches: Batches,
     *,
     statistics: BatchStatistics | None = None,
     order: str = "auto",
