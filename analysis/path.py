@@ -1,4 +1,4 @@
-"""The loss along a path between two runs: is there a way down?
+"""The loss along a path between two runs: is there a barrier?
 
     python -m analysis.path runs/digits/pruned@init runs/digits/pruned
     python -m analysis.path runs/digits/pruned runs/digits/scratch
@@ -20,7 +20,7 @@ from typing import Any
 import tyro
 
 from analysis.programs.options import LossOptions
-from analysis.programs.text import of_data, short_names
+from analysis.programs.text import describe_data, short_names
 from landscape.cli import launch, parse
 from landscape.errors import InputError, check_choice, require
 
@@ -42,11 +42,11 @@ class Config(LossOptions):
     points: int = 71
     """Points on the path; odd, so that the middle is one of them."""
     extend: float = 0.2
-    """How far the path goes on beyond both ends."""
+    """How far the path extends beyond both ends, in t."""
     fit_steps: int = 4000
     """Steps of a curve's training."""
     align: bool = False
-    """Reorder B's units first so that its weights lie nearest to A's (Git Re-Basin's
+    """Permute B's units first so that its weights are closest to A's (Git Re-Basin's
     weight matching), and report the barrier before and after."""
 
     def __post_init__(self):
@@ -90,28 +90,28 @@ def _evaluate(config: Config, where: Path) -> dict[str, Any]:
     if config.kind != "line" and config.subspace == "sparse" and not same:
         raise InputError(
             f"the masks of {config.run_a} and {config.run_b} differ"
-            f"{' once aligned' if config.align else ''}: no one sparse subspace holds"
-            " both; --subspace dense goes through all dimensions."
+            f"{' after alignment' if config.align else ''}: no sparse subspace contains"
+            " both; --subspace dense uses all dimensions."
         )
-    subject = inputs.of_run(
+    setup = inputs.evaluation_setup(
         a, config.num_examples, config.batch_norm, config.batch_size
     )
-    if config.kind != "line" and config.batch_size > subject.num_examples:
+    if config.kind != "line" and config.batch_size > setup.num_examples:
         raise InputError(
             f"--batch-size {config.batch_size} of a curve's training is more than the"
-            f" {subject.num_examples} examples."
+            f" {setup.num_examples} examples."
         )
     path = paths.straight(a.state.params, b.state.params, ORDERS[config.kind])
     if config.kind != "line":
-        path = resumable_paths.fitted(config, where, path, a, subject)
+        path = resumable_paths.fitted(config, where, path, a, setup)
     ts = paths.grid(config.points, config.extend)
-    values = resumable_paths.evaluated(where, path, ts, subject)
+    values = resumable_paths.evaluated(where, path, ts, setup)
     measured = paths.barrier(ts, values["loss"] + values["l2"])._asdict()
     result = {
         **asdict(config),
-        "num_examples": subject.num_examples,
+        "num_examples": setup.num_examples,
         "same_masks": same,
-        "batch_norm": subject.batch_norm,
+        "batch_norm": setup.batch_norm,
         "ts": ts.tolist(),
         "losses": values["loss"].tolist(),
         "l2": values["l2"].tolist(),
@@ -148,7 +148,7 @@ def _refs(config: Config):
 
 
 def _aligned(a, b, seed: int):
-    """b with its units in the order that brings its weights nearest to a's."""
+    """b with its units permuted so that its weights are closest to a's."""
     import jax
 
     from analysis import alignment
@@ -174,11 +174,11 @@ def _aligned(a, b, seed: int):
 def _title(result: dict[str, Any]) -> str:
     inside = "" if result["kind"] == "line" else f" in the {result['subspace']} space"
     aligned = ", units aligned" if result["align"] else ""
-    return f"{result['kind']}{inside}, {of_data(result)}{aligned}"
+    return f"{result['kind']}{inside}, {describe_data(result)}{aligned}"
 
 
 def describe(result: dict[str, Any]) -> str:
-    """What the numbers mean, in words; the objective is data loss + L2, in nats."""
+    """The result in words; the objective is data loss + L2, in nats."""
     totals = [x + y for x, y in zip(result["losses"], result["l2"], strict=True)]
     start, end = (totals[result["ts"].index(t)] for t in (0.0, 1.0))
     barrier, ascent = result["barrier"], result["ascent"]
@@ -188,20 +188,21 @@ def describe(result: dict[str, Any]) -> str:
         f" above the chord {result['barrier_chord']:.4g}, above the mean of the ends"
         f" {result['barrier_mean']:.4g}, at the midpoint"
         f" {result['barrier_midpoint']:.4g}.",
-        f"Largest rise between neighbours {result['rise']:.4g}, largest climb from any"
-        f" point to a later one {ascent:.4g}.",
+        f"Largest rise between neighbours {result['rise']:.4g}, from any point to a"
+        f" later one {ascent:.4g}.",
     ]
     if "barrier_before_alignment" in result:
         lines.append(
-            "Barrier before the units were aligned:"
-            f" {result['barrier_before_alignment']:.4g}."
+            f"Barrier before alignment: {result['barrier_before_alignment']:.4g}."
         )
     if ascent == 0:
-        lines.append("The way from t = 0 to t = 1 is downhill all along.")
+        lines.append("The objective never rises from t = 0 to t = 1.")
     elif barrier == 0:
-        lines.append(f"No barrier, but on the way the loss climbs by {ascent:.4g}.")
+        lines.append(
+            f"No barrier, but the objective rises by {ascent:.4g} on the path."
+        )
     else:
-        lines.append(f"A barrier: whoever walks this path climbs {ascent:.4g}.")
+        lines.append(f"A barrier: the objective rises by {ascent:.4g} on the path.")
     return "\n".join(lines)
 
 

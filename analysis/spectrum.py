@@ -6,14 +6,13 @@
     python -m analysis.spectrum runs/digits/pruned --by-layer
     python -m analysis.spectrum runs/digits/pruned@init --subspace dense
 
-The extreme eigenvalues by Lanczos, each with the error it may have, and the density of
-the others by stochastic Lanczos quadrature; with --exact every eigenvalue. Of the data
-loss over the training split, without augmentation, batch norm with its stored
-statistics (Sagun et al. 2017); only the weights that the mask keeps count, unless
---subspace dense. --by-layer finds a spectrum for each layer with the others held fixed:
-a diagonal block of the matrix. Writes result.json, arrays.npz and figure.png below
-RUN/analysis/, and goes on where it was interrupted (but for --exact). Half a minute for
-networks of digits.
+The extreme eigenvalues by Lanczos, each with an error bound, and the density of the
+others by stochastic Lanczos quadrature; with --exact every eigenvalue. Of the data loss
+over the training split, without augmentation, batch norm with its stored statistics
+(Sagun et al. 2017), over the weights that the mask keeps, or with --subspace dense over
+all. --by-layer finds the spectrum of each layer with the others held fixed: a diagonal
+block of the matrix. Writes result.json, arrays.npz and figure.png below RUN/analysis/,
+and resumes if interrupted (except with --exact). Half a minute for networks of digits.
 """
 
 import sys
@@ -25,14 +24,19 @@ from typing import Any
 import tyro
 
 from analysis.programs.options import DataOptions
-from analysis.programs.spectrum_text import describe, describe_layers, following, title
-from landscape.cli import launch, parse
+from analysis.programs.spectrum_text import (
+    describe,
+    describe_layers,
+    next_command,
+    title,
+)
+from landscape.cli import launch, limit_compiled_programs, parse
 from landscape.errors import InputError, check_choice, require
 
 OPERATORS = ("hessian", "gauss-newton", "residual", "covariance")
 
 FEWEST = 3
-"""Parameters that a spectrum is found of."""
+"""Minimum number of parameters for a spectrum."""
 
 
 @dataclass(frozen=True)
@@ -43,22 +47,22 @@ class Config(DataOptions):
     """hessian; gauss-newton and residual, its two parts; or covariance, the second
     moment of the gradients of single examples."""
     exact: bool = False
-    """All eigenvalues, of the matrix written out; for small networks."""
+    """All eigenvalues, of the dense matrix; for small networks."""
     subspace: str = "sparse"
     """sparse: the weights that the mask keeps; dense: all."""
     num_steps: int = 80
     """Steps of Lanczos for each probe of the density."""
     num_probes: int = 10
-    """Random starts of the density."""
+    """Random probes of the density."""
     top: int = 20
-    """Eigenvalues wanted of each end."""
+    """Number of eigenvalues at each end."""
     layers: tuple[str, ...] = ()
     """Patterns (Dense_0, Conv_*) of the layers whose parameters vary; default: all."""
     include_l2: bool = False
     """Of the whole objective, with its L2 term (hessian only)."""
     memory: float | None = None
-    """GiB for what is linearised once; default: 4, or half of what an accelerator has
-    left."""
+    """GiB for the linearisation that is kept; default: 4, or half of an accelerator's
+    free memory."""
     by_layer: bool = False
     """A spectrum for each of the layers (their kernels with their biases) alone."""
 
@@ -80,7 +84,7 @@ def run(config: Config) -> dict[str, Any]:
     spectrum resumes and ends with the same bits.
 
     Raises:
-      InputError: the run cannot be loaded, has not so many examples, no such layers, or
+      InputError: the run cannot be loaded, has too few examples or no such layers, or
         is too large for an exact spectrum.
     """
     from analysis.programs import shell
@@ -146,6 +150,7 @@ def _find_by_layer(config: Config, where: Path) -> dict[str, Any]:
     found = {}
     for name in names:
         if sizes[name] >= FEWEST:
+            limit_compiled_programs()
             _say(f"{name}:")
             found[name] = run(replace(config, by_layer=False, layers=(name,)))
     if not found:
@@ -206,9 +211,12 @@ def folder(config: Config) -> Path:
     from landscape import runs
 
     words = [config.operator, config.subspace]
-    words += ["exact"] * config.exact + ["by-layer"] * config.by_layer
+    if config.exact:
+        words.append("exact")
+    if config.by_layer:
+        words.append("by-layer")
     settings = asdict(config)
-    # Where the work is done is no setting of the result.
+    # The result does not depend on it.
     del settings["memory"]
     return results.folder("spectrum", words, [runs.parse(config.run)], settings)
 
@@ -223,7 +231,7 @@ def main(config: Config) -> None:
 
     result = run(config)
     text = describe_layers(result) if config.by_layer else describe(result)
-    shell.announce(text, folder(config), following(config, result))
+    shell.announce(text, folder(config), next_command(config, result))
 
 
 if __name__ == "__main__":

@@ -6,11 +6,11 @@ runs/digits/scratch
     python -m analysis.surface runs/digits/pruned --plane trajectory
 
 Of one run: two random directions, filter-normalised and orthogonal (Li et al. 2018),
-inside its mask or through all dimensions; the plane in which its training moved most,
-from the steps it kept (--keep-every); or that of the Hessian's two largest eigenvalues,
-where it is steepest. Of three runs: the plane that holds them.
-Writes result.json, arrays.npz and figure.png below RUN/analysis/, and goes on where it
-was interrupted. About 20 s for networks of digits; time grows with points^2.
+inside its mask or in all dimensions; the principal plane of its training trajectory,
+from the steps it kept (--keep-every); or that of the Hessian's two largest eigenvalues.
+Of three runs: the plane through them. Writes result.json, arrays.npz and figure.png
+below RUN/analysis/, and resumes if interrupted. About 20 s for networks of digits; time
+grows with points^2.
 """
 
 from dataclasses import asdict, dataclass
@@ -41,10 +41,10 @@ class Config(LossOptions):
     points: int = 51
     """Points a side; odd, so that the middle is one of them."""
     extent: float = 1.0
-    """How far a random plane goes, in the lengths of the filters, and one of
-    eigenvectors, in distance."""
+    """Half the width: of a random plane in the norms of the filters, of one of
+    eigenvectors in Euclidean distance."""
     margin: float = 0.3
-    """What lies around the runs in another plane, as a share of the wider side."""
+    """Around the runs in another plane, as a fraction of the wider side."""
 
     def __post_init__(self):
         super().__post_init__()
@@ -102,18 +102,18 @@ def _evaluate(config: Config, where: Path) -> dict[str, Any]:
         refs = _kept_states(refs[0])
         names = [str(ref) for ref in refs]
     loaded = inputs.load(refs)
-    subject = inputs.of_run(
+    setup = inputs.evaluation_setup(
         loaded[-1] if config.kind == "trajectory" else loaded[0],
         config.num_examples,
         config.batch_norm,
         config.batch_size,
     )
-    plane = _plane(config, loaded, subject.examples)
+    plane = _plane(config, loaded, setup.examples)
     extent: Any = config.extent
     if config.kind in ("through", "trajectory"):
         extent = planes.around(plane.coordinates, config.margin)
     alphas, betas = planes.grid(config.points, extent)
-    values = resumable_paths.rows(where, plane, alphas, betas, subject)
+    values = resumable_paths.rows(where, plane, alphas, betas, setup)
     total = values["loss"] + values["l2"]
     finite = np.where(np.isfinite(total), total, np.inf)
     row, column = np.unravel_index(finite.argmin(), total.shape)
@@ -121,8 +121,8 @@ def _evaluate(config: Config, where: Path) -> dict[str, Any]:
         **asdict(config),
         "runs": list(config.runs),
         "plane": config.kind,
-        "num_examples": subject.num_examples,
-        "batch_norm": subject.batch_norm,
+        "num_examples": setup.num_examples,
+        "batch_norm": setup.batch_norm,
         "names": names,
         "coordinates": plane.coordinates.tolist(),
         "explained": None if plane.explained is None else plane.explained.tolist(),

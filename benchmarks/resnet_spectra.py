@@ -6,11 +6,12 @@
 
 ResNet-20 in eval mode, 1,024 images of 32x32x3, float32. products: in units of the
 fastest gradient here (whole or in chunks), medians of 3 rounds; "operations" is what
-the compiled programs of one chunk say, in those of its gradient: a convolution that is
-not the first has three in a gradient and six in a product. density: 20 steps of
-Lanczos from one probe with full re-orthogonalisation. Compiling is apart; a rival that
-compiles nothing runs once. PyTorch takes the images in batches of 128. "difference" is
-that of one product from ours, relative. About 20 minutes on 2 cores.
+XLA counts in the compiled program of one chunk, over those of its gradient: a
+convolution other than the first has three in a gradient and six in a product. density:
+20 steps of Lanczos from one probe with full re-orthogonalisation. Compilation is
+reported apart; a rival that compiles nothing runs once. PyTorch takes the images in
+batches of 128. "difference" is that of one product from ours, relative. About 20
+minutes on 2 cores.
 """
 
 import argparse
@@ -41,7 +42,7 @@ def problem():
 
 
 def compare_products():
-    """Prints what a product costs."""
+    """Prints the cost of a product."""
     objective, params, stats, data, v = problem()
     loss, model_fn = objective.bind(stats), objective.bind_logits(stats)
     grad = jax.jit(lambda p, b: jax.grad(loss)(p, b))
@@ -82,7 +83,7 @@ def compare_products():
 
 
 def operations(loss, g_args, params, data, v):
-    """Floating-point operations of each product of one chunk, in its gradient's."""
+    """Floating-point operations of each product of one chunk, over its gradient's."""
     part = jax.tree.map(lambda x: x[:CHUNK], data)
 
     def count(function, *args):
@@ -97,13 +98,13 @@ def operations(loss, g_args, params, data, v):
     for name, linearize in maps.items():
         held = jax.jit(linearize)(params, part)
         apply = count(lambda product, v: product(v), held, v)
-        anew = count(lambda p, b, v, make=linearize: make(p, b)(v), params, part, v)
-        found |= {f"{name} linearised": apply / one, f"{name} in chunks": anew / one}
+        whole = count(lambda p, b, v, make=linearize: make(p, b)(v), params, part, v)
+        found |= {f"{name} linearised": apply / one, f"{name} in chunks": whole / one}
     return found
 
 
 def compare_densities():
-    """Prints what a density costs, ours and theirs."""
+    """Prints the cost of a density, ours and theirs."""
     import curvlinops
     import hessian_eigenthings
     import pyhessian
@@ -165,7 +166,7 @@ def compare_densities():
 
 
 def difference(loss, params, data, v, net, theirs):
-    """Of one product, over its norm; parameters are matched by what they hold."""
+    """Of one product, over its norm; v is converted as the parameters are."""
     import torch
 
     direction = torch_network("resnet20", v)

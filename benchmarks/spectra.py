@@ -7,12 +7,12 @@
 density, top: MLP 784-300-100-10 with tanh after 300 steps on 4,096 images of Gaussian
 clusters; 80 steps of Lanczos from one probe, and the 10 largest eigenvalues. accuracy:
 a network of 2,410 parameters (64-32-10) after 1,500 steps on 1,437 digits, against the
-exact spectrum in float64. Rivals take turns in one process; times are medians over 3
-rounds, the first call (compilation) apart. "error" of the top 10 is the largest
-relative one, against scipy in float64; of the density the Wasserstein-1 distance from
-the exact spectrum over the largest eigenvalue. PyHessian calls torch.eig, which PyTorch
-no longer has: it is given torch.linalg.eig; it keeps the graph of one batch, but
-differentiates anew what a loader gives. About 10 minutes on 2 cores.
+exact spectrum in float64. Rivals alternate in one process; times are medians over 3
+rounds; the first call (compilation) is reported apart. "error" of the top 10 is the
+largest relative one, against scipy in float64; of the density the Wasserstein-1
+distance from the exact spectrum over the largest eigenvalue. PyHessian calls torch.eig,
+which PyTorch no longer has: it is given torch.linalg.eig; it keeps the graph of one
+batch, but differentiates each batch of a loader again. About 10 minutes on 2 cores.
 """
 
 import argparse
@@ -27,7 +27,6 @@ import scipy.sparse.linalg
 from scipy.stats import wasserstein_distance
 
 from analysis import curvature, spectra
-from analysis.spectra import top_eigenpairs
 from benchmarks.timing import race
 from landscape import data, models
 from landscape.cli import format_table
@@ -95,7 +94,7 @@ def torch_problem(params, batch):
 
 
 def operator(problem):
-    """Ours, of the problem's Hessian, linearised."""
+    """Our operator of the problem's Hessian, linearised."""
     objective, params, batch = problem
     return curvature.hessian(objective.bind(), params, batch, check=False)
 
@@ -178,7 +177,9 @@ def top_rivals(problem, found):
     keys = iter(jax.random.split(jax.random.key(2), 1000))
 
     def ours():
-        pairs = top_eigenpairs(operator(problem), TOP, key=next(keys), which="largest")
+        pairs = spectra.top_eigenpairs(
+            operator(problem), TOP, key=next(keys), which="largest"
+        )
         found["this code"] = pairs.values
 
     def scipy_product():
@@ -234,13 +235,13 @@ def reference_top(problem):
 
 def distance(found, values):
     """Wasserstein-1 from the exact eigenvalues, over the largest."""
-    places, mass = found
+    nodes, mass = found
     mass = np.clip(mass, 0, None)
-    return wasserstein_distance(places, values, mass / mass.sum()) / values.max()
+    return wasserstein_distance(nodes, values, mass / mass.sum()) / values.max()
 
 
 def compatible_torch():
-    """Gives PyTorch back what PyHessian needs of it."""
+    """Defines torch.eig, which PyHessian calls and PyTorch has removed."""
     import torch
 
     def eig(matrix, eigenvectors=True):

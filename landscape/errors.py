@@ -43,7 +43,7 @@ def require(settings: Any, name: str, holds: bool, allowed: str = "at least 1") 
 
 
 class RunFailure(RuntimeError):
-    """A run that cannot go on: programs print it as one sentence and exit with 1."""
+    """A run that cannot continue: programs print it as one sentence and exit with 1."""
 
 
 class Interrupted(Exception):

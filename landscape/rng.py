@@ -1,7 +1,8 @@
-"""The one place random keys come from.
+"""Where all random keys are made.
 
 Nothing random is ever stored: a key is a function of a seed, the name of what it is
-for, and counters such as the step, so a resumed run draws what an unbroken one drew.
+for, and counters such as the step, so a resumed run draws what an uninterrupted one
+draws.
 """
 
 import zlib

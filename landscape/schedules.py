@@ -2,11 +2,8 @@
 
 from collections.abc import Sequence
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 import optax
-from jax.typing import ArrayLike
 
 from landscape.errors import InputError, check_choice
 from landscape.methods import SCHEDULES
@@ -53,28 +50,19 @@ def learning_rate(
     return optax.join_schedules([rise, main], [warmup])
 
 
-def cubic_sparsity(step: ArrayLike, target: float, start: int, end: int) -> jax.Array:
-    """Gradual sparsity s_f (1 - (1 - (t - t0) / (t1 - t0))^3), 0 before, s_f after.
+def cubic_removed(step: int, total: int, start: int, end: int) -> int:
+    """Weights removed at `step` of gradual pruning, if `total` are removed in the end.
 
-    Zhu & Gupta 2017 (arXiv:1710.01878), equation 1, from no sparsity.
+        total * (1 - (1 - (step - start) / (end - start))^3)
+
+    0 before `start`, `total` from `end` on (Zhu & Gupta 2017, arXiv:1710.01878, eq. 1).
+    Rounded to the nearest in integer arithmetic, which is exact for layers of any size
+    (a float32 is off by one from 2^24 on); a half is rounded up.
 
     Args:
-      step: t, completed updates; may be traced.
-      target: s_f, the final sparsity.
-      start, end: t0 <= t1.
-
-    >>> [round(float(cubic_sparsity(t, 0.8, 10, 20)), 3) for t in (5, 10, 15, 20, 25)]
-    [0.0, 0.0, 0.7, 0.8, 0.8]
-    """
-    left = jnp.clip((end - jnp.asarray(step)) / max(end - start, 1), 0, 1)
-    return target * (1 - left**3)
-
-
-def cubic_removed(step: int, total: int, start: int, end: int) -> int:
-    """`cubic_sparsity` in whole weights: removed at `step` if `total` are in the end.
-
-    Rounded to the nearest in integer arithmetic, which no size of layer makes inexact
-    (a float32 is off by one from 2^24 on); a half is rounded up.
+      step: completed updates.
+      total: whole number of weights.
+      start, end: in completed updates, start <= end.
 
     >>> [cubic_removed(t, 20_000_001, 10, 20) for t in (5, 10, 15, 20, 25)]
     [0, 0, 17500001, 20000001, 20000001]

@@ -7,8 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parent.parent
 TEXT = (ROOT / "README.md").read_text()
+TRAINING = "python -m train.sparse"
 
 
 def blocks(language):
@@ -18,10 +21,17 @@ def blocks(language):
 def commands():
     lines = [line for block in blocks("bash") for line in block.splitlines()]
     programs = [line.split("#")[0].strip() for line in lines]
-    return [line for line in programs if line.startswith("python -m")]
+    return dict.fromkeys(line for line in programs if line.startswith("python -m"))
 
 
-def run(*words, cwd):
+NEED_DATA = [line for line in commands() if "data-dir" in line]
+TAKE_MASKS = [line for line in commands() if "mask-from" in line]
+EMBEDDED = [
+    line for line in commands() if line not in {TRAINING, *NEED_DATA, *TAKE_MASKS}
+]
+
+
+def run(words, cwd):
     # What one command compiles, the next ones use.
     cache = {
         "JAX_COMPILATION_CACHE_DIR": str(cwd / "compiled"),
@@ -33,44 +43,56 @@ def run(*words, cwd):
     )  # fmt: skip
 
 
-def test_the_commands_on_embedded_data_and_the_notebook_lines_run(tmp_path):
-    other = ("data-dir", "mask-from")
-    embedded = dict.fromkeys(
-        line for line in commands() if not any(flag in line for flag in other)
-    )
-    assert "python -m train.sparse" in embedded
-    printed = ""
-    for line in embedded:
-        # Minutes; tests of their own run them small.
-        line += " --help" if "studies" in line else ""
-        done = run(*shlex.split(line)[1:], cwd=tmp_path)
-        assert done.returncode == 0, (line, done.stderr)
-        printed += done.stdout
-    small = "--sparsity 0.98 --steps 60 --workdir runs/pruned".split()
-    run("-m", "train.sparse", "--method", "pruning", *small, cwd=tmp_path)
-    for line in commands():
-        if "mask-from" in line:
-            again = run(*shlex.split(line)[1:], cwd=tmp_path)
-            assert again.returncode == 0, (line, again.stderr)
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A folder with the runs of the main job, and what it printed."""
+    folder = tmp_path_factory.mktemp("readme")
+    done = run(shlex.split(TRAINING)[1:], folder)
+    assert done.returncode == 0, done.stderr
+    return folder, done.stdout
+
+
+def test_the_main_job_prints_and_draws_its_three_networks(trained):
+    folder, printed = trained
+    assert TRAINING in commands()
     for name in ("pruned", "lottery", "scratch"):
         assert name in printed
-        assert (tmp_path / "runs/digits" / name / "figures" / "training.png").exists()
-    assert (tmp_path / "runs/digits/figures/methods.png").exists()
-    (notebook,) = blocks("python")
-    fields = set("config model objective state masks data".split())
-    notebook += f"\nassert set(run._fields) == {fields}"
-    done = run("-c", notebook, cwd=tmp_path)
+        assert (folder / "runs/digits" / name / "figures" / "training.png").exists()
+    assert (folder / "runs/digits/figures/methods.png").exists()
+
+
+@pytest.mark.parametrize("line", EMBEDDED)
+def test_a_command_on_embedded_data_runs(trained, line):
+    # Studies take minutes; tests of their own run them small.
+    words = shlex.split(f"{line} --help" if "studies" in line else line)
+    done = run(words[1:], trained[0])
     assert done.returncode == 0, done.stderr
 
 
-def test_the_commands_that_need_a_data_set_name_flags_that_exist(tmp_path):
-    for line in commands():
-        if "data-dir" in line:
-            words = shlex.split(line)[1:]
-            done = run(*words, cwd=tmp_path)
-            # The set is not there: everything else about the command must be right.
-            assert done.returncode == 2
-            assert "landscape.data.prepare" in done.stderr or "[prepare]" in done.stderr
+def test_the_commands_that_take_masks_run(trained):
+    folder, _ = trained
+    small = "--method pruning --sparsity 0.98 --steps 60 --workdir runs/pruned"
+    done = run(["-m", "train.sparse", *small.split()], folder)
+    assert done.returncode == 0, done.stderr
+    for line in TAKE_MASKS:
+        done = run(shlex.split(line)[1:], folder)
+        assert done.returncode == 0, (line, done.stderr)
+
+
+def test_the_notebook_lines_run(trained):
+    (notebook,) = blocks("python")
+    fields = set("config model objective state masks data".split())
+    notebook += f"\nassert set(run._fields) == {fields}"
+    done = run(["-c", notebook], trained[0])
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("line", NEED_DATA)
+def test_a_command_that_needs_a_data_set_names_flags_that_exist(tmp_path, line):
+    done = run(shlex.split(line)[1:], tmp_path)
+    # The set is not there: everything else about the command must be right.
+    assert done.returncode == 2
+    assert "landscape.data.prepare" in done.stderr or "[prepare]" in done.stderr
 
 
 def test_every_path_and_make_target_that_the_readme_names_is_there():
@@ -79,3 +101,11 @@ def test_every_path_and_make_target_that_the_readme_names_is_there():
     makefile = (ROOT / "Makefile").read_text()
     for target in re.findall(r"^make (\w+)", "\n".join(blocks("bash")), re.M):
         assert f"\n{target}:" in makefile
+
+
+def test_every_folder_of_the_readmes_table_is_there():
+    table = TEXT.partition("## Where things are")[2]
+    folders = re.findall(r"^\| `([\w/]+/)`", table, re.M)
+    assert len(folders) > 15
+    for folder in folders:
+        assert (ROOT / folder).is_dir(), folder

@@ -10,7 +10,7 @@ import jax
 from jax.sharding import Mesh
 
 from landscape import checkpoint, data, devices, figures, models, recipe, runs
-from landscape.cli import Progress
+from landscape.cli import Progress, limit_compiled_programs
 from landscape.config import DenseRun, SparseRun
 from landscape.errors import Interrupted, RunFailure
 from landscape.initial_state import abstract_state, initial_state
@@ -64,7 +64,12 @@ def run_all(
     """
     for config in configs:
         record.check_same(Path(config.workdir), config)
-    return [_run(config, start_of(config)) for config in configs]
+    summaries = []
+    for config in configs:
+        if summaries:
+            limit_compiled_programs()
+        summaries.append(_run(config, start_of(config)))
+    return summaries
 
 
 def run_training(config: Config, start: Start | None = None) -> dict[str, Any]:

@@ -23,8 +23,8 @@ Segment = Callable[..., tuple[TrainState, Metrics]]
 def boundaries(start: int, config: TrainConfig) -> Iterator[int]:
     """The steps after `start` at which something is logged, evaluated or saved.
 
-    They depend on the settings alone: a run that is resumed at one of them goes on
-    in the same windows as one that was never stopped.
+    They depend on the settings alone: a run that is resumed at one of them has
+    the same windows as one that was never stopped.
 
     >>> list(boundaries(0, TrainConfig(steps=250, eval_every=150, log_every=100)))
     [100, 150, 200, 250]

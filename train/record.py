@@ -1,7 +1,7 @@
 """Writes a run folder: settings, one line a measurement, the summary.
 
-metrics.jsonl holds no wall-clock time and is cut back to the step that a resumed run
-starts from, so it ends byte for byte as that of an unbroken run. What depends on the
+metrics.jsonl holds no wall-clock time and is truncated to the step from which a run
+resumes, so it ends byte for byte as that of an uninterrupted run. What depends on the
 clock goes to timings.jsonl.
 """
 

@@ -70,16 +70,16 @@ def match(
       InputError: shapes differ, a value is not finite, a permutation acts on two axes
         of one leaf (no linear assignment), or `preserve_mask` without two equal masks.
 
-    >>> from analysis.alignment.permutations import inverse, random
-    >>> from landscape import models
-    >>> from landscape.units import specification
-    >>> model = models.create("mlp", (4,), 2, widths=(5, 3))
-    >>> params, _ = models.init(model, jax.random.key(0), (4,))
-    >>> spec = specification(model, params)
-    >>> planted = random(jax.random.key(1), spec)
-    >>> found = match(params, apply(planted, params, spec), spec, jax.random.key(2))
-    >>> bool((found["Dense_0"] == inverse(planted)["Dense_0"]).all())
-    True
+    >>> from landscape.units import sequential
+    >>> draw = np.random.default_rng(0).normal
+    >>> params = {
+    ...     "Dense_0": {"kernel": draw(size=(4, 3)), "bias": draw(size=3)},
+    ...     "Dense_1": {"kernel": draw(size=(3, 2)), "bias": draw(size=2)},
+    ... }
+    >>> spec = sequential(params, ["Dense_0", "Dense_1"])
+    >>> moved = apply({"Dense_0": np.array([1, 2, 0])}, params, spec)
+    >>> match(params, moved, spec, jax.random.key(0))["Dense_0"].tolist()
+    [2, 0, 1]
     """
     trees.check_mask(masks_a, a)
     trees.check_mask(masks_b, b)

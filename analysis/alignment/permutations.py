@@ -9,7 +9,6 @@ and afterwards unit i is the one that was unit p[i].
 import functools
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -23,24 +22,6 @@ Permutations = dict[str, np.ndarray]
 def identity(spec: Spec) -> Permutations:
     """The permutations that leave every unit at its index."""
     return {name: np.arange(size) for name, size in spec.sizes.items()}
-
-
-def random(key: jax.Array, spec: Spec) -> Permutations:
-    """Independent, uniformly random permutations."""
-    keys = jax.random.split(key, max(len(spec.sizes), 1))
-    return {
-        name: np.asarray(jax.random.permutation(k, size))
-        for k, (name, size) in zip(keys, spec.sizes.items(), strict=False)
-    }
-
-
-def inverse(permutations: Permutations) -> Permutations:
-    """The permutations that undo these.
-
-    >>> inverse({"hidden": np.array([2, 0, 1])})["hidden"].tolist()
-    [1, 2, 0]
-    """
-    return {name: np.argsort(p) for name, p in permutations.items()}
 
 
 def indices(permutations: Permutations, spec: Spec, axis: Axis) -> np.ndarray:

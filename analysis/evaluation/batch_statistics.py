@@ -19,9 +19,9 @@ class BatchStatistics(NamedTuple):
 
     Attributes:
       batch_size: examples in a batch that has statistics: the evaluation's chunk size.
-      moments: None: the loss normalises each batch by the batch's own statistics. Else
-        `moments(point, batch)`, whose means over the data give the statistics of a
-        point (see `over_all`): the loss function's third argument.
+      moments: `moments(point, batch)`, whose means over the data give the statistics
+        at a point (see `over_all`): the loss function's third argument. None: the loss
+        normalises each batch by the batch's own, and its third argument is {}.
     """
 
     batch_size: int

@@ -115,7 +115,7 @@ def evaluate(
     options = layout.Options(order, chunk_size, mesh, shortcut, scalars=False)
     if mesh is not None:
         points, rows, loss_fn = devices.replicate(mesh, (points, rows, loss_fn))
-    extras = ()
+    extras = () if statistics is None else ({},)
     if statistics is not None and statistics.moments is not None:
         moments = statistics.moments
         if mesh is not None:

@@ -38,10 +38,11 @@ def of_objective(
       training, in the order of the data (Evci et al. 2019).
     - "re-estimated": mean and variance over all of the data at this very point, from
       batches of `batch_size` in training mode, then used in eval mode (Garipov et al.
-      2018): the loss function's third argument. Two passes over the data.
+      2018). Two passes over the data.
 
-    `statistics` is None for "stored". Otherwise `evaluate` needs both: they say what
-    the batches of the other two are.
+    `statistics` is None for "stored". Otherwise the loss function takes a third
+    argument, which `evaluate` has for it if it gets `statistics`, too: the chunks are
+    then the batches of the stated size.
 
     Args:
       objective: model, label smoothing and weight decay.
@@ -74,25 +75,35 @@ def of_objective(
             f"batch norm with {batch_norm} statistics needs a batch size of at least 1,"
             f" not {batch_size}."
         )
-    if batch_norm == "re-estimated":
-        moments = moments_of(objective, batch_stats)
-        loss_fn = Partial(Static(_re_estimated, (objective,)), batch_stats)
-        return loss_fn, BatchStatistics(batch_size, moments)
-    loss_fn = Partial(Static(_terms, (objective, batch_norm)), batch_stats)
-    return loss_fn, BatchStatistics(batch_size) if batch_norm == "batch" else None
+    loss_fn = Partial(Static(_LOSSES[batch_norm], (objective,)), batch_stats)
+    if batch_norm == "stored":
+        return loss_fn, None
+    re_estimated = batch_norm == "re-estimated"
+    moments = moments_of(objective, batch_stats) if re_estimated else None
+    return loss_fn, BatchStatistics(batch_size, moments)
 
 
-def _terms(objective, batch_norm, batch_stats, point, batch):
-    params, stats = parts(point, batch_stats)
-    logits, _ = objective.logits(params, batch["image"], stats, batch_norm)
+def _stored(objective, batch_stats, point, batch):
+    return _terms(objective, "stored", *parts(point, batch_stats), batch)
+
+
+def _of_batch(objective, batch_stats, point, batch, statistics):
+    return _terms(objective, "batch", *parts(point, batch_stats), batch)
+
+
+def _re_estimated(objective, batch_stats, point, batch, statistics):
+    params, _ = parts(point, batch_stats)
+    return _terms(objective, "stored", params, statistics, batch)
+
+
+_LOSSES = {"stored": _stored, "batch": _of_batch, "re-estimated": _re_estimated}
+
+
+def _terms(objective, mode, params, stats, batch):
+    logits, _ = objective.logits(params, batch["image"], stats, mode)
     hit = (logits.argmax(axis=1) == batch["label"]).astype(jnp.float32)
     return {
         "loss": objective.output_loss(logits, batch),
         "l2": objective.l2(params),
         "accuracy": weighted_mean(hit, batch.get("weight")),
     }
-
-
-def _re_estimated(objective, batch_stats, point, batch, estimated):
-    params, _ = parts(point, batch_stats)
-    return _terms(objective, "stored", estimated, params, batch)

@@ -1,4 +1,4 @@
-"""What the programs evaluate: the examples and the loss of runs, fit to one another."""
+"""What the programs evaluate: the loss and the examples of runs of one space."""
 
 import math
 from collections.abc import Sequence
@@ -10,23 +10,24 @@ from jax.tree_util import Partial
 
 from analysis import evaluation
 from landscape import devices, models, runs
+from landscape.aliases import Masks
 from landscape.errors import InputError
 from landscape.sparsity import accounting
 from landscape.trees import named_leaves
 
-# Multiplications and additions between two times that a program keeps what it has: some
-# ten seconds of two cores.
-FLOPS_AT_ONCE = 1e12
+# Multiplications and additions between two saves of a program: some ten seconds of two
+# cores.
+FLOPS_PER_SAVE = 1e12
 
 
-class Subject(NamedTuple):
-    """A loss on a data set.
+class EvaluationSetup(NamedTuple):
+    """A loss on a data set, and how it is evaluated.
 
     Attributes:
       loss_fn, statistics: see `analysis.evaluation.of_objective`.
       examples: the training examples it is averaged over, [N, ...] each.
       batch_norm: whose statistics are used; "none" in a network without batch norm.
-      points_at_once: points of parameter space between two keepings.
+      points_per_save: points of parameter space between two saves.
       mesh: the devices examples are spread over; None for a single one.
     """
 
@@ -34,7 +35,7 @@ class Subject(NamedTuple):
     statistics: evaluation.BatchStatistics | None
     examples: dict[str, Any]
     batch_norm: str
-    points_at_once: int
+    points_per_save: int
     mesh: Mesh | None
 
     @property
@@ -43,20 +44,20 @@ class Subject(NamedTuple):
         return len(self.examples["label"])
 
 
-def of_run(
+def evaluation_setup(
     run: runs.Run, num_examples: int | None, batch_norm: str, batch_size: int
-) -> Subject:
+) -> EvaluationSetup:
     """The objective of a run on its training split, without augmentation.
 
     Args:
       run: a loaded run.
-      num_examples: the first so many of the split; None: all. Statistics of batches
-        need whole ones: what is left over is dropped.
+      num_examples: of the split, its first ones; None: all. Statistics of batches need
+        whole ones: the remainder is dropped.
       batch_norm: stored, batch or re-estimated; see `analysis.evaluation.of_objective`.
       batch_size: examples in a batch that has statistics.
 
     Raises:
-      InputError: there are not so many examples, or batches do not fit them.
+      InputError: there are fewer examples, or batches do not fit them.
     """
     split = examples_of(run, num_examples)
     size = len(split["label"])
@@ -81,21 +82,21 @@ def of_run(
     positions = models.positions(run.model, run.data.input_shape)
     rows = accounting.table(run.state.params, run.masks, positions)
     flops = size * sum(row.flops for row in rows)
-    return Subject(
+    return EvaluationSetup(
         loss_fn,
         statistics,
         {name: array[:size] for name, array in split.items()},
         mode if has_norm else "none",
-        max(1, math.floor(FLOPS_AT_ONCE / flops)),
+        max(1, math.floor(FLOPS_PER_SAVE / flops)),
         mesh,
     )
 
 
 def examples_of(run: runs.Run, num_examples: int | None) -> dict[str, Any]:
-    """The first so many training examples of a run; None: all.
+    """The first `num_examples` training examples of a run; None: all.
 
     Raises:
-      InputError: there are not so many.
+      InputError: there are fewer.
     """
     split = run.data.train
     size = len(split["label"])
@@ -108,7 +109,7 @@ def examples_of(run: runs.Run, num_examples: int | None) -> dict[str, Any]:
 
 
 def load(refs: Sequence[runs.Ref]) -> list[runs.Run]:
-    """Loads runs that lie in one space; what can be refused is, before a state is read.
+    """Loads runs of one space; whatever can be refused is refused before that.
 
     Raises:
       InputError: a run or a step is not there, or two are of different models or
@@ -139,11 +140,12 @@ def _examples(config) -> list[Any]:
     fields = ["num_train", "num_validation"]
     if config.dataset == "blobs":
         fields += ["blob_dim", "blob_classes", "blob_samples", "blob_variance"]
-    drawn = config.dataset == "blobs" or config.num_train or config.num_validation
-    return [getattr(config, name) for name in fields + ["data_seed"] * bool(drawn)]
+    if config.dataset == "blobs" or config.num_train or config.num_validation:
+        fields.append("data_seed")
+    return [getattr(config, name) for name in fields]
 
 
-def same_masks(a: Any, b: Any) -> bool:
+def same_masks(a: Masks, b: Masks) -> bool:
     """Whether two trees of masks are equal in every entry.
 
     >>> import numpy as np

@@ -14,9 +14,9 @@ class DataOptions:
     """
 
     num_examples: int | None = None
-    """Use this many training examples, the first of the split; default: all."""
+    """Training examples, the first of the split; default: all."""
     seed: int = 0
-    """Of whatever is random: directions, starts, a curve's training."""
+    """Of everything random: directions, probes, a curve's training."""
 
     def __post_init__(self):
         require(
@@ -27,7 +27,7 @@ class DataOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class LossOptions(DataOptions):
-    """And what batch norm does there."""
+    """And the statistics of batch norm."""
 
     batch_norm: str = "batch"
     """Statistics of batch norm: batch, re-estimated or stored."""

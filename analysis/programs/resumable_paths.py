@@ -1,4 +1,4 @@
-"""Paths and planes, trained and evaluated in pieces: a kill loses the last of them."""
+"""Paths and planes in pieces that are saved: an interruption loses at most one."""
 
 from pathlib import Path
 from typing import Any
@@ -9,17 +9,17 @@ import numpy as np
 from analysis import paths, planes
 from analysis.evaluation import evaluate
 from analysis.programs import results
-from analysis.programs.inputs import Subject
+from analysis.programs.inputs import EvaluationSetup
 from landscape import rng
 from landscape.cli import Progress
 from landscape.runs import Run
 
-# Steps of a curve's training between two keepings: a second or two of an MLP's.
-ROUND = 4 * paths.STEPS_PER_CALL
+# Steps of a curve's training between two saves: a second or two of an MLP's.
+STEPS_PER_SAVE = 4 * paths.STEPS_PER_CALL
 
 
 def fitted(
-    config: Any, folder: Path, path: paths.Path, run: Run, subject: Subject
+    config: Any, folder: Path, path: paths.Path, run: Run, setup: EvaluationSetup
 ) -> paths.Path:
     """The curve after `config.fit_steps` steps of training.
 
@@ -45,9 +45,9 @@ def fitted(
         fit = paths.fit(
             fit.path,
             run.objective.bind(run.state.batch_stats, "batch", l2=True),
-            subject.examples,
+            setup.examples,
             rng.stream(config.seed, "path"),
-            num_steps=min(ROUND, config.fit_steps - at),
+            num_steps=min(STEPS_PER_SAVE, config.fit_steps - at),
             batch_size=config.batch_size,
             optimizer=optimizer,
             mask=run.masks if config.subspace == "sparse" else None,
@@ -62,26 +62,26 @@ def fitted(
 
 
 def evaluated(
-    folder: Path, path: paths.Path, ts: np.ndarray, subject: Subject
+    folder: Path, path: paths.Path, ts: np.ndarray, setup: EvaluationSetup
 ) -> dict[str, np.ndarray]:
     """loss, l2 and accuracy at every t, float64 [T]."""
     rows = path.coefficients(ts)
-    size = min(subject.points_at_once, len(rows))
+    size = min(setup.points_per_save, len(rows))
     kept = results.kept(folder)
     values = {k[7:]: v for k, v in kept.items() if k.startswith("values/")}
     start = len(values["loss"]) if values else 0
     bar = Progress("points of the path", len(rows), start, "point")
-    examples = jax.tree.map(jax.numpy.asarray, subject.examples)
+    examples = jax.tree.map(jax.numpy.asarray, setup.examples)
     for first in range(start, len(rows), size):
         # All calls are of one shape, which compiles once.
         taken = rows[np.minimum(np.arange(first, first + size), len(rows) - 1)]
         new = evaluate(
             path.points,
             taken,
-            subject.loss_fn,
+            setup.loss_fn,
             examples,
-            statistics=subject.statistics,
-            mesh=subject.mesh,
+            statistics=setup.statistics,
+            mesh=setup.mesh,
         )
         new = {k: np.asarray(v, float)[: len(rows) - first] for k, v in new.items()}
         values = {
@@ -102,7 +102,7 @@ def rows(
     plane: planes.Plane,
     alphas: np.ndarray,
     betas: np.ndarray,
-    subject: Subject,
+    setup: EvaluationSetup,
 ) -> dict[str, np.ndarray]:
     """loss, l2 and accuracy on the grid, float64 [rows, columns]."""
     values = results.kept(folder)
@@ -110,14 +110,14 @@ def rows(
     bar = Progress("rows of the plane", len(betas), start, "row")
     blocks = planes.evaluate_rows(
         plane,
-        subject.loss_fn,
-        jax.tree.map(jax.numpy.asarray, subject.examples),
+        setup.loss_fn,
+        jax.tree.map(jax.numpy.asarray, setup.examples),
         alphas,
         betas,
         start_row=start,
-        rows_per_block=max(1, min(len(betas), subject.points_at_once // len(alphas))),
-        statistics=subject.statistics,
-        mesh=subject.mesh,
+        rows_per_block=max(1, min(len(betas), setup.points_per_save // len(alphas))),
+        statistics=setup.statistics,
+        mesh=setup.mesh,
     )
     for row, new in blocks:
         values = {

@@ -1,14 +1,19 @@
-"""The spectrum program's results in words: title, and what was found."""
+"""Text of the spectrum program: title, results, and the next command."""
 
 from typing import Any
 
 from landscape.cli import format_table
 
 SMALL = 4000
-"""Parameters up to which --exact is proposed: seconds."""
+"""Parameters up to which --exact is proposed: it takes seconds."""
 
 
 def title(result: dict[str, Any]) -> str:
+    """Operator, layers, subspace, parameters and examples, in one line.
+
+    Args:
+      result: the content of result.json, here and below.
+    """
     layers = f" of {', '.join(result['layers'])}" if result["layers"] else ""
     l2 = " with L2 term" if result["include_l2"] else ""
     return (
@@ -18,7 +23,7 @@ def title(result: dict[str, Any]) -> str:
 
 
 def describe(result: dict[str, Any]) -> str:
-    """What was found, in words."""
+    """The results of one spectrum, a few lines."""
     largest, smallest = result["largest"][0], result["smallest"][0]
     lines = [
         f"{title(result)}.",
@@ -26,55 +31,61 @@ def describe(result: dict[str, Any]) -> str:
         f" {result['trace']:.4g}"
         + (f" +- {result['trace_error']:.2g}." if result["trace_error"] else "."),
         _near_zero(result),
+        _outliers(result["outliers"]),
     ]
-    outliers = result["outliers"]
-    three = (
-        "too few eigenvalues for the gap, ratio and elbow"
-        if outliers["gap"] is None
-        else f"{outliers['gap']} by the largest gap, {outliers['ratio']} by the largest"
-        f" ratio, {outliers['elbow']} by the elbow"
-    )
-    lines.append(
-        f"Outliers at the large end: {three};"
-        f" beyond the bulk's edge {outliers['beyond_bulk']} (from"
-        f" {outliers['beyond_bulk_fewest']} to {outliers['beyond_bulk_most']})"
-        + ("." if outliers["bulk_fits"] else "; the bulk has a tail, without an edge.")
-    )
     if result["unconverged"]:
         lines.append(
-            f"{result['unconverged']} of the extreme eigenvalues are not known to 1e-6"
-            " of themselves: see their errors."
+            f"{result['unconverged']} of the extreme eigenvalues have not converged to"
+            " a relative error of 1e-6: see their errors."
         )
     if not result["exact"] and smallest < 0 and -smallest < 1e-6 * largest:
-        lines.append("The negative edge is within single precision's rounding of zero.")
+        lines.append("The smallest eigenvalue is zero within single precision.")
     return "\n".join(lines)
 
 
 def _near_zero(result: dict[str, Any]) -> str:
-    words = "of the eigenvalues are within a thousandth of the largest of zero"
-    share, error = result["share_near_zero"], result["share_near_zero_error"]
+    fraction, error = result["share_near_zero"], result["share_near_zero_error"]
     spread = f" (+- {100 * error:.1f} over probes)" if error else ""
+    text = (
+        f"{100 * fraction:.1f} % of the eigenvalues are below a thousandth of the"
+        f" largest in magnitude{spread}"
+    )
     if result["share_near_zero_bounds"] is None:
-        return f"{100 * share:.1f} % {words}."
+        return f"{text}."
     low, high = (100 * bound for bound in result["share_near_zero_bounds"])
     return (
-        f"{100 * share:.1f} % {words}{spread}; with {result['num_steps']} steps it may"
-        f" be anything from {low:.1f} to {high:.1f} %."
+        f"{text}; {result['num_steps']} steps bound it to between {low:.1f} and"
+        f" {high:.1f} %."
+    )
+
+
+def _outliers(counts: dict[str, Any]) -> str:
+    three = (
+        "too few eigenvalues for the gap, ratio and elbow"
+        if counts["gap"] is None
+        else f"{counts['gap']} by the largest gap, {counts['ratio']} by the largest"
+        f" ratio, {counts['elbow']} by the elbow"
+    )
+    return (
+        f"Outliers at the large end: {three};"
+        f" beyond the bulk's edge {counts['beyond_bulk']} (from"
+        f" {counts['beyond_bulk_fewest']} to {counts['beyond_bulk_most']})"
+        + ("." if counts["bulk_fits"] else "; the bulk has a tail, without an edge.")
     )
 
 
 def describe_layers(result: dict[str, Any]) -> str:
-    """Each layer's own spectrum, a row each."""
+    """The spectra of all layers, one row each."""
     found = result["by_layer"]
     traces = [layer["trace"] for layer in found.values()]
     total = sum(traces)
-    # Of a sum with both signs there are no shares.
-    shared = total and (min(traces) >= 0 or max(traces) <= 0)
+    # Terms of both signs are not fractions of their sum.
+    one_sign = total and (min(traces) >= 0 or max(traces) <= 0)
     rows = [
         [
             name, f"{layer['size']:,}", f"{layer['largest'][0]:.4g}",
             f"{layer['smallest'][0]:.2g}", f"{layer['trace']:.4g}",
-            f"{100 * layer['trace'] / total:.1f} %" if shared else "-",
+            f"{100 * layer['trace'] / total:.1f} %" if one_sign else "-",
             f"{100 * layer['share_near_zero']:.1f} %",
             f"{layer['outliers']['beyond_bulk']}",
         ]
@@ -84,29 +95,37 @@ def describe_layers(result: dict[str, Any]) -> str:
     lines = [
         f"{title(result)}.",
         format_table([*header, "outliers"], rows),
-        "of all: of the layers' traces together; near 0: within a thousandth of the"
-        " layer's own largest; outliers: beyond the edge of its bulk.",
+        "of all: fraction of the sum of the layers' traces; near 0: below a thousandth"
+        " of the layer's own largest in magnitude; outliers: beyond the edge of its"
+        " bulk.",
     ]
     if result["skipped"]:
-        few = ", ".join(result["skipped"])
-        lines.append(f"Left out, with too few parameters kept: {few}.")
+        names = ", ".join(result["skipped"])
+        lines.append(f"Left out, since they keep too few parameters: {names}.")
     return "\n".join(lines)
 
 
-def following(config: Any, result: dict[str, Any]) -> str:
-    """The next command to try, with what was asked for in this one."""
+def next_command(config: Any, result: dict[str, Any]) -> str:
+    """The next command to try, with the options of this one.
+
+    Args:
+      config: `analysis.spectrum.Config`.
+      result: of it.
+    """
     words = ["python -m analysis.spectrum", config.run]
     operator = config.operator
     if not config.by_layer and operator == "hessian":
         operator = "gauss-newton"
-    words += [f"--operator {operator}"] * (operator != "hessian")
-    words += [f"--subspace {config.subspace}"] * (config.subspace != "sparse")
+    if operator != "hessian":
+        words.append(f"--operator {operator}")
+    if config.subspace != "sparse":
+        words.append(f"--subspace {config.subspace}")
     if config.by_layer:
         tops = {name: each["largest"][0] for name, each in result["by_layer"].items()}
-        steepest = max(tops, key=tops.get)
-        small = result["by_layer"][steepest]["size"] <= SMALL
-        words += [f"--layers {steepest}"]
-        words += ["--exact"] * (small and not config.exact)
+        sharpest = max(tops, key=tops.get)
+        words.append(f"--layers {sharpest}")
+        if result["by_layer"][sharpest]["size"] <= SMALL and not config.exact:
+            words.append("--exact")
     elif operator == config.operator:
-        words += ["--by-layer"]
+        words.append("--by-layer")
     return " ".join(words)

@@ -1,12 +1,12 @@
-"""Words that the programs of this folder share."""
+"""Text that the programs share."""
 
 from typing import Any
 
 
-def of_data(result: dict[str, Any]) -> str:
-    """What a loss was averaged over, and with which statistics of batch norm.
+def describe_data(result: dict[str, Any]) -> str:
+    """The examples that a loss is averaged over, and the statistics of batch norm.
 
-    >>> of_data({"num_examples": 9, "batch_norm": "batch"})
+    >>> describe_data({"num_examples": 9, "batch_norm": "batch"})
     '9 examples, batch norm: batch statistics'
     """
     norm = result["batch_norm"]
@@ -15,7 +15,7 @@ def of_data(result: dict[str, Any]) -> str:
 
 
 def short_names(names: list[str]) -> list[str]:
-    """Names of runs without the folders they share, as long as they stay apart.
+    """Names of runs without their folders, if they remain different.
 
     >>> short_names(["runs/digits/pruned@init", "runs/digits/pruned"])
     ['pruned@init', 'pruned']

@@ -1,7 +1,7 @@
 """An orthonormal basis in blocks of rows, and vectors kept orthogonal to it.
 
-Rows past the number in use are zero. Whole blocks of them are never read, so that a
-basis with much room costs what its used part costs.
+Rows beyond the number in use are zero. Whole blocks of them are never read, so that a
+basis of large capacity costs what its used part costs.
 """
 
 import jax
@@ -11,17 +11,18 @@ BLOCK = 16
 """Rows in one array."""
 
 Basis = tuple[jax.Array, ...]
+"""Arrays [BLOCK, n], the rows in order."""
 
 
 def allocate(rows: jax.Array, capacity: int) -> Basis:
-    """Arrays [BLOCK, n] with room for `capacity` rows, the first ones `rows` [k, n].
+    """Arrays [BLOCK, n] for `capacity` rows, of which the first are `rows` [k, n].
 
     >>> [block.shape for block in allocate(jnp.eye(3), 20)]
     [(16, 3), (16, 3)]
     """
     blocks = -(-capacity // BLOCK)
-    room = jnp.zeros((blocks * BLOCK - len(rows), rows.shape[1]), rows.dtype)
-    filled = jnp.concatenate([rows, room])
+    empty = jnp.zeros((blocks * BLOCK - len(rows), rows.shape[1]), rows.dtype)
+    filled = jnp.concatenate([rows, empty])
     return tuple(filled[i * BLOCK : (i + 1) * BLOCK] for i in range(blocks))
 
 
@@ -41,40 +42,40 @@ def _write(rows, index, row):
     return rows.at[at].set(jnp.where(inside, row, rows[at]))
 
 
-def cleared(basis: Basis, count: jax.Array, w: jax.Array) -> jax.Array:
+def orthogonalise(basis: Basis, count: jax.Array, w: jax.Array) -> jax.Array:
     """`w` [n] without its components along the first `count` rows of the basis.
 
     One pass of block Gram-Schmidt leaves components of the size of the rounding of w.
     They matter only if the pass made w much shorter, and then a second one is enough
     (Parlett, The Symmetric Eigenvalue Problem, section 6.9).
 
-    >>> cleared(allocate(jnp.eye(3)[:1], 1), 1, jnp.ones(3)).tolist()
+    >>> orthogonalise(allocate(jnp.eye(3)[:1], 1), 1, jnp.ones(3)).tolist()
     [0.0, 1.0, 1.0]
     """
 
-    def clear(rows, w):
+    def subtract(rows, w):
         return w - dot(dot(rows, w), rows)
 
     def once(carry):
         w, passes, before, _ = carry
         for i, rows in enumerate(basis):
-            w = jax.lax.cond(i * BLOCK < count, clear, lambda rows, w: w, rows, w)
+            w = jax.lax.cond(i * BLOCK < count, subtract, lambda rows, w: w, rows, w)
         after = norm(w)
         return w, passes + 1, after, after < 0.7 * before
 
-    def again(carry):
+    def repeats(carry):
         _, passes, _, shorter = carry
         return (passes < 1) | ((passes < 2) & shorter)
 
     start = w, jnp.zeros((), jnp.int32), norm(w), jnp.zeros((), bool)
-    return jax.lax.while_loop(again, once, start)[0]
+    return jax.lax.while_loop(repeats, once, start)[0]
 
 
 @jax.jit
-def combined(basis: Basis, coefficients: jax.Array) -> jax.Array:
-    """Rows of combinations, [k, n], of coefficients [k, rows of all blocks].
+def combine(basis: Basis, coefficients: jax.Array) -> jax.Array:
+    """Linear combinations, rows [k, n], of coefficients [k, rows of all blocks].
 
-    >>> combined(allocate(jnp.eye(2), 2), jnp.ones((1, 16))).tolist()
+    >>> combine(allocate(jnp.eye(2), 2), jnp.ones((1, 16))).tolist()
     [[1.0, 1.0]]
     """
     parts = [
@@ -84,7 +85,7 @@ def combined(basis: Basis, coefficients: jax.Array) -> jax.Array:
 
 
 def dot(a: jax.Array, b: jax.Array) -> jax.Array:
-    """`a @ b`, whose factors accelerators may otherwise round to fewer bits."""
+    """`a @ b` in full precision: accelerators may round its factors to fewer bits."""
     return jnp.dot(a, b, precision="highest")
 
 

@@ -1,7 +1,7 @@
 """The spectral density of a symmetric operator by stochastic Lanczos quadrature.
 
-The mean over probes of the quadratures that `quadrature` finds. Nothing is
-smoothed: curves for a figure are `analysis.spectra.smoothing`'s.
+The mean over probes of the quadratures of `quadrature`. Nothing is smoothed: curves
+for a figure are made in `smoothing`.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,19 +12,20 @@ import numpy as np
 
 from analysis.spectra.eigenpairs import Eigenpairs
 from analysis.spectra.linear_operator import LinearOperator
-from analysis.spectra.quadrature import Quadrature, probe_quadratures, sharpened
+from analysis.spectra.point_masses import find_point_masses
+from analysis.spectra.quadrature import Quadrature, probe_quadratures
 
 
 class Density(NamedTuple):
-    """A spectral density: one weighted spectrum a probe, and their mean.
+    """A spectral density: one weighted spectrum for each probe, and their mean.
 
     Attributes:
       nodes: [probes, m], float64, ascending in each probe.
       weights: [probes, m], non-negative, each row of sum 1. Nodes of weight 0 fill the
-        row of a probe whose Krylov space was exhausted early.
+        row of a probe whose breakdown came early.
       raw: [probes, m], the weights of the plain quadrature.
-      single: [probes, m], True for nodes that are one eigenvalue each: their weight is
-        1/n, whatever the probe's overlap was.
+      isolated: [probes, m], True for nodes that are one isolated eigenvalue each, a
+        point mass of weight 1/n, whatever the probe's overlap was.
       size: n.
       products: products with the operator.
     """
@@ -32,7 +33,7 @@ class Density(NamedTuple):
     nodes: np.ndarray
     weights: np.ndarray
     raw: np.ndarray
-    single: np.ndarray
+    isolated: np.ndarray
     size: int
     products: int
 
@@ -60,29 +61,27 @@ def spectral_density(
     pairs: Eigenpairs | None = None,
     reorthogonalise: str = "full",
     vmap: bool | None = None,
-    sharpen: bool = True,
+    exact_weights: bool = True,
 ) -> Density:
     """The spectral density of `op`, with its spread over probes.
 
-    A Ritz value whose residual bound tells it from all others is an eigenvalue, and its
-    weight is 1/n; the plain quadrature gives it a random one of that mean and a
-    relative deviation of sqrt(2). With `sharpen` such weights are replaced and the rest
-    of the probe's is rescaled, unless the overlaps of all probes say that the
-    eigenvalue is multiple (beyond the 99.9 % of a chi-squared distribution).
+    A Ritz value that its residual bound separates from all others is an eigenvalue. The
+    plain quadrature gives it a random weight of mean 1/n and relative standard
+    deviation sqrt(2); `exact_weights` gives it 1/n and rescales the probe's other
+    weights, unless the eigenvalue appears to be multiple (see `point_masses`).
 
     Args:
       op: a symmetric operator.
       key: probe i is a function of it and of i alone: uniform on the sphere.
-      num_steps: of Lanczos a probe, one product each; at most the operator's size.
-      num_probes: independent starts.
-      pairs: eigenpairs that are known: converged ones are taken out of all probes, kept
-        out, and put back at their places with weight 1/n each. The rest of the density
-        is the bulk's.
-      reorthogonalise: as in `lanczos.start`; with "none" ghosts take a share of their
-        eigenvalue's weight, and nothing is sharpened.
-      vmap: all probes together, which takes the memory of all bases; default: in turn
-        on a CPU and where products loop badly, together elsewhere.
-      sharpen: False for the plain quadrature.
+      num_steps: of Lanczos for each probe, one product each; at most n.
+      num_probes: independent random starts.
+      pairs: known eigenpairs: the converged ones are deflated from all probes, and are
+        nodes of weight 1/n each. The probes then see the bulk alone.
+      reorthogonalise: as in `lanczos.start`; with "none" an eigenvalue's weight is
+        divided among its ghosts, and no weight is replaced.
+      vmap: vmapped probes take the memory of all bases; default: sequential on a CPU
+        and where the operator is not scannable, else vmapped.
+      exact_weights: False for the plain quadrature.
 
     Raises:
       InputError: counts below 1, or pairs without full re-orthogonalisation.
@@ -98,17 +97,22 @@ def spectral_density(
         op, key=key, num_steps=num_steps, num_probes=num_probes, pairs=pairs,
         reorthogonalise=reorthogonalise, vmap=vmap,
     )  # fmt: skip
-    sharpen = sharpen and reorthogonalise == "full"
-    return density_from_probes(op, list(found), pairs, sharpen)
+    exact_weights = exact_weights and reorthogonalise == "full"
+    return density_from_probes(op, list(found), pairs, exact_weights)
 
 
 def density_from_probes(
     op: LinearOperator,
     found: Sequence[Quadrature],
     pairs: Eigenpairs | None = None,
-    sharpen: bool = True,
+    exact_weights: bool = True,
 ) -> Density:
-    """The density that the probes of `op` give; arguments as in `spectral_density`.
+    """The density of the operator `op` out of the quadratures of its probes.
+
+    Args:
+      op: a symmetric operator.
+      found: see `quadrature.probe_quadratures`.
+      pairs, exact_weights: as in `spectral_density`.
 
     >>> from analysis.spectra.linear_operator import from_matrix
     >>> op = from_matrix(jax.numpy.diag(jax.numpy.array([0.0, 4.0])))
@@ -117,35 +121,35 @@ def density_from_probes(
     [[0.5, 0.5], [0.5, 0.5], [0.5, 0.5]]
     """
     size = op.size
-    stems = np.zeros(0) if pairs is None else pairs.values[pairs.converged]
+    known = np.zeros(0) if pairs is None else pairs.values[pairs.converged]
     if not found:
-        nodes = np.sort(stems)[None]
+        nodes = np.sort(known)[None]
         weights = np.full_like(nodes, 1 / size)
         return Density(nodes, weights, weights, weights > 0, size, 0)
     raw = [each.weights for each in found]
-    weights, single = raw, [np.zeros(len(w), bool) for w in raw]
-    if sharpen:
-        noise = float(jax.numpy.finfo(op.dtype).eps)
-        weights, single = sharpened(found, size - len(stems), 10 * noise)
+    weights, isolated = raw, [np.zeros(len(w), bool) for w in raw]
+    if exact_weights:
+        eps = float(jax.numpy.finfo(op.dtype).eps)
+        weights, isolated = find_point_masses(found, size - len(known), 10 * eps)
     products = sum(len(w) for w in raw)
-    parts = (stems, [each.nodes for each in found], weights, raw, single)
+    parts = (known, [each.nodes for each in found], weights, raw, isolated)
     return Density(*_rows(*parts, size), size, products)
 
 
-def _rows(stems, nodes, weights, raw, single, size) -> tuple[np.ndarray, ...]:
-    """Rows of one length with the known eigenvalues put back."""
-    length, share = max(map(len, nodes)), 1 - len(stems) / size
-    count = len(nodes), len(stems)
+def _rows(known, nodes, weights, raw, isolated, size) -> tuple[np.ndarray, ...]:
+    """Rows of one length, the known eigenvalues among them."""
+    length, rest = max(map(len, nodes)), 1 - len(known) / size
+    shape = len(nodes), len(known)
 
-    def rows(parts, known, fill):
+    def rows(parts, value, fill):
         filled = [np.pad(p, (0, length - len(p)), **fill) for p in parts]
-        return np.concatenate([np.stack(filled), np.broadcast_to(known, count)], 1)
+        return np.concatenate([np.stack(filled), np.broadcast_to(value, shape)], 1)
 
-    at = rows(nodes, stems, {"mode": "edge"})
+    at = rows(nodes, known, {"mode": "edge"})
     columns = (
-        rows([share * w for w in weights], 1 / size, {}),
-        rows([share * w for w in raw], 1 / size, {}),
-        rows(single, True, {}),
+        rows([rest * w for w in weights], 1 / size, {}),
+        rows([rest * w for w in raw], 1 / size, {}),
+        rows(isolated, True, {}),
     )
     order = np.argsort(at, axis=1, kind="stable")
     return tuple(np.take_along_axis(x, order, 1) for x in (at, *columns))
@@ -177,7 +181,7 @@ def moment(density: Density, order: int) -> Estimate:
 
 
 def trace(density: Density) -> Estimate:
-    """The sum of all eigenvalues; with few probes `trace_estimates` does better.
+    """The sum of all eigenvalues; `xtrace` needs fewer products for the same error.
 
     >>> nodes = np.array([[0.0, 2.0], [0.0, 4.0]])
     >>> density = Density(nodes, np.full((2, 2), 0.5), *(None,) * 2, 10, 4)
@@ -188,9 +192,9 @@ def trace(density: Density) -> Estimate:
 
 
 def fraction_below(density: Density, tol: float) -> Estimate:
-    """The share of eigenvalues of magnitude at most `tol`.
+    """The fraction of eigenvalues of magnitude at most `tol`.
 
-    A node stands for the mass around it: shares are good to the weight of one node.
+    A node stands for the mass around it: the error is about the weight of one node.
 
     >>> nodes = np.array([[0.0, 2.0], [0.0, 4.0]])
     >>> density = Density(nodes, np.full((2, 2), 0.5), *(None,) * 2, 10, 4)
@@ -201,23 +205,23 @@ def fraction_below(density: Density, tol: float) -> Estimate:
 
 
 def fraction_bounds(density: Density, tol: float) -> tuple[float, float]:
-    """What the quadrature leaves open of `fraction_below`: at least, and at most.
+    """The smallest and largest `fraction_below` that the quadrature allows.
 
-    Of each probe's measure: below a node lies at least the weight of the nodes before
-    it, and at most its own as well (Chebyshev, Markov and Stieltjes; Szego 1975,
-    section 3.41). So the outermost nodes within `tol` may stand for mass beyond it, and
-    the next ones outside for mass within. Means over probes; the spread over probes
-    (`fraction_below`) comes on top.
+    Of each probe's measure, the mass below a node is at least the sum of the weights
+    before it, and at most that sum with its own (Chebyshev, Markov and Stieltjes; Szego
+    1975, section 3.41). So the outermost nodes within `tol` may stand for mass beyond
+    it, and the next ones outside for mass within. Means over probes; the spread over
+    probes (`fraction_below`) is an error beside these.
 
     >>> nodes = np.array([[-1.0, -0.1, 0.0, 0.1, 1.0]])
     >>> density = Density(nodes, np.full((1, 5), 0.2), *(None,) * 2, 10, 5)
-    >>> [round(share, 6) for share in fraction_bounds(density, 0.5)]
+    >>> [round(bound, 6) for bound in fraction_bounds(density, 0.5)]
     [0.2, 1.0]
     """
     bounds = []
     for nodes, weights in zip(density.nodes, density.weights, strict=True):
-        real = weights > 0  # Others only fill up a row.
-        nodes, weights = nodes[real], weights[real]
+        used = weights > 0  # The others fill up a row.
+        nodes, weights = nodes[used], weights[used]
         first, last = np.searchsorted(nodes, [-tol, tol], "left")
         last += int(last < len(nodes) and nodes[last] == tol)
         inside = weights[first:last]

@@ -1,15 +1,17 @@
-"""The extreme eigenpairs of a symmetric operator: Lanczos, lengthened and restarted."""
+"""The extreme eigenpairs of a symmetric operator, by thick-restart Lanczos."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from analysis.spectra import basis, linear_operator
+from analysis.spectra import linear_operator
+from analysis.spectra.basis import dot, norm
 from analysis.spectra.linear_operator import LinearOperator
-from analysis.spectra.thick_restart import errors_of, rows_of, search
+from analysis.spectra.thick_restart import Search, errors_of, ritz_vectors, search
+from landscape.aliases import Params
 from landscape.errors import InputError, RunFailure, check_choice
 
 WHICH = ("both", "largest", "smallest", "magnitude")
@@ -22,13 +24,13 @@ class Eigenpairs(NamedTuple):
       values: [k], float64.
       vectors: [k, n], orthonormal rows on the device, in the operator's dtype.
       residuals: [k], bounds of the norm of A v - value v: that of the projection, what
-        the check at the end found beside it, and rounding. An eigenvalue of A is within
-        this distance of the value.
+        the final check adds to it, and rounding. An eigenvalue of A is within this
+        distance of the value.
       errors: [k], of the values: min(residual, residual^2 / gap), where the gap is
         that to the nearest other Ritz value (Kato and Temple).
       converged: [k], whether the error is at most tol * |value|, or what the dtype
         resolves of the largest value.
-      products: products with the operator, the check's included.
+      products: products with the operator, in total.
     """
 
     values: np.ndarray
@@ -48,34 +50,33 @@ def top_eigenpairs(
     tol: float = 1e-6,
     max_products: int | None = None,
     max_basis: int | None = None,
-    report: Callable[[int, int], None] = lambda there, products: None,
+    report: Callable[[int, int], None] = lambda converged, products: None,
 ) -> Eigenpairs:
     """The `k` eigenpairs at the ends of the spectrum, to a relative error `tol`.
 
-    Steps of Lanczos with full re-orthogonalisation, until the error of every pair
-    wanted is small; when the basis is full it is restarted with the best Ritz vectors
-    (thick restart, Wu and Simon 2000). At the end one product, with a random
-    combination of the vectors found, checks all residuals together; where it finds more
-    than they should be, each is computed by a product of its own.
+    Lanczos with full re-orthogonalisation, until every pair has converged; a full basis
+    is restarted with the best Ritz vectors (thick restart, Wu and Simon 2000). Finally
+    one product, with a random combination of the vectors, checks all residuals
+    together; if it exceeds their bounds, each residual is computed by its own product.
 
-    Vectors are off by residual / gap, about sqrt(tol): ask for a smaller tol where they
-    matter. Of an eigenvalue that is exactly multiple, Lanczos sees one copy; the others
-    are found when the Krylov space breaks down, which a random vector then continues,
-    but not when they hide within a spectrum of many distinct values.
+    The error of a vector is residual / gap, about sqrt(tol): ask for a smaller tol
+    where vectors matter. Lanczos finds one copy of a multiple eigenvalue; the others
+    are found after a breakdown, by a new random start, but not in a spectrum of many
+    distinct values, where no breakdown comes.
 
     Args:
       op: a symmetric operator of size n.
-      k: pairs wanted; of each end for "both".
+      k: number of pairs; of each end for "both".
       key: of the random start and check.
       which: "largest" and "smallest" by sign, "both" ends, or "magnitude".
       tol: error of a value over its magnitude.
-      max_products: steps at most (default 20 pairs' worth each, at least 300); pairs
-        that are not there by then are marked as not converged.
-      max_basis: vectors to keep in memory; default 2 k + 60.
-      report: is told of the pairs that are there and of the products so far.
+      max_products: of the search; default 20 for each pair, but at least 300. Pairs
+        that have not converged by then are marked as such.
+      max_basis: vectors kept in memory; default 60 and twice the number of pairs.
+      report: is called with the numbers of converged pairs and of products so far.
 
     Raises:
-      InputError: a bad option, k above n, or a basis that is too small for k.
+      InputError: a bad option, k above n, or a max_basis too small for k.
       RunFailure: a product is not finite.
 
     >>> from analysis.spectra.linear_operator import from_matrix
@@ -88,20 +89,26 @@ def top_eigenpairs(
         raise InputError(f"k must be from 1 to the operator's size {op.size}, not {k}.")
     if not tol > 0:
         raise InputError(f"tol must be positive, not {tol}.")
-    wanted = min(2 * k if which == "both" else k, op.size)
-    most = min(2 * wanted + 60 if max_basis is None else max_basis, op.size)
-    if most < min(wanted + 5, op.size):
-        raise InputError(f"{wanted} pairs need a max_basis of at least {wanted + 5}.")
-    limit = max(20 * wanted, 300) if max_products is None else max_products
+    num_pairs = min(2 * k if which == "both" else k, op.size)
+    max_basis = min(2 * num_pairs + 60 if max_basis is None else max_basis, op.size)
+    if max_basis < min(num_pairs + 5, op.size):
+        raise InputError(
+            f"{num_pairs} pairs need a max_basis of at least {num_pairs + 5}."
+        )
+    if max_products is None:
+        max_products = max(20 * num_pairs, 300)
+    if max_products < 1:
+        raise InputError(f"max_products must be at least 1, not {max_products}.")
     start_key, check_key = jax.random.split(key)
-    if limit < 1:
-        raise InputError(f"max_products must be at least 1, not {limit}.")
-    found = search(op, which, wanted, tol, limit, most, start_key, report)
+    found = search(
+        op, which=which, num_pairs=num_pairs, tol=tol, max_basis=max_basis,
+        max_products=max_products, key=start_key, report=report,
+    )  # fmt: skip
     return _checked(op, found, tol, check_key)
 
 
 def residuals(op: LinearOperator, pairs: Eigenpairs) -> np.ndarray:
-    """The norms of A v - value v, [k], each by a product of its own.
+    """The norms of A v - value v, [k], by a product for each pair.
 
     >>> from analysis.spectra.linear_operator import from_matrix
     >>> op = from_matrix(jnp.diag(jnp.array([4.0, -1.0, 0.0, 2.0])))
@@ -111,34 +118,50 @@ def residuals(op: LinearOperator, pairs: Eigenpairs) -> np.ndarray:
     """
     off = linear_operator.products(op, pairs.vectors)
     off -= jnp.asarray(pairs.values, off.dtype)[:, None] * pairs.vectors
-    return np.asarray(jax.vmap(basis.norm)(off), np.float64)
+    return np.asarray(jax.vmap(norm)(off), np.float64)
 
 
-def as_trees(op: LinearOperator, pairs: Eigenpairs) -> list[Any]:
-    """The eigenvectors as pytrees of the parameters, by the operator's `unravel`."""
+def as_trees(op: LinearOperator, pairs: Eigenpairs) -> list[Params]:
+    """The eigenvectors as pytrees of the parameters, by the operator's `unravel`.
+
+    Raises:
+      InputError: an operator without `unravel`, on flat vectors alone.
+    """
     if not hasattr(op, "unravel"):
-        raise InputError("this operator acts on flat vectors: it knows no pytree.")
+        raise InputError("this operator acts on flat vectors: it has no `unravel`.")
     return [op.unravel(vector) for vector in pairs.vectors]
 
 
-def _checked(op, found, tol, key) -> Eigenpairs:
-    values, bounds = found.values[found.chosen], found.bounds[found.chosen]
-    vectors = rows_of(found, found.chosen)
+def _checked(op: LinearOperator, found: Search, tol: float, key) -> Eigenpairs:
+    values, bounds = found.values[found.selected], found.bounds[found.selected]
+    vectors = ritz_vectors(found, found.selected)
     # Were one residual larger than its bound, this sum with random signs would be too.
-    signs = jax.random.rademacher(key, (len(values),), op.dtype)
-    product = linear_operator.product(op, basis.dot(signs, vectors))
-    off = product - basis.dot(signs * jnp.asarray(values, op.dtype), vectors)
-    total = float(basis.norm(off))
+    signs, combination = _random_combination(key, vectors)
+    product = linear_operator.product(op, combination)
+    shifts = jnp.asarray(values, op.dtype)
+    total = float(_residual_norm(product, signs, shifts, vectors))
     if not np.isfinite(total):
         raise RunFailure("a product of the operator is not finite.")
-    used, rounding = found.products + 1, 20 * np.sqrt(len(values)) * found.noise()
+    products = found.products + 1
+    rounding = 20 * np.sqrt(len(values)) * found.rounding()
     expected = np.linalg.norm(bounds)
     if total <= 3 * expected + rounding:
-        excess = np.hypot(max(total - expected, 0.0), 8 * found.noise())
-        seen = np.hypot(bounds, excess)
+        excess = np.hypot(max(total - expected, 0.0), 8 * found.rounding())
+        measured = np.hypot(bounds, excess)
     else:
-        pairs = Eigenpairs(values, vectors, bounds, bounds, bounds < 0, used)
-        seen, used = residuals(op, pairs), used + len(values)
-    errors = errors_of(found.values, found.bounds, found.chosen, seen)
-    converged = errors <= found.target(tol, 20)
-    return Eigenpairs(values, vectors, seen, errors, converged, used)
+        pairs = Eigenpairs(values, vectors, bounds, bounds, bounds < 0, products)
+        measured, products = residuals(op, pairs), products + len(values)
+    errors = errors_of(found.values, found.bounds, found.selected, measured)
+    converged = errors <= found.tolerances(tol, 20)
+    return Eigenpairs(values, vectors, measured, errors, converged, products)
+
+
+@jax.jit
+def _random_combination(key, vectors):
+    signs = jax.random.rademacher(key, (len(vectors),), vectors.dtype)
+    return signs, dot(signs, vectors)
+
+
+@jax.jit
+def _residual_norm(product, signs, values, vectors):
+    return norm(product - dot(signs * values, vectors))

@@ -3,7 +3,7 @@
 A Q = Q T + beta q e^T with orthonormal Q: the eigenvalues of T (Ritz values) approach
 those of A, its ends first (Golub & Van Loan, section 10.1). Rounding destroys the
 orthogonality that the recurrence alone should give, and converged eigenvalues come back
-as copies (ghosts); hence the new vector is cleared of all earlier ones at every step.
+as copies (ghosts); hence each new vector is orthogonalised against all earlier ones.
 
 Vectors keep the operator's dtype; T is diagonalised on the host in float64.
 """
@@ -17,13 +17,21 @@ import numpy as np
 from jax.typing import ArrayLike
 from scipy.linalg import eigh_tridiagonal
 
-from analysis.spectra.basis import BLOCK, allocate, cleared, dot, norm, write
+from analysis.spectra.basis import (
+    BLOCK,
+    Basis,
+    allocate,
+    dot,
+    norm,
+    orthogonalise,
+    write,
+)
 from analysis.spectra.linear_operator import LinearOperator
 from landscape.errors import InputError, RunFailure, check_choice
 
 
 class State(NamedTuple):
-    """Where a tridiagonalisation stands; arrays on the device.
+    """A tridiagonalisation after some steps; arrays on the device.
 
     Attributes:
       basis: arrays [BLOCK, n], rows q_0 .. q_(step-1), then zeros; none without
@@ -34,17 +42,17 @@ class State(NamedTuple):
       betas: [capacity], betas[j] couples j and j + 1; the last is the residual's norm.
       step: completed steps, one product each.
       scale: the largest entry of T so far: what "small" is measured against.
-      broken: True once the Krylov space is exhausted: all Ritz values are exact then.
+      breakdown: True once the Krylov space is exhausted: all Ritz values are exact.
     """
 
-    basis: tuple[jax.Array, ...]
+    basis: Basis
     current: jax.Array
     previous: jax.Array
     alphas: jax.Array
     betas: jax.Array
     step: jax.Array
     scale: jax.Array
-    broken: jax.Array
+    breakdown: jax.Array
 
 
 class Ritz(NamedTuple):
@@ -73,17 +81,16 @@ def start(
 
     Args:
       op: a symmetric operator.
-      vector: [n], any start but zero; it is normalised.
-      capacity: steps there is to be room for (rounded up to whole blocks).
-      reorthogonalise: "full": twice against all earlier vectors, where "twice is
-        enough" (the second pass is left out where the first took nothing away); keeps
-        capacity * n numbers. "none": three vectors, and ghosts.
-      locked: [k, n], orthonormal rows that all vectors are kept orthogonal to; the
-        state's first k steps are taken by them, with zeros in T.
+      vector: [n], the start, not zero; it is normalised.
+      capacity: largest number of steps (rounded up to whole blocks).
+      reorthogonalise: "full": against all earlier vectors, and a second time where the
+        first removed much ("twice is enough"); keeps capacity * n numbers. "none":
+        keeps three vectors, and ghosts appear.
+      locked: [k, n], orthonormal rows that all vectors are kept orthogonal to; they
+        are the first k vectors of the basis, with zeros in T.
 
     Raises:
-      InputError: shapes that do not fit, a zero or non-finite start, or a capacity
-        below 1.
+      InputError: wrong shapes, a zero or non-finite start, or a capacity below 1.
 
     >>> from analysis.spectra.linear_operator import from_matrix
     >>> start(from_matrix(jnp.eye(4)), jnp.ones(4), 2).current.tolist()
@@ -106,21 +113,23 @@ def start(
     state = _start(vector, rows.astype(op.dtype), blocks, reorthogonalise == "full")
     length = float(state.scale)
     if not (np.isfinite(length) and length > 0):
-        raise InputError("the start must be finite and not zero beside locked vectors.")
+        raise InputError(
+            "the start must be finite, not zero, and not among the locked vectors."
+        )
     return state._replace(scale=jnp.zeros_like(state.scale))
 
 
 def advance(
     op: LinearOperator, state: State, num_steps: int, *, overwrite: bool = False
 ) -> State:
-    """`num_steps` further steps, fewer if the Krylov space is exhausted before.
+    """`num_steps` further steps, fewer if a breakdown comes before.
 
-    One compiled loop for any number of steps where `op.scannable`, else a jitted call
-    a step. Two calls give the same bits as one of the same total. With `overwrite` the
-    state given is used up, which saves the time and the memory of a copy of the basis.
+    One compiled loop for any number of steps where `op.scannable`, else one jitted call
+    per step. Two calls give the same bits as one of the same total. `overwrite` donates
+    the given state's arrays, which saves time and memory for a copy of the basis.
 
     Raises:
-      InputError: more steps than the state has room for (see `lengthened`).
+      InputError: more steps than the state's capacity.
       RunFailure: a product is not finite.
 
     >>> from analysis.spectra.linear_operator import from_matrix
@@ -132,7 +141,7 @@ def advance(
     done, capacity = int(state.step), len(state.alphas)
     if not 0 <= num_steps <= capacity - done:
         raise InputError(
-            f"the state has room for {capacity - done} further steps, not {num_steps}."
+            f"the state has capacity for {capacity - done} more steps, not {num_steps}."
         )
     if not overwrite:
         state = jax.tree.map(jnp.copy, state)
@@ -140,7 +149,7 @@ def advance(
         state = _loop(op, state, done + num_steps)
     else:
         for _ in range(num_steps):
-            if bool(state.broken):
+            if bool(state.breakdown):
                 break
             state = _absorb_in_place(state, op.matvec(state.current))
     check_finite(state)
@@ -148,33 +157,12 @@ def advance(
 
 
 def check_finite(state: State) -> None:
-    """Raises RunFailure if a product so far was not finite."""
+    """Raises RunFailure if a product of the earlier steps was not finite."""
     if not np.isfinite(np.asarray(state.scale)).all():
         raise RunFailure(
             "a product of the operator with a finite vector is not finite: the loss or"
             " its curvature overflows at these parameters."
         )
-
-
-def lengthened(state: State, capacity: int) -> State:
-    """The state with room for `capacity` steps in all.
-
-    >>> from analysis.spectra.linear_operator import from_matrix
-    >>> len(lengthened(start(from_matrix(jnp.eye(4)), jnp.ones(4), 2), 20).alphas)
-    32
-    """
-    more = -(-capacity // BLOCK) - len(state.alphas) // BLOCK
-    if more <= 0:
-        return state
-    room = jnp.zeros(more * BLOCK, state.alphas.dtype)
-    basis = state.basis
-    if basis:
-        basis += tuple(jnp.zeros_like(basis[0]) for _ in range(more))
-    return state._replace(
-        basis=basis,
-        alphas=jnp.concatenate([state.alphas, room]),
-        betas=jnp.concatenate([state.betas, room]),
-    )
 
 
 def tridiagonalise(
@@ -189,7 +177,7 @@ def tridiagonalise(
 
     >>> from analysis.spectra.linear_operator import from_matrix
     >>> state = tridiagonalise(from_matrix(jnp.eye(4)), jnp.ones(4), 3)
-    >>> int(state.step), bool(state.broken), ritz(state).values.tolist()
+    >>> int(state.step), bool(state.breakdown), ritz(state).values.tolist()
     (1, True, [1.0])
     """
     state = start(op, vector, num_steps, reorthogonalise=reorthogonalise, locked=locked)
@@ -197,7 +185,7 @@ def tridiagonalise(
 
 
 def ritz(state: State, first: int = 0) -> Ritz:
-    """Eigenvalues, eigenvectors and residual bounds of T, from step `first` on.
+    """Eigenvalues, eigenvectors and residual bounds of T, from step `first` onwards.
 
     Raises:
       InputError: no step is done.
@@ -215,7 +203,7 @@ def ritz(state: State, first: int = 0) -> Ritz:
     # Its own scale: LAPACK's thresholds are relative, but its squares may underflow.
     scale = max(np.abs(alphas).max(), betas.max()) or 1.0
     values, vectors = eigh_tridiagonal(alphas / scale, betas[:-1] / scale)
-    last = 0.0 if bool(state.broken) else betas[-1]
+    last = 0.0 if bool(state.breakdown) else betas[-1]
     return Ritz(values * scale, vectors, np.abs(last * vectors[-1]))
 
 
@@ -227,19 +215,19 @@ def _start(vector, rows, blocks, full) -> State:
     before = norm(vector)
     vector = vector / jnp.where(before > 0, before, 1)
     if len(rows):
-        vector = cleared(basis, step, vector)
+        vector = orthogonalise(basis, step, vector)
     length = norm(vector)
-    # What rounding leaves of a vector in the span of the locked ones is no start.
-    none = length <= 100 * jnp.finfo(vector.dtype).eps
+    # What rounding leaves of a vector in the span of the locked ones is not a start.
+    vanished = length <= 100 * jnp.finfo(vector.dtype).eps
     return State(
         basis=basis,
-        current=vector / jnp.where(none, 1, length),
+        current=vector / jnp.where(vanished, 1, length),
         previous=jnp.zeros_like(vector),
         alphas=zeros,
         betas=zeros,
         step=step,
-        scale=jnp.where(none, 0, before),
-        broken=jnp.zeros((), bool),
+        scale=jnp.where(vanished, 0, before),
+        breakdown=jnp.zeros((), bool),
     )
 
 
@@ -256,22 +244,22 @@ def _absorb(state: State, w: jax.Array) -> State:
     alpha = dot(q, w)
     w = w - alpha * q
     if basis:
-        w = cleared(basis, j + 1, w)
+        w = orthogonalise(basis, j + 1, w)
     beta = norm(w)
     scale = jnp.maximum(state.scale, jnp.maximum(jnp.abs(alpha), beta))
     # Never an absolute threshold: a loss in other units has the same spectrum.
-    broken = beta <= 10 * jnp.finfo(q.dtype).eps * scale
-    broken |= j + 1 >= q.size
-    following = jnp.where(broken, 0, w / jnp.where(beta > 0, beta, 1))
+    breakdown = beta <= 10 * jnp.finfo(q.dtype).eps * scale
+    breakdown |= j + 1 >= q.size
+    following = jnp.where(breakdown, 0, w / jnp.where(beta > 0, beta, 1))
     return State(
         basis=basis,
         current=following,
         previous=q,
         alphas=state.alphas.at[j].set(alpha),
-        betas=state.betas.at[j].set(jnp.where(broken, 0, beta)),
+        betas=state.betas.at[j].set(jnp.where(breakdown, 0, beta)),
         step=j + 1,
         scale=scale,
-        broken=broken,
+        breakdown=breakdown,
     )
 
 
@@ -279,12 +267,12 @@ _absorb_in_place = jax.jit(_absorb, donate_argnums=0)
 
 
 def run_until(op: LinearOperator, state: State, until: jax.Array) -> State:
-    """The state at step `until`, or where it broke down before; for jit and vmap."""
+    """The state at step `until`, or at an earlier breakdown; for jit and vmap."""
 
-    def goes_on(state):
-        return (state.step < until) & ~state.broken & jnp.isfinite(state.scale)
+    def continues(state):
+        return (state.step < until) & ~state.breakdown & jnp.isfinite(state.scale)
 
-    return jax.lax.while_loop(goes_on, partial(_step, op), state)
+    return jax.lax.while_loop(continues, partial(_step, op), state)
 
 
 _loop = jax.jit(run_until, donate_argnums=1)

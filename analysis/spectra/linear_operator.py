@@ -79,14 +79,14 @@ def from_function(
     dtype: DTypeLike | None = None,
     scannable: bool = True,
 ) -> Symmetric:
-    """The operator x -> matvec(x). That it is symmetric is taken on trust.
+    """The operator x -> matvec(x), which must be symmetric: nothing checks it.
 
     Args:
       matvec: takes and returns [size]. Arrays it closes over are folded into the
         compiled program, slowly: bind them with `jax.tree_util.Partial`.
       size: number of rows.
       dtype: of the vectors; default: float32, or float64 where it is enabled.
-      scannable: False for convolutions on a CPU: each product is then a call of jit.
+      scannable: False for convolutions on a CPU: products are called outside of jit.
 
     >>> op = from_function(lambda x: 2 * x, 3)
     >>> op.matvec(jnp.ones(3)).tolist(), op.shape
@@ -124,12 +124,12 @@ def _times(matrix, x):
 
 
 def product(op: LinearOperator, x: ArrayLike) -> jax.Array:
-    """One product, compiled once for all operators of a kind.
+    """A x [n], compiled once for all operators of one structure.
 
     >>> product(from_matrix(2 * jnp.eye(2)), jnp.ones(2)).tolist()
     [2.0, 2.0]
     """
-    # Where products loop badly they also nest badly: they compile their own parts.
+    # An operator that is not scannable compiles the parts of its product itself.
     return _product(op, x) if op.scannable else op.matvec(x)
 
 
@@ -142,7 +142,7 @@ def products(op: LinearOperator, rows: ArrayLike) -> jax.Array:
     rows = jnp.asarray(rows)
     if op.scannable and not on_cpu():
         return _products(op, rows)
-    # Rows are taken on the host, where a slice compiles nothing.
+    # Slices of an array of the host compile nothing.
     return jnp.stack([product(op, row) for row in np.asarray(rows)])
 
 

@@ -1,9 +1,9 @@
-"""How many eigenvalues stand out of the bulk: four ways to count.
+"""How many eigenvalues are outliers of the bulk: four ways to count.
 
-The first three are those of Sagun et al. (2017, appendix A), which name them in words
-only; what is meant here is said below. They look at the large end alone, and each finds
-an answer in any list whatever. `beyond_bulk` has a model of the bulk, may find nothing,
-and says how sure it is.
+The first three are those of Sagun et al. (2017, appendix A), which does not define
+them; their definitions here are in the docstrings. They look at the large end alone,
+and give a count for every list. `beyond_bulk` fits a model of the bulk, may count none,
+and gives bounds of the count.
 """
 
 from typing import NamedTuple
@@ -16,12 +16,12 @@ from analysis.spectra.random_matrices import largest_fluctuation
 from landscape.errors import InputError
 
 TRIMMED = 0.1
-"""Share of each end of the spectrum that the first fit of a bulk leaves out."""
+"""Fraction of the spectrum at each end that the first fit of a bulk leaves out."""
 
 TRACY_WIDOM_99 = 2.023
-"""99 % of the law of the largest eigenvalue of a real matrix, in its own units."""
+"""99 % quantile of the Tracy-Widom law of real matrices, in its own units."""
 
-TRACY_WIDOM_DEVIATION = 1.268
+TRACY_WIDOM_STD = 1.268
 """Its standard deviation."""
 
 
@@ -51,8 +51,11 @@ def largest_ratio(
 
     Args:
       eigenvalues, ranks: as in `largest_gap`.
-      floor: only eigenvalues above this fraction of the largest are compared: below
-        it their quotients are noise.
+      floor: fraction of the largest below which eigenvalues count as equal, since
+        their quotients are noise.
+
+    Raises:
+      InputError: as in `largest_gap`, or no eigenvalue is positive.
 
     >>> largest_ratio([8.0, 7.0, 1.0, 0.9])
     (2, 4.0)
@@ -71,7 +74,7 @@ def elbow(
 
     The elbow is the point (rank, eigenvalue) farthest below the chord from the first
     point to the last, both axes scaled to one (Satopaa et al. 2011). It depends on how
-    many eigenvalues are given; the paper read its thresholds off the plot.
+    many eigenvalues are given; the paper reads its thresholds from the plot.
 
     >>> elbow([5.0, 4.8, 4.6, 0.3, 0.2, 0.1])[0]
     3
@@ -82,22 +85,23 @@ def elbow(
 
 
 class Bulk(NamedTuple):
-    """A bulk, and what lies beyond it.
+    """A bulk, and the number of eigenvalues beyond it.
 
     Attributes:
-      above, below: the number of eigenvalues beyond the two edges.
-      fewest, most: `above` with the edge moved out and in by one standard deviation of
-        the largest eigenvalue of such a bulk; of a density, over its probes too.
-      edges: of the bulk, moved out by what 99 % of such bulks stay within.
+      above, below: the number of eigenvalues beyond the upper and the lower edge.
+      min_above, max_above: `above` with the edge moved out and in by one standard
+        deviation of the largest eigenvalue of such a bulk; of a density, over its
+        probes too.
+      edges: of the bulk, moved out by the Tracy-Widom law's 99 %.
       mean, variance, third: moments of the bulk, the latter two central.
-      fits: False if the bulk never grew beyond the middle it was started from: the
-        spectrum has a heavy tail and no such edge, and the counts mean little.
+      fits: False if the bulk did not grow beyond the initial middle part: the spectrum
+        has a heavy tail without such an edge, and the counts mean little.
     """
 
     above: int
     below: int
-    fewest: int
-    most: int
+    min_above: int
+    max_above: int
     edges: tuple[float, float]
     mean: float
     variance: float
@@ -109,16 +113,17 @@ def beyond_bulk(spectrum: Density | ArrayLike, noise: float = 1e-9) -> Bulk:
     """Eigenvalues beyond the edges of the bulk's free Poisson law.
 
     A Marchenko-Pastur law, shifted, is fixed by its mean m, variance v and third
-    central moment t: its edges are m + t/v -+ 2 sqrt(v). It holds Marchenko-Pastur
-    (no shift), for a covariance, and Wigner's semicircle (t = 0), for a symmetric
-    noise. It is fitted to the middle 80 % of the eigenvalues, then to those within its
-    edges, moved out by the Tracy-Widom law's 99 %, and so on until none comes in.
+    central moment t: its edges are m + t/v -+ 2 sqrt(v). Special cases are
+    Marchenko-Pastur (no shift), for a covariance, and Wigner's semicircle (t = 0), for
+    symmetric noise. It is fitted to the middle 80 % of the eigenvalues, then repeatedly
+    to those within its edges, moved out by the Tracy-Widom law's 99 %, until no
+    eigenvalue is added.
 
     Args:
-      spectrum: all eigenvalues, or a density, best one that was given the large ones
-        (`spectral_density(pairs=...)`): each then has its place and weight.
-      noise: rounding of the eigenvalues, over the largest: a bulk that is zero but for
-        it has this width. About 2e-6 for products in single precision.
+      spectrum: all eigenvalues, or a density, preferably one that was given the largest
+        eigenpairs (`spectral_density(pairs=...)`), which then are nodes of weight 1/n.
+      noise: rounding of the eigenvalues, over the largest: the width of a bulk that is
+        zero except for rounding. About 2e-6 for products in single precision.
 
     Raises:
       InputError: fewer than three eigenvalues.
@@ -138,8 +143,9 @@ def beyond_bulk(spectrum: Density | ArrayLike, noise: float = 1e-9) -> Bulk:
         raise InputError(f"a bulk needs at least 3 eigenvalues, not {size}.")
     found = _fitted(nodes.ravel(), weights.ravel() / len(nodes), size, noise)
     each = [_fitted(*row, size, noise) for row in zip(nodes, weights, strict=True)]
-    fewest = min(one.fewest for one in (found, *each))
-    return found._replace(fewest=fewest, most=max(one.most for one in (found, *each)))
+    low = min(bulk.min_above for bulk in (found, *each))
+    high = max(bulk.max_above for bulk in (found, *each))
+    return found._replace(min_above=low, max_above=high)
 
 
 def _fitted(nodes, weights, size, noise) -> Bulk:
@@ -147,7 +153,7 @@ def _fitted(nodes, weights, size, noise) -> Bulk:
     order = np.argsort(nodes)
     up_to = np.empty(len(nodes))
     up_to[order] = np.cumsum(weights[order])
-    # Outliers must not be part of the first fit: they would hide one another.
+    # Outliers in the first fit would move its edges out beyond themselves.
     inside = (up_to >= TRIMMED) & (up_to - weights <= 1 - TRIMMED)
     while True:
         mass = np.where(inside, weights, 0)
@@ -158,26 +164,33 @@ def _fitted(nodes, weights, size, noise) -> Bulk:
         scale = np.abs(centred[inside]).max() or 1.0
         variance, third = (mass @ (centred / scale) ** p for p in (2, 3))
         low, high, unit = (scale * x for x in _edges(variance, third, size))
-        # Equal eigenvalues have no width but that of rounding.
+        # Equal eigenvalues have the width of rounding alone.
         margin = TRACY_WIDOM_99 * unit + noise * np.abs(nodes).max()
         edges = float(mean + low - margin), float(mean + high + margin)
         new = ~inside & (nodes >= edges[0]) & (nodes <= edges[1])
         if not new.any():
             break
         inside |= new
-    below, above, most, fewest = (
+    below, above, high_count, low_count = (
         round(size * weights[beyond].sum())
         for beyond in (
             ~inside & (nodes < mean),
             ~inside & (nodes > mean),
-            nodes > edges[1] - TRACY_WIDOM_DEVIATION * unit,
-            nodes > edges[1] + TRACY_WIDOM_DEVIATION * unit,
+            nodes > edges[1] - TRACY_WIDOM_STD * unit,
+            nodes > edges[1] + TRACY_WIDOM_STD * unit,
         )
     )
-    moments = mean, variance * scale**2, third * scale**3
-    fits = max(above, below) < np.floor(0.95 * TRIMMED * size)
-    fewest, most = min(fewest, above), max(most, above)
-    return Bulk(above, below, fewest, most, edges, *map(float, moments), bool(fits))
+    return Bulk(
+        above=above,
+        below=below,
+        min_above=min(low_count, above),
+        max_above=max(high_count, above),
+        edges=edges,
+        mean=float(mean),
+        variance=float(variance * scale**2),
+        third=float(third * scale**3),
+        fits=bool(max(above, below) < np.floor(0.95 * TRIMMED * size)),
+    )
 
 
 def _edges(variance, third, size) -> tuple[float, float, float]:
@@ -190,7 +203,7 @@ def _edges(variance, third, size) -> tuple[float, float, float]:
     alpha = max(skew**2 / variance, 1e-8)
     unit = largest_fluctuation(alpha, size, half / np.sqrt(alpha))
     low, high = skew - 2 * half, skew + 2 * half
-    # Beyond alpha = 1 a part of the mass sits where that law has its zero.
+    # With alpha > 1 a part of the mass is an atom at that law's zero.
     if alpha > 1:
         atom = -variance / skew
         low, high = min(low, atom), max(high, atom)

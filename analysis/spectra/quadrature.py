@@ -1,4 +1,4 @@
-"""Stochastic Lanczos quadrature, probe by probe; `density` joins the probes.
+"""Stochastic Lanczos quadrature of each probe; `density` averages over probes.
 
 For a random unit vector z the measure sum_i (v_i . z)^2 delta(eigenvalue_i) has the
 spectral density (1/n) sum_i delta(eigenvalue_i) as its mean, and m steps of Lanczos
@@ -6,12 +6,12 @@ from z give its Gauss quadrature: m nodes and weights, exact for polynomials up 
 degree 2 m - 1 (Golub and Welsch 1969; Lin, Saad and Yang 2016).
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
 
 import jax
 import numpy as np
-from scipy.stats import chi2
+from jax.typing import ArrayLike
 
 from analysis.spectra import lanczos
 from analysis.spectra.eigenpairs import Eigenpairs
@@ -19,8 +19,8 @@ from analysis.spectra.linear_operator import LinearOperator
 from landscape.backend import on_cpu
 from landscape.errors import InputError
 
-AT_ONCE = 10
-"""Steps of one compiled loop between two reports."""
+STEPS_PER_CALL = 10
+"""Of one compiled loop, between two reports."""
 
 
 class Quadrature(NamedTuple):
@@ -29,7 +29,7 @@ class Quadrature(NamedTuple):
     Attributes:
       nodes: [m], ascending.
       weights: [m], non-negative, of sum 1.
-      bounds: [m], an eigenvalue is within this distance of the node.
+      bounds: [m], distance of the node within which an eigenvalue lies.
     """
 
     nodes: np.ndarray
@@ -47,18 +47,18 @@ def probe_quadratures(
     reorthogonalise: str = "full",
     vmap: bool | None = None,
     first: int = 0,
-    report: Callable[[int], None] | None = None,
+    report: Callable[[int], None] = lambda done: None,
 ) -> Iterator[Quadrature]:
     """The quadratures of the probes `first`, `first` + 1, ..., `num_probes` - 1.
 
-    Probe i is a function of `key` and of i alone, so that probes found before a long
-    run was cut short need not be found again.
+    Probe i is a function of `key` and of i alone, so that an interrupted run can resume
+    with the first probe that it lacks.
 
     Args:
       op, key, num_steps, num_probes, pairs, reorthogonalise, vmap: as in
         `density.spectral_density`, with the same errors.
-      first: the first probe wanted.
-      report: is told of the steps of Lanczos done so far, those before `first` counted.
+      first: index of the first probe to run.
+      report: is called with the number of steps so far, those before `first` included.
 
     >>> from analysis.spectra.linear_operator import from_matrix
     >>> op = from_matrix(jax.numpy.diag(jax.numpy.array([0.0, 4.0])))
@@ -81,15 +81,11 @@ def probe_quadratures(
         for i in range(first, num_probes)
     )
 
-    def so_far(done: int) -> None:
-        if report is not None:
-            report(first * steps + done)
-
     locked = None if pairs is None else pairs.vectors[np.flatnonzero(pairs.converged)]
-    options = {"reorthogonalise": reorthogonalise, "locked": locked}
     states = tridiagonalise_each(
-        op, vectors, steps, vmap=vmap, report=so_far, **options
-    )
+        op, vectors, steps, vmap=vmap, reorthogonalise=reorthogonalise, locked=locked,
+        report=lambda done: report(first * steps + done),
+    )  # fmt: skip
     for state in states:
         ritz = lanczos.ritz(state, known)
         yield Quadrature(ritz.values, ritz.vectors[0] ** 2, ritz.bounds)
@@ -101,17 +97,24 @@ def tridiagonalise_each(
     num_steps: int,
     *,
     vmap: bool | None = None,
+    reorthogonalise: str = "full",
+    locked: ArrayLike | None = None,
     report: Callable[[int], None] = lambda done: None,
-    **options: Any,
 ) -> Iterator[lanczos.State]:
-    """One finished state for each start, without its basis.
+    """The state after `num_steps` steps from each start, without its basis.
 
     Args:
-      vectors: starts; taken one by one when they are run in turn.
-      vmap: together, in one program that holds all bases; default: on accelerators,
-        where products loop well.
-      report: is told of the steps done so far, all starts together.
-      options: as in `lanczos.start`.
+      op: a symmetric operator.
+      vectors: starts [n]; sequential runs take the next one when they need it.
+      num_steps: for each start; fewer after a breakdown.
+      vmap: all starts in one program, which holds all bases; default: on accelerators,
+        if the operator is scannable.
+      reorthogonalise, locked: as in `lanczos.start`.
+      report: is called with the number of steps so far, of all starts.
+
+    Raises:
+      InputError: vmap of an operator that is not scannable, or as in `lanczos.start`.
+      RunFailure: a product is not finite.
 
     >>> from analysis.spectra.linear_operator import from_matrix
     >>> op = from_matrix(jax.numpy.diag(jax.numpy.arange(4.0)))
@@ -121,11 +124,12 @@ def tridiagonalise_each(
     """
     if vmap is None:
         vmap = op.scannable and not on_cpu()
+    options = {"reorthogonalise": reorthogonalise, "locked": locked}
     if not vmap:
         for i, vector in enumerate(vectors):
             state, done = lanczos.start(op, vector, num_steps, **options), 0
-            while done < num_steps and not bool(state.broken):
-                count = min(AT_ONCE if op.scannable else 1, num_steps - done)
+            while done < num_steps and not bool(state.breakdown):
+                count = min(STEPS_PER_CALL if op.scannable else 1, num_steps - done)
                 state = lanczos.advance(op, state, count, overwrite=True)
                 done += count
                 report(i * num_steps + done)
@@ -133,11 +137,11 @@ def tridiagonalise_each(
             yield state._replace(basis=())
         return
     if not op.scannable:
-        raise InputError("products of this operator do not run together: vmap=False.")
+        raise InputError("this operator is not scannable, which vmap=True needs.")
     states = [lanczos.start(op, vector, num_steps, **options) for vector in vectors]
     first = int(states[0].step)
     states = jax.tree.map(lambda *x: jax.numpy.stack(x), *states)
-    states = _together(op, states, first + num_steps)._replace(basis=())
+    states = _vmapped(op, states, first + num_steps)._replace(basis=())
     lanczos.check_finite(states)
     report(len(states.step) * num_steps)
     for i in range(len(states.step)):
@@ -145,51 +149,5 @@ def tridiagonalise_each(
 
 
 @jax.jit
-def _together(op, states, until):
+def _vmapped(op, states, until):
     return jax.vmap(lanczos.run_until, (None, 0, None))(op, states, until)
-
-
-def sharpened(
-    found: Sequence[Quadrature], size: int, noise: float
-) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """Weights with those of single eigenvalues replaced by 1/size, and which these are.
-
-    Args:
-      found: of each probe.
-      size: the number of eigenvalues that the probes stand for.
-      noise: two nodes that differ by less of the largest are not told apart.
-    """
-    values = np.concatenate([each.nodes for each in found])
-    bounds = np.concatenate([each.bounds for each in found])
-    overlaps = size * np.concatenate([each.weights for each in found])
-    bounds = bounds + noise * max(np.abs(values).max(), np.finfo(float).tiny)
-    isolated = np.concatenate([_isolated(each) for each in found])
-    single = np.zeros(len(values), bool)
-    order = np.flatnonzero(isolated)[np.argsort(values[isolated], kind="stable")]
-    # One eigenvalue as several probes see it: neighbours within their error bounds.
-    apart = np.diff(values[order]) > bounds[order][1:] + bounds[order][:-1]
-    for group in np.split(order, np.flatnonzero(apart) + 1):
-        if len(group):
-            limit = chi2.ppf(0.999, len(group))
-            single[group] = overlaps[group].sum() <= limit
-    ends = np.cumsum([len(each.nodes) for each in found])[:-1]
-    flags = np.split(single, ends)
-    pairs = zip(found, flags, strict=True)
-    return [_replaced(each.weights, flag, size) for each, flag in pairs], flags
-
-
-def _isolated(found: Quadrature) -> np.ndarray:
-    """Whether each node's bound is a hundredth of its distance to the others."""
-    distance = np.diff(found.nodes, prepend=-np.inf, append=np.inf)
-    nearest = np.minimum(distance[1:], distance[:-1])
-    return found.bounds <= 0.01 * nearest
-
-
-def _replaced(weights, single, size) -> np.ndarray:
-    rest = weights[~single].sum()
-    left = 1 - single.sum() / size
-    if single.all() and len(single) == size:
-        return np.full(size, 1 / size)
-    if not (rest > 0 and left > 0):
-        return weights
-    return np.where(single, 1 / size, weights * (left / rest))

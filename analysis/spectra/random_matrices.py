@@ -1,4 +1,4 @@
-"""What random matrices look like: reference curves to draw over a spectrum.
+"""Eigenvalue laws of random matrices: reference curves to draw over a spectrum.
 
 (1/N) X X^T with X of M rows and N columns of independent entries of variance s: with
 alpha = M / N fixed and both large its spectrum is that of Marchenko and Pastur (1967).
@@ -13,7 +13,7 @@ from landscape.errors import InputError
 def marchenko_pastur_edges(alpha: float, variance: float = 1.0) -> tuple[float, float]:
     """The ends of the bulk, variance * (1 -+ sqrt(alpha))^2.
 
-    With alpha > 1 there is a mass of 1 - 1/alpha at zero beside it.
+    With alpha > 1 a point mass of 1 - 1/alpha lies at zero.
 
     Args:
       alpha: M / N, rows (parameters) by columns (examples).
@@ -34,7 +34,7 @@ def marchenko_pastur_density(
 ) -> np.ndarray:
     """The density of the bulk, sqrt((b - x)(x - a)) / (2 pi alpha variance x).
 
-    Its integral is min(1, 1/alpha): the mass at zero is left out.
+    Its integral is min(1, 1/alpha): the point mass at zero is not included.
 
     >>> round(float(marchenko_pastur_density(1.0, 1.0)), 4)
     0.2757
@@ -50,7 +50,7 @@ def marchenko_pastur_density(
 def marchenko_pastur_cdf(
     x: ArrayLike, alpha: float, variance: float = 1.0
 ) -> np.ndarray:
-    """The share of eigenvalues up to x, the mass at zero included.
+    """The fraction of eigenvalues up to x, the point mass at zero included.
 
     >>> marchenko_pastur_cdf([-1.0, 0.0, 9.0], 2.0).round(6).tolist()
     [0.0, 0.5, 1.0]
@@ -63,19 +63,19 @@ def marchenko_pastur_cdf(
     nodes, weights = np.polynomial.legendre.leggauss(200)
     t = end[..., None] * (nodes + 1) / 2
     # middle - half cos(t), without the loss of digits at small t.
-    place = low + 2 * half * np.sin(t / 2) ** 2
+    points = low + 2 * half * np.sin(t / 2) ** 2
     integrand = (half * np.sin(t)) ** 2 / np.maximum(
-        2 * np.pi * alpha * variance * place, np.finfo(float).tiny
+        2 * np.pi * alpha * variance * points, np.finfo(float).tiny
     )
     bulk = (integrand @ weights) * end / 2
     return np.where(x >= 0, max(0.0, 1 - 1 / alpha), 0.0) + bulk
 
 
 def spiked_outlier(spike: ArrayLike, alpha: float) -> np.ndarray:
-    """Where a population eigenvalue l among ones shows: l (1 + alpha / (l - 1)).
+    """The sample eigenvalue of a population eigenvalue l: l (1 + alpha / (l - 1)).
 
-    Baik, Ben Arous and Peche (2005): only if l > 1 + sqrt(alpha); a smaller one stays
-    in the bulk, and the answer is the bulk's edge, (1 + sqrt(alpha))^2.
+    Baik, Ben Arous and Peche (2005): if l > 1 + sqrt(alpha); a smaller one stays in the
+    bulk, and the result is the bulk's edge, (1 + sqrt(alpha))^2.
 
     Args:
       spike: l, the variance along one direction, that along all others being one.

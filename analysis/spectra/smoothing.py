@@ -1,4 +1,4 @@
-"""A spectral density as a curve, for figures; how smooth it is is a choice."""
+"""A spectral density as a smooth curve, for figures."""
 
 from typing import NamedTuple
 
@@ -10,7 +10,7 @@ from landscape.errors import InputError
 
 
 class Curve(NamedTuple):
-    """Density per unit of eigenvalue; the mean's integral is the mass not in stems.
+    """Density per unit of eigenvalue; its integral is 1 less the point masses.
 
     Attributes:
       grid: [points], eigenvalues, even in asinh(eigenvalue / linear).
@@ -18,14 +18,15 @@ class Curve(NamedTuple):
       spread: [points], the standard deviation over probes; zero for one probe.
       linear: below this magnitude the grid is even in the eigenvalue itself, beyond it
         in its logarithm: the linthresh of a symmetric log axis.
-      stems: [k], single eigenvalues that are no part of the curve, each of mass 1/n.
+      point_masses: [k], isolated eigenvalues that are not part of the curve, each of
+        mass 1/n.
     """
 
     grid: np.ndarray
     value: np.ndarray
     spread: np.ndarray
     linear: float
-    stems: np.ndarray
+    point_masses: np.ndarray
 
 
 def smoothed(
@@ -34,21 +35,21 @@ def smoothed(
     linear: float | None = None,
     width: float = 0.15,
     num_points: int = 1000,
-    stems: ArrayLike | None = None,
+    point_masses: ArrayLike | None = None,
 ) -> Curve:
     """The density smoothed by a Gaussian of constant width in asinh(eigenvalue/linear).
 
-    So the resolution is `width * linear` at zero and the fraction `width` of an
-    eigenvalue far from it, which is even on the axis of the figure.
+    The resolution is `width * linear` at zero and `width` times the eigenvalue far from
+    it, which is uniform on the axis of the figure.
 
     Args:
       density: of an operator.
-      linear: default: the median magnitude of the mass, at least 1e-4 of the largest
-        node's.
+      linear: see `Curve`; default: the median of the magnitudes, but at least 1e-4 of
+        the largest.
       width: the Gaussian's standard deviation on that axis.
       num_points: of the grid.
-      stems: eigenvalues to leave out of the curve: each takes away the nodes that mark
-        it as single, such as the values of the pairs `spectral_density` was given.
+      point_masses: isolated eigenvalues to leave out of the curve, such as the values
+        of the pairs that `spectral_density` was given; default: none.
 
     Raises:
       InputError: a width or `linear` that is not positive, or fewer than two points.
@@ -59,7 +60,8 @@ def smoothed(
     >>> round(float(np.trapezoid(curve.value, curve.grid)), 2)
     1.0
     """
-    stems = np.zeros(0) if stems is None else np.sort(np.asarray(stems, np.float64))
+    point_masses = [] if point_masses is None else point_masses
+    point_masses = np.sort(np.asarray(point_masses, np.float64))
     nodes, weights = density.nodes, density.weights
     largest = np.abs(nodes).max()
     if linear is None:
@@ -69,9 +71,10 @@ def smoothed(
             raise InputError(f"{name} must be positive, not {value}.")
     if num_points < 2:
         raise InputError(f"num_points must be at least 2, not {num_points}.")
-    if len(stems):
-        away = np.abs(nodes[..., None] - stems).min(-1)
-        weights = np.where(density.single & (away <= 1e-5 * largest), 0, weights)
+    if len(point_masses):
+        distance = np.abs(nodes[..., None] - point_masses).min(-1)
+        left_out = density.isolated & (distance <= 1e-5 * largest)
+        weights = np.where(left_out, 0, weights)
     at = np.arcsinh(nodes / linear)
     axis = np.linspace(at.min() - 5 * width, at.max() + 5 * width, num_points)
     # Per unit of eigenvalue: du / d eigenvalue of the axis u.
@@ -79,7 +82,7 @@ def smoothed(
     rows = zip(at, weights, strict=True)
     curves = np.stack([_sum(axis, *row, width) for row in rows]) * slope
     spread = curves.std(0, ddof=1) if len(curves) > 1 else np.zeros(num_points)
-    return Curve(linear * np.sinh(axis), curves.mean(0), spread, linear, stems)
+    return Curve(linear * np.sinh(axis), curves.mean(0), spread, linear, point_masses)
 
 
 def _sum(axis, centres, weights, width) -> np.ndarray:

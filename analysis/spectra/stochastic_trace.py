@@ -16,8 +16,8 @@ class Trace(NamedTuple):
     """An estimate of a trace.
 
     Attributes:
-      value: without bias.
-      error: its standard error, itself an estimate from the spread of the parts.
+      value: unbiased.
+      error: its standard error, estimated from the spread of the test vectors.
       products: products with the operator.
     """
 
@@ -29,16 +29,16 @@ class Trace(NamedTuple):
 def xtrace(op: LinearOperator, num_products: int, *, key: jax.Array) -> Trace:
     """tr A by XTrace (Epperly, Tropp and Webber 2024, section 2.1).
 
-    Half of the products, Y = A W of random W, span the subspace in which the trace is
-    taken exactly, by the other half; each test vector estimates the trace outside of
-    the subspace that all others span, so that every product serves both ends. The
-    error falls as 1/products or faster where few eigenvalues hold most of the trace;
-    Hutchinson's falls as its square root.
+    Half of the products, Y = A W of random W, span a subspace in which the other half
+    gives the trace exactly. Each test vector estimates the trace outside of the
+    subspace of all others, so that every product serves both purposes. The error falls
+    as 1 / products, or faster where few eigenvalues make up most of the trace;
+    Hutchinson's falls as 1 / sqrt(products).
 
     Args:
       op: a symmetric operator of size n.
-      num_products: at least 4; an odd last one is not used. Holds as many vectors. From
-        2 n on the trace is exact.
+      num_products: at least 4; an odd last one is not used. As many vectors are kept in
+        memory. The trace is exact for 2 n and more.
       key: of the test vectors.
 
     Raises:
@@ -66,7 +66,7 @@ def xtrace(op: LinearOperator, num_products: int, *, key: jax.Array) -> Trace:
 
 @jax.jit
 def _range(images):
-    """An orthonormal basis of the rows, as rows. Its scale must not matter."""
+    """An orthonormal basis of the rows, as rows, whatever their scale."""
     largest = jnp.max(jnp.abs(images))
     unit = images / jnp.where(largest > 0, largest, 1)
     return jnp.linalg.qr(unit.T)[0].T
@@ -90,7 +90,7 @@ def _leave_one_out(tests, images, inside, own, squares, size) -> np.ndarray:
     trace = np.trace(inside) - np.einsum("ij,jk,ik->i", left_out, inside, left_out)
     quadratic = np.einsum("ij,jk,ik->i", along, inside, along)
     outside = own - 2 * (along * images).sum(1) + quadratic
-    # The part outside is a random direction there, whose length tells nothing.
+    # The part outside is a random direction, whose length carries no information.
     length = squares - (along**2).sum(1)
     return trace + outside * (size - count + 1) / length
 

@@ -48,13 +48,13 @@ def summarise(
       op: a symmetric operator.
       top: number of eigenvalues of each end to report.
       pairs: at least `top` eigenpairs of each end.
-      density: best one that was given these pairs.
+      density: preferably one that was given these pairs.
       trace: of the operator.
     """
     largest, smallest = pairs.values[:top], pairs.values[::-1][:top]
     scale = np.abs(pairs.values).max()
     near = fraction_below(density, NEAR_ZERO * scale)
-    curve = smoothed(density, stems=pairs.values[pairs.converged])
+    curve = smoothed(density, point_masses=pairs.values[pairs.converged])
     result = {
         "largest": largest.tolist(),
         "largest_errors": pairs.errors[:top].tolist(),
@@ -110,8 +110,8 @@ def summarise_exact(
     values = eigenvalues(op, live=live, report=report)[::-1]
     # One probe that overlaps with all eigenvectors equally.
     weights = np.full((1, op.size), 1 / op.size)
-    single = np.zeros((1, op.size), bool)
-    density = Density(values[None, ::-1], weights, weights, single, op.size, op.size)
+    isolated = np.zeros((1, op.size), bool)
+    density = Density(values[None, ::-1], weights, weights, isolated, op.size, op.size)
     curve = smoothed(density)
     scale = np.abs(values).max()
     result = {
@@ -162,8 +162,8 @@ def count_outliers(
     bulk = beyond_bulk(spectrum, noise)
     return counts | {
         "beyond_bulk": bulk.above,
-        "beyond_bulk_fewest": bulk.fewest,
-        "beyond_bulk_most": bulk.most,
+        "beyond_bulk_fewest": bulk.min_above,
+        "beyond_bulk_most": bulk.max_above,
         "below_bulk": bulk.below,
         "bulk_edges": list(bulk.edges),
         "bulk_fits": bulk.fits,

@@ -1,4 +1,4 @@
-"""A table of claims: in words, our number and its spread, the paper's, holds or not."""
+"""A table of claims: in words, our number, the paper's, and whether it holds."""
 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple

@@ -35,7 +35,7 @@ class StudyOptions:
     workdir: str = "runs/studies"
     """The folder of the runs and of the results."""
     quick: bool = False
-    """A few steps of everything, to see that it works; the verdicts mean nothing."""
+    """A small part of everything, to see that it works; the verdicts mean nothing."""
 
     def __post_init__(self):
         check_choice("scale", self.scale, self.SCALES)
@@ -47,7 +47,7 @@ class StudyOptions:
         return Path(self.workdir) / "-".join([self.NAME, *self._words()])
 
     def _words(self) -> list[str]:
-        return [self.scale, *["quick"] * self.quick]
+        return [self.scale, "quick"] if self.quick else [self.scale]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +70,7 @@ class SparseStudyOptions(StudyOptions):
 
     def _words(self) -> list[str]:
         scale, *rest = super()._words()
-        return [scale, *([self.model] if self.model else []), *rest]
+        return [scale, self.model, *rest] if self.model else [scale, *rest]
 
 
 def write(
@@ -80,8 +80,8 @@ def write(
 
     Args:
       config: the study's settings.
-      measured: a NamedTuple of what json can hold.
-      claims: what was judged.
+      measured: a NamedTuple of values that json can hold.
+      claims: all of them, judged.
       texts: name of a file -> its content.
     """
     config.folder.mkdir(parents=True, exist_ok=True)
@@ -96,10 +96,55 @@ def write(
     return result
 
 
+def reductions(full: Any, small: Any) -> list[str]:
+    """The fields of a scale that are smaller in another one, in words.
+
+    Args:
+      full, small: NamedTuples of one class; their fields may be NamedTuples or dicts.
+
+    >>> from typing import NamedTuple
+    >>> class Scale(NamedTuple):
+    ...     steps: int
+    ...     classes: tuple
+    >>> reductions(Scale(4000, (2, 5)), Scale(40, (2, 5)))
+    ['steps 40 instead of 4000']
+    """
+    found = []
+    for name, before in _fields(full).items():
+        after = _fields(small)[name]
+        if _fields(before) and _fields(after):
+            found += [f"{name} {each}" for each in reductions(before, after)]
+        elif before != after:
+            found.append(f"{name} {_short(after)} instead of {_short(before)}")
+    # What the full scale leaves at its default, but for empty values.
+    new = {name: x for name, x in _fields(small).items() if name not in _fields(full)}
+    return found + [f"{name} {_short(x)}" for name, x in sorted(new.items()) if x]
+
+
+def _fields(value: Any) -> dict[str, Any]:
+    if hasattr(value, "_asdict"):
+        return value._asdict()
+    return value if isinstance(value, dict) else {}
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, tuple):
+        return f"({', '.join(map(_short, value))})"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
 def report(
-    config: StudyOptions, text: str, notes: str, files: Sequence[str], command: str
+    config: StudyOptions,
+    text: str,
+    notes: str,
+    files: Sequence[str],
+    command: str,
+    reduced: Sequence[str],
 ) -> None:
-    """Prints the results, what they mean, where the files are and what to try next."""
+    """Prints the results, what they mean, where the files are and what to try next.
+
+    `reduced` is what --quick leaves out; see `reductions`.
+    """
     # Not above: --help answers without what the programs import.
     from analysis.programs import shell
 
@@ -107,5 +152,6 @@ def report(
     if config.quick:
         text += (
             "\n--quick: the networks are hardly trained, so the verdicts mean nothing."
+            f" Reduced: {'; '.join(reduced)}."
         )
     shell.announce(text, config.folder, command, [*files, "result.json"])

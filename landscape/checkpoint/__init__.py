@@ -1,4 +1,4 @@
-"""Checkpoints that are never half there, and never believed when damaged."""
+"""Checkpoints that are written as a whole and refused when damaged."""
 
 from landscape.checkpoint.checkpoints import (
     CheckpointError,

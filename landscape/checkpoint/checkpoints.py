@@ -1,4 +1,4 @@
-"""Checkpoints that are never half there, and never believed when damaged.
+"""Checkpoints that are written as a whole and refused when damaged.
 
 The checkpoint of step 3000 is a folder `3000/` (see `verified_folder`). It is made
 under a temporary name, flushed to the disk and then renamed; older ones go only after
@@ -23,7 +23,7 @@ _PARTIAL = ".orbax-checkpoint-tmp"
 
 
 class CheckpointError(RunFailure):
-    """A checkpoint that could not be written, or none that can be believed."""
+    """A checkpoint could not be written, or none is sound."""
 
 
 def save(folder: Path, state: TrainState, *, keep_every: int | None = None) -> None:
@@ -81,7 +81,7 @@ def restore(
 
     Returns:
       The state, its leaves NumPy arrays, and for each newer checkpoint that was
-      refused a sentence why. None if there is no checkpoint: a fresh start is in order.
+      refused a sentence why. None if there is no checkpoint at all.
 
     Raises:
       InputError: the `step` asked for was not kept, or the leaves of `like` are others
@@ -116,7 +116,7 @@ def restore(
 
 
 def digest(folder: Path, step: int) -> str:
-    """What tells a checkpoint from any other: SHA-256 of its leaves' digests.
+    """Identifies the content of a checkpoint: SHA-256 of its leaves' digests.
 
     The leaves are not read, so it is not known whether they are sound.
     """
@@ -181,7 +181,7 @@ def _rotate(folder: Path, newest: int, keep_every: int | None) -> None:
 
 
 def _set_aside(path: Path) -> None:
-    """Takes a checkpoint away at a stroke, so that none is ever half deleted."""
+    """Renames a checkpoint before it is deleted, so that none is ever half there."""
     path.rename(path.with_name(f"{path.name}.old{_PARTIAL}"))
 
 

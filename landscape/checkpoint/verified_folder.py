@@ -29,7 +29,7 @@ TABLE = "digests.json"
 
 
 class Damaged(Exception):
-    """Why a folder cannot be believed."""
+    """A folder does not hold what was written; says why."""
 
 
 def write(folder: Path, name: str, arrays: dict[str, np.ndarray]) -> None:
@@ -57,7 +57,7 @@ def write(folder: Path, name: str, arrays: dict[str, np.ndarray]) -> None:
     folder.mkdir(parents=True)
     # Orbax refuses arrays without entries; their digests hold all there is to them.
     filled = {leaf: array for leaf, array in arrays.items() if array.size}
-    handler = _Patient()
+    handler = _WaitingHandler()
     try:
         with _orbax(handler) as checkpointer:
             target = folder.absolute() / "state"
@@ -112,7 +112,7 @@ def read(folder: Path, like: Any) -> Any:
     except InputError as error:
         raise InputError(f"{folder} holds another kind of state: {error}.") from None
     try:
-        with _orbax(_Patient()) as checkpointer:
+        with _orbax(_WaitingHandler()) as checkpointer:
             arrays = checkpointer.restore(folder.absolute() / "state")
     except Exception as error:  # whatever orbax and TensorStore may raise
         raise Damaged(f"orbax cannot read it ({reason(error)})") from error
@@ -149,11 +149,12 @@ def reason(error: Exception) -> str:
     return textwrap.shorten(f"{type(error).__name__}: {error}", 200)
 
 
-class _Patient(ocp.type_handlers.NumpyHandler):
-    """Lets every array come to its end before the first failure is told of.
+class _WaitingHandler(ocp.type_handlers.NumpyHandler):
+    """Waits for every array before the first failure is raised.
 
-    At the first one orbax turns its back on the rest, which go on in a folder that is
-    being removed and print tracebacks of an event loop that is closed.
+    Orbax raises at once; the other writers continue in a folder that is being removed
+    and print tracebacks of an event loop that is closed. `_open_and_write` is private
+    to orbax: without it failures come as orbax raises them.
     """
 
     def __init__(self):
@@ -179,7 +180,7 @@ class _Patient(ocp.type_handlers.NumpyHandler):
 
 
 @contextlib.contextmanager
-def _orbax(handler: _Patient) -> Iterator[ocp.Checkpointer]:
+def _orbax(handler: _WaitingHandler) -> Iterator[ocp.Checkpointer]:
     # Orbax logs at length; what matters comes as an exception.
     def others(record: logging.LogRecord) -> bool:
         return "orbax" not in record.pathname

@@ -1,5 +1,7 @@
-"""What every command has: flags, exit status, progress bars, tables."""
+"""What every command has: flags, exit status, progress bars, tables; and a limit on
+the compiled programs that a long one holds."""
 
+from landscape.cli.compiled_programs import limit_compiled_programs
 from landscape.cli.program import launch, parse
 from landscape.cli.progress import Progress
 from landscape.cli.tables import format_table, spread
@@ -8,6 +10,7 @@ __all__ = [
     "Progress",
     "format_table",
     "launch",
+    "limit_compiled_programs",
     "parse",
     "spread",
 ]

@@ -1,4 +1,4 @@
-"""What every program shares: flags out of a dataclass, and one exit status a cause.
+"""What every program shares: flags from a dataclass, and one exit status a cause.
 
 Exit status: 0 done; 2 a mistake of the caller; 130 and 143 after Ctrl-C and SIGTERM;
 1 anything else.
@@ -48,11 +48,11 @@ def launch(run: Callable[[], Any]) -> None:
         _stop(128 + error.signum, str(error))
     except KeyboardInterrupt:
         print("interrupted.", file=sys.stderr, flush=True)
-        # At once: XLA may be compiling in threads that crash an interpreter which is
-        # taken down around them.
+        # Immediately: threads in which XLA compiles can crash an interpreter that shuts
+        # down.
         os._exit(130)
     except BrokenPipeError:
-        # The reader of a table went away (`| head`): nothing to report to.
+        # The reader of a table has closed the pipe (`| head`).
         sys.stderr.close()
         sys.exit(1)
 

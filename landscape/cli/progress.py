@@ -1,4 +1,4 @@
-"""A progress bar on a terminal; elsewhere a line every so often."""
+"""A progress bar on a terminal; elsewhere a line every 30 seconds."""
 
 import sys
 import time
@@ -11,7 +11,14 @@ _SECONDS_BETWEEN_LINES = 30.0
 
 
 class Progress:
-    """Shows how far long work is, its rate, the time left, and its newest numbers."""
+    """Shows the progress of long work, its rate, the time left, and its newest numbers.
+
+    Args:
+      label: of the work.
+      total: number of units.
+      initial: units that were done before.
+      unit: the name of one.
+    """
 
     def __init__(self, label: str, total: int, initial: int = 0, unit: str = "step"):
         self._label, self._total, self._initial = label, total, initial
@@ -30,18 +37,18 @@ class Progress:
     def update(
         self, step: int, lines: Sequence[dict[str, Any]] = (), note: str = ""
     ) -> None:
-        """Moves on to `step`.
+        """Shows `step`.
 
         Args:
-          step: how far it is.
-          lines: of metrics.jsonl, that were written since.
-          note: what else there is to say.
+          step: number of units done, with the initial ones.
+          lines: of metrics.jsonl, that were written since the last call.
+          note: shown behind the numbers.
         """
         for line in lines:
             self._numbers[f"{line['split']} loss"] = line["loss"]
             self._numbers[f"{line['split']} accuracy"] = line["accuracy"]
         numbers = [f"{k} {v:.3g}" for k, v in self._numbers.items()]
-        text = ", ".join([*numbers, *[note] * bool(note)])
+        text = ", ".join([*numbers, note] if note else numbers)
         if not self._bar.disable:
             self._bar.set_postfix_str(text, refresh=False)
             self._bar.update(step - self._bar.n)
@@ -59,5 +66,5 @@ class Progress:
             )
 
     def close(self) -> None:
-        """Leaves the bar where it is."""
+        """Ends the bar as it is."""
         self._bar.close()

@@ -10,9 +10,9 @@ NUM_TEST = 500
 def digits() -> Raw:
     """1,797 images of digits, 8x8x1, pixels 0 to 16: 1,297 train and 500 test.
 
-    The file (the test part of UCI's optical digits) is ordered by writer, so that a
-    split by position would test on other hands than it trains on, and each class would
-    come unevenly. The split is therefore a permutation; it is a constant, because a
+    The file (the test part of UCI's optical digits) is ordered by writer: a split by
+    position would test on other writers than it trains on, and the classes would be
+    uneven. The split is therefore a permutation; it is a constant, because a
     test split that followed a seed would leak into the runs it is compared with.
 
     >>> raw = digits()

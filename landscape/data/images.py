@@ -29,11 +29,11 @@ def open_builder(name: str, data_dir: str | None) -> Any:
     """
     import tensorflow_datasets as tfds
 
-    place = None if data_dir is None else expanduser(data_dir)
+    directory = None if data_dir is None else expanduser(data_dir)
     try:
         # Where tfds misses an optional package it prints a banner, beside the error.
         with contextlib.redirect_stdout(io.StringIO()):
-            builder = tfds.builder(name, data_dir=place)
+            builder = tfds.builder(name, data_dir=directory)
     except tfds.core.registered.DatasetNotFoundError:
         # Its own message is a list of all data sets there are.
         known = [*DATA_SETS, *tfds.list_builders(with_community_datasets=False)]
@@ -84,8 +84,8 @@ def prepare_command(name: str, data_dir: str | None) -> str:
     >>> prepare_command("mnist", None)
     'python -m landscape.data.prepare mnist'
     """
-    place = "" if data_dir is None else f" --data-dir {data_dir}"
-    return f"python -m landscape.data.prepare {name}{place}"
+    flag = "" if data_dir is None else f" --data-dir {data_dir}"
+    return f"python -m landscape.data.prepare {name}{flag}"
 
 
 @lru_cache(maxsize=1)

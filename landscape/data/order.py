@@ -1,7 +1,7 @@
-"""Which example is seen when: a function of seed, epoch and step, and of nothing else.
+"""The order of examples: a function of seed, epoch and step alone.
 
-Every host and every resumed run works the order out for itself, so there is no state
-to save, and none to lose.
+Every host and every resumed run computes it for itself, so there is no state to
+save.
 """
 
 from functools import lru_cache, partial
@@ -53,8 +53,8 @@ def batches(
     # Python integers on the host: int32 would overflow after 2^31 examples.
     first, offset = divmod(start_step * batch_size, size)
     total = num_steps * batch_size
-    # As many blocks as the least lucky offset needs, so that each window of the same
-    # length runs the same compiled program.
+    # As many blocks as the largest offset needs, so that all windows of one length run
+    # the same compiled program.
     count = 2 + (total - 2) // size
     blocks = [_block(seed, num_examples, epochs, first + i) for i in range(count)]
     return _cut(blocks, offset, num_steps, batch_size)

@@ -1,4 +1,4 @@
-"""What a reader hands over: the examples as they are stored, not yet normalised."""
+"""What a reader of a data set returns: the examples as stored, not normalised."""
 
 from typing import NamedTuple
 

@@ -12,7 +12,7 @@ def blobs(dim: int, classes: int, samples: int, variance: float, seed: int) -> R
         centre_k ~ N(0, I),    x | k ~ N(centre_k, variance * I)
 
     `samples` training examples and a fifth as many test examples come from the same
-    clusters, the labels in turn, so that classes differ by one example at most.
+    clusters; the labels cycle, so that class sizes differ by one example at most.
     Centres, train and test have streams of their own: the same seed gives the same
     centres for any number of samples, and the same noise, scaled, for any variance.
 

@@ -11,12 +11,12 @@ from landscape.figures.style import colors, style
 
 
 def spectrum(found: dict[str, Any], title: str) -> Figure:
-    """Both edges over their rank, and the density: log-y over symlog-x.
+    """Both edges over rank, and the density: log-y over symlog-x.
 
     Args:
-      found: "largest" and "smallest" (eigenvalues, the outermost first), "size" (how
-        many there are), "curve" (grid, value, spread, linear and stems, see
-        `analysis.spectra.Curve`), and "all", descending, if they are known.
+      found: "largest" and "smallest" (eigenvalues, the outermost first), "size" (the
+        number of all), "curve" (the fields of `analysis.spectra.Curve`), and "all",
+        descending, if they are known.
       title: of the figure.
     """
     with style():
@@ -38,7 +38,7 @@ def spectrum(found: dict[str, Any], title: str) -> Figure:
 def spectra_by_layer(
     found: dict[str, dict[str, Any]], curves: dict[str, dict[str, Any]], title: str
 ) -> Figure:
-    """The right edge and the density of each layer, and how the layers compare.
+    """The largest eigenvalues and density of each layer, and a comparison of layers.
 
     Args:
       found: name of a layer -> "largest" and "smallest" (outermost first), "trace" and
@@ -51,12 +51,12 @@ def spectra_by_layer(
         figure = Figure(figsize=(10.4, height), layout="constrained")
         compared, edge, density = figure.subplots(1, 3)
         shades = matplotlib.colormaps["viridis"](np.linspace(0, 0.85, len(found)))
-        for place, color, name in zip(range(len(found)), shades, found, strict=True):
+        for row, color, name in zip(range(len(found)), shades, found, strict=True):
             layer, curve = found[name], curves[name]
             top, trace, values = layer["largest"][0], layer["trace"], layer["largest"]
-            compared.plot([top, trace], [place, place], color=color, lw=0.8)
-            compared.plot(top, place, "o", ms=4, color=color)
-            compared.plot(trace, place, "s", ms=4, color=color)
+            compared.plot([top, trace], [row, row], color=color, lw=0.8)
+            compared.plot(top, row, "o", ms=4, color=color)
+            compared.plot(trace, row, "s", ms=4, color=color)
             edge.plot(np.arange(1, len(values) + 1), values, ".-", lw=0.7, color=color)
             grid, value = np.array(curve["grid"]), np.array(curve["value"])
             shown = np.where(value > _floor(grid, layer["size"]), value, np.nan)
@@ -68,7 +68,7 @@ def spectra_by_layer(
         scale = np.abs([*ends, *(layer["trace"] for layer in layers)]).max() or 1.0
         compared.set_yticks(range(len(found)), found)
         compared.invert_yaxis()
-        compared.set(title="layers", xlabel="eigenvalue, or sum of them")
+        compared.set(title="layers", xlabel="eigenvalue, or trace")
         compared.set_xscale("symlog", linthresh=1e-4 * scale)
         compared.legend(fontsize=6, loc="best")
         edge.set(title="largest eigenvalues", xlabel="rank", ylabel="eigenvalue")
@@ -79,15 +79,15 @@ def spectra_by_layer(
         density.set_yscale("log")
         floors = [_floor(np.array(curves[n]["grid"]), found[n]["size"]) for n in found]
         density.set_ylim(bottom=min(floors))
-        density.set(title="density without single eigenvalues", xlabel="eigenvalue")
+        density.set(title="density without isolated eigenvalues", xlabel="eigenvalue")
         density.set_ylabel("density (1 / eigenvalue)")
         density.tick_params(axis="x", labelsize=6)
-        figure.suptitle(f"{title}; colours as at the left", fontsize=9)
+        figure.suptitle(f"{title}; colours as on the left", fontsize=9)
         return figure
 
 
 def _floor(grid: np.ndarray, size: int) -> float:
-    """Less than a hundredth of one eigenvalue a decade is not in the matrix."""
+    """A hundredth of an eigenvalue over the whole range: less is not shown."""
     return 1e-2 / size / max(np.abs(grid).max(), 1e-300)
 
 
@@ -120,11 +120,12 @@ def _density(axes, curve, size) -> None:
             curve["grid"], low, value + spread, where=value > floor, color=blue,
             alpha=0.25, lw=0, label="spread over probes",
         )  # fmt: skip
-    stems = curve["stems"]
-    if len(stems):
+    isolated = curve["point_masses"]
+    if len(isolated):
         bottom, top = floor, value.max() if (value > floor).any() else 100 * floor
         height = bottom * (top / bottom) ** 0.25
-        axes.vlines(stems, bottom, height, color=red, lw=0.9, label="single eigenvalue")
+        label = "isolated eigenvalue"
+        axes.vlines(isolated, bottom, height, color=red, lw=0.9, label=label)
     _symlog(axes, curve["grid"], curve["linear"])
     axes.set_yscale("log")
     axes.set_ylim(bottom=floor)
@@ -134,7 +135,7 @@ def _density(axes, curve, size) -> None:
 
 
 def _symlog(axes, grid, linear) -> None:
-    """A symmetric log axis with ticks at zero and at decades that have room."""
+    """A symmetric log axis with ticks at zero and at up to four decades a side."""
     axes.set_xscale("symlog", linthresh=linear)
     first = math.ceil(math.log10(3 * linear))
     ticks = [0.0]

@@ -15,7 +15,7 @@ def style() -> AbstractContextManager:
 
 
 def colors() -> list[str]:
-    """The colours of the style, in turn; inside `style()`."""
+    """The colours of the style, in their order; inside `style()`."""
     return matplotlib.rcParams["axes.prop_cycle"].by_key()["color"]
 
 

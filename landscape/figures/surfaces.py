@@ -17,15 +17,15 @@ def surface(
     axes_labels: tuple[str, str],
 ) -> Figure:
     """A loss on a plane: filled contours, evenly spaced in the logarithm above the
-    lowest value; what is above the highest level is drawn in one colour, and what is
-    not finite is white.
+    lowest value; losses above the highest level have one colour, losses that are not
+    finite are white.
 
     Args:
       alphas: [columns].
       betas: [rows].
       losses: [rows, columns].
       coordinates: [n, 2], points to mark; joined as a trajectory unless they have
-        labels or there is one alone.
+        labels or there is only one.
       labels: of the points.
       title: of the figure.
       axes_labels: of alphas and betas.

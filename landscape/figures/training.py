@@ -11,7 +11,7 @@ from landscape.figures.style import colors, style
 def training(runs: dict[str, list[list[dict[str, Any]]]]) -> Figure:
     """Loss, test accuracy and sparsity over steps, one colour a label.
 
-    The accuracy axis shows the last 20 points below the best and leaves the start out.
+    The accuracy axis ends 20 points below the best value.
 
     Args:
       runs: label to the runs that share it (several seeds, say), each the lines of its
@@ -31,7 +31,7 @@ def training(runs: dict[str, list[list[dict[str, Any]]]]) -> Figure:
             loss.plot(*train("loss"), color=color)
             loss.plot(*test("loss"), "--", color=color)
             accuracy.plot(*test("accuracy", 100), "--", color=color)
-            # Equal masks lie on one another: later ones are drawn thinner.
+            # Curves of equal masks coincide: later ones are drawn thinner.
             width = 2.6 / (i + 1)
             sparsity.plot(*train("sparsity", 100), color=color, lw=width)
             best = max(best, *test("accuracy", 100)[1])

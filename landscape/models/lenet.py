@@ -19,8 +19,9 @@ class LeNet(nn.Module):
     [B, H, W, C] -> [B, num_classes], H and W at least 16 (`SMALLEST`). After LeCun et
     al. 1998, with max-pooling and full connections, as the papers on sparsity have it.
     Pooling comes before the activation: the two commute, as activations here increase,
-    and so the activation sees a quarter of the entries. Kernels start He normal for
-    relu and LeCun normal for tanh (`activation`), the last one too; biases at zero.
+    and so the activation sees a quarter of the entries. Kernels are initialised
+    He normal for relu and LeCun normal for tanh (`activation`), the last one too,
+    biases zero.
     float32 params; the result has the promoted dtype of input and params.
 
     Attributes:

@@ -12,9 +12,9 @@ LENET300 = (300, 100)
 class MLP(nn.Module):
     """Dense layers of the given widths with activations between, then the logits.
 
-    [B, ...] -> [B, num_classes]: inputs are flattened. Kernels start He normal for relu
-    and LeCun normal for tanh (`activation`), the last one too; biases at zero. float32
-    params; the result has the promoted dtype of input and params.
+    [B, ...] -> [B, num_classes]: inputs are flattened. Kernels are initialised He
+    normal for relu and LeCun normal for tanh (`activation`), the last one too, biases
+    zero. float32 params; the result has the promoted dtype of input and params.
 
     Attributes:
       widths: hidden widths; (300, 100) is LeNet-300-100 (LeCun et al. 1998), () a

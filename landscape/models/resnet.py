@@ -8,7 +8,6 @@ from landscape.models.checks import check_images, check_own_widths, check_relu
 from landscape.models.conv import Conv
 
 STAGES = (16, 32, 64)
-BLOCKS = {"resnet20": 3, "resnet32": 5, "resnet56": 9}
 # One row or column on every side, also at stride 2 ("SAME" would add one below and on
 # the right alone), so that the kernel's centres are the pixels the shortcut keeps.
 PADDING = ((1, 1), (1, 1))
@@ -61,11 +60,11 @@ class ResNet(nn.Module):
     [B, H, W, C] -> [B, num_classes]: a 3x3 convolution of 16 channels, three stages of
     n blocks with 16, 32 and 64 channels, the second and third starting with stride 2,
     the mean over pixels, one dense layer. Shortcuts have no parameters (option A).
-    Kernels start He normal, the dense one too; biases at zero, batch norm at one and
-    zero. Batch norm: running = 0.9 * running + 0.1 * batch, the batch's variance being
-    the biased one, over the whole batch whatever its sharding under `jit`; epsilon
-    1e-5. `train=True` needs mutable=["batch_stats"]. float32 params; the result has the
-    promoted dtype of input and params. Convolutions are always plain.
+    Kernels are initialised He normal, the dense one too; biases zero, batch norm one
+    and zero. Batch norm: running = 0.9 * running + 0.1 * batch, the batch's variance
+    being the biased one, over the whole batch whatever its sharding under `jit`;
+    epsilon 1e-5. `train=True` needs mutable=["batch_stats"]. float32 params; the result
+    has the promoted dtype of input and params. Convolutions are always plain.
 
     Attributes:
       blocks: n, the blocks in a stage.
@@ -99,8 +98,9 @@ def create(
     widths: tuple[int, ...],
     activation: str,
 ) -> nn.Module:
-    """resnet20, resnet32 or resnet56; called by `landscape.models.create`."""
+    """resnet20, resnet32, resnet56; called by `landscape.models.create`."""
     check_images(name, input_shape)
     check_own_widths(name, widths)
     check_relu(name, activation)
-    return ResNet(BLOCKS[name], num_classes)
+    layers = int(name.removeprefix("resnet"))
+    return ResNet((layers - 2) // 6, num_classes)

@@ -99,12 +99,12 @@ def format_table(params: Any, masks: Any, positions: Mapping[str, int]) -> str:
     ]
     header = "layer", "shape", "weights", "kept", "sparsity", "FLOPs", "kept FLOPs"
     everything = sum(leaf.size for leaf in jax.tree.leaves(params))
-    share = (total.size - total.kept) / everything
+    fraction = (total.size - total.kept) / everything
     never = [row.layer for row in rows if row.kept == row.size]
     lines = [
         cli.format_table(header, cells),
         f"Sparsity of the {total.size:,} prunable weights {100 * total.sparsity:.2f} %,"
-        f" of all {everything:,} parameters {100 * share:.2f} %.",
+        f" of all {everything:,} parameters {100 * fraction:.2f} %.",
         f"Dense layers: {', '.join(never) or 'none'}.",
         CONVENTION,
     ]

@@ -1,4 +1,4 @@
-"""How a sparsity is spread over layers, in exact whole numbers of weights."""
+"""How a sparsity is distributed over layers, in exact whole numbers of weights."""
 
 import fnmatch
 import math
@@ -78,9 +78,9 @@ def kept_counts(
     if distribution == "uniform":
         kept = {k: _kept(n, min(sparsity, cap[k])) for k, n in sizes.items()}
     else:
-        least = {k: _kept(n, cap[k]) for k, n in sizes.items()}
-        shares = {k: _share(shapes[k], distribution) for k in sizes}
-        kept = _spread(sizes, sparsity, shares, least)
+        minimum = {k: _kept(n, cap[k]) for k, n in sizes.items()}
+        proportions = {k: _proportion(shapes[k], distribution) for k in sizes}
+        kept = _distribute(sizes, sparsity, proportions, minimum)
     for name, count in kept.items():
         if count == 0:
             raise InputError(
@@ -102,7 +102,7 @@ def _matching(pattern: str, shapes: Mapping[str, tuple[int, ...]]) -> list[str]:
     return found
 
 
-def _share(shape: tuple[int, ...], distribution: str) -> int:
+def _proportion(shape: tuple[int, ...], distribution: str) -> int:
     """Density times size, up to a common factor: a whole number."""
     *kernel, fan_in, fan_out = shape
     if distribution == "erk":
@@ -110,32 +110,36 @@ def _share(shape: tuple[int, ...], distribution: str) -> int:
     return (fan_in + fan_out) * math.prod(kernel)
 
 
-def _spread(
+def _distribute(
     sizes: dict[str, int],
     sparsity: float,
-    shares: dict[str, int],
-    least: dict[str, int],
+    proportions: dict[str, int],
+    minimum: dict[str, int],
 ) -> dict[str, int]:
-    """Whole numbers near scale * share, within least ... size, of the exact total.
+    """Whole numbers near scale * proportion, in minimum ... size, with the exact total.
 
     The sum of the clipped numbers is a rising, piecewise linear function of the scale;
     its kinks are where a layer leaves a bound.
     """
     total = _kept(sum(sizes.values()), sparsity)
-    if total < sum(least.values()):
+    if total < sum(minimum.values()):
         raise InputError(
             f"a sparsity of {sparsity} leaves {total} weights, but the layers of"
-            f" limited sparsity keep at least {sum(least.values())}."
+            f" limited sparsity keep at least {sum(minimum.values())}."
         )
 
     def clipped(scale: Fraction) -> dict[str, Fraction]:
         return {
-            k: min(max(scale * shares[k], Fraction(least[k])), Fraction(sizes[k]))
+            k: min(
+                max(scale * proportions[k], Fraction(minimum[k])), Fraction(sizes[k])
+            )
             for k in sizes
         }
 
-    below, at_below = Fraction(0), sum(least.values())
-    kinks = {Fraction(bound[k], shares[k]) for bound in (least, sizes) for k in sizes}
+    below, at_below = Fraction(0), sum(minimum.values())
+    kinks = {
+        Fraction(bound[k], proportions[k]) for bound in (minimum, sizes) for k in sizes
+    }
     for kink in sorted(kinks):
         at_kink = sum(clipped(kink).values())
         if at_kink >= total:

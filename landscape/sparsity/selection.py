@@ -2,8 +2,8 @@
 
 The k-th largest score is found by bisection, counting how many scores reach a
 threshold. Scores are seen as integers of the same order, so it ends on the exact score
-after at most one pass a bit; then equal scores are split at an index, found likewise.
-It ends early as soon as a threshold keeps the right number.
+after at most one pass a bit; then equal scores are split at an index, found in the same
+way. It ends early as soon as a threshold keeps the right number.
 """
 
 import zlib

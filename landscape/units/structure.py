@@ -65,10 +65,9 @@ def specification(model: Any, params: Params) -> Spec:
       InputError: the model is of another kind.
 
     >>> import jax
-    >>> from landscape import models
-    >>> model = models.create("mlp", (4,), 2, widths=(5, 3))
-    >>> params, _ = models.init(model, jax.random.key(0), (4,))
-    >>> specification(model, params).sizes
+    >>> model = MLP((5, 3), 2)
+    >>> shapes = jax.eval_shape(model.init, jax.random.key(0), jnp.zeros((1, 4)))
+    >>> specification(model, shapes["params"]).sizes
     {'Dense_0': 5, 'Dense_1': 3}
     """
     if isinstance(model, MLP | LeNet | AlexNet):

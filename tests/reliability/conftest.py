@@ -52,7 +52,7 @@ def finish(start):
 
 @pytest.fixture(scope="module")
 def final_bytes(folder):
-    """The bytes of all that a finished run came to, but for the clock's share."""
+    """The bytes of a finished run's last state and of its metrics."""
     import jax
     import numpy as np
 

@@ -13,6 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from landscape.config import DenseRun, SparseRun
+from train import job
+
 ROOT = Path(__file__).parents[2]
 TABLE = [
     ("train.sparse --dataset mnits", "mnist"),
@@ -117,22 +120,32 @@ def files(folder):
     return {p: p.read_bytes() for p in folder.rglob("*") if p.is_file()}
 
 
+def mistakes(lines, folder, **environment):
+    """Status and message of each command line, all in one process."""
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM],
+        input=json.dumps(lines),
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(ROOT)} | environment,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    answers = map(json.loads, done.stdout.splitlines())
+    return dict(zip(lines, answers, strict=True))
+
+
 @pytest.fixture(scope="module")
 def outcomes(tmp_path_factory):
     folder = tmp_path_factory.mktemp("bad")
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-
-    def good(line):
-        words = [sys.executable, "-m", *line.split()]
-        subprocess.run(words, cwd=folder, env=environment, check=True)
-
-    good("train.sparse --method pruning --steps 20 --workdir pruned")
-    good("train.dense --steps 20 --workdir dense")
+    small = {"model": "mlp", "widths": (8,), "steps": 20, "num_train": 200}
+    job.run_training(SparseRun(**small, workdir=str(folder / "pruned")))
+    job.run_training(DenseRun(**small, workdir=str(folder / "dense")))
     shutil.copytree(folder / "pruned", folder / "future")
     config = json.loads((folder / "future/config.json").read_text())
     config["format_version"] = 99
     (folder / "future/config.json").write_text(json.dumps(config))
-    config |= {"format_version": 1, "model": "mlp", "widths": [9]}
+    config |= {"format_version": 1, "widths": [9]}
     shutil.copytree(folder / "pruned", folder / "narrow")
     (folder / "narrow/config.json").write_text(json.dumps(config))
     shutil.copytree(folder / "pruned", folder / "unfinished")
@@ -140,21 +153,12 @@ def outcomes(tmp_path_factory):
     (folder / "empty").mkdir()
     (folder / "a-file").touch()
     before = files(folder)
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM],
-        input=json.dumps([line for line, _ in TABLE]),
-        cwd=folder,
-        env=environment | {"JAX_PLATFORMS": "none_such"},
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
+    answers = mistakes([line for line, _ in TABLE], folder, JAX_PLATFORMS="none_such")
     assert files(folder) == before
     assert {p.name for p in folder.iterdir() if p.is_dir()} == {
         "pruned", "dense", "future", "narrow", "unfinished", "empty"
     }  # fmt: skip
-    answers = map(json.loads, done.stdout.splitlines())
-    return dict(zip([line for line, _ in TABLE], answers, strict=True))
+    return answers
 
 
 @pytest.mark.parametrize(("line", "expected"), TABLE)
@@ -167,15 +171,19 @@ def test_a_mistake_gets_one_sentence_and_status_2(line, expected, outcomes):
     assert "Traceback" not in message
 
 
-def test_more_devices_than_there_are_is_refused(finish, folder):
-    status, _, err = finish(*"train.dense --num-devices 64 --workdir r".split())
-    assert status == 2 and "64" in err
-    assert not (folder / "r").exists()
+def test_what_the_devices_cannot_do_is_refused(tmp_path):
+    lines = {
+        "train.dense --num-devices 64 --workdir r": "64 is more than the 4",
+        "train.dense --batch-size 10 --workdir r": "not divisible by the 4 devices",
+    }
+    found = mistakes(list(lines), tmp_path, JAX_NUM_CPU_DEVICES="4")
+    for line, expected in lines.items():
+        status, message = found[line]
+        assert status == 2 and expected in message
+    assert not (tmp_path / "r").exists()
 
 
-def test_a_batch_that_the_devices_cannot_share_is_refused(finish, folder):
-    status, _, err = finish(
-        *"train.dense --batch-size 10 --workdir r".split(), JAX_NUM_CPU_DEVICES="4"
-    )
-    assert status == 2 and "not divisible by the 4 devices" in err
-    assert not (folder / "r").exists()
+def test_a_process_ends_with_status_2_and_writes_nothing(finish, folder):
+    status, _, err = finish(*"train.sparse --method lottery --workdir r".split())
+    assert status == 2 and "--mask-from" in err
+    assert not list(folder.iterdir())

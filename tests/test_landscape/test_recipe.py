@@ -9,30 +9,38 @@ from landscape.config import DenseRun, SparseRun
 from landscape.initial_state import abstract_state, initial_state
 
 SHAPE = (8, 8, 1)
+EPS = np.finfo(np.float32).eps
+
+
+SMALL = {"model": "mlp", "widths": (40, 30)}
+first_state = jax.jit(initial_state, static_argnums=(0, 2))
 
 
 def made(settings):
     return recipe.make(settings, SHAPE, 10)
 
 
-@pytest.mark.parametrize("share", [0.5, 0.95, 0.9995, 1.0])
-def test_initial_zeros_are_the_promised_number_and_leave_the_others_alone(share):
+@pytest.mark.parametrize("fraction", [0.5, 0.9995, 1.0])
+def test_initial_zeros_are_the_promised_number_and_leave_the_others_alone(fraction):
     plain, zeroed = (
-        trees.named_leaves(initial_state(made(DenseRun(init_zeros=z)), 3, SHAPE).params)
-        for z in (0.0, share)
+        trees.named_leaves(
+            first_state(made(DenseRun(**SMALL, init_zeros=z)), 3, SHAPE).params
+        )
+        for z in (0.0, fraction)
     )
     for name, leaf in zeroed.items():
         if not name.endswith("kernel"):
-            np.testing.assert_array_equal(leaf, plain[name])
+            assert not leaf.any() and not plain[name].any()
             continue
         left = leaf != 0
-        assert left.sum() == round((1 - share) * leaf.size)
-        np.testing.assert_array_equal(leaf[left], plain[name][left])
+        assert left.sum() == round((1 - fraction) * leaf.size)
+        # Two programs draw the weights: the same to a few operations' rounding.
+        np.testing.assert_allclose(leaf[left], plain[name][left], rtol=32 * EPS)
 
 
 def test_another_seed_zeroes_other_weights():
     first, second = (
-        initial_state(made(DenseRun(init_zeros=0.5)), seed, SHAPE).params
+        first_state(made(DenseRun(**SMALL, init_zeros=0.5)), seed, SHAPE).params
         for seed in (0, 1)
     )
     a, b = (np.asarray(p["Dense_1"]["kernel"]) != 0 for p in (first, second))
@@ -40,7 +48,7 @@ def test_another_seed_zeroes_other_weights():
 
 
 def test_zeroed_weights_are_trained():
-    state = initial_state(made(DenseRun(init_zeros=0.95)), 0, SHAPE)
+    state = first_state(made(DenseRun(**SMALL, init_zeros=0.5)), 0, SHAPE)
     assert all(mask.shape == () and mask for mask in jax.tree.leaves(state.masks))
 
 

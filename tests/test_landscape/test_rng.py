@@ -5,7 +5,6 @@ from pathlib import Path
 
 import jax
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -41,8 +40,9 @@ def test_seed_name_and_every_counter_change_the_key():
     assert len({tuple(draw(key)) for key in keys}) == len(keys)
 
 
-@pytest.mark.parametrize("hash_seed", ["1", "2"])
-def test_another_process_draws_the_same(hash_seed):
+def test_another_process_draws_the_same():
+    # Another seed of `hash`, on which nothing may depend.
+    hash_seed = "2" if os.environ.get("PYTHONHASHSEED") == "1" else "1"
     code = (
         "import jax; from landscape import rng;"
         "print(jax.random.bits(rng.stream(7, 'augment', 3), (4,)).tolist())"

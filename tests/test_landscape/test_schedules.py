@@ -74,15 +74,12 @@ def test_mask_updates_that_cannot_be_are_refused(bad):
 def test_removed_weights_are_the_cubic_formula_rounded(step, total, values):
     start, length, _ = values
     end = start + length
-    share = Fraction(min(max(step - start, 0), length), length)
-    exact = total * (1 - (1 - share) ** 3)
+    fraction = Fraction(min(max(step - start, 0), length), length)
+    exact = total * (1 - (1 - fraction) ** 3)
     removed = schedules.cubic_removed(step, total, start, end)
     assert abs(removed - exact) <= Fraction(1, 2)
     assert removed <= schedules.cubic_removed(step + 1, total, start, end)
-    rate = float(schedules.cubic_sparsity(step, 0.7, start, end))
-    assert rate == pytest.approx(0.7 * float(1 - (1 - share) ** 3), abs=1e-6)
 
 
 def test_a_single_update_removes_everything_at_once():
     assert [schedules.cubic_removed(t, 9, 5, 5) for t in (4, 5, 6)] == [0, 9, 9]
-    assert [float(schedules.cubic_sparsity(t, 0.5, 5, 5)) for t in (4, 5)] == [0, 0.5]

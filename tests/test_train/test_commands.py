@@ -67,7 +67,7 @@ def test_a_folder_with_other_settings_is_refused_unless_they_change_nothing(tmp_
         record.check_same(tmp_path, SparseRun(steps=101))
 
 
-def test_metrics_are_cut_back_to_the_step_a_run_goes_on_from(tmp_path):
+def test_metrics_are_truncated_to_the_step_from_which_a_run_resumes(tmp_path):
     record.append(tmp_path, runs.METRICS, *({"step": s, "x": 0.1} for s in (0, 5, 10)))
     whole = (tmp_path / runs.METRICS).read_text()
     with open(tmp_path / runs.METRICS, "a") as file:

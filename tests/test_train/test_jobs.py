@@ -8,9 +8,10 @@ import jax
 import numpy as np
 import pytest
 
-from landscape import runs
+from landscape import methods, runs
 from landscape.config import SparseRun
 from landscape.errors import Interrupted, RunFailure
+from landscape.models import resnet
 from train import job, mask_source
 
 TINY = {
@@ -68,8 +69,14 @@ def test_a_lottery_run_starts_at_the_masked_weights_of_the_step_named(pruned, tm
     jax.tree.map(np.testing.assert_array_equal, end.masks, masks)
 
 
-def test_a_rewound_network_takes_the_statistics_of_batch_norm_along(tmp_path):
-    small = TINY | {"model": "resnet20", "widths": (), "steps": 2, "num_train": 20}
+def test_a_rewound_network_takes_the_statistics_of_batch_norm_along(
+    tmp_path, monkeypatch
+):
+    # The smallest of its family: one block a stage.
+    row = methods.MODELS["resnet20"]._replace(name="resnet8")
+    monkeypatch.setitem(methods.MODELS, "resnet8", row)
+    monkeypatch.setattr(resnet, "STAGES", (4, 4, 4))
+    small = TINY | {"model": "resnet8", "widths": (), "steps": 2, "num_train": 20}
     source = SparseRun(**small, keep_every=1, workdir=str(tmp_path / "pruned"))
     job.run_training(source)
     config = SparseRun(
@@ -82,7 +89,7 @@ def test_a_rewound_network_takes_the_statistics_of_batch_norm_along(tmp_path):
     jax.tree.map(np.testing.assert_array_equal, here, there)
 
 
-def test_a_signal_in_the_last_window_is_heard(tmp_path, monkeypatch):
+def test_a_signal_in_the_last_window_interrupts_the_run(tmp_path, monkeypatch):
     config = SparseRun(**TINY, workdir=str(tmp_path / "r"))
     held_out = job.measure.held_out
 

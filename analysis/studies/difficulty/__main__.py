@@ -6,13 +6,13 @@
 --num-examples 10000
     python -m analysis.studies.difficulty --scale cifar10 --data-dir D
 
-Trains pruned, lottery and scratch networks, walks the straight lines and trained Bezier
-curves between them, trains dense networks from initial weights that are mostly zero,
-and prints checks C1.1 to C1.10 with the paper's own numbers beside ours. Figures 1 and
-3 to 8 of the paper, with its curves (ResNet-50 on ImageNet) drawn thin, and the numbers
-behind them go to WORKDIR/difficulty-<scale>/. What was trained or walked before is read
-back, and what was interrupted goes on. digits: about 5 minutes on 2 cores; mnist: about
-an hour; cifar10 (ResNet-20, one seed): days on a CPU, hours on a GPU.
+Trains pruned, lottery and scratch networks, evaluates the straight lines and trained
+Bezier curves between them, trains dense networks from initial weights that are mostly
+zero, and prints checks C1.1 to C1.10 with the paper's own numbers beside ours. Figures
+1 and 3 to 8 of the paper, with its curves (ResNet-50 on ImageNet) drawn thin, and the
+numbers behind them go to WORKDIR/difficulty-<scale>/. Finished runs and paths are read
+back, interrupted ones resume. digits: about 5 minutes on 2 cores; mnist: about an hour;
+cifar10 (ResNet-20, one seed): days on a CPU, hours on a GPU.
 """
 
 from typing import Any
@@ -22,16 +22,20 @@ from analysis.studies.difficulty.config import Config
 from landscape.cli import launch, parse
 
 
-def run(config: Config) -> dict[str, Any]:
-    """Does it all, writes the folder, and returns the content of result.json.
+def run(config: Config, scale: Any = None) -> dict[str, Any]:
+    """Measures and judges, writes the folder, and returns the content of result.json.
+
+    Args:
+      config: the command's flags.
+      scale: a `scales.Scale`; default: the one that the flags name.
 
     Raises:
       InputError: the data set is not there, or a setting does not fit it.
     """
     from analysis.studies.claims import verdict_table
-    from analysis.studies.difficulty import claims, figures, runs
+    from analysis.studies.difficulty import claims, figures, runs, scales
 
-    measured = runs.measure(config)
+    measured = runs.measure(config, scale or scales.of(config))
     judged = claims.claims(measured)
     table = verdict_table(judged)
     figures.save(config.folder, measured)
@@ -40,8 +44,8 @@ def run(config: Config) -> dict[str, Any]:
 
 
 def main(config: Config) -> None:
-    """Runs the study; prints the verdicts, where things lie and what to try next."""
-    from analysis.studies.difficulty import claims
+    """Runs the study; prints the verdicts, the folder and what to try next."""
+    from analysis.studies.difficulty import claims, scales
 
     result = run(config)
     high = f"{max(map(float, result['sparsities_used'])):g}"
@@ -53,6 +57,7 @@ def main(config: Config) -> None:
         claims.NOTES,
         ["figure*.png", "claims.txt"],
         f"python -m analysis.surface {runs}",
+        study.reductions(scales.full(config), scales.of(config)),
     )
 
 

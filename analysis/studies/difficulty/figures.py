@@ -12,9 +12,9 @@ from landscape.figures import save as save_figure
 
 PAPER = Path(__file__).with_name("evci2019.json")
 INIT = {
-    "ID-1": "t   (0: dense start,  1: pruned)",
-    "IS-1": "t   (0: lottery start,  1: pruned)",
-    "IS-2": "t   (0: new start,  1: pruned)",
+    "ID-1": "t   (0: dense initialisation,  1: pruned)",
+    "IS-1": "t   (0: lottery initialisation,  1: pruned)",
+    "IS-2": "t   (0: new initialisation,  1: pruned)",
 }
 CURVES = {
     "linear": "linear P-S->S-S",
@@ -49,7 +49,11 @@ def save(folder: Path, measured: Measured) -> None:
             paper["dense_accuracy"],
         ),
         "3": panels(
-            paths(INIT, "objective"), lines, objective, INIT, "from start to pruned"
+            paths(INIT, "objective"),
+            lines,
+            objective,
+            INIT,
+            "from initialisation to pruned",
         ),
         "4": panels(
             paths(CURVES, "objective"),

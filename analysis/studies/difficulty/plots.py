@@ -132,27 +132,27 @@ def from_zeros(ours: Mapping[str, Sequence[float]], theirs: tuple) -> Figure:
     """Figure 5: accuracy (%) of a dense training whose initial weights are mostly zero.
 
     Args:
-      ours: share of zeros -> accuracies in percent, one a seed.
-      theirs: shares and accuracies of the paper.
+      ours: fraction of zeros -> accuracies in percent, one a seed.
+      theirs: fractions and accuracies of the paper.
     """
     with style():
         figure = Figure(figsize=(4.6, 3.0), layout="constrained")
         axes = figure.subplots()
-        shares = [share for share in map(float, ours) if share > 0]
-        places = {s: i for i, s in enumerate(sorted({*shares, *theirs[0]}))}
+        fractions = [zeros for zeros in map(float, ours) if zeros > 0]
+        positions = {s: i for i, s in enumerate(sorted({*fractions, *theirs[0]}))}
         axes.plot(
-            [places[s] for s in shares],
-            [np.mean(ours[f"{s:g}"]) for s in shares],
+            [positions[s] for s in fractions],
+            [np.mean(ours[f"{s:g}"]) for s in fractions],
             color=colors()[0],
             label="this run",
         )
-        for share in shares:
-            values = ours[f"{share:g}"]
+        for zeros in fractions:
+            values = ours[f"{zeros:g}"]
             axes.plot(
-                [places[share]] * len(values), values, "o", ms=3, color=colors()[0]
+                [positions[zeros]] * len(values), values, "o", ms=3, color=colors()[0]
             )
         axes.plot(
-            [places[s] for s in theirs[0]],
+            [positions[s] for s in theirs[0]],
             theirs[1],
             "--",
             color="0.5",
@@ -161,7 +161,7 @@ def from_zeros(ours: Mapping[str, Sequence[float]], theirs: tuple) -> Figure:
         )
         if "0" in ours:
             axes.axhline(np.mean(ours["0"]), color="gray", ls=":", label="no zeros")
-        axes.set_xticks(list(places.values()), [f"{100 * s:g}" for s in places])
+        axes.set_xticks(list(positions.values()), [f"{100 * s:g}" for s in positions])
         axes.set(
             xlabel="initial weights set to zero (%)",
             ylabel="test accuracy (%)",

@@ -1,17 +1,19 @@
-"""What the study of paper 1 trains and walks, and the numbers that come of it."""
+"""What the study of paper 1 trains and evaluates, and the resulting numbers."""
 
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
 
-from analysis import path as path_program
+from analysis import path
+from analysis.studies import training
+from analysis.studies.difficulty.config import Config
+from analysis.studies.difficulty.scales import Scale, root_of
+from analysis.studies.difficulty.solutions import SOLUTIONS, folder_of, train
 from landscape import derivatives, runs
+from landscape.cli import limit_compiled_programs
 from landscape.config import DenseRun
 from landscape.sparsity import masks
-from train import job, mask_source, sparse
 
-SOLUTIONS = ("pruned", "lottery", "scratch")
 # name: from, to, kind, subspace
 PATHS = {
     "ID-1": ("pruned@init", "pruned", "line", "sparse"),
@@ -38,7 +40,8 @@ class Measured(NamedTuple):
         weights, biases and batch norm.
       paths: name in `PATHS` -> sparsity -> what analysis.path found, with "mean", the
         mean objective on [0, 1].
-      zeros: share of zeros in the dense initialisation -> test accuracy after training.
+      zeros: fraction of zeros in the dense initialisation -> test accuracy after
+        training.
     """
 
     sparsities_used: list[str]
@@ -51,110 +54,20 @@ class Measured(NamedTuple):
     zeros: dict[str, list[float]]
 
 
-class Scale(NamedTuple):
-    """Settings of a scale: of training, and what is studied of it."""
-
-    training: dict[str, Any]
-    sparsities: tuple[float, ...]
-    num_seeds: int
-    zeros: tuple[float, ...]
-    zeros_seeds: int
-    fit_steps: int = 4000
-    points: int = 71
-
-
-SCALES = {
-    "digits": Scale(
-        {"model": "lenet300"},
-        (0.95, 0.98),
-        5,
-        (0.0, 0.95, 0.98, 0.99, 0.995, 0.999, 1.0),
-        2,
-    ),
-    "mnist": Scale(
-        {"model": "lenet300", "steps": 6000, "batch_size": 100, "prune_every": 100},
-        (0.95, 0.98, 0.99),
-        5,
-        (0.0, 0.95, 0.9625, 0.975, 0.98, 0.99, 0.995, 0.999, 1.0),
-        3,
-    ),
-    "cifar10": Scale(
-        {
-            "model": "resnet20",
-            "steps": 64000,
-            "schedule": "step",
-            "decay_steps": (32000, 48000),
-            "augment": True,
-            "prune_every": 1000,
-        },
-        (0.98, 0.99),
-        1,
-        (0.0, 0.95, 0.98, 0.99, 0.999, 1.0),
-        1,
-        fit_steps=8000,
-    ),
-}
-
-
-def scale_of(config) -> Scale:
-    """The scale, with what the command says otherwise."""
-    scale = SCALES[config.scale]
-    training = scale.training | {"dataset": config.scale, "data_dir": config.data_dir}
-    training |= {"model": config.model} if config.model else {}
-    scale = scale._replace(
-        training=training,
-        sparsities=config.sparsities or scale.sparsities,
-        num_seeds=config.num_seeds or scale.num_seeds,
-        zeros_seeds=min(config.num_seeds or scale.num_seeds, scale.zeros_seeds),
-    )
-    if not config.quick:
-        return scale
-    few = {"steps": 60, "prune_every": 5, "num_train": 300, "schedule": "cosine"}
-    return scale._replace(
-        training=training | few | {"decay_steps": ()},
-        num_seeds=config.num_seeds or 1,
-        zeros=(0.0, 0.95),
-        zeros_seeds=1,
-        fit_steps=40,
-        points=11,
-    )
-
-
-def root_of(config, scale: Scale) -> str:
-    """The folder of the runs, which studies share."""
-    quick = "-quick" if config.quick else ""
-    return f"{config.workdir}/{config.scale}-{scale.training['model']}{quick}"
-
-
-def train(scale: Scale, root: str, sparsity: float, seed: int) -> dict[str, dict]:
-    """Trains the three solutions in ROOT/sparsity-X/seed-N/; the summary of each.
-
-    What is finished is read back.
-    """
-    folder = f"{root}/sparsity-{sparsity:g}/seed-{seed}"
-    settings = sparse.Config(
-        **scale.training, sparsity=sparsity, seed=seed, workdir=folder
-    )
-    return {
-        Path(each.workdir).name: job.run_training(each, mask_source.start_from(each))
-        for each in sparse.expand(settings)
-    }
-
-
-def measure(config) -> Measured:
-    """Trains and walks all that is not there yet."""
-    scale = scale_of(config)
+def measure(config: Config, scale: Scale) -> Measured:
+    """Trains and evaluates all that is not there yet."""
     root = root_of(config, scale)
-    keys = [f"{s:g}" for s in scale.sparsities]
-    empty = {name: {key: [] for key in keys} for name in SOLUTIONS}
-    accuracy, train_loss, gradient = (
-        {name: {key: [] for key in keys} for name in empty} for _ in range(3)
-    )
-    paths: dict[str, Any] = {name: {key: [] for key in keys} for name in PATHS}
+    keys = [f"{sparsity:g}" for sparsity in scale.sparsities]
+
+    def empty(names):
+        return {name: {key: [] for key in keys} for name in names}
+
+    accuracy, train_loss, gradient = (empty(SOLUTIONS) for _ in range(3))
+    paths = empty(PATHS)
     has_norm = False
     for key, sparsity in zip(keys, scale.sparsities, strict=True):
         for seed in range(scale.num_seeds):
-            folder = f"{root}/sparsity-{key}/seed-{seed}"
+            folder = folder_of(root, sparsity, seed)
             for name, summary in train(scale, root, sparsity, seed).items():
                 accuracy[name][key].append(summary["test_accuracy"])
                 train_loss[name][key].append(summary["train_loss"])
@@ -162,21 +75,25 @@ def measure(config) -> Measured:
                 gradient[name][key].append(value)
                 has_norm |= norm
             for name, (a, b, kind, subspace) in PATHS.items():
-                found = _walk(config, scale, f"{folder}/{a}", f"{folder}/{b}", kind,
-                              subspace)  # fmt: skip
+                limit_compiled_programs()
+                ends = f"{folder}/{a}", f"{folder}/{b}"
+                found = _path(config, scale, ends, kind, subspace)
                 paths[name][key].append(found)
-    zeros = {}
-    for share in scale.zeros:
-        zeros[f"{share:g}"] = [
-            _from_zeros(scale, share, seed, root) for seed in range(scale.zeros_seeds)
+    zeros = {
+        f"{fraction:g}": [
+            _from_zeros(scale, fraction, seed, root)
+            for seed in range(scale.zeros_seeds)
         ]
+        for fraction in scale.zeros
+    }
     return Measured(keys, root, has_norm, accuracy, train_loss, gradient, paths, zeros)
 
 
-def _walk(config, scale: Scale, a: str, b: str, kind: str, subspace: str) -> dict:
-    settings = path_program.Config(
-        a,
-        b,
+def _path(
+    config: Config, scale: Scale, ends: tuple[str, str], kind: str, subspace: str
+) -> dict[str, Any]:
+    settings = path.Config(
+        *ends,
         kind=kind,
         subspace=subspace,
         points=scale.points,
@@ -184,18 +101,18 @@ def _walk(config, scale: Scale, a: str, b: str, kind: str, subspace: str) -> dic
         num_examples=config.num_examples,
         batch_size=scale.training.get("batch_size", 128),
     )
-    found = path_program.run(settings)
+    found = path.run(settings)
     total = [x + y for x, y in zip(found["losses"], found["l2"], strict=True)]
     inside = [x for t, x in zip(found["ts"], total, strict=True) if 0 <= t <= 1]
     return found | {"mean": sum(inside) / len(inside)}
 
 
-def _from_zeros(scale: Scale, share: float, seed: int, root: str) -> float:
+def _from_zeros(scale: Scale, fraction: float, seed: int, root: str) -> float:
     """Figure 5: test accuracy of a dense training from weights zeroed at random."""
     fields = {k: v for k, v in scale.training.items() if not k.startswith("prune")}
-    folder = f"{root}/dense-from-zeros-{share:g}/seed-{seed}"
-    settings = DenseRun(**fields, init_zeros=share, seed=seed, workdir=folder)
-    return job.run_training(settings)["test_accuracy"]
+    folder = f"{root}/dense-from-zeros-{fraction:g}/seed-{seed}"
+    settings = DenseRun(**fields, init_zeros=fraction, seed=seed, workdir=folder)
+    return training.train(settings)["test_accuracy"]
 
 
 def _gradient_size(name: str) -> tuple[float, bool]:

@@ -11,8 +11,8 @@ the line from a large-batch to a small-batch solution (with --scale mnist also o
 AlexNet on 2,000 images of CIFAR-10); prints checks C3.1 to C3.15 with the paper's own
 numbers beside ours, and those of Sagun, Bottou and LeCun (arXiv:1611.07476). Figures 1
 to 9 with the paper's points drawn thin, three of 2016, the rows of table 1, and the
-numbers behind them go to WORKDIR/hessian-<scale>/. What was trained or measured before
-is read back. digits: 10 minutes on 2 cores; mnist: an hour or two a seed.
+numbers behind them go to WORKDIR/hessian-<scale>/. Finished parts are read back.
+digits: 10 minutes on 2 cores; mnist: an hour or two a seed.
 """
 
 from typing import Any
@@ -22,16 +22,20 @@ from analysis.studies.hessian.config import Config
 from landscape.cli import launch, parse
 
 
-def run(config: Config) -> dict[str, Any]:
-    """Does it all, writes the folder, and returns the content of result.json.
+def run(config: Config, scale: Any = None) -> dict[str, Any]:
+    """Measures and judges, writes the folder, and returns the content of result.json.
+
+    Args:
+      config: the command's flags.
+      scale: a `scales.Scale`; default: the one that the flags name.
 
     Raises:
       InputError: the data set is not there.
     """
     from analysis.studies.claims import verdict_table
-    from analysis.studies.hessian import claims, figures, runs, table
+    from analysis.studies.hessian import claims, figures, runs, scales, table
 
-    measured = runs.measure(config)
+    measured = runs.measure(config, scale or scales.of(config))
     judged = claims.claims(measured)
     verdicts = verdict_table(judged)
     texts = {"claims.txt": verdicts, "table1.txt": table.table_one(measured)}
@@ -40,8 +44,8 @@ def run(config: Config) -> dict[str, Any]:
 
 
 def main(config: Config) -> None:
-    """Runs the study; prints the verdicts, where things lie and what to try next."""
-    from analysis.studies.hessian import claims
+    """Runs the study; prints the verdicts, the folder and what to try next."""
+    from analysis.studies.hessian import claims, scales
 
     result = run(config)
     study.report(
@@ -50,6 +54,7 @@ def main(config: Config) -> None:
         claims.NOTES,
         ["*.png", "claims.txt", "table1.txt"],
         f"python -m analysis.spectrum {result['example']} --exact",
+        study.reductions(scales.full(config), scales.of(config)),
     )
 
 

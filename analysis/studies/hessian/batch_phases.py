@@ -1,7 +1,7 @@
-"""Large batches first, then small ones from where they ended, and the line between.
+"""Training with large batches, then with small ones, and the line between the ends.
 
-Paper 3, figures 7 and 8: the switch throws the training loss up, from where it falls
-again; the straight line between the two ends shows whether it climbed over anything.
+Paper 3, figures 7 and 8: at the switch the training loss jumps, then it falls again;
+the straight line between the two ends shows whether there is a barrier between them.
 """
 
 from typing import Any
@@ -11,15 +11,15 @@ import numpy as np
 from analysis import evaluation, paths
 from analysis.studies.hessian.measurements import stored
 from analysis.studies.hessian.scales import PLAIN, Phases
+from analysis.studies.training import train
 from landscape import runs
 from landscape.config import DenseRun
-from train import job
 
 POINTS = 43
-"""On [-1, 2]: steps of 1/14, half of the paper's, so that 0, 1/2 and 1 are there."""
+"""On [-1, 2]: steps of 1/14, half of the paper's, so that 0, 1/2 and 1 are points."""
 
 NEAR = 20
-"""Steps that a mean of the training loss is taken over."""
+"""Steps of which the training loss is a mean."""
 
 
 def measure(setting: Phases, root: str, seed: int) -> dict[str, Any]:
@@ -39,14 +39,14 @@ def measure(setting: Phases, root: str, seed: int) -> dict[str, Any]:
         "steps": setting.steps, "seed": seed, "log_every": NEAR,
     }  # fmt: skip
     small, large = setting.batches
-    one = job.run_training(DenseRun(**shared, batch_size=large, workdir=first))
+    one = train(DenseRun(**shared, batch_size=large, workdir=first))
 
     def from_first(like):
         state = runs.load(first).state
         return state.params, state.batch_stats, None
 
-    # The examples come in another order than they did, as in a longer training.
-    two = job.run_training(
+    # The examples have another order than before, as in a longer training.
+    two = train(
         DenseRun(
             **shared, batch_size=small, order_seed=seed + 1000, workdir=second
         ),

@@ -3,30 +3,35 @@
 from typing import Any
 
 from analysis.studies.hessian.measurements import edges, everything, mean, near_zero
-from analysis.studies.hessian.scales import BLOBS, GROUPS, JUDGED, WHOLE, Scale
+from analysis.studies.hessian.scales import GROUPS, JUDGED, PLAIN, WHOLE, Blobs
+from analysis.studies.training import train
+from landscape import runs
 from landscape.config import DenseRun
-from train import job
 
 
-def measure(scale: Scale, root: str, seeds) -> dict[str, dict[str, list]]:
-    """Group -> number of classes -> seeds; see `hessian_runs.Measured.blobs`."""
+def measure(scale: Blobs, root: str, seeds: range) -> dict[str, dict[str, list]]:
+    """Group -> number of classes -> seeds; see `runs.Measured.blobs`."""
     return {group: _group(scale, root, group, seeds) for group in GROUPS}
 
 
-def near_zero_shares(scale: Scale, root: str) -> dict[str, float]:
-    """Number of classes -> share of eigenvalues near zero, of the first seed."""
-    names = {k: _blob_name(root, JUDGED[0], k, 0) for k in scale.classes}
-    return {str(k): near_zero(name) for k, name in names.items()}
+def near_zero_fractions(scale: Blobs, root: str) -> dict[str, float]:
+    """Number of classes -> fraction of eigenvalues near zero, of the first seed."""
+    found = {}
+    for k in scale.classes:
+        name = _blob_name(root, JUDGED[0], k, 0)
+        size = runs.read_summary(runs.parse(name).folder)["num_params"]
+        found[str(k)] = near_zero(name, exact=size <= scale.exact_up_to)
+    return found
 
 
-def whole(scale: Scale, root: str) -> dict[str, list[float]]:
+def whole(scale: Blobs, root: str) -> dict[str, list[float]]:
     """All eigenvalues of a network of many classes, "initial" and "final"."""
     name = _blob_name(root, WHOLE, scale.many, 0)
     ends = {"initial": f"{name}@init", "final": name}
     return {when: everything(end).tolist() for when, end in ends.items()}
 
 
-def _group(scale: Scale, root: str, group: str, seeds) -> dict[str, Any]:
+def _group(scale: Blobs, root: str, group: str, seeds) -> dict[str, Any]:
     """One seed of what is not judged."""
     found = {}
     for k in (*scale.classes, scale.many):
@@ -47,30 +52,34 @@ def _blob_name(root: str, group: str, k: int, seed: int) -> str:
 
 
 def _blob(
-    scale: Scale, root: str, group: str, k: int, seed: int, judged: bool
+    scale: Blobs, root: str, group: str, k: int, seed: int, judged: bool
 ) -> dict[str, Any]:
     """One network; each seed has clusters of its own."""
     activation, variance, full = GROUPS[group]
     name = _blob_name(root, group, k, seed)
     settings = DenseRun(
-        **BLOBS,
+        **PLAIN,
+        dataset="blobs",
+        blob_dim=scale.dim,
         blob_classes=k,
-        blob_samples=scale.blob_samples,
+        blob_samples=scale.samples,
         blob_variance=variance,
+        widths=scale.widths,
         activation=activation,
-        batch_size=scale.blob_samples if full else scale.blob_samples // 10,
-        learning_rate=scale.blob_rate,
-        steps=scale.blob_steps,
+        batch_size=scale.samples if full else scale.samples // 10,
+        learning_rate=scale.rate,
+        steps=scale.steps,
         seed=seed,
         data_seed=seed,
         workdir=name,
     )
-    summary = job.run_training(settings)
+    summary = train(settings)
     found = {"train_loss": summary["train_loss"], "size": summary["num_params"]}
-    found |= edges(name, max(3 * k + 2, 40))
+    exact = found["size"] <= scale.exact_up_to
+    found |= edges(name, max(3 * k + 2, 40), exact=exact)
     if seed == 0:
-        found |= {"mean": mean(name)}
+        found |= {"mean": mean(name, exact=exact)}
     if judged:
-        start = edges(f"{name}@init", 2)
+        start = edges(f"{name}@init", 2, exact=exact)
         found |= {f"initial_{end}": start[end] for end in ("largest", "smallest")}
     return found

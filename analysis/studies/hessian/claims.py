@@ -140,7 +140,7 @@ def _bulk(measured: Measured) -> list[Claim]:
         ),
         judged(
             "C3.10i",
-            "but not at the start: |min| >= 0.2 l1 (least over k)",
+            "but not at initialisation: |min| >= 0.2 l1 (least over k)",
             "0.55",
             [edge(seed, "initial_", min) for seed in seeds],
             lambda value: value >= 0.2,
@@ -160,11 +160,11 @@ def _parts(measured: Measured) -> list[Claim]:
     rows = [
         ("C3.5", "G dominates at the end: |H - G| <= 0.1 |H|", "residual_end",
          max, lambda value: value <= 0.1),
-        ("C3.5i", "but not at the start: |H - G| >= 0.3 |H|", "residual_start",
+        ("C3.5i", "but not at initialisation: |H - G| >= 0.3 |H|", "residual_start",
          min, lambda value: value >= 0.3),
         ("C3.6", "top-k eigenspaces of H and G coincide (squared cosine >= 0.95)",
          "overlap_end", min, lambda value: value >= 0.95),
-        ("C3.6i", "but not at the start (squared cosine < 0.7)", "overlap_start",
+        ("C3.6i", "but not at initialisation (squared cosine < 0.7)", "overlap_start",
          max, lambda value: value < 0.7),
     ]  # fmt: skip
     return [

@@ -29,14 +29,15 @@ def in_the_plane(measured: Measured) -> list[Claim]:
     return [
         judged(
             "C3.14",
-            "two clusters in the plane: two outliers at deviation 0.2 (l2 / l3 >= 3)",
+            "two clusters in the plane: two outliers at standard deviation 0.2"
+            " (l2 / l3 >= 3)",
             "2 outliers",
             [found[1] / max(found[2], 1e-12) for found in values["0.2"]],
             lambda value: value >= 3,
         ),
         judged(
             "C3.14s",
-            "l1 grows with the deviation, 0.2 to 1 (at least 10 times)",
+            "l1 grows with the standard deviation, 0.2 to 1 (at least 10 times)",
             "77",
             growth,
             lambda value: value >= 10,
@@ -51,13 +52,14 @@ def _starts(measured: Measured) -> list[Claim]:
     return [
         judged(
             "S4",
-            f"{len(tops)} starts: spread of l1 (5 to 95 % of them, over the median)",
+            f"{len(tops)} initialisations: spread of l1 (5 to 95 % of them, over the"
+            " median)",
             "0.7",
             [float((high - low) / middle)],
         ),
         judged(
             "S4z",
-            "and share of starts that end flat (l1 < 0.1 x the median)",
+            "and the fraction that ends flat (l1 < 0.1 x the median)",
             "few",
             [float((tops < 0.1 * middle).mean())],
         ),
@@ -92,8 +94,8 @@ def _widest(values: list[float]) -> float:
 def _descents(measured: Measured) -> list[Claim]:
     """Figure 8 of 2016: between gradient descent and SGD at the end of training."""
     words = {
-        "one start": "GD and SGD from one start: barrier between them (nats)",
-        "two starts": "and from two starts",
+        "one start": "GD and SGD from one initialisation: barrier between them (nats)",
+        "two starts": "and from two initialisations",
     }
     apart = measured.descents["one start"]
     return [
@@ -102,7 +104,8 @@ def _descents(measured: Measured) -> list[Claim]:
                    [_barrier(measured.descents[pair]["train_loss"][-1])])
             for pair, text in words.items()
         ),
-        judged("S6d", "from one start: distance between them over that from the start",
+        judged("S6d",
+               "from one initialisation: distance between them over that from it",
                "", [apart["distance"][-1] / apart["travelled"][-1]]),
     ]  # fmt: skip
 
@@ -123,7 +126,7 @@ def _pastur(measured: Measured) -> list[Claim]:
         ),
         judged(
             "F9o",
-            "two clusters: the outlier over its predicted place",
+            "two clusters: the outlier over the predicted one",
             "",
             [found["values"][0] / found["expected"] for found in two],
         ),

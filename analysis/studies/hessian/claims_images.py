@@ -7,7 +7,7 @@ from analysis.studies.hessian.runs import Measured
 
 
 def on_images(measured: Measured) -> list[Claim]:
-    """Of the width, the size of batches, and the two phases; see `hessian_claims`."""
+    """Of the width, the size of batches, and the two phases; see `claims`."""
     return [*_widths(measured), *_batches(measured), *_phases(measured)]
 
 
@@ -25,8 +25,8 @@ def _widths(measured: Measured) -> list[Claim]:
         claims += [
             judged(
                 "C3.8",
-                "the right edge keeps its place with width: l1 ... l10 within 35 % of"
-                " mean",
+                "the right edge does not move with width: l1 ... l10 within 35 % of"
+                " their mean",
                 "0.13",
                 off.tolist(),
                 lambda value: value <= 0.35,
@@ -44,21 +44,23 @@ def _widths(measured: Measured) -> list[Claim]:
         for h, seeds in measured.widths.items()
         if int(h) >= 20
     }
-    counted = {h: shares for h, shares in counted.items() if shares}
+    counted = {h: found for h, found in counted.items() if found}
     if len(counted) > 1:
         # Large ones are counted for the first seed alone.
         seeds = min(map(len, counted.values()))
-        shares = np.array([each[:seeds] for each in counted.values()])
+        fractions = np.array([each[:seeds] for each in counted.values()])
         claims += [
             judged(
                 "C3.9",
-                "the share of negative eigenvalues keeps (range <= 20 % of the mean;"
-                f" {', '.join(counted)} units)",
+                "the fraction of negative eigenvalues is constant (range <= 20 % of the"
+                f" mean; {', '.join(counted)} units)",
                 "0.09",
-                (np.ptp(shares, axis=0) / shares.mean(0)).tolist(),
+                (np.ptp(fractions, axis=0) / fractions.mean(0)).tolist(),
                 lambda value: value <= 0.2,
             ),
-            judged("-", "that share (widest counted)", "0.012", shares[-1].tolist()),
+            judged(
+                "-", "that fraction (widest counted)", "0.012", fractions[-1].tolist()
+            ),
         ]
     return claims
 

@@ -33,6 +33,10 @@ def save(folder: Path, measured: Measured) -> None:
     batches = {name: measured.batches[first][size] for name, size in names.items()}
     parameters = {f"{h} units": seeds for h, seeds in measured.widths.items() if seeds}
     title = f"rate {first}, equal steps"
+    descents = {
+        name.replace("start", "initialisation"): found
+        for name, found in measured.descents.items()
+    }
     figures = {
         "1": plots.whole(measured.whole, paper["fig1"]),
         "2": plots.by_classes(
@@ -79,10 +83,10 @@ def save(folder: Path, measured: Measured) -> None:
     figures = {f"figure{number}": figure for number, figure in figures.items()}
     figures |= {
         "2016-patterns": plots_2016.histograms(measured.noise),
-        "2016-starts": plots_2016.starts(
-            measured.starts["largest"], many_initialisations.DEVIATION
+        "2016-starts": plots_2016.initialisations(
+            measured.starts["largest"], many_initialisations.STD
         ),
-        "2016-descents": plots_2016.descents(measured.descents, gd_vs_sgd.TS),
+        "2016-descents": plots_2016.descents(descents, gd_vs_sgd.TS),
     }
     for name, figure in figures.items():
         save_figure(figure, folder / f"{name}.png")
@@ -97,8 +101,8 @@ def _points(paper: dict[str, Any], key: str) -> tuple[np.ndarray, np.ndarray]:
 
 def _over_largest(paper: dict[str, Any], size: int) -> tuple[np.ndarray, np.ndarray]:
     """The paper's figure 5 in units of figure 3's largest eigenvalue."""
-    share, values = _points(paper, f"fig5_{size}")
-    return share, values / _points(paper, f"fig3_{size}")[1].max()
+    ranks, values = _points(paper, f"fig5_{size}")
+    return ranks, values / _points(paper, f"fig3_{size}")[1].max()
 
 
 def _tops(seeds: list[dict[str, Any]], count: int = 136) -> list[list[float]]:
@@ -110,16 +114,16 @@ def _ranked(seeds: list[list[float]]) -> list[tuple[np.ndarray, np.ndarray]]:
 
 
 def _left(seeds: list[dict[str, Any]], upto: float | None):
-    """The small end of the first seed over the share of the rank, lowest first.
+    """The small end of the first seed over rank / number of parameters, lowest first.
 
-    Up to the share `upto`; without it in units of the largest, up to -1e-5 of it.
+    Up to `upto`; without it in units of the largest eigenvalue, up to -1e-5 of it.
     """
     found = seeds[0]
     values = np.array(found.get("all", found["smallest"][::-1]))[::-1]
-    share = np.arange(len(values)) / found["size"]
+    ranks = np.arange(len(values)) / found["size"]
     if upto is None:
         values = values / found["largest"][0]
         shown = values < -1e-5
     else:
-        shown = share <= upto
-    return [(share[shown], values[shown])]
+        shown = ranks <= upto
+    return [(ranks[shown], values[shown])]

@@ -1,31 +1,23 @@
-"""Networks small enough to write H and G out: how alike they are, and if H is right."""
+"""Networks small enough to materialise H and G: their difference, and H's check."""
 
 from functools import partial
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import scipy.linalg
 from jax.flatten_util import ravel_pytree
 
 from analysis import curvature, spectra
 from analysis.studies.hessian.measurements import Arrays, stored
-from landscape import runs
+from analysis.studies.hessian.scales import PLAIN, Parts
+from analysis.studies.training import train
+from landscape import runs, trees
 from landscape.config import DenseRun
-from train import job
-
-CLASSES = (2, 5, 10)
-SAMPLES = 200
-SETTINGS = {
-    "dataset": "blobs", "blob_dim": 100, "blob_samples": SAMPLES, "model": "mlp",
-    "widths": (12, 12), "schedule": "constant", "momentum": 0.0, "weight_decay": 0.0,
-    "learning_rate": 0.1, "batch_size": SAMPLES,
-}  # fmt: skip
 
 
-def measure(root: str, steps: int, seeds) -> dict[str, list[dict[str, float]]]:
-    """Of networks 100-12-12-k on 200 blobs, full batches: number of classes -> seeds.
+def measure(scale: Parts, root: str, seeds: range) -> dict[str, list[dict[str, float]]]:
+    """Of networks on blobs (100-12-12-k on 200), full batches: classes k -> seeds.
 
     Each has, with "_start" and "_end", `residual`, the norm of H - G over that of H,
     and `overlap`, the mean squared cosine between the top-k eigenspaces of H and G;
@@ -33,25 +25,25 @@ def measure(root: str, steps: int, seeds) -> dict[str, list[dict[str, float]]]:
     N (k - 1), the number of parameters if that is less, and the training loss.
     """
     return {
-        str(k): [_one(f"{root}/small/k-{k}/seed-{s}", k, s, steps) for s in seeds]
-        for k in CLASSES
+        str(k): [_one(scale, f"{root}/small/k-{k}/seed-{s}", k, s) for s in seeds]
+        for k in scale.classes
     }
 
 
-def _one(name: str, k: int, seed: int, steps: int) -> dict[str, float]:
-    summary = job.run_training(
-        DenseRun(
-            **SETTINGS,
-            blob_classes=k,
-            steps=steps,
-            seed=seed,
-            data_seed=seed,
-            workdir=name,
-        )
-    )
+def _run(scale: Parts, name: str, seed: int, **changes: Any) -> DenseRun:
+    fields = PLAIN | {
+        "dataset": "blobs", "blob_dim": scale.dim, "blob_samples": scale.samples,
+        "widths": scale.widths, "learning_rate": 0.1, "batch_size": scale.samples,
+        "seed": seed, "data_seed": seed, "workdir": name,
+    }  # fmt: skip
+    return DenseRun(**fields | changes)
+
+
+def _one(scale: Parts, name: str, k: int, seed: int) -> dict[str, float]:
+    summary = train(_run(scale, name, seed, blob_classes=k, steps=scale.steps))
     start = stored(f"{name}@init", "parts", {}, partial(_parts, f"{name}@init", k))
     end = stored(name, "parts", {}, partial(_parts, name, k))
-    bound = min(SAMPLES * (k - 1), summary["num_params"])
+    bound = min(scale.samples * (k - 1), summary["num_params"])
     found = {"train_loss": summary["train_loss"], "bound": bound}
     found |= {f"{key}_start": float(start[key]) for key in ("residual", "overlap")}
     found |= {f"{key}_end": float(end[key]) for key in ("residual", "overlap")}
@@ -62,7 +54,7 @@ def _parts(name: str, k: int) -> Arrays:
     # float64: the rank of G is counted down to 1e-10 of its largest eigenvalue.
     with jax.enable_x64(True):
         run = runs.load(name)
-        params, data = doubled(run.state.params), doubled(run.data.train)
+        params, data = trees.widened((run.state.params, run.data.train))
         model_fn, loss = run.objective.bind_logits(), run.objective.bind_output_loss()
         h = spectra.materialise(curvature.hessian(run.objective.bind(), params, data))
         g = spectra.materialise(curvature.gauss_newton(model_fn, loss, params, data))
@@ -73,16 +65,6 @@ def _parts(name: str, k: int) -> Arrays:
         "overlap": np.array((spaces[0].T @ spaces[1]) ** 2).sum() / k,
         "rank": np.array((values > 1e-10 * values[-1]).sum()),
     }
-
-
-def doubled(tree: Any) -> Any:
-    """The tree with its floats in float64; inside `jax.enable_x64(True)`."""
-    return jax.tree.map(
-        lambda x: jnp.asarray(
-            x, "float64" if np.asarray(x).dtype.kind == "f" else None
-        ),
-        tree,
-    )
 
 
 def _leading(matrix: np.ndarray, k: int) -> np.ndarray:
@@ -100,23 +82,22 @@ def _norm(matrix: np.ndarray) -> float:
     return float(np.abs(ends).max())
 
 
-def products_against_jax(root: str, seeds) -> list[float]:
+def products_against_jax(scale: Parts, root: str, seeds: range) -> list[float]:
     """The largest difference of H by products from jax.hessian's, entry by entry.
 
     In float64, for trained networks 10-8-8-5 (205 parameters).
     """
-    return [_difference(f"{root}/tiny/seed-{seed}", seed) for seed in seeds]
+    return [_difference(scale, f"{root}/tiny/seed-{seed}", seed) for seed in seeds]
 
 
-def _difference(name: str, seed: int) -> float:
-    fields = SETTINGS | {"blob_dim": 10, "widths": (8, 8), "blob_classes": 5}
-    fields |= {"steps": 300, "seed": seed, "data_seed": seed, "workdir": name}
-    job.run_training(DenseRun(**fields))
+def _difference(scale: Parts, name: str, seed: int) -> float:
+    shape = {"blob_dim": 10, "widths": (8, 8), "blob_classes": 5}
+    train(_run(scale, name, seed, **shape, steps=scale.products_steps))
 
     def measure():
         with jax.enable_x64(True):
             run = runs.load(name)
-            params, data = doubled(run.state.params), doubled(run.data.train)
+            params, data = trees.widened((run.state.params, run.data.train))
             loss_fn = run.objective.bind()
             ours = spectra.materialise(curvature.hessian(loss_fn, params, data))
             flat, unravel = ravel_pytree(params)

@@ -1,7 +1,7 @@
 """Gradient descent and SGD side by side (Sagun et al. 2016, figure 8).
 
-From one initialisation, and from two: where both are after equal numbers of steps, and
-the loss on the straight line between them.
+From one initialisation, and from two: the distance between them after equal numbers of
+steps, and the loss on the straight line between them.
 """
 
 from typing import Any
@@ -11,12 +11,12 @@ import numpy as np
 from analysis import evaluation, paths
 from analysis.studies.hessian.measurements import stored
 from analysis.studies.hessian.scales import PLAIN, Scale
+from analysis.studies.training import train
 from landscape import runs, trees
 from landscape.config import DenseRun
-from train import job
 
 MOMENTS = 8
-"""Times during training, equally far apart, beside its start."""
+"""Moments of training, equally far apart, beside the initialisation."""
 
 TS = np.linspace(0, 1, 21)
 OTHER = 1
@@ -24,7 +24,7 @@ OTHER = 1
 
 
 def measure(scale: Scale, root: str) -> dict[str, dict[str, Any]]:
-    """Of one seed: "one start" and "two starts" -> what lies between the two.
+    """Of one seed: "one start" and "two starts" -> what is between GD and SGD.
 
     The network, rate and small batches are those of the comparison of batch sizes;
     root: of the runs.
@@ -44,7 +44,7 @@ def measure(scale: Scale, root: str) -> dict[str, dict[str, Any]]:
     def trained(kind: str, **changes: Any) -> str:
         name = f"{root}/descents/{kind}"
         fields = {**settings, "keep_every": every, "workdir": name}
-        job.run_training(DenseRun(**fields | {"steps": steps[-1]} | changes))
+        train(DenseRun(**fields | {"steps": steps[-1]} | changes))
         return name
 
     descent = trained("gd")

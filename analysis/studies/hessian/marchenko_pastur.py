@@ -15,26 +15,25 @@ import numpy as np
 from analysis import curvature, spectra
 from analysis.spectra import marchenko_pastur_cdf, spiked_outlier
 
-EXAMPLES = 1000
 ONE, TWO = (0.2, 1.0), (1.0, 2.0, 0.02)
 """Numbers of parameters over examples, with one cluster and with two."""
 
 WEIGHT = 0.25
 
 
-def measure() -> dict[str, list[dict[str, Any]]]:
+def measure(examples: int) -> dict[str, list[dict[str, Any]]]:
     """ "one" and "two" clusters -> for each alpha its eigenvalues, descending.
 
-    With one cluster also `distance`, the largest one (Kolmogorov and Smirnov's) between
-    their distribution and the law's; with two `expected`, the outlier's place.
+    With one cluster also `distance`, Kolmogorov and Smirnov's, of their distribution
+    from the law; with two `expected`, the predicted outlier.
     """
     one, two = [], []
     for i, alpha in enumerate(ONE):
-        values, _ = _eigenvalues(alpha, False, i)
+        values, _ = _eigenvalues(examples, alpha, False, i)
         one.append({"alpha": alpha, "values": values.tolist(),
                     "distance": distance(values, alpha)})  # fmt: skip
     for i, alpha in enumerate(TWO):
-        values, spike = _eigenvalues(alpha, True, len(ONE) + i)
+        values, spike = _eigenvalues(examples, alpha, True, len(ONE) + i)
         expected = WEIGHT * float(spiked_outlier(spike, alpha))
         two.append({"alpha": alpha, "values": values.tolist(), "expected": expected})
     return {"one": one, "two": two}
@@ -55,13 +54,15 @@ def distance(values: np.ndarray, alpha: float) -> float:
     return float(max(np.abs(after - law).max(), np.abs(before - below).max()))
 
 
-def _eigenvalues(alpha: float, two: bool, seed: int) -> tuple[np.ndarray, float]:
+def _eigenvalues(
+    examples: int, alpha: float, two: bool, seed: int
+) -> tuple[np.ndarray, float]:
     """Of the Hessian at zero, and the largest second moment of the clusters."""
     draw = np.random.default_rng(seed)
-    size = round(alpha * EXAMPLES)
-    sign = 1 - 2 * (np.arange(EXAMPLES) % 2)
+    size = round(alpha * examples)
+    sign = 1 - 2 * (np.arange(examples) % 2)
     centre = draw.normal(size=size) if two else np.zeros(size)
-    inputs = sign[:, None] * centre + draw.normal(size=(EXAMPLES, size))
+    inputs = sign[:, None] * centre + draw.normal(size=(examples, size))
     with jax.enable_x64(True):
         batch = {"inputs": jnp.asarray(inputs), "sign": jnp.asarray(sign)}
         op = curvature.hessian(logistic, jnp.zeros(size), batch)

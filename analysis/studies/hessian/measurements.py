@@ -1,4 +1,7 @@
-"""What the study of paper 3 measures of one run; each measurement is stored with it."""
+"""What the study of paper 3 measures of one run; each measurement is stored with it.
+
+Where all eigenvalues are found anyway (`exact`), the others are read off them.
+"""
 
 import sys
 from collections.abc import Callable
@@ -10,6 +13,7 @@ from analysis import curvature, spectra
 from analysis.programs import results
 from analysis.spectra import NEAR_ZERO, NEGATIVE, top_eigenpairs, xtrace
 from landscape import rng, runs
+from landscape.cli import limit_compiled_programs
 
 Arrays = dict[str, np.ndarray]
 
@@ -23,10 +27,11 @@ MEMORY = 2**34
 def stored(
     name: str, what: str, settings: dict[str, Any], measure: Callable[[], Arrays]
 ) -> Arrays:
-    """What was measured of the run `name` before, or what `measure` finds now."""
+    """The arrays that `measure()` returns, or those it returned for `name` before."""
     folder = results.folder("hessian-study", [what], [runs.parse(name)], settings)
     found = results.kept(folder)
     if not found:
+        limit_compiled_programs()
         print(f"{name}: {what}", file=sys.stderr, flush=True)
         found = measure()
         results.keep(folder, found)
@@ -40,8 +45,14 @@ def hessian(name: str) -> curvature.Operator:
     return curvature.hessian(loss_fn, run.state.params, run.data.train)
 
 
-def edges(name: str, top: int, bottom: int = 2) -> dict[str, list[float]]:
+def edges(
+    name: str, top: int, bottom: int = 2, *, exact: bool = False
+) -> dict[str, list[float]]:
     """The `top` largest and `bottom` smallest eigenvalues, outermost first."""
+    if exact:
+        values = everything(name)
+        smallest = values[::-1][:bottom]
+        return {"largest": values[:top].tolist(), "smallest": smallest.tolist()}
 
     def measure():
         op = hessian(name)
@@ -60,8 +71,10 @@ def edges(name: str, top: int, bottom: int = 2) -> dict[str, list[float]]:
     return {key: value.tolist() for key, value in found.items()}
 
 
-def mean(name: str) -> float:
-    """The mean eigenvalue, by about 60 products."""
+def mean(name: str, *, exact: bool = False) -> float:
+    """The mean eigenvalue; if not exact, by about 60 products."""
+    if exact:
+        return float(everything(name).mean())
 
     def measure():
         op = hessian(name)
@@ -71,8 +84,11 @@ def mean(name: str) -> float:
     return float(stored(name, "mean", {}, measure)["mean"])
 
 
-def near_zero(name: str) -> float:
-    """The share of eigenvalues below a thousandth of the largest in magnitude."""
+def near_zero(name: str, *, exact: bool = False) -> float:
+    """The fraction of eigenvalues below a thousandth of the largest in magnitude."""
+    if exact:
+        values = everything(name)
+        return float((np.abs(values) < NEAR_ZERO * values[0]).mean())
 
     def measure():
         op = hessian(name)
@@ -87,7 +103,7 @@ def near_zero(name: str) -> float:
 
 
 def negative(name: str) -> float:
-    """The share of eigenvalues below -1e-5 of the largest."""
+    """The fraction of eigenvalues below -1e-5 of the largest."""
 
     def measure():
         op = hessian(name)

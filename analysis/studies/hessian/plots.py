@@ -16,7 +16,7 @@ def whole(values: Mapping[str, Sequence[float]], paper: Mapping[str, Any]) -> Fi
 
     Args:
       values: "initial" and "final" -> eigenvalues, descending.
-      paper: shares and initial values at them, and the ends of both.
+      paper: relative ranks and initial values at them, and the ends of both.
     """
     with style():
         figure = Figure(figsize=(7.2, 3.0), layout="constrained")
@@ -24,13 +24,15 @@ def whole(values: Mapping[str, Sequence[float]], paper: Mapping[str, Any]) -> Fi
             figure.subplots(1, 2), values.items(), strict=True
         ):
             ascending = np.sort(np.asarray(given))
-            share = (np.arange(len(ascending)) + 0.5) / len(ascending)
-            axes.plot(share, ascending, ".", ms=2.5, label="this run")
-            places, theirs = [0, 1], list(paper["ends"][when])
+            ranks = (np.arange(len(ascending)) + 0.5) / len(ascending)
+            axes.plot(ranks, ascending, ".", ms=2.5, label="this run")
+            their_ranks, theirs = [0, 1], list(paper["ends"][when])
             if when == "initial":
-                places = [0, *paper["share"], 1]
+                their_ranks = [0, *paper["share"], 1]
                 theirs = [theirs[0], *paper["initial"], theirs[1]]
-            axes.plot(places, theirs, "x", color="0.4", ms=4, mew=0.8, label="paper")
+            axes.plot(
+                their_ranks, theirs, "x", color="0.4", ms=4, mew=0.8, label="paper"
+            )
             axes.axhline(0, color="gray", lw=0.5)
             axes.set(
                 title=f"{when}, {len(ascending)} parameters",

@@ -35,7 +35,7 @@ def histograms(spectra: Mapping[str, Mapping[str, Any]]) -> Figure:
         return figure
 
 
-def starts(largest: Sequence[float], deviation: float) -> Figure:
+def initialisations(largest: Sequence[float], std: float) -> Figure:
     """The largest eigenvalue at the end of trainings from many initialisations."""
     with style():
         figure = Figure(figsize=(3.6, 2.8), layout="constrained")
@@ -43,7 +43,7 @@ def starts(largest: Sequence[float], deviation: float) -> Figure:
         axes.hist(largest, bins=60)
         axes.axvline(np.median(largest), color=colors()[1], lw=0.9, label="median")
         axes.set(
-            title=f"{len(largest)} starts, two clusters, deviation {deviation:g}",
+            title=f"{len(largest)} initialisations, standard deviation {std:g}",
             xlabel="largest eigenvalue",
             ylabel="trainings",
         )
@@ -53,7 +53,7 @@ def starts(largest: Sequence[float], deviation: float) -> Figure:
 
 
 def descents(pairs: Mapping[str, Mapping[str, Any]], ts: np.ndarray) -> Figure:
-    """The loss on the line from gradient descent to SGD as training goes on.
+    """The loss on the line from gradient descent to SGD during training.
 
     Args:
       pairs: words -> step, distance and travelled [T], train_loss [T, len(ts)].
@@ -80,7 +80,7 @@ def descents(pairs: Mapping[str, Mapping[str, Any]], ts: np.ndarray) -> Figure:
         for color, (words, found) in zip(colors(), pairs.items(), strict=False):
             right.plot(found["step"], found["distance"], color=color, label=words)
         first = next(iter(pairs.values()))
-        label = "GD from its start"
+        label = "GD from its initialisation"
         right.plot(first["step"], first["travelled"], "--", color="0.5", label=label)
         right.set(title="distance", xlabel="step", ylabel="Euclidean distance")
         right.set_ylim(bottom=0)
@@ -97,7 +97,7 @@ def pastur(
     Args:
       found: "one" and "two" clusters -> alpha, eigenvalues and, with two, the expected
         outlier.
-      density: of the law, at some places, for one alpha.
+      density: of the law, at given eigenvalues, for one alpha.
     """
     with style():
         figure = Figure(figsize=(7.2, 4.6), layout="constrained")
@@ -131,6 +131,6 @@ def _bulk(axes, values, alpha, density) -> None:
     width = edges[1] - edges[0]
     axes.plot(x, density(x, alpha) * width, color=colors()[1], lw=1.0,
               label="Marchenko-Pastur")  # fmt: skip
-    axes.set(xlabel="eigenvalue", ylabel="share per bin")
+    axes.set(xlabel="eigenvalue", ylabel="fraction per bin")
     if alpha == 1:
         axes.set_yscale("log")

@@ -5,12 +5,12 @@ from typing import Any
 
 from analysis.studies.hessian.measurements import everything
 from analysis.studies.hessian.scales import PLAIN, Scale
+from analysis.studies.training import train
 from landscape import data
 from landscape.config import DenseRun
-from train import job
 
 VARIANCE = 1e6
-"""Of clusters so wide that nothing is left of their centres: labels are random."""
+"""Of clusters so wide that their centres do not matter: labels are random."""
 
 
 def measure(scale: Scale, root: str) -> dict[str, dict[str, Any]]:
@@ -37,7 +37,7 @@ def measure(scale: Scale, root: str) -> dict[str, dict[str, Any]]:
     for kind, changes in (("images", {}), ("patterns", patterns)):
         name = f"{root}/noise/{kind}/seed-0"
         run = DenseRun(**settings | changes | {"seed": 0, "workdir": name})
-        summary = job.run_training(run)
+        summary = train(run)
         found[kind] = {
             "initial": everything(f"{name}@init").tolist(),
             "final": everything(name).tolist(),

@@ -1,4 +1,4 @@
-"""What the study of paper 3 trains, and the numbers that come of it."""
+"""What the study of paper 3 trains, and the resulting numbers."""
 
 from typing import Any, NamedTuple
 
@@ -18,9 +18,10 @@ from analysis.studies.hessian.measurements import (
     negative,
     negative_of,
 )
-from analysis.studies.hessian.scales import PLAIN, Scale, scale_of
+from analysis.studies.hessian.scales import PLAIN, Scale
+from analysis.studies.study import StudyOptions
+from analysis.studies.training import train
 from landscape.config import DenseRun
-from train import job
 
 
 class Measured(NamedTuple):
@@ -30,7 +31,7 @@ class Measured(NamedTuple):
       blobs: group -> number of classes -> train_loss, size, largest, smallest; of the
         first seed the mean eigenvalue; of the judged groups also initial_largest and
         initial_smallest.
-      near_zero: number of classes -> share of eigenvalues near zero (first seed).
+      near_zero: number of classes -> fraction of eigenvalues near zero (first seed).
       whole: all eigenvalues of a network of 50 classes, initial and final.
       small: see `gauss_newton_parts.measure`, number of classes -> seeds.
       products: largest difference of the Hessian by products from jax.hessian.
@@ -62,9 +63,8 @@ class Measured(NamedTuple):
     example: str
 
 
-def measure(config) -> Measured:
+def measure(config: StudyOptions, scale: Scale) -> Measured:
     """Trains and measures all that is not there yet."""
-    scale = scale_of(config)
     quick = "-quick" if config.quick else ""
     root = f"{config.workdir}/hessian-runs{quick}"
     images, blob_runs = f"{root}/{config.scale}", f"{root}/blobs"
@@ -80,7 +80,7 @@ def measure(config) -> Measured:
         }
         for rate in scale.batch_rates
     }
-    # What takes longest comes last: a study that is cut short has the rest.
+    # The longest parts are last: an interrupted study has the others.
     return Measured(
         phases={
             name: [batch_phases.measure(each, f"{root}/{name}", seed) for seed in seeds]
@@ -90,16 +90,14 @@ def measure(config) -> Measured:
         noise=random_labels.measure(scale, images),
         widths=widths,
         batches=batches,
-        small=gauss_newton_parts.measure(blob_runs, scale.small_steps, seeds),
-        products=gauss_newton_parts.products_against_jax(blob_runs, seeds),
-        planar=two_clusters.measure(blob_runs, scale.planar_steps, seeds),
-        starts=many_initialisations.measure(
-            blob_runs, scale.starts, scale.planar_steps
-        ),
-        pastur=marchenko_pastur.measure(),
-        blobs=blobs.measure(scale, blob_runs, seeds),
-        near_zero=blobs.near_zero_shares(scale, blob_runs),
-        whole=blobs.whole(scale, blob_runs),
+        small=gauss_newton_parts.measure(scale.parts, blob_runs, seeds),
+        products=gauss_newton_parts.products_against_jax(scale.parts, blob_runs, seeds),
+        planar=two_clusters.measure(scale.plane, blob_runs, seeds),
+        starts=many_initialisations.measure(scale.plane, blob_runs),
+        pastur=marchenko_pastur.measure(scale.logistic_examples),
+        blobs=blobs.measure(scale.blobs, blob_runs, seeds),
+        near_zero=blobs.near_zero_fractions(scale.blobs, blob_runs),
+        whole=blobs.whole(scale.blobs, blob_runs),
         example=f"{images}/hidden-{scale.widths[0]}/seed-0",
     )
 
@@ -127,16 +125,16 @@ def _image_run(
 ) -> dict[str, Any]:
     """Edges of one network, or all eigenvalues of a small one.
 
-    Of the first seed: the share `left` of them at the smallest end, and how many are
-    negative if they are at most `count_up_to`.
+    Of the first seed: the fraction `left` of them at the smallest end, and the fraction
+    of negative ones if there are at most `count_up_to`.
     """
     fields = PLAIN | scale.images | settings | {"seed": seed, "workdir": name}
-    summary = job.run_training(DenseRun(**fields))
+    summary = train(DenseRun(**fields))
     found = {"train_loss": summary["train_loss"], "size": summary["num_params"]}
     size = found["size"]
     if size <= scale.exact_up_to:
         values = everything(name)
-        found |= {"largest": values[:60].tolist(), "smallest": values[:-4:-1].tolist()}
+        found |= edges(name, 60, bottom=3, exact=True)
         found |= {"negative": negative_of(values)}
         return found | ({"all": values.tolist()} if seed == 0 else {})
     # The left edge is drawn of the first seed.

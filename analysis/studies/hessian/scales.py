@@ -2,10 +2,10 @@
 
 from typing import Any, NamedTuple
 
+from analysis.studies.study import StudyOptions
+
 PLAIN = {"model": "mlp", "schedule": "constant", "momentum": 0.0, "weight_decay": 0.0}
 """Plain gradient descent on the cross-entropy, with a constant rate."""
-
-BLOBS = PLAIN | {"dataset": "blobs", "blob_dim": 100, "widths": (30, 30)}
 
 # name: activation, covariance multiplier, full batches
 GROUPS = {
@@ -22,7 +22,7 @@ Model = tuple[str, tuple[int, ...]]
 
 
 class Phases(NamedTuple):
-    """A training with large batches that goes on with small ones.
+    """A training with large batches that continues with small ones.
 
     Attributes:
       images: the data set, and how many of its images.
@@ -39,34 +39,89 @@ class Phases(NamedTuple):
     batches: tuple[int, int] = (10, 512)
 
 
+class Blobs(NamedTuple):
+    """Networks on Gaussian blobs; see `blobs`.
+
+    Attributes:
+      classes: numbers of clusters that claims are judged on.
+      many: one more, of the first seed alone; its whole spectrum is figure 1.
+      samples, dim: training examples, and their dimension.
+      widths, steps, rate: of the networks.
+      exact_up_to: parameters up to which the edges of a spectrum, its mean and its
+        fraction near zero are read off all eigenvalues.
+    """
+
+    classes: tuple[int, ...] = (2, 5, 10, 20)
+    many: int = 50
+    samples: int = 1000
+    dim: int = 100
+    widths: tuple[int, ...] = (30, 30)
+    steps: int = 3000
+    rate: float = 0.1
+    exact_up_to: int = 0
+
+
+class Parts(NamedTuple):
+    """Networks whose H and G are materialised; see `gauss_newton_parts`.
+
+    Attributes:
+      classes: numbers of clusters.
+      samples, dim: training examples, and their dimension.
+      widths, steps: of the networks.
+      products_steps: of the network whose H is compared with jax.hessian.
+    """
+
+    classes: tuple[int, ...] = (2, 5, 10)
+    samples: int = 200
+    dim: int = 100
+    widths: tuple[int, ...] = (12, 12)
+    steps: int = 4000
+    products_steps: int = 300
+
+
+class Plane(NamedTuple):
+    """Two clusters in the plane; see `two_clusters` and `many_initialisations`.
+
+    Attributes:
+      stds: standard deviations of the clusters; 0.2 and 1 are judged.
+      per_cluster: examples.
+      hidden: units of both hidden layers.
+      steps: at most, of a training.
+      initialisations: of one network.
+      per_save: trainings between two saves.
+    """
+
+    stds: tuple[float, ...] = (0.2, 0.4, 0.6, 0.8, 1.0)
+    per_cluster: int = 100
+    hidden: int = 10
+    steps: int = 20_000
+    initialisations: int = 300
+    per_save: int = 50
+
+
 class Scale(NamedTuple):
     """Settings of a scale.
 
     Attributes:
       images: the data set, and how many of its images.
-      classes: numbers of clusters that claims are judged on.
-      many: one more, of the first seed alone; its whole spectrum is figure 1.
-      blob_samples, blob_steps, blob_rate: of the networks on blobs.
+      phases: trainings of `batch_phases`, by the name of their data.
+      blobs, parts, plane: see there.
       widths, width_steps, width_rate: one hidden layer, full batches.
       batches, batch_steps, batch_rates, batch_model: small and large batch; the last
         rate is near the largest that the small batch trains with.
       exact_up_to: parameters up to which all eigenvalues are found.
       count_up_to: parameters up to which negative ones are counted, of the first seed's
         networks of the widths.
-      small_steps, planar_steps: of `hessian_small`, and of networks in the plane.
-      starts: initialisations of `hessian_starts`.
-      noise_width: hidden units of `hessian_noise`, in both layers.
-      phases: trainings of `hessian_phases`, by the name of their data.
+      noise_width: hidden units of `random_labels`, in both layers.
+      logistic_examples: of `marchenko_pastur`.
     """
 
     images: dict[str, Any]
     phases: dict[str, Phases]
     num_seeds: int = 3
-    classes: tuple[int, ...] = (2, 5, 10, 20)
-    many: int = 50
-    blob_samples: int = 1000
-    blob_steps: int = 3000
-    blob_rate: float = 0.1
+    blobs: Blobs = Blobs()
+    parts: Parts = Parts()
+    plane: Plane = Plane()
     widths: tuple[int, ...] = (10, 20, 30, 50)
     width_steps: int = 4000
     width_rate: float = 0.3
@@ -76,10 +131,8 @@ class Scale(NamedTuple):
     batch_model: Model = ("mlp", (30,))
     exact_up_to: int = 4000
     count_up_to: int = 4000
-    small_steps: int = 4000
-    planar_steps: int = 20_000
-    starts: int = 300
     noise_width: int = 30
+    logistic_examples: int = 1000
 
 
 DIGITS = {"dataset": "digits", "num_train": 1000}
@@ -102,46 +155,65 @@ SCALES = {
         batch_rates=(0.05, 0.1),
         exact_up_to=8000,
         count_up_to=40_000,
-        starts=5000,
+        plane=Plane(initialisations=5000),
         noise_width=10,
     ),
 }
 
 
-def scale_of(config: Any) -> Scale:
-    """The scale, with what the command says otherwise."""
+def full(config: StudyOptions) -> Scale:
+    """The scale that a command names, with the settings that it changes."""
     scale = SCALES[config.scale]
     folder = {"data_dir": config.data_dir}
     phases = {
         name: each._replace(images=each.images | folder)
         for name, each in scale.phases.items()
     }
-    scale = scale._replace(
+    return scale._replace(
         images=scale.images | folder,
         phases=phases,
         num_seeds=config.num_seeds or scale.num_seeds,
     )
-    return _quick(scale, config) if config.quick else scale
 
 
-def _quick(scale: Scale, config: Any) -> Scale:
-    few = {"num_train": 200}
+def of(config: StudyOptions) -> Scale:
+    """The scale that a command asks for."""
+    return quick(config) if config.quick else full(config)
+
+
+def quick(config: StudyOptions) -> Scale:
+    """The same, made small; no edges by Lanczos where all eigenvalues can be found."""
+    scale = full(config)
+    few, steps, batches = {"num_train": 100}, 20, (10, 100)
+    # No other shapes than these: compiling takes most of the time.
+    model = ("mlp", (8,)) if scale.batch_model[0] == "mlp" else scale.batch_model
     return scale._replace(
         images=scale.images | few,
         num_seeds=config.num_seeds or 1,
-        classes=(2, 5),
-        many=10,
-        blob_samples=100,
-        blob_steps=40,
-        widths=scale.widths[:2],
-        width_steps=40,
-        batches=(10, 100),
-        batch_steps=40,
-        small_steps=40,
-        planar_steps=40,
-        starts=50,
         phases={
-            name: each._replace(images=each.images | few, steps=40, batches=(10, 100))
+            name: each._replace(
+                images=each.images | few, steps=steps, batches=batches,
+                model=model if each.model[0] == "mlp" else each.model,
+            )
             for name, each in scale.phases.items()
         },
-    )
+        blobs=Blobs(
+            classes=(2,), many=5, samples=100, dim=10, widths=(8, 8), steps=steps,
+            exact_up_to=4000,
+        ),
+        parts=Parts(
+            classes=(2,), samples=100, dim=10, widths=(8, 8), steps=steps,
+            products_steps=steps,
+        ),
+        plane=Plane(
+            stds=(0.2, 1.0), steps=steps, initialisations=10, per_save=10
+        ),
+        widths=(8,),
+        width_steps=steps,
+        batches=batches,
+        batch_steps=steps,
+        batch_rates=scale.batch_rates[:1],
+        batch_model=model,
+        noise_width=8,
+        logistic_examples=200,
+    )  # fmt: skip

@@ -6,7 +6,6 @@ are not those of the data set blobs: they are made, and trained on, here.
 
 import json
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,39 +14,41 @@ import jax.numpy as jnp
 import numpy as np
 
 from analysis import curvature, spectra
-from landscape import models, rng
+from analysis.studies.hessian.scales import Plane
+from landscape import models, rng, trees
+from landscape.aliases import Batch, LossFn, Params
+from landscape.cli import limit_compiled_programs
 from landscape.files import write_atomically
 from landscape.objective import Objective
 
-DEVIATIONS = (0.2, 0.4, 0.6, 0.8, 1.0)
-PER_CLUSTER = 100
-HIDDEN = 10
 RATE = 0.1
 GRADIENT_NORM = 1e-4
 
 
-def measure(root: str, steps: int, seeds) -> dict[str, list[dict[str, Any]]]:
+def measure(scale: Plane, root: str, seeds: range) -> dict[str, list[dict[str, Any]]]:
     """Standard deviation -> seeds: steps made, gradient norm, all 162 eigenvalues.
 
     Gradient descent from one initialisation a seed, until the gradient's norm is 1e-4
-    or `steps` are made.
+    or the scale's steps are made.
     """
     return {
-        f"{std:g}": [_one(Path(root), std, seed, steps) for seed in seeds]
-        for std in DEVIATIONS
+        f"{std:g}": [_one(scale, Path(root), std, seed) for seed in seeds]
+        for std in scale.stds
     }
 
 
-def _one(root: Path, std: float, seed: int, steps: int) -> dict[str, Any]:
+def _one(scale: Plane, root: Path, std: float, seed: int) -> dict[str, Any]:
+    steps = scale.steps
     path = root / "planar" / f"deviation-{std:g}-seed-{seed}-steps-{steps}.json"
     if path.exists():
         return json.loads(path.read_text())
+    limit_compiled_programs()
     print(path.with_suffix(""), file=sys.stderr, flush=True)
-    data = clusters(std, seed)
-    objective = network()
+    data = clusters(scale.per_cluster, std, seed)
+    objective = network(scale.hidden)
     params, _ = models.init(objective.model, rng.stream(seed, "init"), (2,))
     loss_fn = objective.bind()
-    params, made, norm = descended(loss_fn, params, data, RATE, steps)
+    params, made, norm = gradient_descent(loss_fn, params, data, RATE, steps)
     values = spectra.eigenvalues(curvature.hessian(loss_fn, params, data))[::-1]
     found = {
         "steps": int(made), "gradient_norm": float(norm), "values": values.tolist()
@@ -57,27 +58,27 @@ def _one(root: Path, std: float, seed: int, steps: int) -> dict[str, Any]:
     return found
 
 
-def network() -> Objective:
-    """The cross-entropy of a ReLU network 2-10-10-2: 162 parameters."""
-    return Objective(models.create("mlp", (2,), 2, (HIDDEN, HIDDEN), "relu"))
+def network(hidden: int) -> Objective:
+    """The cross-entropy of a ReLU network 2-hidden-hidden-2; 10: 162 parameters."""
+    return Objective(models.create("mlp", (2,), 2, (hidden, hidden), "relu"))
 
 
-def clusters(std: float, seed: int) -> dict[str, np.ndarray]:
-    """100 points around (1, 1), of label 0, and 100 around (-1, -1).
+def clusters(per_cluster: int, std: float, seed: int) -> dict[str, np.ndarray]:
+    """Points around (1, 1), of label 0, and as many around (-1, -1), of label 1.
 
-    >>> clusters(1.0, 0)["image"].shape
+    >>> clusters(100, 1.0, 0)["image"].shape
     (200, 2)
     """
-    label = np.arange(2 * PER_CLUSTER) % 2
+    label = np.arange(2 * per_cluster) % 2
     noise = np.random.default_rng(seed).normal(size=(len(label), 2))
     image = (1 - 2 * label)[:, None] + std * noise
     return {"image": image.astype(np.float32), "label": label.astype(np.int32)}
 
 
 @jax.jit
-def descended(
-    loss_fn: Callable, params: Any, data: Any, rate: float, steps: int
-) -> tuple[Any, jax.Array, jax.Array]:
+def gradient_descent(
+    loss_fn: LossFn, params: Params, data: Batch, rate: float, steps: int
+) -> tuple[Params, jax.Array, jax.Array]:
     """Gradient descent until the gradient's norm is 1e-4 or `steps` are made.
 
     Returns:
@@ -86,10 +87,9 @@ def descended(
 
     def gradient(params):
         found = jax.grad(loss_fn)(params, data)
-        squares = [jnp.vdot(leaf, leaf) for leaf in jax.tree.leaves(found)]
-        return found, jnp.sqrt(sum(squares))
+        return found, trees.norm(found)
 
-    def going_on(carry):
+    def unfinished(carry):
         _, _, norm, made = carry
         return (norm > GRADIENT_NORM) & (made < steps)
 
@@ -99,6 +99,6 @@ def descended(
         return params, *gradient(params), made + 1
 
     params, _, norm, made = jax.lax.while_loop(
-        going_on, step, (params, *gradient(params), jnp.int32(0))
+        unfinished, step, (params, *gradient(params), jnp.int32(0))
     )
     return params, made, norm

@@ -4,13 +4,14 @@
     python -m analysis.studies.subspace --scale mnist --data-dir D
 
 "The Difficulty of Training Sparse Neural Networks" (arXiv:1906.10732) ends on the
-conjecture that sparse training stops at bad local minima, which extra dimensions lead
-out of. This looks at the curvature itself: at pruned, lottery and scratch solutions,
-gradient, eigenvalues and ways down, within the mask and along the pruned weights; and
-again where L-BFGS leads within the mask. In float64, of the objective that was trained
-(data loss and L2 term, batch norm with its stored statistics). The runs are those of
-analysis.studies.difficulty. Tables, figure and numbers go to WORKDIR/subspace-<scale>/;
-what was done before is read back. digits: minutes on 2 cores; mnist: hours.
+conjecture that sparse training stops at bad local minima, which extra dimensions allow
+to escape. This measures the curvature itself: at pruned, lottery and scratch solutions,
+the gradient, the eigenvalues and directions of descent, within the mask and along the
+pruned weights; and again at the point that L-BFGS reaches within the mask. In float64,
+of the objective that was trained (data loss and L2 term, batch norm with its stored
+statistics). The runs are those of analysis.studies.difficulty. Tables, figure and
+numbers go to WORKDIR/subspace-<scale>/; finished parts are read back. digits: minutes
+on 2 cores; mnist: hours.
 """
 
 from typing import Any
@@ -20,31 +21,31 @@ from analysis.studies.subspace.config import Config
 from landscape.cli import launch, parse
 
 
-def run(config: Config) -> dict[str, Any]:
-    """Does it all, writes the folder, and returns the content of result.json.
+def run(config: Config, scale: Any = None) -> dict[str, Any]:
+    """Measures and judges, writes the folder, and returns the content of result.json.
+
+    Args:
+      config: the command's flags.
+      scale: a `scales.Scale`; default: the one that the flags name.
 
     Raises:
       InputError: the data set is not there.
     """
     from analysis.studies.claims import verdict_table
-    from analysis.studies.subspace import claims, figures, runs
+    from analysis.studies.subspace import claims, figures, runs, scales, text
 
-    measured = runs.measure(config)
+    measured = runs.measure(config, scale or scales.of(config))
     judged = claims.claims(measured)
-    text = "\n\n".join(
-        [
-            claims.table(measured),
-            claims.sentences(measured),
-            verdict_table(judged),
-        ]
-    )
+    parts = text.table(measured), text.sentences(measured), verdict_table(judged)
+    printed = "\n\n".join(parts)
     figures.save(config.folder, measured)
-    return study.write(config, measured, judged, {"claims.txt": text}) | {"text": text}
+    result = study.write(config, measured, judged, {"claims.txt": printed})
+    return result | {"text": printed}
 
 
 def main(config: Config) -> None:
-    """Runs the study; prints what it found, where things lie and what to try next."""
-    from analysis.studies.subspace import claims
+    """Runs the study; prints the result, the folder and what to try next."""
+    from analysis.studies.subspace import scales, text
 
     result = run(config)
     high = f"{max(map(float, result['sparsities_used'])):g}"
@@ -52,9 +53,10 @@ def main(config: Config) -> None:
     study.report(
         config,
         result["text"],
-        claims.NOTES,
+        text.NOTES,
         ["figure.png", "claims.txt"],
         f"python -m analysis.spectrum {folder}/scratch --include-l2",
+        study.reductions(scales.full(config), scales.of(config)),
     )
 
 

@@ -1,232 +1,166 @@
 """Hypotheses about the landscape inside the mask and around it, and what was found.
 
 H1 to H4 and their thresholds were set before anything was measured. The numbers that
-are only reported came with the first look, which showed that the solutions are not yet
-stationary within their masks.
+are only reported were added after the first results, which showed that the solutions
+are not yet stationary within their masks.
 """
 
 from collections.abc import Callable
-from typing import Any
 
 from analysis.studies.claims import Claim, judged
-from analysis.studies.difficulty.runs import SOLUTIONS
-from analysis.studies.subspace.look import NEGATIVE
+from analysis.studies.difficulty.solutions import SOLUTIONS
+from analysis.studies.subspace.points import Analysis, fraction_fallen
 from analysis.studies.subspace.runs import POINTS, Measured
-from landscape.cli import format_table, spread
-
-STEEP = 0.01
-"""Of the objective: a fall of less is none. Of l1: a lower eigenvalue is a saddle's."""
-
-WORDS = ("slope", "saddle", "flat", "minimum")
-
-NOTES = f"""\
-Numbers are mean +- standard deviation over seeds; of the objective (data loss + L2, in
-nats, batch norm with its stored statistics), in float64. in: the kept entries; out: the
-pruned weights, where they are zero. l1, low: largest and most negative eigenvalue; < 0:
-how many are below -{NEGATIVE:g} l1, where all are computed. fall: how far the objective
-falls along minus the gradient of that part, or along one of the lowest eigenvectors
-(each way), at the best distance. settled: where L-BFGS leads within the mask. Within it
-a point is a slope if the objective falls by {100 * STEEP:g} % of itself along minus the
-gradient; else a saddle if it does so along an eigenvector or low < -{STEEP:g} l1; else
-flat if an eigenvalue is negative beyond rounding; else a minimum. A ReLU at exactly
-zero counts with derivative 0, as in training."""
 
 
-def kind(look: dict[str, Any]) -> str:
-    """What a point is within its mask, by the rules of `NOTES`."""
-    inside, limit = look["inside"], STEEP * abs(look["objective"])
-    lowest, scale = inside["smallest"][0], abs(inside["largest"])
-    if inside["down"]["fall"] >= limit:
-        return "slope"
-    if lowest < -STEEP * scale or _fall(inside) >= limit:
-        return "saddle"
-    rounding = NEGATIVE * scale if inside["exact"] else 1e-6 * scale
-    return "flat" if lowest < -rounding else "minimum"
+def near_minima(measured: Measured) -> Claim:
+    """H1."""
+    return judged(
+        "H1",
+        "inside: near-minima (most negative eigenvalue <= 1 % of l1; worst)",
+        "",
+        _extreme(measured, _negativity),
+        lambda value: value <= 0.01,
+    )
 
 
-def _fall(side: dict[str, Any]) -> float:
-    """The largest fall along an eigenvector."""
-    return max((each["fall"] for each in side["eigenvectors"]), default=0.0)
+def gradient_outside(measured: Measured) -> Claim:
+    """H2."""
+
+    def number(analysis):
+        inside, outside = (
+            analysis[side]["gradient_norm"] for side in ("inside", "outside")
+        )
+        return outside / inside if inside else float("inf")
+
+    return judged(
+        "H2",
+        "outside: not stationary (gradient >= 10 x that inside; least)",
+        "",
+        _extreme(measured, number, min),
+        lambda value: value >= 10,
+    )
+
+
+def descent_outside(measured: Measured) -> Claim:
+    """H3."""
+    return judged(
+        "H3",
+        "outside: descent along minus that gradient (>= 10 % of the objective; least)",
+        "",
+        _extreme(measured, fraction_fallen("outside"), min),
+        lambda value: value >= 0.1,
+    )
+
+
+def further_from_scratch(measured: Measured) -> Claim:
+    """H4."""
+    return judged(
+        "H4",
+        "and from scratch it falls further than from pruned"
+        f" (at {measured.sparsities_used[-1]}, nats)",
+        "",
+        _gap(measured, lambda analysis: analysis["outside"]["down"]["fall"]),
+        lambda value: value > 0,
+    )
+
+
+def descent_inside(measured: Measured) -> Claim:
+    """Whether the solutions are stationary within their masks."""
+    values = _extreme(measured, fraction_fallen("inside"))
+    words = "inside: falls along minus the gradient by (fraction; largest)"
+    return judged("-", words, "", values)
+
+
+def minimised(measured: Measured) -> list[Claim]:
+    """For each solution the fraction of the objective that L-BFGS removes."""
+    high = measured.sparsities_used[-1]
+    found = []
+    for name in SOLUTIONS:
+        ends = (measured.looks[point][name][high] for point in POINTS)
+        values = [
+            1 - after["objective"] / before["objective"]
+            for before, after in zip(*ends, strict=True)
+        ]
+        words = f"L-BFGS within the mask lowers {name} by (fraction, at {high})"
+        found.append(judged("-", words, "", values))
+    return found
+
+
+def gap_trained(measured: Measured) -> Claim:
+    """How far scratch is above pruned."""
+    high = measured.sparsities_used[-1]
+    words = f"scratch above pruned, objective as trained (at {high}, nats)"
+    return judged("-", words, "", _gap(measured, _objective))
+
+
+def gap_minimised(measured: Measured) -> Claim:
+    """And after L-BFGS."""
+    high = measured.sparsities_used[-1]
+    words = f"scratch above pruned, objective minimised (at {high}, nats)"
+    return judged("-", words, "", _gap(measured, _objective, "settled"))
+
+
+def negativity_minimised(measured: Measured) -> Claim:
+    """H1 after L-BFGS."""
+    values = _extreme(measured, _negativity, point="settled")
+    words = "minimised, inside: most negative eigenvalue over l1 (worst)"
+    return judged("-", words, "", values)
+
+
+def descent_outside_minimised(measured: Measured) -> Claim:
+    """H3 after L-BFGS."""
+    values = _extreme(measured, fraction_fallen("outside"), min, "settled")
+    words = "minimised, outside: falls along minus the gradient by (fraction; least)"
+    return judged("-", words, "", values)
 
 
 def claims(measured: Measured) -> list[Claim]:
     """All of them; see the module."""
-    high = measured.sparsities_used[-1]
-
-    def worst(number: Callable[[dict], float], of=max, point="trained"):
-        looks = measured.looks[point].values()
-        seeds = range(len(measured.looks[point]["pruned"][high]))
-        return [
-            of(number(found[seed]) for looked in looks for found in looked.values())
-            for seed in seeds
-        ]
-
-    def gap(number: Callable[[dict], float], point="trained"):
-        looks = measured.looks[point]
-        pairs = zip(looks["scratch"][high], looks["pruned"][high], strict=True)
-        return [number(scratch) - number(pruned) for scratch, pruned in pairs]
-
-    def settled():
-        shares = {name: [] for name in SOLUTIONS}
-        for name, found in shares.items():
-            ends = (measured.looks[point][name][high] for point in POINTS)
-            for before, after in zip(*ends, strict=True):
-                found.append(1 - after["objective"] / before["objective"])
-        return shares
-
-    lowered = settled()
     return [
-        judged(
-            "H1",
-            "inside: near-minima (most negative eigenvalue <= 1 % of l1; worst)",
-            "",
-            worst(_negativity),
-            lambda value: value <= 0.01,
-        ),
-        judged(
-            "H2",
-            "outside: not stationary (gradient >= 10 x that inside; least)",
-            "",
-            worst(
-                lambda look: _ratio(
-                    look["outside"]["gradient_norm"], look["inside"]["gradient_norm"]
-                ),
-                min,
-            ),
-            lambda value: value >= 10,
-        ),
-        judged(
-            "H3",
-            "outside: a way down along minus that gradient (>= 10 % of the objective;"
-            " least)",
-            "",
-            worst(_share("outside"), min),
-            lambda value: value >= 0.1,
-        ),
-        judged(
-            "H4",
-            f"and from scratch it falls further than from pruned (at {high}, nats)",
-            "",
-            gap(lambda look: look["outside"]["down"]["fall"]),
-            lambda value: value > 0,
-        ),
-        judged(
-            "-",
-            "inside: falls along minus the gradient by (share; most)",
-            "",
-            worst(_share("inside")),
-        ),
-        *(
-            judged(
-                "-",
-                f"L-BFGS within the mask takes off {name} (share, at {high})",
-                "",
-                lowered[name],
-            )
-            for name in SOLUTIONS
-        ),
-        judged(
-            "-",
-            f"scratch above pruned, objective as trained (at {high}, nats)",
-            "",
-            gap(lambda look: look["objective"]),
-        ),
-        judged(
-            "-",
-            f"scratch above pruned, objective settled (at {high}, nats)",
-            "",
-            gap(lambda look: look["objective"], "settled"),
-        ),
-        judged(
-            "-",
-            "settled, inside: most negative eigenvalue over l1 (worst)",
-            "",
-            worst(_negativity, point="settled"),
-        ),
-        judged(
-            "-",
-            "settled, outside: falls along minus the gradient by (share; least)",
-            "",
-            worst(_share("outside"), min, "settled"),
-        ),
+        near_minima(measured),
+        gradient_outside(measured),
+        descent_outside(measured),
+        further_from_scratch(measured),
+        descent_inside(measured),
+        *minimised(measured),
+        gap_trained(measured),
+        gap_minimised(measured),
+        negativity_minimised(measured),
+        descent_outside_minimised(measured),
     ]
 
 
-def _negativity(look) -> float:
-    inside = look["inside"]
-    return max(0.0, -inside["smallest"][0]) / abs(inside["largest"])
+def _extreme(
+    measured: Measured,
+    number: Callable[[Analysis], float],
+    of: Callable = max,
+    point: str = "trained",
+) -> list[float]:
+    """For each seed the extreme number over solutions and sparsities."""
+    every = [
+        seeds
+        for sparsities in measured.looks[point].values()
+        for seeds in sparsities.values()
+    ]
+    return [of(map(number, analyses)) for analyses in zip(*every, strict=True)]
 
 
-def _share(side: str) -> Callable[[dict], float]:
-    return lambda look: look[side]["down"]["fall"] / look["objective"]
-
-
-def _ratio(above: float, below: float) -> float:
-    return above / below if below else float("inf")
-
-
-COLUMNS: dict[str, Callable[[dict], float | None]] = {
-    "objective": lambda look: look["objective"],
-    "data loss": lambda look: look["data_loss"],
-    "|g| in": lambda look: look["inside"]["gradient_norm"],
-    "|g| out": lambda look: look["outside"]["gradient_norm"],
-    "l1 in": lambda look: look["inside"]["largest"],
-    "low in": lambda look: look["inside"]["smallest"][0],
-    "< 0": lambda look: look["inside"]["num_negative"],
-    "fall in": lambda look: look["inside"]["down"]["fall"],
-    "by vector": lambda look: _fall(look["inside"]),
-    "fall out": lambda look: look["outside"]["down"]["fall"],
-    "low out": lambda look: next(iter(look["outside"]["smallest"]), None),
-    "by vector out": lambda look: (
-        _fall(look["outside"]) if look["outside"]["smallest"] else None
-    ),
-}
-
-
-def table(measured: Measured) -> str:
-    """A row a sparsity, solution and point."""
-    rows = []
-    for key in measured.sparsities_used:
-        for name in SOLUTIONS:
-            for point in POINTS:
-                looks = measured.looks[point][name][key]
-                numbers = [
-                    [column(look) for look in looks] for column in COLUMNS.values()
-                ]
-                cells = [
-                    "-" if None in values else spread(values, ".2g")
-                    for values in numbers
-                ]  # fmt: skip
-                rows.append([key, name, point, *cells, _counted(map(kind, looks))])
-    header = ["sparsity", "solution", "point", *COLUMNS, "inside it is"]
-    return format_table(header, rows)
-
-
-def _counted(kinds) -> str:
-    kinds = list(kinds)
-    found = [f"{kinds.count(word)} {word}" for word in WORDS if word in kinds]
-    return ", ".join(found)
-
-
-def sentences(measured: Measured) -> str:
-    """What the numbers say, a sentence a line, at the highest sparsity."""
+def _gap(
+    measured: Measured, number: Callable[[Analysis], float], point: str = "trained"
+) -> list[float]:
+    """For each seed the number of scratch less that of pruned, at the highest."""
     high = measured.sparsities_used[-1]
-    lines = []
-    for name in SOLUTIONS:
-        trained, settled = (measured.looks[point][name][high] for point in POINTS)
-        inside, outside = (
-            spread([100 * _share(side)(look) for look in trained], ".2g")
-            for side in ("inside", "outside")
-        )
-        ends = zip(trained, settled, strict=True)
-        less = spread([100 * (1 - b["objective"] / a["objective"]) for a, b in ends])
-        out = spread([100 * _share("outside")(look) for look in settled], ".2g")
-        lines += [
-            f"{name}, at {high}: within the mask {_counted(map(kind, trained))}. One"
-            f" straight way along minus the gradient lowers the objective by {inside} %"
-            f" within the mask and by {outside} % along the pruned weights.",
-            f"  L-BFGS within the mask lowers it by {less} %; what it reaches:"
-            f" {_counted(map(kind, settled))}, from where the pruned weights' gradient"
-            f" leads {out} % down.",
-        ]
-    return "\n".join(lines)
+    scratch, pruned = (
+        map(number, measured.looks[point][name][high]) for name in ("scratch", "pruned")
+    )
+    return [a - b for a, b in zip(scratch, pruned, strict=True)]
+
+
+def _objective(analysis: Analysis) -> float:
+    return analysis["objective"]
+
+
+def _negativity(analysis: Analysis) -> float:
+    inside = analysis["inside"]
+    return max(0.0, -inside["smallest"][0]) / abs(inside["largest"])

@@ -8,7 +8,6 @@ same, at a fraction of the work.
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from landscape.models import MLP
@@ -24,8 +23,8 @@ class Compact(NamedTuple):
       masks: what its mask keeps.
       alive: for inputs and each layer, which units of the larger one it has; None if it
         is the larger one itself.
-      lone_decayed: kept entries that are left out and that the L2 term alone sees.
-      lone_free: kept entries that are left out and that nothing sees.
+      lone_decayed: number of kept entries that are left out and only in the L2 term.
+      lone_free: number of kept entries that are left out and in no term.
     """
 
     objective: Objective
@@ -41,9 +40,10 @@ class Compact(NamedTuple):
             return tree
 
         def place(i, name):
-            x, target = tree[f"Dense_{i}"][name], like[f"Dense_{i}"][name]
-            where = np.ix_(*_axes(self.alive, i, name))
-            return jnp.zeros_like(target).at[where].set(x)
+            # NumPy: there is nothing to compile for each shape.
+            found = np.zeros_like(like[f"Dense_{i}"][name])
+            found[np.ix_(*_axes(self.alive, i, name))] = tree[f"Dense_{i}"][name]
+            return found
 
         return _layers(self.alive, place)
 
@@ -55,7 +55,8 @@ def compact(objective: Objective, params: Any, masks: Any) -> Compact:
     positive; at a bias of zero that is so with the derivative of ReLU at 0 taken as 0,
     as in training. Models that are no `MLP` are returned as they are.
 
-    >>> params = MLP((2,), 2).init(jax.random.key(0), jnp.ones((1, 3)))["params"]
+    >>> init = jax.jit(MLP((2,), 2).init)
+    >>> params = init(jax.random.key(0), np.ones((1, 3)))["params"]
     >>> masks = jax.tree.map(lambda x: np.ones(x.shape, bool), params)
     >>> masks["Dense_0"]["kernel"][:, 1] = False
     >>> small = compact(Objective(MLP((2,), 2)), params, masks)

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from analysis import spectra
-from analysis.studies.difficulty.runs import SOLUTIONS
+from analysis.studies.difficulty.solutions import SOLUTIONS
 from analysis.studies.subspace import plots
 from analysis.studies.subspace.runs import Measured
 from landscape.figures import save as save_figure
@@ -13,16 +13,16 @@ from landscape.figures import save as save_figure
 
 def save(folder: Path, measured: Measured) -> None:
     """Writes figure.png: a row a sparsity, the first seed's solutions as trained."""
-    looks = measured.looks["trained"]
+    analyses = measured.looks["trained"]
     rows = {
-        key: {name: _drawn(looks[name][key][0]) for name in SOLUTIONS}
+        key: {name: _drawn(analyses[name][key][0]) for name in SOLUTIONS}
         for key in measured.sparsities_used
     }
     save_figure(plots.rows(rows), folder / "figure.png")
 
 
-def _drawn(look) -> dict:
-    inside, outside = look["inside"], look["outside"]
+def _drawn(analysis) -> dict:
+    inside, outside = analysis["inside"], analysis["outside"]
     values = np.array(inside["eigenvalues"])
     found = {
         "eigenvalues": values,
@@ -39,9 +39,9 @@ def _drawn(look) -> dict:
 
 def _curve(values: np.ndarray) -> spectra.Curve:
     """All eigenvalues, smoothed as those of a density without spread."""
-    share = np.full((1, len(values)), 1 / len(values))
-    single = np.zeros((1, len(values)), bool)
-    whole = spectra.Density(values[None], share, share, single, len(values), 0)
+    weights = np.full((1, len(values)), 1 / len(values))
+    isolated = np.zeros((1, len(values)), bool)
+    whole = spectra.Density(values[None], weights, weights, isolated, len(values), 0)
     return spectra.smoothed(whole, linear=1e-4 * float(np.abs(values).max()))
 
 

@@ -1,4 +1,4 @@
-"""Spectra within the mask, and the objective along ways within and out of it."""
+"""Spectra within the mask, and the objective along directions in and out of it."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,7 +9,7 @@ from matplotlib.lines import Line2D
 
 from landscape.figures import colors, style
 
-PANELS = ("spectrum within the mask", "ways within the mask", "ways out of the mask")
+PANELS = "spectrum within the mask", "descent within the mask", "descent out of it"
 
 
 def rows(found: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> Figure:
@@ -30,7 +30,7 @@ def rows(found: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> Figure:
             for name, each in solutions.items():
                 _spectrum(axes[0], each, shades[name])
                 for panel, side in ((axes[1], "inside"), (axes[2], "outside")):
-                    _ways(panel, each[side], shades[name])
+                    _lines(panel, each[side], shades[name])
             for panel, title in zip(axes, PANELS, strict=True):
                 panel.set_title(f"{100 * float(key):g} %: {title}")
             _finish(axes)
@@ -39,7 +39,7 @@ def rows(found: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> Figure:
         words = [
             *names,
             "minus the gradient",
-            "most falling of the lowest eigenvectors",
+            "lowest eigenvector of largest fall",
         ]
         figure.legend(marks, words, loc="outside lower center", ncols=len(words))
         return figure
@@ -55,26 +55,26 @@ def _spectrum(axes, each, color) -> None:
         axes.axvline(end, ymax=0.12, color=color, lw=1.4)
 
 
-def _ways(axes, ways, color) -> None:
+def _lines(axes, directions, color) -> None:
     for name, line in (("gradient", "-"), ("eigenvector", "--")):
-        if name in ways:
-            ts, change = ways[name]
+        if name in directions:
+            ts, change = directions[name]
             axes.plot(ts, 1e3 * change, color=color, ls=line, lw=1.1)
 
 
 def _finish(axes) -> None:
-    spectrum, *ways = axes
+    spectrum, *descents = axes
     spectrum.set_xscale("symlog", linthresh=1e-4)
     spectrum.set_xticks([-1e-2, 0, 1e-3, 1e-2, 1e-1, 1])
     spectrum.tick_params(axis="x", labelsize=6)
     spectrum.set_yscale("log")
     spectrum.set(xlabel="eigenvalue", ylabel="density (1 / eigenvalue)")
     lowest = min(
-        (np.nanmin(line.get_ydata()) for each in ways for line in each.get_lines()),
+        (np.nanmin(line.get_ydata()) for each in descents for line in each.lines),
         default=0.0,
     )
     depth = max(-lowest, 1e-3)
-    for each in ways:
+    for each in descents:
         each.axhline(0, color="gray", lw=0.6)
         each.set_xscale("symlog", linthresh=1e-2)
         each.set_xticks([-1, -0.1, 0, 0.1, 1])

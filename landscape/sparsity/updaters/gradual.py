@@ -25,9 +25,9 @@ def pruning(
 
     After step t a layer of n weights that keeps k in the end keeps exactly n - r,
     r = round((n - k) (1 - (1 - (t - start) / (end - start))^3)), for t = start,
-    start + every, ..., and `end`, which is always an update. A pruned weight never
-    comes back, not even in the place of a live weight that is zero; of equal magnitudes
-    the first are kept.
+    start + every, ..., and `end`, which is always an update. A pruned weight is
+    never kept again, not even instead of a live weight that is zero; of equal
+    magnitudes the first are kept.
 
     Args:
       final_counts: entries kept in the end by name of the kernel; leaves that are not

@@ -27,12 +27,13 @@ def flax_points(model, count=3):
     shapes = jax.eval_shape(model.init, jax.random.key(0), jnp.zeros((1, *IMAGE)))
     draw = np.random.default_rng(0)
     variables = [
-        jax.tree.map(lambda s: jnp.asarray(draw.uniform(0.05, 0.5, s.shape)), shapes)
+        jax.tree.map(lambda s: draw.uniform(0.05, 0.5, s.shape), shapes)
         for _ in range(count)
     ]
     signs = jax.tree.map(lambda s: draw.choice([-1.0, 1.0], s.shape), shapes["params"])
-    points = [jax.tree.map(jnp.multiply, signs, v["params"]) for v in variables]
-    return points, variables[0].get("batch_stats", {})
+    points = [jax.tree.map(np.multiply, signs, v["params"]) for v in variables]
+    stats = variables[0].get("batch_stats", {})
+    return jax.tree.map(jnp.asarray, (points, stats))
 
 
 def cut_of(loss_fn, point, batch):
@@ -51,9 +52,8 @@ MODELS = {
 @pytest.mark.parametrize("name", MODELS)
 def test_the_shortcut_is_exact_to_rounding(name):
     rows = np.array([[1, 0, 0], [0.3, 0.7, 0], [-0.5, 1.2, 0.9], [0.1, 0.1, 0.1]])
-    for x64, tolerance in ((True, 1e-12), (False, 2e-5))[
-        : 1 if name == "resnet" else 2
-    ]:
+    # In float32 the longest sums have 256 terms: 256 roundings of 6e-8.
+    for x64, tolerance in ((True, 1e-12), (False, 1.5e-5))[: 1 + (name == "mlp")]:
         with jax.enable_x64(x64):
             points, stats = flax_points(MODELS[name])
             loss_fn, batch = Objective(MODELS[name]).bind(stats), batch_of(6)
@@ -210,36 +210,56 @@ FUNCTIONS = {
 }
 
 
-@pytest.mark.parametrize("function", FUNCTIONS, ids=lambda f: f.__name__)
-def test_what_is_linear_is_read_off_any_function(function):
-    def loss_fn(w, x):
-        return jnp.mean(function(w, x) ** 2)
+@functools.cache
+def cut_functions():
+    """By name: flops taken out, and losses at some rows with the cut and without.
 
-    with jax.enable_x64(True):
-        draw = np.random.default_rng(0)
-        shapes = {"a": (6, 4), "b": (4,), "c": (4, 2)}
-        points = [
-            {name: jnp.asarray(draw.normal(size=s)) for name, s in shapes.items()}
-            for _ in range(3)
-        ]
-        x = jnp.asarray(draw.normal(size=(5, 6)))
+    One compiled program for all functions: most of the time is compiling.
+    """
+    draw = np.random.default_rng(0)
+    shapes = {"a": (6, 4), "b": (4,), "c": (4, 2)}
+    points = [{n: draw.normal(size=s) for n, s in shapes.items()} for _ in range(3)]
+    # Coefficients that do not sum to 1: affine is not enough.
+    x, rows = draw.normal(size=(5, 6)), draw.normal(size=(3, 3))
+    flops = {}
+
+    def losses(function, points, x, rows):
+        def loss_fn(w, x):
+            return jnp.mean(function(w, x) ** 2)
+
         program = jaxprs.trace(loss_fn, points[0], x)
         params, (data,) = program.arguments
         cut = linear_part.split(program, params, (), [data])
-        assert (cut.flops > 0) == FUNCTIONS[function]
+        flops[function] = cut.flops
         rest = jaxprs.needed(program.operations, program.outputs, cut.cached)
 
         def values(point):
             return dict(zip(params, jax.tree.leaves(point), strict=True)) | {data: x}
 
         cached = [jaxprs.run(cut.first, values(p), cut.cached) for p in points]
-        # Coefficients that do not sum to 1: affine is not enough.
-        for row in draw.normal(size=(3, 3)):
+
+        def at_row(row):
             w = combinations.combine(points, row)
             mixed = combinations.combine(cached, row)
             known = values(w) | dict(zip(cut.cached, mixed, strict=True))
-            (got,) = jaxprs.run(rest, known, program.outputs)
-            np.testing.assert_allclose(got, loss_fn(w, x), rtol=1e-12)
+            return *jaxprs.run(rest, known, program.outputs), loss_fn(w, x)
+
+        return jax.lax.map(at_row, rows)
+
+    with jax.enable_x64(True):
+        found = jax.jit(lambda *a: [losses(function, *a) for function in FUNCTIONS])(
+            points, x, rows
+        )
+        found = jax.tree.map(np.asarray, found)
+    return flops, dict(zip(FUNCTIONS, found, strict=True))
+
+
+@pytest.mark.parametrize("function", FUNCTIONS, ids=lambda f: f.__name__)
+def test_what_is_linear_is_read_off_any_function(function):
+    flops, found = cut_functions()
+    assert (flops[function] > 0) == FUNCTIONS[function]
+    got, want = found[function]
+    np.testing.assert_allclose(got, want, rtol=1e-12)
 
 
 def test_nothing_is_cached_in_half_precision():
@@ -253,7 +273,7 @@ def test_nothing_is_cached_in_half_precision():
 def test_a_function_with_a_side_effect_is_left_whole(capfd):
     def loss_fn(w, x):
         jax.debug.print("called")
-        return jnp.mean(jnp.tanh(x @ w) ** 2)
+        return {"loss": jnp.mean(jnp.tanh(x @ w) ** 2), "l2": jnp.sum(w**2)}
 
     points = [jnp.ones((200, 4)), jnp.zeros((200, 4))]
     rows = [[1.0, 0.0], [0.5, 0.5]]
@@ -287,23 +307,33 @@ def test_a_network_of_a_model_written_elsewhere_is_cut_too():
         np.testing.assert_allclose(quick, slow, rtol=1e-12)
 
 
-@pytest.mark.parametrize("case", ["no shortcut", "does not pay", "prints"])
-def test_where_nothing_is_cached_the_function_itself_is_called(case, monkeypatch):
-    def refuse(*_):
-        raise AssertionError("interpreted")
+def quiet(w, x):
+    return jnp.mean(jnp.tanh(x @ w) ** 2)
 
-    def loss_fn(w, x):
-        if case == "prints":
-            jax.debug.print("called")
-        return jnp.mean(jnp.tanh(x @ w) ** 2)
 
-    monkeypatch.setattr(jaxprs, "run", refuse)
-    inputs, shortcut = (4, None) if case == "does not pay" else (200, True)
-    shortcut = False if case == "no shortcut" else shortcut
-    points = [jnp.ones((inputs, 4)), jnp.zeros((inputs, 4))]
-    data, rows = jnp.ones((3, inputs)), [[1.0, 0.0], [0.5, 0.5]]
+def printing(w, x):
+    jax.debug.print("called")
+    return quiet(w, x)
+
+
+@pytest.mark.parametrize(
+    ("loss_fn", "inputs", "shortcut", "cached"),
+    [
+        (quiet, 200, None, True),
+        (quiet, 200, False, False),
+        (quiet, 4, None, False),
+        (printing, 200, True, False),
+    ],
+)
+def test_where_nothing_is_cached_the_function_itself_is_called(
+    loss_fn, inputs, shortcut, cached, monkeypatch
+):
+    interpreted, run = [], jaxprs.run
+    monkeypatch.setattr(jaxprs, "run", lambda *a: interpreted.append(1) or run(*a))
+    points, data = (
+        [jnp.ones((inputs, 3)), jnp.zeros((inputs, 3))],
+        jnp.ones((2, inputs)),
+    )
+    rows = [[1.0, 0.0], [0.5, 0.5], [0.0, 1.0]]
     combinations.evaluate(points, rows, loss_fn, data, shortcut=shortcut)
-    with pytest.raises(AssertionError, match="interpreted"):
-        points = [jnp.ones((200, 4)), jnp.zeros((200, 4))]
-        quiet = lambda w, x: jnp.mean(jnp.tanh(x @ w) ** 2)  # noqa: E731
-        combinations.evaluate(points, rows, quiet, jnp.ones((3, 200)))
+    assert bool(interpreted) == cached

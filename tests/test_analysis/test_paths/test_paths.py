@@ -1,4 +1,5 @@
 import itertools
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -56,28 +57,25 @@ def test_curves_are_those_of_the_slow_constructions(points, t):
 
 
 @pytest.mark.parametrize("make", [bezier, polychain])
-@pytest.mark.parametrize("count", [2, 3, 4, 7])
+@pytest.mark.parametrize("count", [2, 7])
 def test_the_ends_are_exact_also_in_the_coefficients(make, count):
     points = [{"w": jax.random.normal(jax.random.key(i), (5,))} for i in range(count)]
     path = make(points)
     rows = path.coefficients([0.0, 1.0])
     np.testing.assert_array_equal(rows, np.eye(count)[[0, -1]])
+    traced = jax.jit(lambda points, t: path._replace(points=points).at(t))
     for t, point in ((0, points[0]), (1, points[-1])):
         np.testing.assert_array_equal(path.at(t)["w"], point["w"])
-        traced = jax.jit(
-            lambda path_points, t, path=path: path._replace(points=path_points).at(t)
-        )(path.points, float(t))
-        np.testing.assert_array_equal(traced["w"], point["w"])
+        np.testing.assert_array_equal(traced(path.points, float(t))["w"], point["w"])
 
 
 @pytest.mark.parametrize("make", [bezier, polychain])
 def test_a_traced_t_gives_the_same_point(make):
     with jax.enable_x64(True):
         path = make([jnp.array([x]) for x in (0.0, 1.0, -2.0, 5.0)])
+        traced = jax.jit(path.at)
         for t in (-0.3, 0.0, 0.2, 1 / 3, 0.5, 0.9, 1.0, 1.4):
-            np.testing.assert_allclose(
-                path.at(jnp.asarray(t)), path.at(t), rtol=1e-13, atol=1e-13
-            )
+            np.testing.assert_allclose(traced(t), path.at(t), rtol=1e-13, atol=1e-13)
 
 
 @settings(deadline=None, max_examples=100)
@@ -130,20 +128,24 @@ def problem(size=12, count=3):
 
 
 def test_a_line_is_evaluated_with_its_ends_exact_and_both_points_untouched():
-    points, data = problem(count=2)
-    before = [np.array(p["w"]) for p in points]
+    # Of integers, 8 examples: at the ends nothing is rounded, in whatever order a
+    # program adds.
+    draw = np.random.default_rng(0)
+    x, y = (draw.integers(-9, 10, s).astype("float32") for s in ((8, 4), 8))
+    points = [
+        {"w": draw.integers(-9, 10, 4).astype("float32"), "b": np.float32(3)}
+        for _ in range(2)
+    ]
+    before = [p["w"].copy() for p in points]
     ts = grid(7, 0.3)
-    got = evaluate(line(*points), quadratic, data, ts)["loss"]
+    got = evaluate(line(*points), quadratic, {"x": x, "y": y}, ts)["loss"]
     assert got.shape == (7,)
-    for t, point in ((0.0, points[0]), (1.0, points[1])):
-        alone = evaluate(line(point, point), quadratic, data, [0.0])["loss"]
-        np.testing.assert_array_equal(got[list(ts).index(t)], alone[0])
     for t, value in zip(ts, got, strict=True):
-        w = {
-            n: (1 - t) * np.asarray(points[0][n], float) + t * np.asarray(points[1][n])
-            for n in points[0]
-        }
-        np.testing.assert_allclose(value, quadratic(w, data), rtol=1e-5)
+        w, b = ((1 - t) * points[0][n] + t * points[1][n] for n in ("w", "b"))
+        want = ((x.astype(float) @ w + b - y) ** 2).mean()
+        if t in (0, 1):
+            assert value == want
+        np.testing.assert_allclose(value, want, rtol=1e-5)
     for point, old in zip(points, before, strict=True):
         np.testing.assert_array_equal(point["w"], old)
 
@@ -213,14 +215,20 @@ def test_a_resumed_fit_has_the_same_bits_and_leaves_what_it_was_given(monkeypatc
 
 
 def test_steps_in_calls_of_their_own_are_those_of_the_loop(monkeypatch):
-    points, data = problem()
-    options = {"num_steps": 7, "batch_size": 5}
-    run = lambda: fit(bezier(points), quadratic, data, jax.random.key(1), **options)  # noqa: E731
-    loop = run()
-    monkeypatch.setattr(fitting, "_scannable", lambda *_: False)
-    calls = run()
-    np.testing.assert_allclose(calls.losses, loop.losses, rtol=1e-5)
-    np.testing.assert_array_equal(calls.ts, loop.ts)
+    with jax.enable_x64(True):
+        points, data = problem(count=4)
+        run = partial(
+            fit, bezier(points), quadratic, data, jax.random.key(1), num_steps=7,
+            batch_size=5,
+        )  # fmt: skip
+        loop = run()
+        monkeypatch.setattr(fitting.backend, "scannable", lambda *_: False)
+        calls = run()
+        # Losses are of single precision: rounded up in one and down in the other.
+        np.testing.assert_allclose(calls.losses, loop.losses, rtol=2.4e-7)
+        np.testing.assert_array_equal(calls.ts, loop.ts)
+        for one, other in zip(calls.path.points, loop.path.points, strict=True):
+            np.testing.assert_allclose(one["w"], other["w"], rtol=1e-12)
 
 
 def test_plain_convolutions_alone_are_kept_out_of_loops_on_a_cpu():
@@ -255,10 +263,11 @@ def test_a_masked_curve_stays_exactly_in_the_sparse_subspace(name):
     path = bezier(points)
     options = {"num_steps": 20, "batch_size": 5, "optimizer": OPTIMIZERS[name]}
     sparse = fit(path, quadratic, data, jax.random.key(0), mask=mask, **options)
-    dense = fit(path, quadratic, data, jax.random.key(0), **options)
-    inner, roaming = (np.asarray(f.path.points[1]["w"]) for f in (sparse, dense))
+    inner = np.asarray(sparse.path.points[1]["w"])
     assert not inner[1::2].any() and inner[::2].all()
-    assert roaming[1::2].all()
+    if name == "default":
+        dense = fit(path, quadratic, data, jax.random.key(0), **options)
+        assert np.asarray(dense.path.points[1]["w"])[1::2].all()
     # Removed weights gather no momentum either.
     for leaf in jax.tree.leaves(sparse.state.opt_state):
         assert leaf.shape != (4,) or not np.asarray(leaf)[1::2].any()
@@ -271,7 +280,6 @@ def test_fitting_lowers_the_way_around_a_hill():
 
     ends = jnp.array([-1.5, 0.02]), jnp.array([1.5, 0.02])
     ts = grid(41, 0)
-    line_losses = evaluate(line(*ends), hill, jnp.zeros(4), ts)["loss"]
     trained = fit(
         straight(*ends, order=2),
         hill,
@@ -281,8 +289,11 @@ def test_fitting_lowers_the_way_around_a_hill():
         batch_size=2,
         optimizer=optax.sgd(0.1, momentum=0.9),
     )
-    losses = evaluate(trained.path, hill, jnp.zeros(4), ts)["loss"]
-    assert line_losses.max() > 0.95 and losses.max() < 0.3
+    highest = []
+    for path in (line(*ends), trained.path):
+        w = path.coefficients(ts) @ np.array(path.points)
+        highest.append(np.exp(-4 * (w**2).sum(1)).max())
+    assert highest[0] > 0.95 and highest[1] < 0.3
 
 
 @pytest.mark.parametrize(

@@ -8,31 +8,11 @@ import numpy as np
 import pytest
 
 from analysis import alignment, path
-from analysis.alignment import permutations
 from analysis.programs import inputs, results, resumable_paths
 from landscape import runs, trees
-from landscape.config import SparseRun
+from landscape.config import from_dict, to_dict
 from landscape.errors import InputError
-from train import job, mask_source
-
-TINY = {
-    "model": "mlp", "widths": (8,), "num_train": 200, "batch_size": 20, "steps": 40,
-    "sparsity": 0.5, "label_smoothing": 0.1, "weight_decay": 0.01,
-}  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def ends(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("paths")
-    names = {name: str(folder / name) for name in ("pruned", "scratch", "static")}
-    job.run_training(SparseRun(**TINY, workdir=names["pruned"]))
-    job.run_training(SparseRun(**TINY, method="static", workdir=names["static"]))
-    scratch = SparseRun(
-        **TINY, method="scratch", seed=1, mask_from=names["pruned"],
-        workdir=names["scratch"],
-    )  # fmt: skip
-    job.run_training(scratch, mask_source.start_from(scratch))
-    return names
+from train import job
 
 
 def objective_of(name):
@@ -40,54 +20,56 @@ def objective_of(name):
     return summary["train_objective"]
 
 
-def test_the_ends_of_a_line_are_the_objectives_of_the_runs(ends):
-    config = path.Config(ends["pruned"], ends["scratch"], points=11, extend=0.0)
+def test_the_ends_of_a_line_are_the_objectives_of_the_runs(names):
+    config = path.Config(names["pruned"], names["scratch"], points=11, extend=0.0)
     result = path.run(config)
     total = np.add(result["losses"], result["l2"])
-    expected = [objective_of(ends[name]) for name in ("pruned", "scratch")]
+    expected = [objective_of(names[name]) for name in ("pruned", "scratch")]
     np.testing.assert_allclose(total[[0, -1]], expected, rtol=1e-5)
     assert result["ts"][0] == 0 and result["ts"][-1] == 1
     assert result["barrier"] == pytest.approx(total.max() - max(expected), abs=1e-5)
     folder = path.folder(config)
-    assert folder.parent == runs.parse(ends["pruned"]).folder / "analysis"
+    assert folder.parent == runs.parse(names["pruned"]).folder / "analysis"
     assert json.loads((folder / "result.json").read_text()) == result
     arrays = np.load(folder / "arrays.npz")
     np.testing.assert_array_equal(arrays["loss"], result["losses"])
     assert (folder / "figure.png").stat().st_size > 1000
-    # Asked again, it is read back and not computed anew.
+    # The same command reads it back.
     (folder / "result.json").write_text('{"read": "back"}')
     assert path.run(config) == {"read": "back"}
 
 
-def test_a_sparse_curve_stays_in_the_mask_and_is_no_higher_than_the_line(ends):
+def test_a_sparse_curve_stays_in_the_mask_and_is_no_higher_than_the_line(names):
     settings = {"points": 11, "extend": 0.0, "fit_steps": 400, "batch_size": 20}
-    line = path.run(path.Config(ends["pruned"], ends["scratch"], **settings))
-    config = path.Config(ends["pruned"], ends["scratch"], kind="quadratic", **settings)
+    line = path.run(path.Config(names["pruned"], names["scratch"], **settings))
+    config = path.Config(
+        names["pruned"], names["scratch"], kind="quadratic", **settings
+    )
     curve = path.run(config)
     assert curve["barrier"] < line["barrier"]
     arrays = np.load(path.folder(config) / "arrays.npz")
-    masks = trees.named_leaves(runs.load(ends["pruned"]).masks)
+    masks = trees.named_leaves(runs.load(names["pruned"]).masks)
     for name, mask in masks.items():
         control = arrays[f"control_1/{name}"]
         assert not control[~np.broadcast_to(mask, control.shape)].any()
         assert control.any()
 
 
-def test_a_line_from_step_0_needs_no_common_mask_and_a_sparse_curve_does(ends):
-    start = f"{ends['pruned']}@init"
-    result = path.run(path.Config(start, ends["pruned"], points=5, extend=0.0))
+def test_a_line_from_step_0_needs_no_common_mask_and_a_sparse_curve_does(names):
+    start = f"{names['pruned']}@init"
+    result = path.run(path.Config(start, names["pruned"], points=5, extend=0.0))
     assert not result["same_masks"]
-    for other in (start, ends["static"]):
-        with pytest.raises(InputError, match="no one sparse"):
-            path.run(path.Config(other, ends["pruned"], kind="cubic"))
+    for other in (start, names["static"]):
+        with pytest.raises(InputError, match="no sparse subspace"):
+            path.run(path.Config(other, names["pruned"], kind="cubic"))
 
 
 @pytest.mark.parametrize("stop_at", [1, 3, 5])
-def test_an_interrupted_curve_goes_on_to_the_same_bits(ends, stop_at, monkeypatch):
-    monkeypatch.setattr(resumable_paths, "ROUND", 100)
-    monkeypatch.setattr(inputs, "FLOPS_AT_ONCE", 1e6)
+def test_an_interrupted_curve_resumes_to_the_same_bits(names, stop_at, monkeypatch):
+    monkeypatch.setattr(resumable_paths, "STEPS_PER_SAVE", 100)
+    monkeypatch.setattr(inputs, "FLOPS_PER_SAVE", 1e6)
     config = path.Config(
-        ends["pruned"], ends["scratch"], kind="cubic", points=21, fit_steps=300,
+        names["pruned"], names["scratch"], kind="cubic", points=21, fit_steps=300,
         batch_size=20, seed=stop_at,
     )  # fmt: skip
     calls, keep = [], results.keep
@@ -124,8 +106,8 @@ def keeps_of_an_unbroken_run(config, keep, monkeypatch):
     return calls
 
 
-def test_a_damaged_partial_file_is_made_anew(ends, capsys):
-    config = path.Config(ends["pruned"], ends["scratch"], points=3, extend=0.0)
+def test_a_damaged_partial_file_is_computed_again(names, capsys):
+    config = path.Config(names["pruned"], names["scratch"], points=3, extend=0.0)
     path.folder(config).mkdir(parents=True)
     (path.folder(config) / results.PARTIAL).write_bytes(b"PK\x03\x04 cut short")
     whole = path.run(config)
@@ -137,14 +119,15 @@ def test_a_damaged_partial_file_is_made_anew(ends, capsys):
     assert capsys.readouterr().err.count("damaged") >= 2
 
 
-def test_a_run_that_was_trained_anew_is_walked_anew(ends, tmp_path):
+def test_the_path_of_a_run_that_was_trained_again_is_computed_again(names, tmp_path):
     folder = str(tmp_path / "again")
+    static = to_dict(runs.read_config(runs.parse(names["static"]).folder))
     settings = {"points": 3, "extend": 0.0}
     found = []
     for seed in (5, 6):
         shutil.rmtree(folder, ignore_errors=True)
-        job.run_training(SparseRun(**TINY, method="static", seed=seed, workdir=folder))
-        found.append(path.run(path.Config(ends["pruned"], folder, **settings)))
+        job.run_training(from_dict(static | {"seed": seed, "workdir": folder}))
+        found.append(path.run(path.Config(names["pruned"], folder, **settings)))
     assert found[0]["losses"][0] == found[1]["losses"][0]
     assert found[0]["losses"][-1] != found[1]["losses"][-1]
     np.testing.assert_allclose(
@@ -152,10 +135,11 @@ def test_a_run_that_was_trained_anew_is_walked_anew(ends, tmp_path):
     )
 
 
-def test_alignment_takes_back_a_relabelling(ends):
-    run = runs.load(ends["pruned"])
+def test_alignment_undoes_a_permutation(names):
+    run = runs.load(names["pruned"])
     spec = alignment.specification(run.model, run.state.params)
-    mixed = permutations.random(jax.random.key(3), spec)
+    draw = np.random.default_rng(3).permutation
+    mixed = {name: draw(size) for name, size in spec.sizes.items()}
     params, masks = (
         alignment.apply(mixed, tree, spec) for tree in (run.state.params, run.masks)
     )
@@ -170,33 +154,33 @@ def test_alignment_takes_back_a_relabelling(ends):
             np.testing.assert_array_equal(x, y)
 
 
-def test_the_barrier_is_reported_before_and_after_alignment(ends):
+def test_the_barrier_is_reported_before_and_after_alignment(names):
     settings = {"points": 9, "extend": 0.0}
-    plain = path.run(path.Config(ends["pruned"], ends["scratch"], **settings))
-    config = path.Config(ends["pruned"], ends["scratch"], align=True, **settings)
+    plain = path.run(path.Config(names["pruned"], names["scratch"], **settings))
+    config = path.Config(names["pruned"], names["scratch"], align=True, **settings)
     result = path.run(config)
     assert result["barrier_before_alignment"] == plain["barrier"]
     assert result["losses"] != plain["losses"]
     np.testing.assert_allclose(result["losses"][-1], plain["losses"][-1], rtol=1e-6)
     assert "aligned" in path.folder(config).name
-    assert "before the units were aligned" in path.describe(result)
+    assert "before alignment" in path.describe(result)
 
 
-def test_bad_settings_are_one_sentence(ends):
+def test_bad_settings_are_one_sentence(names):
     with pytest.raises(InputError, match="must be odd"):
-        path.Config(ends["pruned"], ends["scratch"], points=70)
+        path.Config(names["pruned"], names["scratch"], points=70)
     with pytest.raises(InputError, match="perhaps you meant 'quadratic'"):
-        path.Config(ends["pruned"], ends["scratch"], kind="quadratc")
+        path.Config(names["pruned"], names["scratch"], kind="quadratc")
     with pytest.raises(InputError, match="more than the 100 examples"):
         config = path.Config(
-            ends["pruned"], ends["scratch"], kind="cubic", num_examples=100
+            names["pruned"], names["scratch"], kind="cubic", num_examples=100
         )
         path.run(config)
     with pytest.raises(InputError, match="more than the 200"):
-        path.run(path.Config(ends["pruned"], ends["scratch"], num_examples=201))
+        path.run(path.Config(names["pruned"], names["scratch"], num_examples=201))
 
 
-def test_what_is_found_is_said_in_words():
+def test_the_description_states_barrier_and_rise():
     result = {
         "kind": "line", "subspace": "sparse", "num_examples": 9, "batch_norm": "none",
         "ts": [0.0, 0.5, 1.0], "losses": [1.0, 3.0, 2.0], "l2": [0.0, 0.0, 0.0],
@@ -205,6 +189,6 @@ def test_what_is_found_is_said_in_words():
         "rise": 2.0,
         "ascent": 2.0, "area": 0.75, "t_max": 0.5, "align": False,
     }  # fmt: skip
-    assert "climbs 2" in path.describe(result)
+    assert "rises by 2" in path.describe(result)
     downhill = result | {"barrier": 0.0, "rise": 0.0, "ascent": 0.0}
-    assert "downhill all along" in path.describe(downhill)
+    assert "never rises" in path.describe(downhill)

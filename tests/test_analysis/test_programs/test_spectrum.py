@@ -65,11 +65,11 @@ def test_edges_trace_and_share_are_those_of_the_dense_twin(name):
     assert result["share_near_zero"] == pytest.approx(near, abs=0.05)
     low, high = result["share_near_zero_bounds"]
     assert 0 <= low <= near <= high <= 1
-    assert f"anything from {100 * low:.1f}" in spectrum.describe(result)
+    assert f"between {100 * low:.1f}" in spectrum.describe(result)
     curve = result["density"]
     mass = np.trapezoid(curve["value"], curve["grid"])
-    stems = result["size"] - 10 + result["unconverged"]
-    assert mass == pytest.approx(stems / result["size"], abs=0.02)
+    rest = result["size"] - 10 + result["unconverged"]
+    assert mass == pytest.approx(rest / result["size"], abs=0.02)
     arrays = np.load(spectrum.folder(config) / "arrays.npz")
     np.testing.assert_allclose(arrays["weights"].sum(1), 1, rtol=1e-6)
     assert json.loads((spectrum.folder(config) / "result.json").read_text()) == result
@@ -163,7 +163,7 @@ def test_layers_of_too_few_parameters_are_left_out(name, monkeypatch):
     monkeypatch.setattr(spectrum, "FEWEST", 41)
     result = spectrum.run(spectrum.Config(name, by_layer=True, exact=True, top=2))
     assert result["skipped"] == ["Dense_1"] and list(result["by_layer"]) == ["Dense_0"]
-    assert "too few parameters kept: Dense_1." in spectrum.describe_layers(result)
+    assert "too few parameters: Dense_1." in spectrum.describe_layers(result)
     dense = {"subspace": "dense", "exact": True, "top": 2}
     assert not spectrum.run(spectrum.Config(name, by_layer=True, **dense))["skipped"]
     monkeypatch.setattr(spectrum, "FEWEST", 10_000)
@@ -210,11 +210,11 @@ def test_the_next_command_keeps_what_was_asked_for(settings, following):
     layers = {"Dense_0": (1.0, 9), "Dense_1": (2.0, 9)}
     by_layer = {n: {"largest": [top], "size": s} for n, (top, s) in layers.items()}
     config = spectrum.Config("runs/a", **settings)
-    words = spectrum_text.following(config, {"by_layer": by_layer})
+    words = spectrum_text.next_command(config, {"by_layer": by_layer})
     assert words == f"python -m analysis.spectrum runs/a {following}"
 
 
-def test_a_spectrum_cut_short_at_any_piece_goes_on_to_the_same_bits(name, monkeypatch):
+def test_an_interrupted_spectrum_resumes_to_the_same_bits(name, monkeypatch):
     """The pieces are the eigenpairs and two probes: each is found once."""
     settings = {"top": 4, "num_steps": 20, "num_probes": 2}
     run, config = runs.load(name), spectrum.Config(name, **settings)
@@ -286,13 +286,13 @@ def test_rounding_is_no_outlier():
         assert (found["beyond_bulk"], found["below_bulk"]) == (10, 0)
 
 
-def test_a_spectrum_of_single_eigenvalues_has_a_figure(tmp_path):
+def test_a_spectrum_of_isolated_eigenvalues_has_a_figure(tmp_path):
     op = spectra.from_matrix(jax.numpy.diag(jax.numpy.arange(1.0, 9.0)))
     found = resumable_spectra.estimated(op, 4, 8, 2, jax.random.key(0))
     figure = figures.spectrum(found.figure, "all eight")
     figures.save(figure, tmp_path / "figure.png")
-    (stems,) = figure.axes[-1].collections[-1:]
-    assert len(stems.get_segments()) == 8
+    (lines,) = figure.axes[-1].collections[-1:]
+    assert len(lines.get_segments()) == 8
 
 
 def test_too_few_to_compare_are_not_counted(name):
@@ -309,7 +309,7 @@ def test_edges_far_above_zero_are_drawn_without_it():
         "size": 9,
     }
     curve = {"grid": np.linspace(-2, 1, 9), "value": np.ones(9), "linear": 0.1}
-    curve |= {"spread": np.zeros(9), "stems": np.zeros(0)}
+    curve |= {"spread": np.zeros(9), "point_masses": np.zeros(0)}
     right, left, _ = figures.spectrum(found | {"curve": curve}, "").axes
     assert right.get_yscale() == "log" and right.get_ylim()[0] > 1e-3
     assert left.get_yscale() == "linear" and left.get_ylim()[1] >= 0

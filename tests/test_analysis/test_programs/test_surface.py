@@ -10,29 +10,7 @@ from analysis import surface
 from analysis.planes import planes
 from analysis.programs import inputs, results
 from landscape import runs
-from landscape.config import SparseRun
 from landscape.errors import InputError
-from train import job, mask_source
-
-TINY = {
-    "model": "mlp", "widths": (8,), "num_train": 200, "batch_size": 20, "steps": 40,
-    "sparsity": 0.5, "weight_decay": 0.01,
-}  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def names(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("surfaces")
-    names = [str(folder / name) for name in ("pruned", "lottery", "scratch")]
-    job.run_training(SparseRun(**TINY, workdir=names[0], keep_every=10))
-    for name in names[1:]:
-        method = name.rpartition("/")[2]
-        config = SparseRun(
-            **TINY, method=method, seed=int(method == "scratch"), mask_from=names[0],
-            workdir=name,
-        )  # fmt: skip
-        job.run_training(config, mask_source.start_from(config))
-    return names
 
 
 def objective_of(name):
@@ -40,12 +18,12 @@ def objective_of(name):
 
 
 def test_the_middle_of_a_random_plane_is_the_objective_of_the_run(names):
-    config = surface.Config((names[0],), points=5)
+    config = surface.Config((names["pruned"],), points=5)
     result = surface.run(config)
     arrays = np.load(surface.folder(config) / "arrays.npz")
     total = arrays["loss"] + arrays["l2"]
     assert total.shape == (5, 5)
-    np.testing.assert_allclose(total[2, 2], objective_of(names[0]), rtol=1e-5)
+    np.testing.assert_allclose(total[2, 2], objective_of(names["pruned"]), rtol=1e-5)
     assert result["minimum"] == total.min()
     np.testing.assert_array_equal(
         result["minimum_at"],
@@ -60,7 +38,7 @@ def test_sparse_and_dense_directions_differ(names):
     values = [
         np.load(surface.folder(c) / "arrays.npz")["loss"]
         for c in (
-            surface.Config((names[0],), points=3, subspace=space)
+            surface.Config((names["pruned"],), points=3, subspace=space)
             for space in ("sparse", "dense")
         )
         if surface.run(c)
@@ -70,9 +48,10 @@ def test_sparse_and_dense_directions_differ(names):
 
 
 def test_three_runs_lie_where_the_plane_says(names):
-    config = surface.Config(tuple(names), points=3)
+    three = tuple(names[name] for name in ("pruned", "lottery", "scratch"))
+    config = surface.Config(three, points=3)
     result = surface.run(config)
-    points = [runs.load(name).state.params for name in names]
+    points = [runs.load(name).state.params for name in three]
     plane = planes.through(*points)
     np.testing.assert_array_equal(result["coordinates"], plane.coordinates)
     assert result["same_masks"] and result["plane"] == "through"
@@ -80,18 +59,20 @@ def test_three_runs_lie_where_the_plane_says(names):
 
 
 def test_a_trajectory_is_of_the_steps_that_were_kept(names):
-    config = surface.Config((names[0],), plane="trajectory", points=3)
+    config = surface.Config((names["pruned"],), plane="trajectory", points=3)
     result = surface.run(config)
-    assert result["names"] == [f"{names[0]}@{step}" for step in (0, 10, 20, 30, 40)]
+    assert result["names"] == [
+        f"{names['pruned']}@{step}" for step in (0, 10, 20, 30, 40)
+    ]
     np.testing.assert_allclose(result["coordinates"][-1], 0, atol=1e-12)
     assert 0 < sum(result["explained"]) <= 1
     with pytest.raises(InputError, match="only the steps 0, 40"):
-        surface.run(surface.Config((names[1],), plane="trajectory"))
+        surface.run(surface.Config((names["lottery"],), plane="trajectory"))
 
 
-def test_an_interrupted_surface_goes_on_to_the_same_bits(names, monkeypatch):
-    monkeypatch.setattr(inputs, "FLOPS_AT_ONCE", 1e6)
-    config = surface.Config((names[0],), points=7, seed=4)
+def test_an_interrupted_surface_resumes_to_the_same_bits(names, monkeypatch):
+    monkeypatch.setattr(inputs, "FLOPS_PER_SAVE", 1e6)
+    config = surface.Config((names["pruned"],), points=7, seed=4)
     whole = surface.run(config)
     arrays = dict(np.load(surface.folder(config) / "arrays.npz"))
     shutil.rmtree(surface.folder(config))
@@ -114,7 +95,9 @@ def test_an_interrupted_surface_goes_on_to_the_same_bits(names, monkeypatch):
 
 
 def test_along_eigenvectors_the_loss_bends_by_the_eigenvalues(names):
-    config = surface.Config((names[0],), plane="eigenvectors", points=3, extent=0.1)
+    config = surface.Config(
+        (names["pruned"],), plane="eigenvectors", points=3, extent=0.1
+    )
     result = surface.run(config)
     arrays = np.load(surface.folder(config) / "arrays.npz")
     loss = arrays["loss"]

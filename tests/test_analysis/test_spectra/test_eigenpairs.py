@@ -38,8 +38,10 @@ def wanted(values, which, k):
     return np.sort(values[np.argsort(-np.abs(values))][:k])[::-1]
 
 
-@pytest.mark.parametrize("which", ["both", "largest", "smallest", "magnitude"])
-@pytest.mark.parametrize("max_basis", [64, 24], ids=["roomy", "restarted"])
+@pytest.mark.parametrize(
+    "which, max_basis",
+    [("largest", 48), *((w, 24) for w in ("both", "largest", "smallest", "magnitude"))],
+)
 def test_the_ends_of_a_spectrum_are_found_to_the_tolerance(which, max_basis):
     with jax.enable_x64(True):
         values = network_like()
@@ -51,8 +53,8 @@ def test_the_ends_of_a_spectrum_are_found_to_the_tolerance(which, max_basis):
         )  # fmt: skip
         want = wanted(values, which, 5)
         assert pairs.converged.all() and pairs.products < 200
-        there, products = np.array(told).T
-        assert there[-1] == len(pairs.values) and np.all(np.diff(products) > 0)
+        converged, products = np.array(told).T
+        assert converged[-1] == len(pairs.values) and np.all(np.diff(products) > 0)
         assert products[-1] < pairs.products
         assert np.all(np.abs(pairs.values - want) <= 1e-8 * np.abs(want))
         vectors = np.asarray(pairs.vectors)
@@ -72,13 +74,12 @@ CASES = {
 
 
 @pytest.mark.parametrize("name", CASES)
-@pytest.mark.parametrize("scale", [1.0, 1e-5])
-@pytest.mark.parametrize("x64", [False, True], ids=["float32", "float64"])
-def test_multiple_eigenvalues_are_counted_as_often_as_they_are_there(name, scale, x64):
+@pytest.mark.parametrize("scale, x64", [(1.0, False), (1e-5, False), (1.0, True)])
+def test_multiple_eigenvalues_are_found_with_their_multiplicity(name, scale, x64):
     with jax.enable_x64(x64):
         eps = float(jnp.finfo(jnp.result_type(float)).eps)
         op = linear_operator.from_matrix(scale * matrix(CASES[name]))
-        for which, max_basis in (("largest", None), ("both", None), ("largest", 14)):
+        for which, max_basis in (("largest", 16), ("both", 16), ("largest", 10)):
             pairs = top_eigenpairs(op, 5, key=KEY, which=which, max_basis=max_basis)
             want = wanted(CASES[name], which, 5)
             assert pairs.converged.all() and np.isfinite(pairs.residuals).all()
@@ -89,63 +90,64 @@ def test_no_ghost_is_reported_however_long_it_runs():
     values = np.concatenate([np.linspace(-0.3, 0.3, 292), 1.0 + np.arange(8)])
     op = linear_operator.from_matrix(matrix(values))
     pairs = top_eigenpairs(
-        op, 30, key=KEY, which="largest", max_products=250, max_basis=64
+        op, 20, key=KEY, which="largest", max_products=120, max_basis=32
     )
     assert (pairs.values > 0.5).sum() == 8
     np.testing.assert_allclose(pairs.values[:8], values[::-1][:8], rtol=2e-6)
-    want = np.sort(values)[::-1][:30]
+    want = np.sort(values)[::-1][:20]
     sure = pairs.converged
     assert np.abs(pairs.values - want)[sure].max() < 5e-6 * 8
 
 
-def test_a_scaled_operator_has_the_scaled_eigenvalues():
+@pytest.mark.parametrize("scale", [2.0**-17, 1e-5])
+def test_a_scaled_operator_has_the_scaled_eigenvalues(scale):
     dense = matrix(network_like()).astype(np.float32)
     one, small = (
         top_eigenpairs(
-            linear_operator.from_matrix(np.float32(scale) * dense),
+            linear_operator.from_matrix(np.float32(factor) * dense),
             5,
             key=KEY,
             which="largest",
         )
-        for scale in (1, 1e-5)
+        for factor in (1, scale)
     )
-    assert small.converged.all() and one.products == small.products
-    np.testing.assert_allclose(small.values / 1e-5, one.values, rtol=1e-6)
-    np.testing.assert_allclose(small.residuals / 1e-5, one.residuals, rtol=1e-2)
+    assert small.converged.all()
+    np.testing.assert_allclose(small.values / scale, one.values, rtol=1e-6)
+    if scale == 2.0**-17:  # One program, and a power of two rounds nothing.
+        assert one.products == small.products
+        np.testing.assert_allclose(small.residuals / scale, one.residuals, rtol=1e-2)
 
 
-@pytest.mark.parametrize("x64", [False, True], ids=["float32", "float64"])
-def test_no_more_products_than_eigsh_at_equal_accuracy(x64):
-    with jax.enable_x64(x64):
-        values = network_like()
-        op, calls = linear_operator.from_matrix(matrix(values)), []
+def test_no_more_products_than_eigsh_at_equal_accuracy():
+    values = network_like()
+    op, calls = linear_operator.from_matrix(matrix(values)), []
 
-        def counted(x):
-            calls.append(1)
-            return np.asarray(linear_operator.product(op, x.ravel()))
+    def counted(x):
+        calls.append(1)
+        return np.asarray(linear_operator.product(op, x.ravel()))
 
-        other = scipy.sparse.linalg.LinearOperator(op.shape, counted, dtype=op.dtype)
-        start = np.random.default_rng(0).standard_normal(op.size).astype(op.dtype)
-        found = scipy.sparse.linalg.eigsh(
-            other, 10, which="LA", v0=start, return_eigenvectors=False
-        )
-        want = np.sort(values)[::-1][:10]
-        accuracy = np.abs(np.sort(found)[::-1] / want - 1).max()
-        tol = max(accuracy, 1e-6)
-        pairs = top_eigenpairs(op, 10, key=KEY, which="largest", tol=tol)
-        assert np.abs(pairs.values / want - 1).max() <= tol
-        assert pairs.products <= len(calls)
+    other = scipy.sparse.linalg.LinearOperator(op.shape, counted, dtype=op.dtype)
+    start = np.random.default_rng(0).standard_normal(op.size).astype(op.dtype)
+    found = scipy.sparse.linalg.eigsh(
+        other, 10, which="LA", v0=start, return_eigenvectors=False
+    )
+    want = np.sort(values)[::-1][:10]
+    accuracy = np.abs(np.sort(found)[::-1] / want - 1).max()
+    tol = max(accuracy, 1e-6)
+    pairs = top_eigenpairs(op, 10, key=KEY, which="largest", tol=tol)
+    assert np.abs(pairs.values / want - 1).max() <= tol
+    assert pairs.products <= len(calls)
 
 
-def test_pairs_that_are_not_there_in_time_are_marked():
-    op = linear_operator.from_matrix(matrix(np.linspace(-1, 1, 400)))
+def test_pairs_that_have_not_converged_in_time_are_marked():
+    op = linear_operator.from_matrix(matrix(np.linspace(-1, 1, 500)))
     pairs = top_eigenpairs(op, 4, key=KEY, which="largest", max_products=20)
     assert not pairs.converged.any() and pairs.products == 21
-    off = np.abs(np.linspace(-1, 1, 400) - pairs.values[:, None]).min(1)
+    off = np.abs(np.linspace(-1, 1, 500) - pairs.values[:, None]).min(1)
     assert np.all(off <= pairs.residuals)
 
 
-def test_a_product_that_changes_is_found_out_by_the_check():
+def test_a_product_that_changes_is_detected_by_the_check():
     # Its first products are those of one matrix, its last that of another.
     dense, count = jnp.asarray(matrix(network_like()), jnp.float32), [0]
 
@@ -154,12 +156,14 @@ def test_a_product_that_changes_is_found_out_by_the_check():
         return dense @ x * (1.0 if count[0] <= 12 else 1.1)
 
     op = linear_operator.from_function(product, 500, scannable=False)
-    pairs = top_eigenpairs(op, 3, key=KEY, which="largest", tol=1e-20, max_products=12)
+    pairs = top_eigenpairs(
+        op, 3, key=KEY, which="largest", tol=1e-20, max_products=12, max_basis=16
+    )
     assert not pairs.converged.any() and pairs.products == 16
     np.testing.assert_allclose(pairs.residuals[:2], 0.1 * pairs.values[:2], rtol=1e-2)
 
 
-def test_the_search_compiles_nothing_anew_for_another_matrix():
+def test_the_search_compiles_once_for_all_matrices():
     calls = []
 
     def counted(dense, x):
@@ -169,34 +173,29 @@ def test_the_search_compiles_nothing_anew_for_another_matrix():
     for seed in range(2):
         dense = jnp.asarray(matrix(network_like(200), seed))
         op = linear_operator.from_function(Partial(counted, dense), 200)
-        top_eigenpairs(op, 3, key=jax.random.key(seed), max_basis=30)
+        top_eigenpairs(op, 3, key=jax.random.key(seed), max_basis=16)
         assert len(calls) == 2  # The loop and the check.
 
 
-def test_a_tiny_matrix_gives_all_it_has():
+def test_a_tiny_matrix_gives_all_its_pairs_as_trees_if_the_operator_can():
+    class Unravels:
+        def unravel(self, x):
+            return {"w": x}
+
     with jax.enable_x64(True):
         op = linear_operator.from_matrix(jnp.diag(jnp.array([3.0, -1.0, 2.0])))
         pairs = top_eigenpairs(op, 3, key=KEY)
         np.testing.assert_allclose(pairs.values, [3, 2, -1], atol=1e-14)
+        trees = eigenpairs.as_trees(Unravels(), pairs)
+        np.testing.assert_allclose(np.abs(trees[0]["w"]), [1, 0, 0], atol=1e-6)
+        with pytest.raises(InputError, match="flat vectors"):
+            eigenpairs.as_trees(op, pairs)
         one = linear_operator.from_matrix(jnp.full((1, 1), 7.0))
         np.testing.assert_allclose(top_eigenpairs(one, 1, key=KEY).values, [7.0])
 
 
-def test_vectors_become_trees_where_the_operator_knows_how():
-    class Known:
-        def unravel(self, x):
-            return {"w": x}
-
-    op = linear_operator.from_matrix(jnp.diag(jnp.array([3.0, -1.0, 2.0])))
-    pairs = top_eigenpairs(op, 1, key=KEY, which="largest")
-    (tree,) = eigenpairs.as_trees(Known(), pairs)
-    np.testing.assert_allclose(np.abs(tree["w"]), [1, 0, 0], atol=1e-6)
-    with pytest.raises(InputError, match="flat vectors"):
-        eigenpairs.as_trees(op, pairs)
-
-
 def test_a_product_that_is_not_finite_is_refused():
-    op = linear_operator.from_function(lambda x: x * jnp.nan, 30)
+    op = linear_operator.from_function(lambda x: x * jnp.nan, 9)
     with pytest.raises(RunFailure, match="not finite"):
         top_eigenpairs(op, 3, key=KEY)
 

@@ -23,13 +23,13 @@ def test_marchenko_and_pastur_is_the_law_of_a_sampled_covariance(rows, columns):
     values = covariance(rows, columns, variance=variance)
     low, high = laws.marchenko_pastur_edges(alpha, variance)
     unit = laws.largest_fluctuation(alpha, rows, variance)
-    # The largest of a finite matrix: its law's mean is -1.2 units, its deviation 1.3.
+    # In units, the Tracy-Widom law has mean -1.2 and standard deviation 1.3.
     assert -6 < (values[-1] - high) / unit < 4
     assert values[values > 1e-9].min() > low - 6 * unit
     at = np.linspace(-0.1, 1.1 * high, 40)
-    shares = (values[:, None] <= at + 1e-9).mean(0)
+    fractions = (values[:, None] <= at + 1e-9).mean(0)
     got = laws.marchenko_pastur_cdf(at, alpha, variance)
-    assert np.abs(got - shares).max() < 3 / np.sqrt(rows * columns) * np.sqrt(rows)
+    assert np.abs(got - fractions).max() < 3 / np.sqrt(rows * columns) * np.sqrt(rows)
 
 
 @pytest.mark.parametrize("alpha", [0.1, 1.0, 3.0])

@@ -48,7 +48,7 @@ def test_it_is_unbiased_and_its_error_is_the_one_it_claims(scale):
     claimed = np.sqrt(np.mean([one.error**2 for one in found]))
     assert abs(off.mean()) < 4 * off.std() / np.sqrt(40)
     assert 0.5 < claimed / off.std() < 2
-    # Hutchinson's deviation with as many products, of normal vectors.
+    # Hutchinson's standard deviation with as many products, of normal vectors.
     assert off.std() < 0.5 * np.sqrt(2 * np.sum(dense**2) / 60)
 
 

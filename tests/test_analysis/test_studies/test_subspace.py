@@ -8,16 +8,26 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from analysis.studies.difficulty import runs as difficulty_runs
-from analysis.studies.difficulty.runs import SOLUTIONS
-from analysis.studies.subspace import claims as subspace_claims
-from analysis.studies.subspace import look as subspace_look
-from analysis.studies.subspace import runs as subspace_runs
+from analysis.studies.difficulty import scales
+from analysis.studies.difficulty.solutions import SOLUTIONS
+from analysis.studies.subspace import claims, curvature, descent, points, text
 from analysis.studies.subspace.__main__ import Config, run
 from analysis.studies.subspace.compact import compact
+from analysis.studies.subspace.runs import POINTS, Measured
+from analysis.studies.subspace.scales import Scale
+from landscape import trees
 from landscape.errors import InputError
 from landscape.models import MLP
 from landscape.objective import Objective
+
+TINY = Scale(
+    scales.Scale(
+        {"dataset": "digits", "model": "mlp", "widths": (12, 8), "steps": 20,
+         "num_train": 60, "batch_size": 20},
+        (0.5,), 1, (0.0,), 1,
+    ),
+    minimise_steps=10, curvature_examples=None,
+)  # fmt: skip
 
 
 def side(gradient, low, down, vector):
@@ -30,7 +40,7 @@ def side(gradient, low, down, vector):
     }  # fmt: skip
 
 
-def look(low=-0.001, down_in=0.0, vector_in=0.0, gradient_out=1.0, down_out=0.2):
+def analysis(low=-0.001, down_in=0.0, vector_in=0.0, gradient_out=1.0, down_out=0.2):
     inside = side(0.01, low, down_in, vector_in)
     inside |= {"largest": 1.0, "exact": True, "num_negative": int(low < 0)}
     inside |= {"eigenvalues": [low, 0.0, 1.0]}
@@ -44,33 +54,33 @@ def look(low=-0.001, down_in=0.0, vector_in=0.0, gradient_out=1.0, down_out=0.2)
 def measured(**changes):
     """A world of two seeds in which every hypothesis holds."""
     looks = {
-        point: {name: {"0.95": [look(), look()]} for name in SOLUTIONS}
-        for point in subspace_runs.POINTS
+        point: {name: {"0.95": [analysis(), analysis()]} for name in SOLUTIONS}
+        for point in POINTS
     }
     looks = copy.deepcopy(looks)
-    looks["trained"]["scratch"]["0.95"] = [look(down_out=0.3)] * 2
+    looks["trained"]["scratch"]["0.95"] = [analysis(down_out=0.3)] * 2
     for name, found in changes.items():
         looks["trained"][name]["0.95"][1] = found
     accuracy = {name: {"0.95": [0.9, 0.9]} for name in SOLUTIONS}
-    return subspace_runs.Measured(["0.95"], "runs", accuracy, looks)
+    return Measured(["0.95"], "runs", accuracy, looks)
 
 
 def verdicts(**changes):
-    claims = subspace_claims.claims(measured(**changes))
-    return {c.name: c.holds for c in claims if c.holds is not None}
+    found = claims.claims(measured(**changes))
+    return {c.name: c.holds for c in found if c.holds is not None}
 
 
-def test_in_a_world_of_minima_with_ways_out_all_hypotheses_hold():
+def test_in_a_world_of_minima_with_descent_out_of_the_mask_all_hypotheses_hold():
     assert verdicts() == dict.fromkeys(("H1", "H2", "H3", "H4"), True)
 
 
 @pytest.mark.parametrize(
     ("claim", "changes"),
     [
-        ("H1", {"lottery": look(low=-0.02)}),
-        ("H2", {"pruned": look(gradient_out=0.05)}),
-        ("H3", {"lottery": look(down_out=0.05)}),
-        ("H4", {"scratch": look(down_out=0.19)}),
+        ("H1", {"lottery": analysis(low=-0.02)}),
+        ("H2", {"pruned": analysis(gradient_out=0.05)}),
+        ("H3", {"lottery": analysis(down_out=0.05)}),
+        ("H4", {"scratch": analysis(down_out=0.19)}),
     ],
 )
 def test_each_hypothesis_fails_by_one_seed(claim, changes):
@@ -82,24 +92,23 @@ def test_each_hypothesis_fails_by_one_seed(claim, changes):
 @pytest.mark.parametrize(
     ("word", "found"),
     [
-        ("slope", look(down_in=0.02, low=-0.5)),
-        ("saddle", look(low=-0.02)),
-        ("saddle", look(vector_in=0.02)),
-        ("flat", look(low=-0.001)),
-        ("minimum", look(low=-1e-12)),
-        ("minimum", look(low=0.1)),
+        ("slope", analysis(down_in=0.02, low=-0.5)),
+        ("saddle", analysis(low=-0.02)),
+        ("saddle", analysis(vector_in=0.02)),
+        ("flat", analysis(low=-0.001)),
+        ("minimum", analysis(low=-1e-12)),
+        ("minimum", analysis(low=0.1)),
     ],
 )
 def test_the_word_for_a_point_follows_the_stated_rules(word, found):
-    assert subspace_claims.kind(found) == word
+    assert points.kind(found) == word
 
 
 def test_tables_and_sentences_count_seeds():
-    world = measured(pruned=look(down_in=0.5))
-    assert "1 slope, 1 flat" in subspace_claims.table(world)
-    assert "pruned, at 0.95: within the mask 1 slope, 1 flat." in (
-        subspace_claims.sentences(world)
-    )
+    world = measured(pruned=analysis(down_in=0.5))
+    assert "1 slope, 1 flat" in text.table(world)
+    sentence = "pruned, at 0.95: within the mask 1 slope, 1 flat."
+    assert sentence in text.sentences(world)
 
 
 @pytest.fixture(scope="module")
@@ -108,8 +117,8 @@ def network():
     rng = np.random.default_rng(0)
     model = MLP((8, 6), 3)
     with jax.enable_x64(True):
-        params = model.init(jax.random.key(0), jnp.ones((1, 4)))["params"]
-        params = jax.tree.map(lambda x: jnp.asarray(x, jnp.float64), params)
+        params = jax.jit(model.init)(jax.random.key(0), jnp.ones((1, 4)))["params"]
+        params = trees.widened(params)
         biases = {f"Dense_{i}": x for i, x in enumerate((0.1, -0.1, 0.2))}
         masks = {}
         for name, layer in params.items():
@@ -117,21 +126,21 @@ def network():
             keep = rng.random(shape) < 0.35
             masks[name] = {"kernel": keep, "bias": np.array(True)}
             layer["bias"] = biases[name] * rng.standard_normal(shape[1])
-            layer["kernel"] = jnp.where(keep, layer["kernel"], 0)
+            layer["kernel"] = np.where(keep, layer["kernel"], 0)
         image = jnp.asarray(rng.standard_normal((40, 4)))
     data = {"image": image, "label": rng.integers(0, 3, 40)}
     return Objective(model, weight_decay=0.01), params, masks, data
 
 
-def kept_places(masks, params):
+def kept_indices(masks, params):
     full = jax.tree.map(lambda m, p: np.broadcast_to(m, p.shape), masks, params)
     return np.flatnonzero(np.concatenate([m.ravel() for m in jax.tree.leaves(full)]))
 
 
-def test_a_look_agrees_with_plain_derivatives(network):
+def test_an_analysis_agrees_with_plain_derivatives(network):
     objective, params, masks, data = network
     with jax.enable_x64(True):
-        found = subspace_look.look(
+        found = curvature.analyse(
             objective, {}, params, masks, data, data, jax.random.key(0), dense_pairs=1
         )
         flat, unravel = jax.flatten_util.ravel_pytree(params)
@@ -140,13 +149,13 @@ def test_a_look_agrees_with_plain_derivatives(network):
         def of_flat(x):
             return loss(unravel(x), data)
 
-        gradient = np.asarray(jax.grad(of_flat)(flat))
-        whole = np.asarray(jax.hessian(of_flat)(flat))
+        gradient = np.asarray(jax.jit(jax.grad(of_flat))(flat))
+        whole = np.asarray(jax.jit(jax.hessian(of_flat))(flat))
         start = float(of_flat(flat))
         small = compact(objective, params, masks)
     assert small.objective.model.widths < objective.model.widths
     assert small.lone_decayed and small.lone_free
-    kept = kept_places(masks, params)
+    kept = kept_indices(masks, params)
     want = np.linalg.eigvalsh(whole[np.ix_(kept, kept)])
     assert found["inside"]["eigenvalues"] == pytest.approx(want, abs=1e-12)
     assert found["inside"]["num_negative"] == (want < -1e-9 * want[-1]).sum() > 0
@@ -166,17 +175,18 @@ def test_a_look_agrees_with_plain_derivatives(network):
     # No distance on a fine grid is lower.
     grid = np.linspace(0, 10, 3001)
     with jax.enable_x64(True):
-        values = jax.vmap(lambda t: of_flat(flat + t * unit))(jnp.asarray(grid))
+        line = jax.jit(jax.vmap(lambda t: of_flat(flat + t * unit)))
+        values = line(jnp.asarray(grid))
         values = np.asarray(values)
     fall = float(values[0] - values.min())
     assert outside["down"]["fall"] == pytest.approx(fall, rel=1e-2)
     assert 0 < outside["down"]["fall"] < found["objective"]
 
 
-def test_settling_lowers_the_objective_within_the_mask(network):
+def test_minimising_lowers_the_objective_within_the_mask(network):
     objective, params, masks, data = network
     with jax.enable_x64(True):
-        point = subspace_look.settle(objective, {}, params, masks, data, 100)
+        point = descent.minimise_in_mask(objective, {}, params, masks, data, 100)
         loss = objective.bind({}, l2=True)
         assert float(loss(point, data)) < 0.95 * float(loss(params, data))
     for name, layer in point.items():
@@ -190,16 +200,8 @@ def test_bad_settings_are_refused():
 
 
 def test_the_study_runs_and_is_read_back(tmp_path, monkeypatch):
-    tiny = difficulty_runs.Scale(
-        {"model": "mlp", "widths": (12, 8), "steps": 20, "num_train": 60,
-         "batch_size": 20},
-        (0.5,), 1, (0.0,), 1,
-    )  # fmt: skip
-    monkeypatch.setitem(difficulty_runs.SCALES, "digits", tiny)
-    effort = subspace_runs.Effort(10, None)
-    monkeypatch.setitem(subspace_runs.EFFORTS, "digits", effort)
-    config = Config(workdir=str(tmp_path), num_seeds=1)
-    result = run(config)
+    config = Config(workdir=str(tmp_path))
+    result = run(config, TINY)
     files = {path.name for path in config.folder.iterdir()}
     assert files == {"figure.png", "claims.txt", "result.json"}
     stored = json.loads((config.folder / "result.json").read_text())
@@ -210,7 +212,7 @@ def test_the_study_runs_and_is_read_back(tmp_path, monkeypatch):
     assert not stored["looks"]["settled"]["scratch"]["0.5"][0]["outside"]["smallest"]
 
     def refuse(*args, **options):
-        raise AssertionError("looked again")
+        raise AssertionError("analysed again")
 
-    monkeypatch.setattr(subspace_look, "look", refuse)
-    assert run(config)["text"] == result["text"]
+    monkeypatch.setattr(curvature, "analyse", refuse)
+    assert run(config, TINY)["text"] == result["text"]

@@ -83,7 +83,7 @@ def test_a_batch_made_alone_is_the_batch_of_the_sequence(size, seed, start, t):
 
 @settings(deadline=None, max_examples=25)
 @given(sizes, seeds, st.sampled_from([1, 2, 5, 8, 9]))
-def test_a_restart_goes_on_with_the_same_examples(size, seed, stop):
+def test_a_resumed_run_has_the_same_examples(size, seed, stop):
     unbroken = order.batches(seed, *size, 0, 10)
     order._block.cache_clear()
     before = order.batches(seed, *size, 0, stop)

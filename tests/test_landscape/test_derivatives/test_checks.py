@@ -108,6 +108,11 @@ def test_sums_are_refused_and_proper_means_pass():
         assert makers(logits, output_mean)[kind]().size == 6
 
 
+def test_one_example_alone_does_not_tell_a_mean():
+    with pytest.raises(InputError, match="two examples"):
+        check_scalar_mean(mean_loss, PARAMS, data(1))
+
+
 def test_a_small_loss_is_checked_as_closely():
     def small(outputs, batch):
         return 1e-5 * output_mean(outputs, batch)

@@ -124,7 +124,7 @@ def test_resnet_has_one_kernel_for_each_of_its_layers(depth, blocks):
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
-def test_mlp_equals_products_written_out(activation):
+def test_mlp_equals_explicit_products(activation):
     model = models.create("mlp", (3, 2, 2), 4, (7, 5), activation)
     variables = random_variables(model, (3, 2, 2))
     x = np.random.default_rng(1).normal(size=(6, 3, 2, 2))
@@ -136,7 +136,7 @@ def test_mlp_equals_products_written_out(activation):
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 @pytest.mark.parametrize("form", ["plain", "matmul"])
-def test_lenet_equals_windows_and_products_written_out(activation, form):
+def test_lenet_equals_explicit_windows_and_products(activation, form):
     shape = (17, 20, 2)
     model = models.LeNet((3, 4, 6, 5), 3, activation, form)
     variables = random_variables(model, shape)
@@ -154,7 +154,7 @@ def test_lenet_equals_windows_and_products_written_out(activation, form):
     np.testing.assert_allclose(logits, expected, rtol=1e-11)
 
 
-def test_alexnet_equals_windows_and_products_written_out():
+def test_alexnet_equals_explicit_windows_and_products():
     shape = (8, 6, 2)
     model = models.create("alexnet", shape, 3)
     variables = random_variables(model, shape)
@@ -275,7 +275,7 @@ def test_resnet_in_train_mode_uses_and_stores_the_statistics_of_the_batch():
 
 
 @pytest.mark.parametrize(("activation", "gain"), [("relu", 2.0), ("tanh", 1.0)])
-def test_kernels_start_normal_with_the_stated_variance_and_biases_at_zero(
+def test_kernels_are_initialised_normal_with_the_stated_variance_and_zero_biases(
     activation, gain
 ):
     model = models.create("lenet", MNIST, 40, (6, 40, 200), activation)
@@ -291,12 +291,14 @@ def test_kernels_start_normal_with_the_stated_variance_and_biases_at_zero(
 
 
 def test_initialisation_is_a_function_of_the_key_alone():
-    model = models.create("lenet5", MNIST, 10)
+    model = models.create("lenet", MNIST, 10, (2, 3, 4))
     key = jax.random.key(5)
     params, _ = models.init(model, key, MNIST)
     for form in ("plain", "matmul"):
         other, _ = models.init(models.LeNet(model.widths, 10, form=form), key, MNIST)
-        chex.assert_trees_all_equal(params, other)
+        # Another program: the same draws to a few operations' rounding.
+        eps = np.finfo(np.float32).eps
+        chex.assert_trees_all_close(params, other, rtol=32 * eps)
     different, _ = models.init(model, jax.random.key(6), MNIST)
     for name, leaf in flatten_dict(different, sep="/").items():
         if name.endswith("kernel"):

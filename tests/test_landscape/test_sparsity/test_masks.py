@@ -55,7 +55,7 @@ def test_applying_leaves_zero_whatever_was_there_and_keeps_dtypes(bad):
         np.testing.assert_array_equal(x, np.where(m, 1, np.zeros_like(x)))
 
 
-def test_counts_and_sparsities_are_those_of_the_written_out_masks():
+def test_counts_and_sparsities_are_those_of_the_whole_masks():
     kept = some(1)
     counts = jax.jit(masks.count)(kept, PARAMS)
     conv = int(kept["Block"]["Conv_0"]["kernel"].sum())

@@ -46,8 +46,8 @@ def test_every_entry_is_as_likely_to_be_kept():
     keys = jax.random.split(KEY, 4000)
     masks = jax.jit(lambda keys: jax.lax.map(lambda key: drawn(key)["a"], keys))(keys)
     often = np.mean(masks, axis=0)
-    share, deviation = 5 / 42, (5 / 42 * 37 / 42 / 4000) ** 0.5
-    assert np.abs(often - share).max() < 4.5 * deviation
+    fraction, std = 5 / 42, (5 / 42 * 37 / 42 / 4000) ** 0.5
+    assert np.abs(often - fraction).max() < 4.5 * std
 
 
 @pytest.mark.parametrize("name", ["static", "fixed"])

@@ -1,0 +1,106 @@
+"""Sizes and settings of the study of paper 1, and where its runs are."""
+
+from typing import Any, NamedTuple
+
+from analysis.studies.study import SparseStudyOptions
+
+
+class Scale(NamedTuple):
+    """Settings of a scale.
+
+    Attributes:
+      training: of every network.
+      sparsities: lowest to highest.
+      num_seeds: of the solutions.
+      zeros: fractions of zeros in the initialisations of dense trainings.
+      zeros_seeds: of those.
+      fit_steps, points: of a curve's training, and on a path.
+    """
+
+    training: dict[str, Any]
+    sparsities: tuple[float, ...]
+    num_seeds: int
+    zeros: tuple[float, ...]
+    zeros_seeds: int
+    fit_steps: int = 4000
+    points: int = 71
+
+
+SCALES = {
+    "digits": Scale(
+        {"dataset": "digits", "model": "lenet300"},
+        (0.95, 0.98),
+        5,
+        (0.0, 0.95, 0.98, 0.99, 0.995, 0.999, 1.0),
+        2,
+    ),
+    "mnist": Scale(
+        {
+            "dataset": "mnist",
+            "model": "lenet300",
+            "steps": 6000,
+            "batch_size": 100,
+            "prune_every": 100,
+        },
+        (0.95, 0.98, 0.99),
+        5,
+        (0.0, 0.95, 0.9625, 0.975, 0.98, 0.99, 0.995, 0.999, 1.0),
+        3,
+    ),
+    "cifar10": Scale(
+        {
+            "dataset": "cifar10",
+            "model": "resnet20",
+            "steps": 64000,
+            "schedule": "step",
+            "decay_steps": (32000, 48000),
+            "augment": True,
+            "prune_every": 1000,
+        },
+        (0.98, 0.99),
+        1,
+        (0.0, 0.95, 0.98, 0.99, 0.999, 1.0),
+        1,
+        fit_steps=8000,
+    ),
+}
+
+
+def full(config: SparseStudyOptions) -> Scale:
+    """The scale that a command names, with the settings that it changes."""
+    scale = SCALES[config.scale]
+    training = scale.training | {"data_dir": config.data_dir}
+    if config.model:
+        training["model"] = config.model
+    num_seeds = config.num_seeds or scale.num_seeds
+    return scale._replace(
+        training=training,
+        sparsities=config.sparsities or scale.sparsities,
+        num_seeds=num_seeds,
+        zeros_seeds=min(num_seeds, scale.zeros_seeds),
+    )
+
+
+def of(config: SparseStudyOptions) -> Scale:
+    """The scale that a command asks for."""
+    return quick(config) if config.quick else full(config)
+
+
+def quick(config: SparseStudyOptions) -> Scale:
+    """The same, made small."""
+    scale = full(config)
+    few = {"steps": 60, "prune_every": 5, "num_train": 300, "schedule": "cosine"}
+    return scale._replace(
+        training=scale.training | few | {"decay_steps": ()},
+        num_seeds=config.num_seeds or 1,
+        zeros=(0.0, 0.95),
+        zeros_seeds=1,
+        fit_steps=40,
+        points=11,
+    )
+
+
+def root_of(config: SparseStudyOptions, scale: Scale) -> str:
+    """The folder of the runs, which studies share."""
+    name = f"{config.scale}-{scale.training['model']}"
+    return f"{config.workdir}/{name}{'-quick' if config.quick else ''}"

@@ -1,0 +1,49 @@
+"""Programs evaluate batch norm with the statistics that their setup names."""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from analysis import evaluation, paths, planes
+from analysis.programs import inputs, resumable_paths
+from landscape.objective import Objective
+
+
+class Normed(nn.Module):
+    @nn.compact
+    def __call__(self, image, train: bool = False):
+        return nn.BatchNorm(not train, use_bias=False)(nn.Dense(2)(image))
+
+
+def test_paths_and_planes_have_the_statistics_of_their_batches(tmp_path):
+    draw = np.random.default_rng(0)
+    model = Normed()
+    shapes = jax.eval_shape(model.init, jax.random.key(0), jnp.zeros((1, 3)))
+    a, b = (
+        jax.tree.map(lambda s: draw.normal(size=s.shape), shapes["params"])
+        for _ in range(2)
+    )
+    a, b = jax.tree.map(jnp.float32, (a, b))
+    data = {"image": draw.normal(size=(6, 3)), "label": draw.integers(0, 2, 6)}
+    made = evaluation.of_objective(Objective(model), batch_norm="batch", batch_size=3)
+    setup = inputs.EvaluationSetup(*made, data, "batch", points_per_save=2, mesh=None)
+    for folder in (tmp_path / "path", tmp_path / "plane"):
+        folder.mkdir()
+    path = paths.line(a, b)
+    ts = np.array([0.0, 1.0])
+    on_path = resumable_paths.evaluated(tmp_path / "path", path, ts, setup)["loss"]
+    plane = planes.along(a, (jax.tree.map(jnp.subtract, b, a), a))
+    on_plane = resumable_paths.rows(tmp_path / "plane", plane, ts, ts[:1], setup)
+    for i, params in enumerate((a, b)):
+        params = jax.tree.map(np.asarray, params)
+        losses = []
+        for part in (slice(0, 3), slice(3, 6)):
+            x = data["image"][part] @ params["Dense_0"]["kernel"]
+            x = (x - x.mean(0)) / np.sqrt(x.var(0) + 1e-5)
+            x = x * params["BatchNorm_0"]["scale"]
+            picked = x[np.arange(3), data["label"][part]]
+            losses.append((np.log(np.exp(x).sum(1)) - picked).mean())
+        # Of single precision, and fewer than 100 operations one after the other.
+        for got in (on_path[i], on_plane["loss"][0, i]):
+            np.testing.assert_allclose(got, np.mean(losses), rtol=1e-5)
