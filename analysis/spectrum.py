@@ -35,7 +35,7 @@ from landscape.errors import InputError, check_choice, require
 
 OPERATORS = ("hessian", "gauss-newton", "residual", "covariance")
 
-FEWEST = 3
+MIN_PARAMETERS = 3
 """Minimum number of parameters for a spectrum."""
 
 
@@ -101,9 +101,9 @@ def _find(config: Config, where: Path) -> dict[str, Any]:
     loaded = runs.load(config.run)
     examples = inputs.examples_of(loaded, config.num_examples)
     op = operator(config, loaded, examples)
-    if op.size < FEWEST:
+    if op.size < MIN_PARAMETERS:
         raise InputError(
-            f"a spectrum needs at least {FEWEST} parameters: {config.run} keeps"
+            f"a spectrum needs at least {MIN_PARAMETERS} parameters: {config.run} keeps"
             f" {op.size} of {', '.join(config.layers) or 'all layers'}."
         )
     top = min(config.top, op.size // 2) or 1
@@ -149,12 +149,12 @@ def _find_by_layer(config: Config, where: Path) -> dict[str, Any]:
     sizes = {name: curvature.num_kept(params, masks, name) for name in names}
     found = {}
     for name in names:
-        if sizes[name] >= FEWEST:
+        if sizes[name] >= MIN_PARAMETERS:
             limit_compiled_programs()
             _say(f"{name}:")
             found[name] = run(replace(config, by_layer=False, layers=(name,)))
     if not found:
-        raise InputError(f"no layer of {config.run} keeps {FEWEST} parameters.")
+        raise InputError(f"no layer of {config.run} keeps {MIN_PARAMETERS} parameters.")
     curves = {name: layer.pop("density") for name, layer in found.items()}
     first = next(iter(found.values()))
     result = {

@@ -160,13 +160,13 @@ def test_each_layer_has_the_spectrum_of_its_diagonal_block(name, settings):
 
 
 def test_layers_of_too_few_parameters_are_left_out(name, monkeypatch):
-    monkeypatch.setattr(spectrum, "FEWEST", 41)
+    monkeypatch.setattr(spectrum, "MIN_PARAMETERS", 41)
     result = spectrum.run(spectrum.Config(name, by_layer=True, exact=True, top=2))
     assert result["skipped"] == ["Dense_1"] and list(result["by_layer"]) == ["Dense_0"]
     assert "too few parameters: Dense_1." in spectrum.describe_layers(result)
     dense = {"subspace": "dense", "exact": True, "top": 2}
     assert not spectrum.run(spectrum.Config(name, by_layer=True, **dense))["skipped"]
-    monkeypatch.setattr(spectrum, "FEWEST", 10_000)
+    monkeypatch.setattr(spectrum, "MIN_PARAMETERS", 10_000)
     with pytest.raises(InputError, match="keeps 10000 parameters"):
         spectrum.run(spectrum.Config(name, by_layer=True, exact=True, top=1))
 
