@@ -2,8 +2,8 @@
 
 Every program that XLA compiles for a CPU maps memory, and Linux lets a process hold
 65,530 maps: compiled programs are dropped after each module. Most of a test's time is
-compiling, so programs are compiled with few optimisations; what runs in processes of
-its own with the fixture `users_environment` has those that users have.
+compiling, so programs are compiled with few optimisations, unless XLA_FLAGS is set. Some
+tests run processes of their own with the optimisations that users have: XLA_FLAGS="".
 """
 
 import ctypes
@@ -16,19 +16,10 @@ import pytest
 FEW_OPTIMISATIONS = (
     "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
 )
-SET_HERE = "XLA_FLAGS" not in os.environ
-if SET_HERE:
-    os.environ["XLA_FLAGS"] = FEW_OPTIMISATIONS
+os.environ.setdefault("XLA_FLAGS", FEW_OPTIMISATIONS)
 
 PEAKS = {"maps": (0, "no module"), "MiB": (0, "no module")}
 """The largest numbers seen in this process, with the module that they were seen in."""
-
-
-@pytest.fixture(scope="session")
-def users_environment():
-    """The environment of a process that compiles as a user's does."""
-    own = {"XLA_FLAGS"} if SET_HERE else set()
-    return {name: value for name, value in os.environ.items() if name not in own}
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -32,6 +32,7 @@ EMBEDDED = [
 
 
 def run(words, cwd):
+    """Runs a program compiled as a user's is."""
     # What one command compiles, the next ones use.
     cache = {
         "JAX_COMPILATION_CACHE_DIR": str(cwd / "compiled"),
@@ -39,7 +40,7 @@ def run(words, cwd):
     }
     return subprocess.run(
         [sys.executable, *words], cwd=cwd, capture_output=True, text=True,
-        env=os.environ | {"PYTHONPATH": str(ROOT)} | cache,
+        env=os.environ | {"PYTHONPATH": str(ROOT), "XLA_FLAGS": ""} | cache,
     )  # fmt: skip
 
 

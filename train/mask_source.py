@@ -1,4 +1,4 @@
-"""Where a lottery or scratch run takes its mask, and its weights, from."""
+"""Where a run that takes masks, and perhaps weights, of another gets them from."""
 
 from collections.abc import Callable
 
@@ -6,6 +6,7 @@ from landscape import runs
 from landscape.aliases import Masks
 from landscape.config import SparseRun
 from landscape.errors import InputError
+from landscape.methods import METHODS
 from landscape.trees import named_leaves
 
 _OF_THE_MASK = (
@@ -18,7 +19,7 @@ _OF_THE_MASK = (
 
 
 def check(config: SparseRun) -> None:
-    """Refuses a `mask_from` that cannot serve a lottery or scratch run.
+    """Refuses a `mask_from` that cannot serve the method.
 
     Touches no device, so it comes before anything is trained.
 
@@ -26,14 +27,15 @@ def check(config: SparseRun) -> None:
       InputError: the run is dense, has the seed of a scratch run or settings of another
         mask; or a step that is needed was not kept.
     """
+    takes_weights = "weights" in METHODS[config.method].takes
     source = runs.parse(config.mask_from)
     theirs = runs.read_config(source.folder)
     if not isinstance(theirs, SparseRun):
         raise InputError(f"--mask-from {config.mask_from}: a dense run has no masks.")
-    if config.method == "scratch" and theirs.seed == config.seed:
+    if not takes_weights and theirs.seed == config.seed:
         raise InputError(
-            f"--seed {config.seed} is also the seed of {config.mask_from}: a scratch"
-            " network needs an initialisation of its own."
+            f"--seed {config.seed} is also the seed of {config.mask_from}: a"
+            f" {config.method} network needs an initialisation of its own."
         )
     for field in _OF_THE_MASK:
         seen, wanted = getattr(config, field), getattr(theirs, field)
@@ -43,7 +45,7 @@ def check(config: SparseRun) -> None:
                 f" {config.mask_from}, {wanted}, whose mask is taken."
             )
     runs.step_of(source, theirs)
-    if config.method == "lottery":
+    if takes_weights:
         runs.step_of(_first(config, source), theirs)
 
 
@@ -53,13 +55,14 @@ def _first(config: SparseRun, source: runs.Ref) -> runs.Ref:
 
 
 def start_from(config: SparseRun) -> Callable | None:
-    """For lottery and scratch: a function that takes masks and weights from a run.
+    """A function that takes masks, and perhaps weights, from the run of --mask-from.
 
     Returns:
       From the shapes of a state to the params, batch statistics and masks of step 0
       (None: drawn); or None if nothing is taken.
     """
-    if config.method not in ("lottery", "scratch"):
+    takes = METHODS[config.method].takes
+    if not takes:
         return None
 
     def start(like):
@@ -72,7 +75,7 @@ def start_from(config: SparseRun) -> Callable | None:
                 f" on {config.dataset}."
             )
         masks = runs.load(source).masks
-        if config.method == "scratch":
+        if "weights" not in takes:
             return None, None, masks
         first = runs.load(_first(config, source)).state
         return first.params, first.batch_stats, masks

@@ -5,8 +5,8 @@ from flax import linen as nn
 
 from landscape.errors import InputError
 from landscape.models.activations import activation
-from landscape.models.checks import check_images, check_own_widths
 from landscape.models.conv import Conv, max_pool_2x2
+from landscape.models.registry import check_images, check_own_widths
 
 LENET5 = (6, 16, 120, 84)
 SMALLEST = 16
