@@ -37,6 +37,7 @@ def compiled_programs_are_dropped(request):
     if hasattr(libc := ctypes.CDLL(None), "malloc_trim"):
         libc.malloc_trim(0)
     assert maps < 15_000, f"{module} holds {maps} maps of memory: split it."
+    assert PEAKS["MiB"][0] < 2_048, f"the worker took more than 2 GiB: {PEAKS}."
 
 
 def num_maps():

@@ -19,6 +19,9 @@ def initial_state(
 ) -> TrainState:
     """The state of step 0: what is not given is drawn from the seed.
 
+    Outside of jit its parts are compiled one by one, and all runs of a model share the
+    longest of them, the draws of the weights.
+
     Args:
       components: the functions of the run.
       seed: of the initialisation and of random masks; may be traced.

@@ -16,19 +16,19 @@ class Method(NamedTuple):
     Attributes:
       name: the value of --method.
       solution: the name of the network that it finds, and of its run folder.
-      updater: `(settings, counts, params) -> Updater`, as `module:function`, of the
-        run's settings, the entries that each kernel keeps in the end (none for a dense
-        run), and abstract parameters.
+      updater: `(counts, params, **settings) -> Updater`, as `module:function`, of the
+        entries that each kernel keeps in the end (none for a dense run), abstract
+        parameters, and settings of the run.
       takes: what it takes from the run of --mask-from: nothing, "masks", or "masks"
         and "weights".
-      flags: the settings that the updater alone reads.
+      settings: their names.
     """
 
     name: str
     solution: str
     updater: str
     takes: tuple[str, ...] = ()
-    flags: tuple[str, ...] = ()
+    settings: tuple[str, ...] = ()
 
 
 class Model(NamedTuple):
@@ -71,7 +71,7 @@ METHODS = {
             "pruning",
             "pruned",
             f"{_UPDATERS}.gradual:of_settings",
-            flags=("prune_start", "prune_end", "prune_every", "global_pruning"),
+            settings=("pruning_steps", "global_pruning"),
         ),
         Method(
             "lottery",

@@ -1,14 +1,14 @@
 """From settings to the functions that train: model, objective, optimizer, updater."""
 
-import dataclasses
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import flax.linen as nn
 import jax
 import optax
 
 from landscape import methods, models, optimizers, rng, schedules, sparsity
+from landscape.aliases import Params
 from landscape.config import DenseRun, SparseRun
 from landscape.objective import Objective
 from landscape.sparsity import Updater
@@ -39,8 +39,8 @@ def make(
 ) -> Components:
     """Makes the functions; touches no device.
 
-    Runs that differ in their seeds and folders alone get the very same functions, and
-    so share what is compiled for them.
+    What has equal settings is equal, or the very same function: runs share whatever is
+    compiled for the functions that they have in common.
 
     Args:
       config: the run's settings.
@@ -50,70 +50,66 @@ def make(
     Raises:
       InputError: the model does not fit the data, or the sparsity cannot be reached.
     """
-    row = methods.METHODS[config.method]
-    # What the functions do not depend on takes one value for all runs.
-    same: dict[str, Any] = {"seed": 0, "order_seed": None, "workdir": None}
-    if isinstance(config, SparseRun):
-        default = SparseRun()
-        same |= {"mask_from": None, "rewind_to": None}
-        same |= {
-            flag: getattr(default, flag)
-            for other in methods.METHODS.values()
-            for flag in other.flags
-            if flag not in row.flags
-        }
-        same["method"] = next(
-            name
-            for name, r in methods.METHODS.items()
-            if r.updater == row.updater and name != "dense"
-        )
-    return _make(dataclasses.replace(config, **same), tuple(input_shape), num_classes)
-
-
-@lru_cache(maxsize=16)
-def _make(
-    config: DenseRun | SparseRun, input_shape: tuple[int, ...], num_classes: int
-) -> Components:
+    input_shape = tuple(input_shape)
     model = models.create(
         config.model, input_shape, num_classes, config.widths, config.activation
     )
     objective = Objective(
         model, config.label_smoothing, config.weight_decay, config.decay_all
     )
-    learning_rate = schedules.learning_rate(
+    learning_rate = _learning_rate(
         config.schedule,
         config.learning_rate,
         config.steps,
         warmup=config.warmup,
-        decay_steps=config.decay_steps,
+        decay_steps=tuple(config.decay_steps),
         decay_factor=config.decay_factor,
     )
-    optimizer = optimizers.create(
+    optimizer = _optimizer(
         config.optimizer,
         learning_rate,
         momentum=config.momentum,
         nesterov=config.nesterov,
         decoupled_decay=config.decoupled_decay,
     )
-    updater = _updater(config, model, input_shape)
+    row = methods.METHODS[config.method]
+    settings = tuple((name, getattr(config, name)) for name in row.settings)
+    counts = tuple(_counts(config, model, input_shape).items())
+    updater = _updater(row.updater, settings, counts, model, input_shape)
     init_zeros = getattr(config, "init_zeros", 0.0)
     return Components(model, objective, learning_rate, optimizer, updater, init_zeros)
 
 
+_learning_rate = lru_cache(maxsize=16)(schedules.learning_rate)
+_optimizer = lru_cache(maxsize=16)(optimizers.create)
+
+
+@lru_cache(maxsize=16)
 def _updater(
-    config: DenseRun | SparseRun, model: nn.Module, input_shape: tuple[int, ...]
+    path: str, settings: tuple, counts: tuple, model: nn.Module, input_shape: tuple
 ) -> Updater:
+    make_updater = methods.resolve(path)
+    return make_updater(dict(counts), _shapes(model, input_shape), **dict(settings))
+
+
+@lru_cache(maxsize=16)
+def _shapes(model: nn.Module, input_shape: tuple[int, ...]) -> Params:
     params, _ = jax.eval_shape(
         lambda: models.init(model, rng.stream(0, "init"), input_shape)
     )
-    counts = {}
-    if isinstance(config, SparseRun):
-        counts = sparsity.kept_counts(
-            sparsity.prunable(params),
-            config.sparsity,
-            config.distribution,
-            config.dense_layers,
-            config.max_sparsity,
-        )
-    updater = methods.resolve(methods.METHODS[config.method].updater)
-    return updater(config, counts, params)
+    return params
+
+
+def _counts(
+    config: DenseRun | SparseRun, model: nn.Module, input_shape: tuple[int, ...]
+) -> dict[str, int]:
+    """The entries that each kernel keeps in the end; none are named for a dense run."""
+    if not isinstance(config, SparseRun):
+        return {}
+    return sparsity.kept_counts(
+        sparsity.prunable(_shapes(model, input_shape)),
+        config.sparsity,
+        config.distribution,
+        config.dense_layers,
+        config.max_sparsity,
+    )

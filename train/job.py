@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import jax
 from jax.sharding import Mesh
 
 from landscape import checkpoint, data, devices, figures, models, recipe, runs
@@ -18,8 +17,6 @@ from landscape.recipe import Components
 from landscape.sparsity import accounting
 from landscape.state import TrainState
 from train import loop, measure, record, signals, step
-
-_initial_state = jax.jit(initial_state, static_argnums=(0, 2))
 
 Config = DenseRun | SparseRun
 Start = Callable[[TrainState], tuple[Any, Any, Any]]
@@ -120,7 +117,7 @@ def _open(config: Config, start: Start | None) -> Opened:
         _refuse_lost_checkpoints(folder)
         given = start(like) if start else (None, None, None)
         mesh = _mesh_and_folder(config, None)
-        state = _initial_state(components, config.seed, shape, *given)
+        state = initial_state(components, config.seed, shape, *given)
     splits = {
         name: devices.replicate(mesh, getattr(dataset, name))
         for name in ("train", "validation", "test")

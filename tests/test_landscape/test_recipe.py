@@ -54,21 +54,28 @@ def test_zeroed_weights_are_trained():
 
 def test_runs_that_differ_in_seeds_and_folders_share_their_functions():
     one = made(SparseRun(seed=0, workdir="a"))
-    assert made(SparseRun(seed=1, order_seed=5, workdir="b")) is one
+    assert made(SparseRun(seed=1, order_seed=5, workdir="b")) == one
     other = {
         "sparsity": 0.9, "learning_rate": 0.2, "weight_decay": 0.0, "steps": 100,
         "optimizer": "adam", "momentum": 0.5, "label_smoothing": 0.1, "warmup": 3,
         "decay_all": True, "prune_every": 7, "distribution": "er", "nesterov": True,
     }  # fmt: skip
     for name, value in other.items():
-        assert made(SparseRun(**{name: value})) is not one, name
+        assert made(SparseRun(**{name: value})) != one, name
     lottery = SparseRun(method="lottery", mask_from="a")
-    assert made(lottery) is made(SparseRun(method="scratch", mask_from="b", seed=4))
-    assert made(lottery) is not one
+    assert made(lottery) == made(SparseRun(method="scratch", mask_from="b", seed=4))
+    assert made(lottery) != one
     static = made(SparseRun(method="static"))
-    assert static is not made(lottery)
+    assert static != made(lottery)
     # Read by pruning alone.
-    assert made(SparseRun(method="static", prune_every=7)) is static
+    assert made(SparseRun(method="static", prune_every=7)) == static
+    # Lists are as good as tuples, and a dict that changes is seen.
+    listed = SparseRun(decay_steps=[10], schedule="step", widths=[8], model="mlp")
+    assert made(listed).model.widths == (8,)
+    limits = {"Dense_2": 0.9}
+    before = made(SparseRun(max_sparsity=limits))
+    limits["Dense_2"] = 0.1
+    assert made(SparseRun(max_sparsity=limits)) != before
 
 
 def test_no_masks_are_drawn_for_a_run_that_takes_those_of_another():

@@ -1,7 +1,5 @@
 """Masks that never change: given ones, and random ones."""
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 
@@ -56,12 +54,12 @@ def static(counts: dict[str, int]) -> Updater:
     return Updater(init, _unchanged)
 
 
-def random_of_settings(settings: Any, counts: dict[str, int], params: Params):
+def random_of_settings(counts: dict[str, int], params: Params):
     """`static`, as a row of `landscape.methods` names it."""
     return static(counts)
 
 
-def given_of_settings(settings: Any, counts: dict[str, int], params: Params):
+def given_of_settings(counts: dict[str, int], params: Params):
     """`fixed`, with masks that have the shapes of those taken from another run.
 
     Its first masks serve as shapes alone: a run that takes the masks of another starts

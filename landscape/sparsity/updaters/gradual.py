@@ -87,16 +87,14 @@ def pruning(
     return Updater(init, update)
 
 
-def of_settings(settings: Any, counts: dict[str, int], params: Params) -> Updater:
-    """`pruning` with the flags of a run, as a row of `landscape.methods` names it.
-
-    Args:
-      settings: has `pruning_steps` and `global_pruning`.
-      counts: entries kept in the end by name of the kernel.
-      params: abstract parameters; unused.
-    """
-    steps = settings.pruning_steps
-    return pruning(counts, *steps, global_=settings.global_pruning)
+def of_settings(
+    counts: dict[str, int],
+    params: Params,
+    pruning_steps: tuple[int, int, int],
+    global_pruning: bool,
+) -> Updater:
+    """`pruning`, as a row of `landscape.methods` names it; `params` are not needed."""
+    return pruning(counts, *pruning_steps, global_=global_pruning)
 
 
 def _timetable(
