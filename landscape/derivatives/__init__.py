@@ -23,7 +23,6 @@ from landscape.derivatives.batches import (
 from landscape.derivatives.checks import (
     check_each,
     check_mean,
-    check_scalar,
     check_scalar_mean,
     examples,
     same_twice,
@@ -48,7 +47,6 @@ __all__ = [
     "average",
     "check_each",
     "check_mean",
-    "check_scalar",
     "check_scalar_mean",
     "diagonal",
     "examples",
