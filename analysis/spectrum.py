@@ -98,7 +98,7 @@ def _find(config: Config, where: Path) -> dict[str, Any]:
     from analysis.programs import inputs, results, resumable_spectra
     from landscape import figures, rng, runs
 
-    loaded = runs.load(config.run)
+    loaded = runs.load(_ref(config))
     examples = inputs.examples_of(loaded, config.num_examples)
     op = operator(config, loaded, examples)
     if op.size < MIN_PARAMETERS:
@@ -139,7 +139,7 @@ def _find_by_layer(config: Config, where: Path) -> dict[str, Any]:
     from landscape import figures, runs
     from landscape.sparsity import masks as masks_lib
 
-    loaded = runs.load(config.run)
+    loaded = runs.load(_ref(config))
     params = loaded.state.params
     sparse = config.subspace == "sparse"
     masks = loaded.masks if sparse else masks_lib.dense(params)
@@ -208,7 +208,6 @@ def operator(config: Config, run: Any, examples: dict[str, Any]) -> Any:
 def folder(config: Config) -> Path:
     """The folder that `run` writes."""
     from analysis.programs import results
-    from landscape import runs
 
     words = [config.operator, config.subspace]
     if config.exact:
@@ -218,7 +217,13 @@ def folder(config: Config) -> Path:
     settings = asdict(config)
     # The result does not depend on it.
     del settings["memory"]
-    return results.folder("spectrum", words, [runs.parse(config.run)], settings)
+    return results.folder("spectrum", words, [_ref(config)], settings)
+
+
+def _ref(config: Config):
+    from landscape import runs
+
+    return runs.parse(config.run)
 
 
 def _say(text: str) -> None:

@@ -120,6 +120,16 @@ def test_an_init_lifts_names_and_holds_no_code():
                 assert isinstance(node, ast.Expr | ast.ImportFrom | ast.Assign), path
 
 
+@pytest.mark.parametrize("room", LIFTED, ids=str)
+def test_a_lifted_name_hides_no_file_of_its_room(room):
+    """`from room import name` is the file itself where a file has that name."""
+    inner = {path.stem for path in FILES if path.parent == room}
+    inner |= {path.parent.name for path in FILES if path.parent.parent == room}
+    files = {name for name in LIFTED[room] if name in inner}
+    names = set(imported(room / "__init__.py"))
+    assert {f"{'.'.join(room.parts)}.{name}" for name in files} <= names
+
+
 @pytest.mark.parametrize("path", FILES, ids=str)
 def test_pure_modules_touch_neither_files_nor_clock_nor_figures(path):
     places = {str(path), *map(str, path.parents)}

@@ -2,12 +2,14 @@
 
 from analysis.alignment.matching import match
 from analysis.alignment.permutations import Permutations, apply
-from landscape.units import Spec, specification
+from landscape.units import Axis, Spec, sequential, specification
 
 __all__ = [
+    "Axis",
     "Permutations",
     "Spec",
     "apply",
     "match",
+    "sequential",
     "specification",
 ]

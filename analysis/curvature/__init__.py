@@ -10,7 +10,6 @@ from analysis.curvature.covariances import (
     gradient_covariance,
     output_gradient_covariance,
 )
-from analysis.curvature.memory_plan import in_words
 from analysis.curvature.operator_algebra import Operator
 from analysis.curvature.operators import gauss_newton, hessian, residual
 
@@ -20,7 +19,6 @@ __all__ = [
     "gauss_newton",
     "gradient_covariance",
     "hessian",
-    "in_words",
     "matching",
     "num_kept",
     "output_gradient_covariance",

@@ -71,10 +71,12 @@ def evaluate(
       points: k pytrees of floating-point arrays, of one structure.
       coefficients: [T, k].
       loss_fn: `loss_fn(params, batch)`, the (weighted) mean over the batch: a scalar or
-        a dict of scalars; `of_objective` makes one. Arrays it closes over are folded
-        into the compiled program, slowly: bind them with `jax.tree_util.Partial`.
-      batches: one batch or a list of them, see
-        `landscape.derivatives`; "weight" counts.
+        a dict of scalars; `of_objective` makes one. With `statistics` it is called as
+        `loss_fn(params, batch, statistics)`, with those at the point, or {} where each
+        batch has its own. Arrays it closes over are folded into the compiled program,
+        slowly: bind them with `jax.tree_util.Partial`.
+      batches: one batch or a list of them, whose "weight" counts; see
+        `landscape.derivatives`.
       statistics: how batch norm takes statistics of the data, as `of_objective` gives
         it beside the loss; None: it takes none.
       order: "sequential", one combination after the other; "vmap", together, in groups

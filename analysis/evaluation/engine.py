@@ -104,17 +104,20 @@ def weighted_sums(
     shapes, structure = jax.tree.flatten(layout.shapes)
     size, on_data = num_examples(batch), layout.on_data
 
-    def part(start, length):
-        chunk = jax.tree.map(
+    def cut(start, length):
+        return jax.tree.map(
             lambda x: jax.lax.dynamic_slice_in_dim(x, start, length), batch
         )
+
+    def part(start, length):
+        chunk = cut(start, length)
         if mesh is not None and length % mesh.size == 0:
             chunk = devices.spread(mesh, chunk)
         values = jax.tree.leaves(means(*at_rows, chunk, layout.group))
-        return weighted(list(compress(values, on_data)), total_weight(chunk))
+        return weighted(list(compress(values, on_data)), total_weight(chunk)), values
 
     def body(i, sums):
-        return added(sums, part(i * layout.chunk_size, layout.chunk_size))
+        return added(sums, part(i * layout.chunk_size, layout.chunk_size)[0])
 
     count, rest = divmod(size, layout.chunk_size)
     zeros = [
@@ -122,14 +125,22 @@ def weighted_sums(
         for leaf in compress(shapes, on_data)
     ]
     sums = WeightedSum(zeros, jnp.zeros((), float))
-    sums = jax.lax.fori_loop(0, count, body, sums) if count > 1 else body(0, sums)
+    values = None
+    if count > 1:
+        sums = jax.lax.fori_loop(0, count, body, sums)
+    else:
+        one, values = part(0, layout.chunk_size)
+        sums = added(sums, one)
     if rest:
-        sums = added(sums, part(size - rest, rest))
+        one, values = part(size - rest, rest)
+        sums = added(sums, one)
     totals, weight = sums
     if not all(on_data):
-        # What does not depend on the data, an L2 term say, takes one pass over the
-        # rows; nothing else of this call is computed.
-        values = jax.tree.leaves(means_at_rows(*at_rows, batch, layout.group))
+        # What does not depend on the data, an L2 term say, is computed once a row: by a
+        # chunk outside of the loop, or else by a pass of which XLA keeps nothing more.
+        if values is None:
+            chunk = cut(0, layout.chunk_size)
+            values = jax.tree.leaves(means_at_rows(*at_rows, chunk, layout.group))
         values = weighted(values, weight).total
         pairs, totals = zip(values, on_data, strict=True), iter(totals)
         totals = [next(totals) if on else value for value, on in pairs]

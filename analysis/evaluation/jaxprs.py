@@ -1,4 +1,4 @@
-"""A function as a flat list of JAX's primitive operations, to be looked at and cut.
+"""A function as a flat list of JAX's primitive operations, for inspection and cutting.
 
 Calls of functions that are themselves jitted, checkpointed or have custom derivatives
 are inlined, so such a list is for evaluation, not for differentiation.

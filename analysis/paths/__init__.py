@@ -1,4 +1,4 @@
-"""Paths between solutions: evaluated, trained, and how high they climb.
+"""Paths between solutions: their losses, training and barriers.
 
 path = line(a, b)
 ts = grid(71)

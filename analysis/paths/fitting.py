@@ -17,7 +17,6 @@ from landscape.data import order
 from landscape.derivatives import (
     as_batches,
     as_partial,
-    check_scalar,
     joined,
     num_examples,
 )
@@ -186,8 +185,14 @@ def _scannable(loss_fn, point, data, batch_size) -> bool:
     batch = jax.tree.map(
         lambda x: jax.ShapeDtypeStruct((batch_size, *x.shape[1:]), x.dtype), data
     )
-    check_scalar(loss_fn, point, batch)
-    return backend.scannable(loss_fn, point, batch)
+    jitted = jax.jit(loss_fn)
+    # One trace for both questions: the jitted function keeps it.
+    if getattr(jitted.trace(point, batch).out_info, "shape", None) != ():
+        raise InputError(
+            "fit needs a loss function that returns a scalar, the sum of all terms, as"
+            " Objective.bind(batch_stats, l2=True) is."
+        )
+    return backend.scannable(jitted, point, batch)
 
 
 def _check(path, mask, num_examples, batch_size, num_steps) -> None:

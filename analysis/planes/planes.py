@@ -6,7 +6,7 @@ smoothed, clipped or left out, and a value that is not finite stays so.
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -24,7 +24,7 @@ from analysis.planes.directions import (
 )
 from analysis.planes.grids import Grid, around, blocks, grid
 from landscape import trees
-from landscape.aliases import Batches, LossFn, Masks, Params
+from landscape.aliases import Batches, Masks, Params
 from landscape.derivatives import as_batches
 from landscape.errors import InputError
 
@@ -130,7 +130,7 @@ def trajectory(states: Sequence[Params], origin: int = -1) -> Plane:
 
 def evaluate_rows(
     plane: Plane,
-    loss_fn: LossFn,
+    loss_fn: Callable,
     batches: Batches,
     alphas: ArrayLike,
     betas: ArrayLike,
@@ -170,7 +170,7 @@ def evaluate_rows(
 
 def evaluate(
     plane: Plane,
-    loss_fn: LossFn,
+    loss_fn: Callable,
     batches: Batches,
     alphas: ArrayLike,
     betas: ArrayLike,
@@ -182,9 +182,10 @@ def evaluate(
 
     Args:
       plane: see `through`, `random`, `along` and `trajectory`.
-      loss_fn: loss_fn(params, batch) -> the mean over the batch, a scalar, or a dict of
-        such; a scalar comes back as "loss".
-      batches: one batch or a sequence of them, see `analysis.evaluation.evaluate`.
+      loss_fn: `loss_fn(params, batch)`, or with statistics `loss_fn(params, batch,
+        statistics)`: the mean over the batch, a scalar, or a dict of such; a scalar
+        comes back as "loss".
+      batches: one batch or a list of them, see `landscape.derivatives`.
       alphas: [columns].
       betas: [rows].
       rows_per_block: see `evaluate_rows`.

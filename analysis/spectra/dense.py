@@ -12,7 +12,7 @@ import numpy as np
 from jax.typing import ArrayLike
 
 from analysis.spectra.exact_cost import MEMORY, Cost, check_memory, predicted_cost
-from analysis.spectra.linear_operator import LinearOperator
+from analysis.spectra.linear_operator import LinearOperator, check_operator
 from landscape.errors import InputError
 
 BLOCK = 32
@@ -51,6 +51,7 @@ def materialise(
     >>> materialise(op).tolist()
     [[1.0, 2.0], [2.0, 4.0]]
     """
+    check_operator(op)
     block_size = (BLOCK if op.scannable else 1) if block_size is None else block_size
     if block_size < 1:
         raise InputError(f"block_size must be at least 1, not {block_size}.")
@@ -83,6 +84,7 @@ def live_rows(op: LinearOperator) -> np.ndarray:
     >>> live_rows(from_matrix(jnp.diag(jnp.array([2.0, 0.0, 1.0])))).tolist()
     [0, 2]
     """
+    check_operator(op)
     probe = np.random.default_rng(0).normal(size=op.size).astype(op.dtype)
     return np.flatnonzero(np.asarray(op.matvec(probe)))
 
@@ -108,6 +110,7 @@ def live_submatrix(
         finite.
     """
     if hasattr(op_or_matrix, "matvec"):
+        check_operator(op_or_matrix)
         live = live_rows(op_or_matrix) if live is None else live
         size = op_or_matrix.size
         _check_cost(live, size, task, memory)

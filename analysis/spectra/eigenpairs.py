@@ -84,6 +84,7 @@ def top_eigenpairs(
     >>> top_eigenpairs(op, 1, key=jax.random.key(0)).values.round(4).tolist()
     [4.0, -1.0]
     """
+    linear_operator.check_operator(op)
     check_choice("end of the spectrum", which, WHICH)
     if not 1 <= k <= op.size:
         raise InputError(f"k must be from 1 to the operator's size {op.size}, not {k}.")
@@ -116,6 +117,7 @@ def residuals(op: LinearOperator, pairs: Eigenpairs) -> np.ndarray:
     >>> bool((residuals(op, pairs) < 1e-5).all())
     True
     """
+    linear_operator.check_operator(op)
     off = linear_operator.products(op, pairs.vectors)
     off -= jnp.asarray(pairs.values, off.dtype)[:, None] * pairs.vectors
     return np.asarray(jax.vmap(norm)(off), np.float64)

@@ -26,7 +26,7 @@ from analysis.spectra.basis import (
     orthogonalise,
     write,
 )
-from analysis.spectra.linear_operator import LinearOperator
+from analysis.spectra.linear_operator import LinearOperator, check_operator
 from landscape.errors import InputError, RunFailure, check_choice
 
 
@@ -180,6 +180,7 @@ def tridiagonalise(
     >>> int(state.step), bool(state.breakdown), ritz(state).values.tolist()
     (1, True, [1.0])
     """
+    check_operator(op)
     state = start(op, vector, num_steps, reorthogonalise=reorthogonalise, locked=locked)
     return advance(op, state, num_steps, overwrite=True)
 

@@ -7,7 +7,7 @@ Every solver of this folder takes a `LinearOperator`. Those of a loss are made i
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Protocol
+from typing import Any, Protocol
 
 import jax
 import jax.numpy as jnp
@@ -43,6 +43,32 @@ class LinearOperator(Protocol):
 
     def matvec(self, x: ArrayLike) -> jax.Array:
         """A x, of a vector [n]; where `scannable`, of a traced one too."""
+
+
+MEMBERS = ("matvec", "size", "dtype", "scannable")
+"""What an operator has; see `LinearOperator`."""
+
+
+def check_operator(op: Any) -> None:
+    """Raises InputError unless `op` is a `LinearOperator`; every solver begins with it.
+
+    >>> check_operator(lambda x: 2 * x)
+    Traceback (most recent call last):
+    ...
+    landscape.errors.InputError: an operator has matvec, size, dtype, scannable; this \
+function lacks matvec, size, dtype, scannable: `spectra.from_function` makes one.
+    """
+    kind = type(op).__name__
+    if missing := [name for name in MEMBERS if not hasattr(op, name)]:
+        raise InputError(
+            f"an operator has {', '.join(MEMBERS)}; this {kind} lacks"
+            f" {', '.join(missing)}: `spectra.from_function` makes one."
+        )
+    if op.scannable and jax.tree_util.all_leaves([op]):
+        raise InputError(
+            f"this {kind} is scannable, but its class is no pytree: register it"
+            " (`jax.tree_util.register_dataclass`), or let scannable be False."
+        )
 
 
 @partial(

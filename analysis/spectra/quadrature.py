@@ -15,7 +15,7 @@ from jax.typing import ArrayLike
 
 from analysis.spectra import lanczos
 from analysis.spectra.eigenpairs import Eigenpairs
-from analysis.spectra.linear_operator import LinearOperator
+from analysis.spectra.linear_operator import LinearOperator, check_operator
 from landscape.backend import on_cpu
 from landscape.errors import InputError
 
@@ -67,6 +67,7 @@ def probe_quadratures(
     >>> abs(found.nodes.round(3)).tolist()
     [0.0, 4.0]
     """
+    check_operator(op)
     if num_probes < 1 or num_steps < 1:
         raise InputError(
             "num_steps and num_probes must be at least 1, not"

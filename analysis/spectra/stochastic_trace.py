@@ -49,6 +49,7 @@ def xtrace(op: LinearOperator, num_products: int, *, key: jax.Array) -> Trace:
     >>> round(xtrace(op, 16, key=jax.random.key(0)).value, 3)
     28.0
     """
+    linear_operator.check_operator(op)
     if num_products < 4:
         raise InputError(f"num_products must be at least 4, not {num_products}.")
     size, count = op.size, num_products // 2

@@ -96,8 +96,8 @@ def write(
     return result
 
 
-def reductions(full: Any, small: Any) -> list[str]:
-    """The fields of a scale that are smaller in another one, in words.
+def differences(full: Any, small: Any) -> list[str]:
+    """The fields of a scale that differ in another one, in words.
 
     Args:
       full, small: NamedTuples of one class; their fields may be NamedTuples or dicts.
@@ -106,14 +106,14 @@ def reductions(full: Any, small: Any) -> list[str]:
     >>> class Scale(NamedTuple):
     ...     steps: int
     ...     classes: tuple
-    >>> reductions(Scale(4000, (2, 5)), Scale(40, (2, 5)))
+    >>> differences(Scale(4000, (2, 5)), Scale(40, (2, 5)))
     ['steps 40 instead of 4000']
     """
     found = []
     for name, before in _fields(full).items():
         after = _fields(small)[name]
         if _fields(before) and _fields(after):
-            found += [f"{name} {each}" for each in reductions(before, after)]
+            found += [f"{name} {each}" for each in differences(before, after)]
         elif before != after:
             found.append(f"{name} {_short(after)} instead of {_short(before)}")
     # What the full scale leaves at its default, but for empty values.
@@ -139,11 +139,11 @@ def report(
     notes: str,
     files: Sequence[str],
     command: str,
-    reduced: Sequence[str],
+    changed: Sequence[str],
 ) -> None:
     """Prints the results, what they mean, where the files are and what to try next.
 
-    `reduced` is what --quick leaves out; see `reductions`.
+    `changed` is what --quick changes in the scale; see `differences`.
     """
     # Not above: --help answers without what the programs import.
     from analysis.programs import shell
@@ -152,6 +152,6 @@ def report(
     if config.quick:
         text += (
             "\n--quick: the networks are hardly trained, so the verdicts mean nothing."
-            f" Reduced: {'; '.join(reduced)}."
+            f" Settings that differ: {'; '.join(changed)}."
         )
     shell.announce(text, config.folder, command, [*files, "result.json"])

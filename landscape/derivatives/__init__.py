@@ -1,4 +1,10 @@
-"""Averages, gradients, products and diagonals of a mean loss over a data set."""
+"""Averages, gradients, products and diagonals of a mean loss over a data set.
+
+`batches` is one batch, or a list or iterable of batches (a tuple is one batch). A batch
+is a pytree of arrays with the examples on their leading axis. It counts by the sum of
+batch["weight"] if it is a dict with that entry, else by its number of examples, so
+that uneven batches, chunks and padding are weighed right.
+"""
 
 from landscape.derivatives.averages import (
     WeightedSum,
@@ -17,12 +23,11 @@ from landscape.derivatives.batches import (
 from landscape.derivatives.checks import (
     check_each,
     check_mean,
-    check_scalar,
     check_scalar_mean,
     examples,
     same_twice,
 )
-from landscape.derivatives.diagonal import diagonal, hessian_diagonal
+from landscape.derivatives.diagonals import diagonal, hessian_diagonal
 from landscape.derivatives.products import (
     Product,
     gauss_newton_map,
@@ -42,7 +47,6 @@ __all__ = [
     "average",
     "check_each",
     "check_mean",
-    "check_scalar",
     "check_scalar_mean",
     "diagonal",
     "examples",

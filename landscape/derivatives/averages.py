@@ -1,6 +1,6 @@
 """Averages over a data set of whatever a function gives for a batch.
 
-What batches may be and what each counts: landscape.derivatives.batches.
+What batches may be and what each counts: `landscape.derivatives`.
 
 Functions are kept as `jax.tree_util.Partial`, and what they need goes through jit as
 arguments: a closed-over array is folded at compile time, for many seconds.

@@ -1,9 +1,6 @@
 """What a data set may be, and what a batch counts.
 
-`batches` is one batch, or a list or iterator of batches (a tuple is one batch). A batch
-is a pytree of arrays with the examples on their leading axis. It counts by the sum of
-batch["weight"] if it is a dict with that entry, else by its number of examples, so
-that uneven batches, chunks and padding are weighed right.
+The definition is that of `landscape.derivatives`.
 """
 
 from collections.abc import Iterable, Mapping

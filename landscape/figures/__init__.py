@@ -2,9 +2,9 @@
 
 from landscape.figures.paths import path
 from landscape.figures.spectra import spectra_by_layer, spectrum
-from landscape.figures.style import colors, save, style
+from landscape.figures.styles import colors, save, style
 from landscape.figures.surfaces import surface
-from landscape.figures.training import training
+from landscape.figures.trainings import training
 
 __all__ = [
     "colors",

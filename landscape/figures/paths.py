@@ -3,7 +3,7 @@
 import numpy as np
 from matplotlib.figure import Figure
 
-from landscape.figures.style import style
+from landscape.figures.styles import style
 
 
 def path(

@@ -7,7 +7,7 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
-from landscape.figures.style import colors, style
+from landscape.figures.styles import colors, style
 
 
 def spectrum(found: dict[str, Any], title: str) -> Figure:

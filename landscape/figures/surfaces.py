@@ -4,7 +4,7 @@ import numpy as np
 from matplotlib.colors import BoundaryNorm
 from matplotlib.figure import Figure
 
-from landscape.figures.style import style
+from landscape.figures.styles import style
 
 
 def surface(

@@ -57,7 +57,7 @@ def main(config: Config) -> None:
         claims.NOTES,
         ["figure*.png", "claims.txt"],
         f"python -m analysis.surface {runs}",
-        study.reductions(scales.full(config), scales.of(config)),
+        study.differences(scales.full(config), scales.of(config)),
     )
 
 

@@ -89,9 +89,11 @@ def of(config: SparseStudyOptions) -> Scale:
 def quick(config: SparseStudyOptions) -> Scale:
     """The same, made small."""
     scale = full(config)
-    few = {"steps": 60, "prune_every": 5, "num_train": 300, "schedule": "cosine"}
+    few = {"steps": 60, "prune_every": 5, "num_train": 300}
+    if "schedule" in scale.training:
+        few |= {"schedule": "cosine", "decay_steps": ()}
     return scale._replace(
-        training=scale.training | few | {"decay_steps": ()},
+        training=scale.training | few,
         num_seeds=config.num_seeds or 1,
         zeros=(0.0, 0.95),
         zeros_seeds=1,

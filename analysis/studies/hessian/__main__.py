@@ -54,7 +54,7 @@ def main(config: Config) -> None:
         claims.NOTES,
         ["*.png", "claims.txt", "table1.txt"],
         f"python -m analysis.spectrum {result['example']} --exact",
-        study.reductions(scales.full(config), scales.of(config)),
+        study.differences(scales.full(config), scales.of(config)),
     )
 
 

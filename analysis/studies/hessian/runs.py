@@ -44,7 +44,7 @@ class Measured(NamedTuple):
       phases: name of the data -> see `batch_phases.measure`.
       noise: see `random_labels.measure`.
       descents: see `gd_vs_sgd.measure`.
-      example: a run to look at.
+      example: a run that further commands can be tried on.
     """
 
     blobs: dict[str, dict[str, list[dict[str, Any]]]]

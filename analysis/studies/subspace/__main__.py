@@ -56,7 +56,7 @@ def main(config: Config) -> None:
         text.NOTES,
         ["figure.png", "claims.txt"],
         f"python -m analysis.spectrum {folder}/scratch --include-l2",
-        study.reductions(scales.full(config), scales.of(config)),
+        study.differences(scales.full(config), scales.of(config)),
     )
 
 

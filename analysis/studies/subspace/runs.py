@@ -17,7 +17,7 @@ from analysis.studies.subspace.scales import Scale
 from landscape import rng, runs, trees
 from landscape.cli import limit_compiled_programs
 
-POINTS = ("trained", "settled")
+POINTS = ("trained", "settled")  # Stored names, as `looks` is.
 
 
 class Measured(NamedTuple):

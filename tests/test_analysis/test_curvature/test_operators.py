@@ -1,5 +1,6 @@
 """Every kind of operator of a small network against its dense twin, in float64."""
 
+import re
 from functools import cache, partial
 
 import jax
@@ -290,26 +291,38 @@ def test_a_kink_is_differentiated_and_not_stepped_over():
 
 
 def conv_loss(kernel, batch):
+    """Of degree 4: its curvature depends on the outputs, which are kept."""
     dimensions = ("NHWC", "HWIO", "NHWC")
     out = jax.lax.conv_general_dilated(
         batch, kernel, (1, 1), "VALID", dimension_numbers=dimensions
     )
-    return jnp.mean(out**2) / 2
+    return jnp.mean(out**4) / 12
 
 
-def test_convolutions_on_a_cpu_are_kept_out_of_compiled_loops():
+@pytest.mark.parametrize(
+    "options", [{}, {"chunk_size": 16}, {"memory": 9000}, {"memory": 1500}], ids=str
+)
+def test_convolutions_on_a_cpu_are_kept_out_of_compiled_loops(options):
     draw = np.random.default_rng(0)
-    kernel, batch = draw.normal(size=(2, 2, 1, 1)), draw.normal(size=(20, 3, 3, 1))
+    kernel, batch = draw.normal(size=(2, 2, 1, 1)), draw.normal(size=(80, 3, 3, 1))
     patches = np.lib.stride_tricks.sliding_window_view(batch, (2, 2), axis=(1, 2))
     patches = patches.reshape(-1, 4)
+    outputs = patches @ kernel.ravel()
     on_cpu = jax.default_backend() == "cpu"
     with jax.enable_x64(True):
-        for options in ({}, {"chunk_size": 16}):
-            op = curvature.hessian(
-                jax.jit(conv_loss), kernel, batch, check=False, **options
-            )
-            assert op.scannable != on_cpu
-            assert_close(op.to_dense(), patches.T @ patches / len(patches))
-            if not options:
-                # 16 examples at a time stay in the caches of a CPU.
-                assert len(op.leaf_product.args[0]) == (2 if on_cpu else 1)
+        op = curvature.hessian(
+            jax.jit(conv_loss), kernel, batch, check=False, **options
+        )
+        assert_close(op.to_dense(), patches.T * outputs**2 @ patches / len(patches))
+    if not options:
+        assert op.description.startswith("linearised once")
+        # 16 examples at a time stay in the caches of a CPU.
+        assert len(op.leaf_product.args[0]) == (5 if on_cpu else 1)
+    else:
+        size = int(re.match(r"chunks of (\d+)", op.description)[1])
+        assert size <= 16 or not on_cpu
+        # A chunk takes half of the memory, of which its examples are a part.
+        memory, example = options.get("memory"), 9 * 8
+        assert memory is None or size * example <= memory // 2
+    # Data that do not fit stay on the host, whose loop is not compiled.
+    assert op.scannable == (not on_cpu and options != {"memory": 1500})

@@ -253,6 +253,26 @@ def test_compiled_memory_is_that_of_a_chunk_whatever_the_data_and_the_rows(short
         assert compiled_bytes(3, 8192, 8192, shortcut) > 100 * chunk
 
 
+@pytest.mark.parametrize("size, passes", [(4, 1), (7, 2), (8, 2)])
+def test_what_is_not_of_the_data_is_traced_with_a_chunk_or_is_one(size, passes):
+    """One trace sees the whole batch, to lay the work out; the others see chunks."""
+    points, rows, batch = make_points(2), random_rows(3, 2), make_batch(size)
+    seen = []
+
+    def recorded(params, batch):
+        seen.append(len(batch["label"]))
+        return loss_fn(params, batch)
+
+    got = combinations.evaluate(
+        points, rows, recorded, batch, chunk_size=4, shortcut=False
+    )
+    # A mean of at most 8 errors, each out of sums of 4 or 5 terms.
+    eps = float(jnp.finfo(jnp.float32).eps)
+    assert_close(got, slow(points, rows, [batch]), rtol=50 * eps)
+    whole, *chunks = seen
+    assert whole == size and len(chunks) == passes and max(chunks) <= 4
+
+
 def test_examples_are_spread_over_devices_without_changing_the_result():
     code = """
 import sys

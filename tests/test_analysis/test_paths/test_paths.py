@@ -255,6 +255,18 @@ OPTIMIZERS = {
 }
 
 
+def test_a_fit_traces_its_loss_once_before_the_steps_and_once_in_them():
+    points, data = problem()
+    traces = []
+
+    def counted(w, batch):
+        traces.append(1)
+        return quadratic(w, batch)
+
+    fit(bezier(points), counted, data, jax.random.key(0), num_steps=2, batch_size=5)
+    assert len(traces) == 2
+
+
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_a_masked_curve_stays_exactly_in_the_sparse_subspace(name):
     points, data = problem()
@@ -330,7 +342,7 @@ def test_fitting_lowers_the_way_around_a_hill():
                 num_steps=1,
                 batch_size=2,
             ),
-            "must return a scalar, not a dict",
+            r"a scalar, the sum of all terms, as Objective\.bind\(.*l2=True\) is\.",
         ),
     ],
 )

@@ -47,7 +47,7 @@ def dense_twin(name, include_l2=False):
         return np.asarray(full)[np.ix_(kept, kept)]
 
 
-def test_edges_trace_and_share_are_those_of_the_dense_twin(name):
+def test_edges_trace_and_fractions_are_those_of_the_dense_twin(name):
     config = spectrum.Config(name, top=5, num_steps=60, num_probes=4)
     result = spectrum.run(config)
     values = np.linalg.eigvalsh(dense_twin(name))[::-1]

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from analysis import curvature, spectra
+from landscape.errors import InputError
 
 VALUES = np.array([-2.0, 0.5, 1.0, 3.0, 4.0, 7.0])
 MEMBERS = ("matvec", "size", "dtype", "scannable")
@@ -50,6 +51,37 @@ def test_a_foreign_operator_goes_through_every_solver(kind):
     np.testing.assert_allclose(trace.value, VALUES.sum(), rtol=1e-6)
     np.testing.assert_allclose(spectra.eigenvalues(op), VALUES, atol=1e-6)
     assert spectra.inertia(op) == (1, 0, 5)
+
+
+class NotAPytree(Plain):
+    scannable = True
+
+
+class Unsaid:
+    size, dtype, matvec = 6, np.dtype(np.float32), Plain.matvec
+
+
+SOLVERS = {
+    "top_eigenpairs": lambda op: spectra.top_eigenpairs(op, 2, key=jax.random.key(0)),
+    "residuals": lambda op: spectra.residuals(op, None),
+    "spectral_density": lambda op: spectra.spectral_density(op, key=jax.random.key(0)),
+    "tridiagonalise": lambda op: spectra.tridiagonalise(op, jnp.ones(6), 2),
+    "xtrace": lambda op: spectra.xtrace(op, 4, key=jax.random.key(0)),
+    "materialise": spectra.materialise,
+    "live_rows": spectra.live_rows,
+    "eigenvalues": spectra.eigenvalues,
+    "inertia": spectra.inertia,
+}
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_every_solver_refuses_what_is_no_operator_in_a_sentence(solver):
+    for op, message in (
+        (NotAPytree(), "this NotAPytree is scannable, but its class is no pytree"),
+        (Unsaid(), "this Unsaid lacks scannable: `spectra.from_function` makes one"),
+    ):
+        with pytest.raises(InputError, match=message):
+            SOLVERS[solver](op)
 
 
 def test_operators_of_this_repository_have_what_the_protocol_names():

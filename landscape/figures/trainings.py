@@ -5,7 +5,7 @@ from typing import Any
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from landscape.figures.style import colors, style
+from landscape.figures.styles import colors, style
 
 
 def training(runs: dict[str, list[list[dict[str, Any]]]]) -> Figure:

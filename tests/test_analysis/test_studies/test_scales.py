@@ -1,0 +1,77 @@
+"""Every scale of every study, and its small one; nothing is trained."""
+
+import pytest
+
+from analysis.studies import study
+from analysis.studies.difficulty import scales as difficulty
+from analysis.studies.difficulty.config import Config as Difficulty
+from analysis.studies.hessian import scales as hessian
+from analysis.studies.hessian.config import Config as Hessian
+from analysis.studies.subspace import scales as subspace
+from analysis.studies.subspace.config import Config as Subspace
+
+STUDIES = [(Difficulty, difficulty), (Hessian, hessian), (Subspace, subspace)]
+# The first scale of each study, and what differs only in another one.
+DIGITS = {
+    "difficulty": {
+        "training num_train 300",
+        "training prune_every 5",
+        "training steps 60",
+        "num_seeds 1 instead of 5",
+        "zeros (0, 0.95) instead of (0, 0.95, 0.98, 0.99, 0.995, 0.999, 1)",
+        "zeros_seeds 1 instead of 2",
+        "fit_steps 40 instead of 4000",
+        "points 11 instead of 71",
+    },
+    "hessian": {
+        "images num_train 100 instead of 1000",
+        "phases digits steps 20 instead of 3000",
+        "num_seeds 1 instead of 3",
+        "blobs classes (2) instead of (2, 5, 10, 20)",
+        "blobs exact_up_to 4000 instead of 0",
+        "plane initialisations 10 instead of 300",
+        "batch_model (mlp, (8)) instead of (mlp, (30))",
+    },
+    "subspace": {
+        "solutions training steps 60",
+        "solutions points 11 instead of 71",
+        "minimise_steps 20 instead of 1000",
+        "curvature_examples 100 instead of None",
+    },
+}
+CIFAR = {
+    "training schedule cosine instead of step",
+    "training decay_steps () instead of (32000, 48000)",
+}
+
+
+def named(config, module):
+    return study.differences(module.full(config), module.of(config))
+
+
+@pytest.mark.parametrize(
+    "make, module, name",
+    [(make, module, name) for make, module in STUDIES for name in make.SCALES],
+    ids=lambda x: x if isinstance(x, str) else "",
+)
+def test_quick_changes_a_scale_and_says_what(make, module, name):
+    full, quick = (make(scale=name, quick=q, num_seeds=None) for q in (False, True))
+    assert type(module.of(quick)) is type(module.of(full)) is module.Scale
+    # Without --quick the scale is the full one, and there is nothing to say.
+    assert module.of(full) == module.full(full) and named(full, module) == []
+    found = named(quick, module)
+    assert len(set(found)) == len(found) > 0
+    if name == make.SCALES[0]:
+        assert DIGITS[make.NAME] <= set(found)
+    # Only a schedule with steps is replaced: the others have cosine already.
+    assert (set(found) >= CIFAR) == (name == "cifar10")
+    assert name == "cifar10" or not any("schedule" in each for each in found)
+
+
+def test_the_report_lists_what_differs(capsys, tmp_path):
+    config = Hessian(quick=True, workdir=str(tmp_path))
+    changed = named(config, hessian)
+    study.report(config, "table", "notes", ["a.png"], "python -m b", changed)
+    printed = capsys.readouterr().out
+    assert "Settings that differ: images num_train 100 instead of 1000;" in printed
+    assert "blobs exact_up_to 4000 instead of 0" in printed
