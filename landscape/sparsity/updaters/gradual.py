@@ -87,7 +87,9 @@ def pruning(
     return Updater(init, update)
 
 
-def of_settings(settings: Any, counts: dict[str, int], params: Params) -> Updater:
+def pruning_of_settings(
+    settings: Any, counts: dict[str, int], params: Params
+) -> Updater:
     """`pruning` with the flags of a run, as a row of `landscape.methods` names it.
 
     Args:
