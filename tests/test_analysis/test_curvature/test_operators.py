@@ -184,6 +184,22 @@ def test_every_masked_operator_in_chunks_equals_its_dense_twin(kind):
         check(op, want)
 
 
+def test_gauss_newton_of_a_linear_model_is_its_hessian():
+    def linear(w, batch):
+        return batch["image"] @ w
+
+    with jax.enable_x64(True):
+        w, batch = make_params()[0]["kernel"][:, :3], data()
+        of_loss = Partial(_composed_linear, Partial(linear), Partial(output_loss))
+        hessian = curvature.hessian(of_loss, w, batch, check=False)
+        gauss = curvature.gauss_newton(linear, output_loss, w, batch, check=False)
+        assert_close(gauss.to_dense(), hessian.to_dense(), 1e-13)
+
+
+def _composed_linear(model_fn, loss_fn, w, batch):
+    return loss_fn(model_fn(w, batch), batch)
+
+
 def test_a_layer_costs_and_counts_its_own_entries_alone():
     def make(**options):
         return KINDS["hessian"](make_params(), data(), check=False, **options)
