@@ -188,16 +188,28 @@ def test_gauss_newton_of_a_linear_model_is_its_hessian():
     def linear(w, batch):
         return batch["image"] @ w
 
+    def loss(w, batch):
+        return output_loss(linear(w, batch), batch)
+
     with jax.enable_x64(True):
         w, batch = make_params()[0]["kernel"][:, :3], data()
-        of_loss = Partial(_composed_linear, Partial(linear), Partial(output_loss))
-        hessian = curvature.hessian(of_loss, w, batch, check=False)
         gauss = curvature.gauss_newton(linear, output_loss, w, batch, check=False)
-        assert_close(gauss.to_dense(), hessian.to_dense(), 1e-13)
+        want = jax.jit(jax.hessian(loss))(w, batch).reshape(12, 12)
+        assert_close(gauss.to_dense(), want, 1e-13)
 
 
-def _composed_linear(model_fn, loss_fn, w, batch):
-    return loss_fn(model_fn(w, batch), batch)
+def test_gauss_newton_has_no_negative_eigenvalue_and_needs_no_weight_in_each_chunk():
+    weight = np.where(np.arange(NUM) < 3, 0, 1.0)
+    with jax.enable_x64(True):
+        batch = data(False) | {"weight": weight}
+        op = KINDS["gauss_newton"](make_params(), batch, chunk_size=3, check=False)
+        dense = np.asarray(op.to_dense())
+    assert_close(dense, twins()["gauss_newton"][3:].mean(0))
+    # The Hessian of the same network has one.
+    assert np.linalg.eigvalsh(twins()["hessian"][3:].mean(0))[0] < -1e-3
+    # Rounding of 4 examples' sums over 3 outputs, and of the 40 eigenvalues.
+    tolerance = (4 * 3 + 40) * np.finfo(float).eps * np.linalg.norm(dense)
+    assert np.linalg.eigvalsh(dense)[0] > -tolerance
 
 
 def test_a_layer_costs_and_counts_its_own_entries_alone():
