@@ -155,8 +155,8 @@ def test_the_first_of_tied_entries_takes_the_whole_gradient():
     np.testing.assert_array_equal(tied[:, 0:6:2, 0::2] > 0, True)
 
 
-@pytest.mark.parametrize("place", [(0, 0), (0, 1), (1, 0), (1, 1)])
-def test_pooling_lets_nan_through(place):
+@pytest.mark.parametrize("pixel", [(0, 0), (0, 1), (1, 0), (1, 1)])
+def test_pooling_lets_nan_through(pixel):
     x = np.zeros((1, 2, 2, 1), np.float32)
-    x[0, place[0], place[1], 0] = np.nan
+    x[0, pixel[0], pixel[1], 0] = np.nan
     assert np.isnan(max_pool_2x2(jnp.array(x)))
