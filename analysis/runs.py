@@ -42,7 +42,7 @@ def run(config: Config) -> str:
 def table(folders: list[Path]) -> str:
     """One row a run folder; what cannot be read says so in its row."""
     from landscape import checkpoint, runs
-    from landscape.cli import format_table
+    from landscape.tables import format_table
 
     rows = []
     for folder in folders:

@@ -19,9 +19,9 @@ from analysis.spectra import lanczos
 from analysis.spectra.basis import BLOCK
 from benchmarks.networks import EXAMPLES, make_network
 from landscape import derivatives
-from landscape.cli import format_table
 from landscape.derivatives import as_partial
 from landscape.objective import Objective
+from landscape.tables import format_table
 
 MIB = 2**20
 STEPS = 80

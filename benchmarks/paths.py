@@ -44,8 +44,8 @@ def evaluation(name, first, second, rounds):
     from analysis import evaluation
     from benchmarks.networks import make_network, torch_network
     from benchmarks.timing import race
-    from landscape.cli import format_table
     from landscape.objective import Objective
+    from landscape.tables import format_table
 
     model, points, stats, data = make_network(name)
     ts = np.linspace(0, 1, first)
@@ -143,9 +143,9 @@ def steps(num_steps=1024, batch_size=128):
     from analysis import paths
     from benchmarks.networks import EXAMPLES, make_network
     from benchmarks.timing import race
-    from landscape.cli import format_table
     from landscape.data import order
     from landscape.objective import Objective
+    from landscape.tables import format_table
 
     model, (a, b, _), _, data = make_network("mlp")
     data = jax.device_put(data)

@@ -19,7 +19,6 @@ from jax.tree_util import Partial
 
 from benchmarks.timing import race
 from landscape import models, trees
-from landscape.cli import format_table
 from landscape.derivatives import (
     gauss_newton_map,
     gradient,
@@ -27,6 +26,7 @@ from landscape.derivatives import (
     product_of,
 )
 from landscape.objective import Objective
+from landscape.tables import format_table
 
 EXAMPLES, SHAPE, CLASSES, CHUNK, CALLS = 4096, (784,), 10, 512, 5
 

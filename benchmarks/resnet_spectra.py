@@ -26,8 +26,8 @@ from benchmarks.networks import make_network, torch_network
 from benchmarks.spectra import compatible_torch
 from benchmarks.timing import Time, race
 from landscape import derivatives, trees
-from landscape.cli import format_table
 from landscape.objective import Objective
+from landscape.tables import format_table
 
 STEPS, CHUNK, BATCH = 20, 16, 128
 MEMORY = 2**33

@@ -22,8 +22,8 @@ import optax
 
 from benchmarks.timing import Time, race
 from landscape import sparsity
-from landscape.cli import format_table
 from landscape.sparsity import masked_update, masks, updaters
+from landscape.tables import format_table
 
 SPARSITY, STEPS_A_CALL = 0.9, 5
 OPTIMIZER = optax.sgd(0.1, momentum=0.9)

@@ -29,9 +29,9 @@ from scipy.stats import wasserstein_distance
 from analysis import curvature, spectra
 from benchmarks.timing import race
 from landscape import data, models
-from landscape.cli import format_table
 from landscape.config import DenseRun
 from landscape.objective import Objective
+from landscape.tables import format_table
 
 STEPS, TOP = 80, 10
 

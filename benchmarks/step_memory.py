@@ -13,9 +13,9 @@ import numpy as np
 from flax.traverse_util import flatten_dict
 
 from landscape import recipe
-from landscape.cli import format_table
 from landscape.config import SparseRun
 from landscape.initial_state import abstract_state
+from landscape.tables import format_table
 from train import step
 
 CASES = [

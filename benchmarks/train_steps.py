@@ -21,9 +21,9 @@ import optax
 
 from benchmarks.timing import race
 from landscape import data, devices, recipe
-from landscape.cli import format_table
 from landscape.config import SparseRun
 from landscape.initial_state import abstract_state, initial_state
+from landscape.tables import format_table
 from train import loop, step
 
 BATCH, EXAMPLES = 128, 60_000

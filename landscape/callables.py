@@ -1,10 +1,10 @@
 """Functions with settings that compare by value, for what jit compiles once.
 
-A jitted function compiles anew for every function it is handed that is not equal to an
-earlier one, and closures and `functools.partial` are equal to themselves alone. So what
-goes into jit is `Partial(function, *arrays)`: arrays as arguments (a closed-over array
-is folded into the program, slowly), a function of a module, and its settings in a
-`Static`.
+A jitted function compiles again for every function that is not equal to one it was
+called with before, and closures and `functools.partial` are equal to themselves alone.
+So what goes into jit is `Partial(function, *arrays)`: arrays as arguments (a
+closed-over array is folded into the program, slowly), a function of a module, and its
+settings in a `Static`.
 """
 
 from collections.abc import Callable

@@ -85,7 +85,7 @@ class TrainConfig:
     decoupled_decay: float = 0.0
     """Weight decay of the optimizer itself (adamw, lion, ...); not in the objective."""
     label_smoothing: float = 0.0
-    """Weight of the uniform distribution that is mixed into the labels in training."""
+    """Weight of the uniform distribution in the labels, in training."""
 
     # -- randomness
     seed: int = 0
@@ -151,10 +151,12 @@ class TrainConfig:
     def of(cls, other: "TrainConfig", **changes: Any) -> Self:
         """The settings that `other` shares with this class, but for `changes`.
 
+        `method` is not shared: each class has its own, named in `changes` or default.
+
         >>> DenseRun.of(SparseRun(steps=7), seed=1).steps
         7
         """
-        names = [f.name for f in dataclasses.fields(cls) if f.init]
+        names = {f.name for f in dataclasses.fields(cls) if f.init} - {"method"}
         shared = {n: getattr(other, n) for n in names if hasattr(other, n)}
         return cls(**shared | changes)
 
@@ -265,12 +267,16 @@ class SparseRun(TrainConfig):
         )
 
 
-def to_dict(config: TrainConfig) -> dict[str, Any]:
+RunConfig = DenseRun | SparseRun
+"""The settings of one run, as stored in its folder."""
+
+
+def to_dict(config: RunConfig) -> dict[str, Any]:
     """The JSON form of a run's settings."""
     return {"format_version": FORMAT_VERSION, **dataclasses.asdict(config)}
 
 
-def from_dict(values: dict[str, Any]) -> DenseRun | SparseRun:
+def from_dict(values: dict[str, Any]) -> RunConfig:
     """The inverse of `to_dict`.
 
     Raises:

@@ -66,26 +66,26 @@ _UPDATERS = "landscape.sparsity.updaters"
 METHODS = {
     row.name: row
     for row in (
-        Method("dense", "dense", f"{_UPDATERS}.constant:random_of_settings"),
+        Method("dense", "dense", f"{_UPDATERS}.constant:static_of_settings"),
         Method(
             "pruning",
             "pruned",
-            f"{_UPDATERS}.gradual:of_settings",
+            f"{_UPDATERS}.gradual:pruning_of_settings",
             settings=("pruning_steps", "global_pruning"),
         ),
         Method(
             "lottery",
             "lottery",
-            f"{_UPDATERS}.constant:given_of_settings",
+            f"{_UPDATERS}.constant:fixed_of_settings",
             takes=("masks", "weights"),
         ),
         Method(
             "scratch",
             "scratch",
-            f"{_UPDATERS}.constant:given_of_settings",
+            f"{_UPDATERS}.constant:fixed_of_settings",
             takes=("masks",),
         ),
-        Method("static", "static", f"{_UPDATERS}.constant:random_of_settings"),
+        Method("static", "static", f"{_UPDATERS}.constant:static_of_settings"),
     )
 }
 SPARSE_METHODS = tuple(name for name in METHODS if name != "dense")

@@ -29,7 +29,8 @@ def cross_entropy(
     Args:
       logits: [B, K], float; computed in float32 or wider.
       labels: [B], int, in [0, K); a label of K or more gives NaN.
-      label_smoothing: a, the fraction of uniform labels (Szegedy et al. 2016).
+      label_smoothing: a, the weight of the uniform distribution in the labels
+        (Szegedy et al. 2016).
 
     >>> loss = cross_entropy(jnp.zeros((1, 4)), jnp.array([2]))
     >>> bool(jnp.isclose(loss[0], jnp.log(4.0)))
@@ -71,7 +72,7 @@ class Objective(NamedTuple):
 
     Attributes:
       model: a Flax Linen classifier with `apply(variables, image, train=...)`.
-      label_smoothing: fraction a of the uniform distribution in the labels.
+      label_smoothing: weight a of the uniform distribution in the labels.
       weight_decay: w of the L2 term (w/2) * sum of squares.
       decay_all: the L2 term takes every leaf in, not the kernels alone.
 

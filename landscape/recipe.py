@@ -9,7 +9,7 @@ import optax
 
 from landscape import methods, models, optimizers, rng, schedules, sparsity
 from landscape.aliases import Params
-from landscape.config import DenseRun, SparseRun
+from landscape.config import RunConfig, SparseRun
 from landscape.objective import Objective
 from landscape.sparsity import Updater
 
@@ -35,7 +35,7 @@ class Components(NamedTuple):
 
 
 def make(
-    config: DenseRun | SparseRun, input_shape: tuple[int, ...], num_classes: int
+    config: RunConfig, input_shape: tuple[int, ...], num_classes: int
 ) -> Components:
     """Makes the functions; touches no device.
 
@@ -101,7 +101,7 @@ def _shapes(model: nn.Module, input_shape: tuple[int, ...]) -> Params:
 
 
 def _counts(
-    config: DenseRun | SparseRun, model: nn.Module, input_shape: tuple[int, ...]
+    config: RunConfig, model: nn.Module, input_shape: tuple[int, ...]
 ) -> dict[str, int]:
     """The entries that each kernel keeps in the end; none are named for a dense run."""
     if not isinstance(config, SparseRun):

@@ -56,7 +56,7 @@ class Run(NamedTuple):
       data: the data set, normalised as in training.
     """
 
-    config: config.DenseRun | config.SparseRun
+    config: config.RunConfig
     model: nn.Module
     objective: Objective
     state: TrainState
@@ -74,7 +74,7 @@ class Description(NamedTuple):
       shapes: the `TrainState` as `jax.ShapeDtypeStruct`s.
     """
 
-    config: config.DenseRun | config.SparseRun
+    config: config.RunConfig
     components: recipe.Components
     data: Dataset
     shapes: TrainState
@@ -105,7 +105,7 @@ def parse(name: str | Ref) -> Ref:
     return Ref(Path(folder), int(step))
 
 
-def read_config(folder: Path) -> config.DenseRun | config.SparseRun:
+def read_config(folder: Path) -> config.RunConfig:
     """The settings of a run.
 
     Raises:
@@ -127,9 +127,7 @@ def read_config(folder: Path) -> config.DenseRun | config.SparseRun:
         raise InputError(f"{path} cannot be read: {error}.") from None
 
 
-def describe(
-    folder: Path, settings: config.DenseRun | config.SparseRun | None = None
-) -> Description:
+def describe(folder: Path, settings: config.RunConfig | None = None) -> Description:
     """Settings, functions, data and the shapes of the state; touches no device.
 
     `settings` are the run's, if they have been read already.
@@ -144,9 +142,7 @@ def describe(
     return Description(settings, components, dataset, shapes)
 
 
-def step_of(
-    ref: Ref, settings: config.DenseRun | config.SparseRun | None = None
-) -> int:
+def step_of(ref: Ref, settings: config.RunConfig | None = None) -> int:
     """The step that a `Ref` means; touches no device.
 
     `settings` are the run's, if they have been read already.
@@ -173,9 +169,10 @@ def step_of(
 
 
 def fingerprint(ref: Ref) -> str:
-    """A hash of a state's settings and checkpoint, which no other state has.
+    """A hash of a run's settings, but for its folder, and of a checkpoint's digest.
 
-    A run that is trained again in the same folder has another; a copy has the same.
+    A copy of the run has the same; one with other settings, another step, or a byte of
+    difference in a leaf or a file of the checkpoint has another.
 
     Raises:
       InputError: as in `step_of`.

@@ -33,7 +33,7 @@ PURE_LEAVES = {
     "rng",
     "schedules",
     "optimizers",
-    "cli",
+    "tables",
 }
 IMPURE = {"os", "time", "pathlib", "orbax", "matplotlib"}
 # They read, write, or talk to the machine: that is what they are for.

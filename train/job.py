@@ -10,15 +10,15 @@ from jax.sharding import Mesh
 
 from landscape import checkpoint, data, devices, figures, models, recipe, runs
 from landscape.cli import Progress, limit_compiled_programs
-from landscape.config import DenseRun, SparseRun
-from landscape.errors import Interrupted, RunFailure
+from landscape.config import RunConfig
+from landscape.errors import InputError, Interrupted, RunFailure
 from landscape.initial_state import abstract_state, initial_state
+from landscape.methods import METHODS
 from landscape.recipe import Components
 from landscape.sparsity import accounting
 from landscape.state import TrainState
 from train import loop, measure, record, signals, step
 
-Config = DenseRun | SparseRun
 Start = Callable[[TrainState], tuple[Any, Any, Any]]
 """From the shapes of a state to params, batch_stats, masks of step 0 (None: drawn)."""
 
@@ -38,7 +38,7 @@ class Opened(NamedTuple):
     """
 
     folder: Path
-    config: Config
+    config: RunConfig
     components: Components
     state: TrainState
     resumes: bool
@@ -48,12 +48,13 @@ class Opened(NamedTuple):
 
 
 def run_all(
-    configs: Sequence[Config],
-    start_of: Callable[[Config], Start | None] = lambda config: None,
+    configs: Sequence[RunConfig],
+    start_of: Callable[[RunConfig], Start | None] = lambda config: None,
 ) -> list[dict[str, Any]]:
     """Trains one run after the other as `run_training` does; returns the summaries.
 
-    A folder that holds another run is refused before the first of them is trained.
+    A folder that holds another run is refused before the first of them is trained, and
+    one that another run has come to hold meanwhile before its own is.
 
     Args:
       configs: their settings.
@@ -69,7 +70,7 @@ def run_all(
     return summaries
 
 
-def run_training(config: Config, start: Start | None = None) -> dict[str, Any]:
+def run_training(config: RunConfig, start: Start | None = None) -> dict[str, Any]:
     """Trains what `config` says in the folder `config.workdir`; returns the summary.
 
     A finished run is not touched; an unfinished one resumes from its newest sound
@@ -90,7 +91,9 @@ def run_training(config: Config, start: Start | None = None) -> dict[str, Any]:
     return run_all([config], lambda _: start)[0]
 
 
-def _run(config: Config, start: Start | None) -> dict[str, Any]:
+def _run(config: RunConfig, start: Start | None) -> dict[str, Any]:
+    # Asked again: while earlier runs were trained, the folder may have been filled.
+    record.check_same(Path(config.workdir), config)
     summary = runs.read_summary(Path(config.workdir))
     if summary is not None:
         return summary
@@ -98,8 +101,13 @@ def _run(config: Config, start: Start | None) -> dict[str, Any]:
     return _close(opened, _train(opened))
 
 
-def _open(config: Config, start: Start | None) -> Opened:
-    """Whatever may be refused comes before the first file is written."""
+def _open(config: RunConfig, start: Start | None) -> Opened:
+    """Makes a run ready; what can be refused is, before a file is written.
+
+    Raises:
+      InputError: as in `run_training`.
+      RunFailure: the folder has metrics, but no checkpoint.
+    """
     folder = Path(config.workdir)
     dataset = data.load(config)
     shape = dataset.input_shape
@@ -109,13 +117,19 @@ def _open(config: Config, start: Start | None) -> Opened:
     resumes = restored is not None
     if resumes:
         state, refused = restored
-        mesh = _mesh_and_folder(config, int(state.step))
+        # Said first: a failure below must not hide what was refused.
         for reason in refused:
             print(f"{folder}: refused {reason}", file=sys.stderr)
+        mesh = _mesh_and_folder(config, int(state.step))
         print(f"{folder}: resumes from step {int(state.step)}", file=sys.stderr)
     else:
         _refuse_lost_checkpoints(folder)
         given = start(like) if start else (None, None, None)
+        if METHODS[config.method].takes and given[2] is None:
+            raise InputError(
+                f"a {config.method} run takes the masks of another run, and there is"
+                " no `start` that gives them: see `train.mask_source.start_from`."
+            )
         mesh = _mesh_and_folder(config, None)
         state = initial_state(components, config.seed, shape, *given)
     splits = {
@@ -127,7 +141,7 @@ def _open(config: Config, start: Start | None) -> Opened:
     return Opened(folder, config, components, state, resumes, splits, mesh, shape)
 
 
-def _mesh_and_folder(config: Config, step: int | None) -> Mesh:
+def _mesh_and_folder(config: RunConfig, step: int | None) -> Mesh:
     """The devices, and the folder with what it says of steps up to `step`."""
     mesh = devices.make_mesh(config.num_devices)
     devices.check_batch_size(mesh, config.batch_size)
@@ -207,7 +221,7 @@ def _refuse_lost_checkpoints(folder: Path) -> None:
         )
 
 
-def _not_finite(what: str, config: Config) -> str:
+def _not_finite(what: str, config: RunConfig) -> str:
     kept = checkpoint.steps(Path(config.workdir) / runs.CHECKPOINTS)
     return (
         f"{config.workdir}: the {what} is not finite; the checkpoint of step"

@@ -40,7 +40,10 @@ def boundaries(start: int, config: TrainConfig) -> Iterator[int]:
 def scannable(
     components: Components, state: TrainState, split: Any, batch_size: int
 ) -> bool:
-    """Whether steps may run inside one compiled loop; computes nothing."""
+    """Whether steps may run inside one compiled loop; computes nothing.
+
+    The loss alone is looked at: in a step nothing else depends on the model.
+    """
     batch = jax.tree.map(
         lambda x: jax.ShapeDtypeStruct((batch_size, *x.shape[1:]), x.dtype), split
     )

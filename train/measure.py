@@ -8,7 +8,7 @@ import numpy as np
 from jax.sharding import Mesh
 
 from landscape import trees
-from landscape.config import DenseRun, SparseRun
+from landscape.config import RunConfig
 from landscape.recipe import Components
 from landscape.sparsity import masks
 from landscape.state import TrainState
@@ -77,7 +77,7 @@ def non_finite(state: TrainState, metrics: Metrics) -> str | None:
 
 
 def summary(
-    config: DenseRun | SparseRun,
+    config: RunConfig,
     components: Components,
     state: TrainState,
     splits: Splits,

@@ -19,7 +19,7 @@ import jax
 
 import landscape.config
 from landscape import checkpoint, runs
-from landscape.config import TrainConfig
+from landscape.config import RunConfig
 from landscape.errors import InputError, RunFailure
 from landscape.files import write_atomically
 from landscape.state import TrainState
@@ -30,7 +30,7 @@ _FREE = {"workdir", "data_dir", "num_devices"} | {
 }
 
 
-def open_folder(folder: Path, config: TrainConfig) -> None:
+def open_folder(folder: Path, config: RunConfig) -> None:
     """Makes the folder of a run, if it is not there, and writes its settings.
 
     Raises:
@@ -44,11 +44,11 @@ def open_folder(folder: Path, config: TrainConfig) -> None:
     _write(folder / runs.CONFIG, landscape.config.to_dict(config))
 
 
-def check_same(folder: Path, config: TrainConfig) -> None:
+def check_same(folder: Path, config: RunConfig) -> None:
     """Raises InputError if the folder is a file or holds a run with other settings."""
-    there = next(place for place in (folder, *folder.parents) if place.exists())
-    if not there.is_dir():
-        raise InputError(f"{there} is a file; {folder} must be a folder.")
+    nearest = next(path for path in (folder, *folder.parents) if path.exists())
+    if not nearest.is_dir():
+        raise InputError(f"{nearest} is a file; {folder} must be a folder.")
     if not (folder / runs.CONFIG).exists():
         if folder.exists() and any(p.suffix != ".part" for p in folder.iterdir()):
             raise InputError(

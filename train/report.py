@@ -4,11 +4,11 @@ from pathlib import Path
 from typing import Any
 
 from landscape import figures, runs
-from landscape.cli import format_table, spread
-from landscape.config import DenseRun, SparseRun
+from landscape.config import RunConfig
+from landscape.tables import format_table, spread
 
 
-def outcome_table(settings: list[DenseRun | SparseRun], summaries: list[dict]) -> str:
+def outcome_table(settings: list[RunConfig], summaries: list[dict]) -> str:
     """One row a run: method, sparsity, non-zeros, train loss, test accuracy."""
     rows = [
         [
@@ -45,9 +45,7 @@ def seeds_table(summaries: list[dict[str, Any]]) -> str:
     return format_table(["method", "seeds", "train loss", "test accuracy"], rows)
 
 
-def print_outcome(
-    settings: list[DenseRun | SparseRun], summaries: list[dict[str, Any]]
-) -> None:
+def print_outcome(settings: list[RunConfig], summaries: list[dict[str, Any]]) -> None:
     """Prints the table, where the figures are, and the next command to try."""
     folders = [Path(config.workdir) for config in settings]
     if settings[0].method != "dense":
@@ -69,7 +67,7 @@ def print_outcome(
     print(f"\nNext: {_next_command(settings)}")
 
 
-def _next_command(settings: list[DenseRun | SparseRun]) -> str:
+def _next_command(settings: list[RunConfig]) -> str:
     last = settings[-1]
     if len(settings) == 1 and last.method == "pruning":
         return (

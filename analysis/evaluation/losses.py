@@ -42,7 +42,8 @@ def of_objective(
 
     `statistics` is None for "stored". Otherwise the loss function takes a third
     argument, which `evaluate` has for it if it gets `statistics`, too: the chunks are
-    then the batches of the stated size.
+    then the batches of the stated size. Without it the loss function raises InputError,
+    so curvature, which has no such argument, is refused.
 
     Args:
       objective: model, label smoothing and weight decay.
@@ -87,13 +88,23 @@ def _stored(objective, batch_stats, point, batch):
     return _terms(objective, "stored", *parts(point, batch_stats), batch)
 
 
-def _of_batch(objective, batch_stats, point, batch, statistics):
+def _of_batch(objective, batch_stats, point, batch, statistics=None):
+    _check_given(statistics)
     return _terms(objective, "batch", *parts(point, batch_stats), batch)
 
 
-def _re_estimated(objective, batch_stats, point, batch, statistics):
+def _re_estimated(objective, batch_stats, point, batch, statistics=None):
+    _check_given(statistics)
     params, _ = parts(point, batch_stats)
     return _terms(objective, "stored", params, statistics, batch)
+
+
+def _check_given(statistics):
+    if statistics is None:
+        raise InputError(
+            "curvature needs a loss without statistics of the batch, and `evaluate` of"
+            " a loss with them needs `statistics=` too, as `of_objective` returns it."
+        )
 
 
 _LOSSES = {"stored": _stored, "batch": _of_batch, "re-estimated": _re_estimated}

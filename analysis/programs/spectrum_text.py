@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from landscape.cli import format_table
+from landscape.tables import format_table
 
 SMALL = 4000
 """Parameters up to which --exact is proposed: it takes seconds."""

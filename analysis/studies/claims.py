@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from landscape.cli import format_table, spread
+from landscape.tables import format_table, spread
 
 
 class Claim(NamedTuple):

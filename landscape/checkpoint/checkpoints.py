@@ -116,9 +116,9 @@ def restore(
 
 
 def digest(folder: Path, step: int) -> str:
-    """Identifies the content of a checkpoint: SHA-256 of its leaves' digests.
+    """SHA-256 of a checkpoint's table: folder's name, CRC-32 of every leaf and file.
 
-    The leaves are not read, so it is not known whether they are sound.
+    Neither leaves nor files are read, so it is not known whether they are sound.
     """
     table = folder / str(step) / verified_folder.TABLE
     return hashlib.sha256(table.read_bytes()).hexdigest()

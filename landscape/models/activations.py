@@ -1,4 +1,4 @@
-"""Activation functions, each with the initialisation of the kernels beside it."""
+"""Activation functions, each with the initialiser of its layers' kernels."""
 
 from collections.abc import Callable
 from typing import NamedTuple

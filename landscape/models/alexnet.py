@@ -3,7 +3,7 @@
 import jax
 from flax import linen as nn
 
-from landscape.models.activations import activation
+from landscape.models import activations
 from landscape.models.registry import check_images, check_own_widths, check_relu
 
 CHANNELS, HIDDEN = (64, 64), (384, 192)
@@ -30,7 +30,7 @@ class AlexNet(nn.Module):
 
     @nn.compact
     def __call__(self, x, train: bool = False) -> jax.Array:
-        relu, kernel_init = activation("relu")
+        relu, kernel_init = activations.activation("relu")
         for width in CHANNELS:
             x = relu(nn.Conv(width, (5, 5), kernel_init=kernel_init)(x))
             x = nn.max_pool(x, (3, 3), (2, 2), "SAME")

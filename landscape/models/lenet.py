@@ -4,7 +4,7 @@ import jax
 from flax import linen as nn
 
 from landscape.errors import InputError
-from landscape.models.activations import activation
+from landscape.models import activations
 from landscape.models.conv import Conv, max_pool_2x2
 from landscape.models.registry import check_images, check_own_widths
 
@@ -45,7 +45,7 @@ class LeNet(nn.Module):
 
     @nn.compact
     def __call__(self, x, train: bool = False) -> jax.Array:
-        function, kernel_init = activation(self.activation)
+        function, kernel_init = activations.activation(self.activation)
         for width in self.widths[:2]:
             x = Conv(width, (5, 5), kernel_init=kernel_init, form=self.form)(x)
             x = function(max_pool_2x2(x))

@@ -3,7 +3,7 @@
 import jax
 from flax import linen as nn
 
-from landscape.models.activations import activation
+from landscape.models import activations
 from landscape.models.registry import check_own_widths
 
 LENET300 = (300, 100)
@@ -35,7 +35,7 @@ class MLP(nn.Module):
 
     @nn.compact
     def __call__(self, x, train: bool = False) -> jax.Array:
-        function, kernel_init = activation(self.activation)
+        function, kernel_init = activations.activation(self.activation)
         x = x.reshape(x.shape[0], -1)
         for width in self.widths:
             x = function(nn.Dense(width, kernel_init=kernel_init)(x))

@@ -1,6 +1,6 @@
 """Sparse networks: masks, how many weights each layer keeps, and how masks change."""
 
-from landscape.sparsity import accounting, masked, masks, selection, updaters
+from landscape.sparsity import accounting, masks, selection, updaters
 from landscape.sparsity.distributions import kept_counts
 from landscape.sparsity.masked import SparseState, masked_update, sparse_state
 from landscape.sparsity.masks import prunable
@@ -11,7 +11,6 @@ __all__ = [
     "Updater",
     "accounting",
     "kept_counts",
-    "masked",
     "masked_update",
     "masks",
     "prunable",

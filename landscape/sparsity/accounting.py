@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import jax
 
-from landscape import cli
+from landscape import tables
 from landscape.errors import InputError
 from landscape.sparsity import masks as masks_lib
 
@@ -102,7 +102,7 @@ def format_table(params: Any, masks: Any, positions: Mapping[str, int]) -> str:
     fraction = (total.size - total.kept) / everything
     never = [row.layer for row in rows if row.kept == row.size]
     lines = [
-        cli.format_table(header, cells),
+        tables.format_table(header, cells),
         f"Sparsity of the {total.size:,} prunable weights {100 * total.sparsity:.2f} %,"
         f" of all {everything:,} parameters {100 * fraction:.2f} %.",
         f"Dense layers: {', '.join(never) or 'none'}.",

@@ -30,7 +30,7 @@ def kept_counts(
       k_2 kernel, as in er for a dense layer (Evci et al. 2020, arXiv:1911.11134).
 
     Under er and erk a layer whose density would exceed 1 is dense, and the proportion
-    holds among the others; fractions are settled by the largest remainder, the earlier
+    holds among the others; fractions are rounded by the largest remainder, the earlier
     layer first.
 
     Args:

@@ -52,7 +52,7 @@ def keep_largest(scores: ArrayLike, count: ArrayLike) -> jax.Array:
 def keep_at_random(
     key: jax.Array, name: str, shape: tuple[int, ...], count: ArrayLike
 ) -> jax.Array:
-    """A mask that is True at exactly `count` entries, every set of them as likely.
+    """A mask that is True at exactly `count` entries, every set of them equally likely.
 
     It draws from the key and the name, so that leaves of one shape differ.
 

@@ -24,12 +24,14 @@ def start(folder, tmp_path_factory):
         "JAX_COMPILATION_CACHE_DIR": str(tmp_path_factory.mktemp("compiled")),
         "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
     }
+    # The promises are about bits: shown on the programs that users run.
+    compiler = {"XLA_FLAGS": ""}
 
     def begin(*arguments, **environment):
         return subprocess.Popen(
             [sys.executable, "-m", *map(str, arguments)],
             cwd=folder,
-            env=os.environ | {"PYTHONPATH": str(ROOT)} | cache | environment,
+            env=os.environ | {"PYTHONPATH": str(ROOT)} | cache | compiler | environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

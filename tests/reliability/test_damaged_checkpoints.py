@@ -170,7 +170,7 @@ STRAYS = {
 
 
 @pytest.mark.parametrize("kind", STRAYS)
-def test_a_stray_99_is_never_believed_to_be_the_newest(kind, folder):
+def test_a_stray_99_is_never_taken_for_the_newest(kind, folder):
     STRAYS[kind](folder / "99")
     state, refused = checkpoints.restore(folder, make_state(0))
     assert_is(state, 20)

@@ -2,13 +2,9 @@
 
 import random
 import signal
-import sys
 import time
 
 import pytest
-
-from landscape.cli import launch, parse
-from train import sparse
 
 # Many small windows and saves: there is always something under way to be killed in.
 SHORT = (
@@ -106,17 +102,13 @@ def test_signals_save_exit_with_their_status_and_the_run_resumes(
     assert final_bytes(name) == whole
 
 
-def test_a_finished_run_prints_its_summary_and_is_left_alone(
-    whole, folder, monkeypatch, capsys
-):
+def test_a_finished_run_prints_its_summary_and_is_left_alone(whole, folder, finish):
     def stamps():
         files = (folder / "whole").rglob("*.json*")
         return {path: path.stat().st_mtime_ns for path in files}
 
     before = stamps()
-    monkeypatch.chdir(folder)
-    monkeypatch.setattr(sys, "argv", ["train.sparse", *SHORT[1:], "whole"])
-    launch(lambda: sparse.run(parse(sparse.Config, default=None)))
-    out = capsys.readouterr().out
+    status, out, err = finish(*SHORT, "whole")
+    assert status == 0, err
     assert "95.00 %" in out and "pruning" in out
     assert stamps() == before

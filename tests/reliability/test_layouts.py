@@ -19,9 +19,9 @@ from landscape.initial_state import initial_state
 from landscape.models import resnet
 from train import loop, step
 
-# The smallest of its family, one block a stage, and few channels.
+# The smallest of its family, one block a stage, and few channels, that grow.
 methods.MODELS["resnet8"] = methods.MODELS["resnet20"]._replace(name="resnet8")
-resnet.STAGES = (4, 4, 4)
+resnet.STAGES = (4, 8, 16)
 first_state = jax.jit(initial_state, static_argnums=(0, 2))
 
 def double(tree):
@@ -64,6 +64,8 @@ TOLERANCES = {"mlp": 1e-12, "resnet8": 1e-9}
 
 @pytest.fixture(scope="module")
 def errors(tmp_path_factory):
+    # Compiled with few optimisations, as the tests are: all of them take three times as
+    # long, and mathematics is promised here, not bits.
     environment = {"PYTHONPATH": str(ROOT), "JAX_NUM_CPU_DEVICES": "8"}
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM, json.dumps(COUNTS)],

@@ -34,8 +34,11 @@ def test_initial_zeros_are_the_promised_number_and_leave_the_others_alone(fracti
             continue
         left = leaf != 0
         assert left.sum() == round((1 - fraction) * leaf.size)
-        # Two programs draw the weights: the same to a few operations' rounding.
-        np.testing.assert_allclose(leaf[left], plain[name][left], rtol=32 * EPS)
+        # Two programs draw the weights. Each takes some 16 operations for an entry, and
+        # one before them, a uniform number, is rounded too: at the ends the entry
+        # changes 9 times as fast. Together 32 eps of the largest entry.
+        bound = 32 * EPS * abs(plain[name]).max()
+        np.testing.assert_allclose(leaf[left], plain[name][left], rtol=0, atol=bound)
 
 
 def test_another_seed_zeroes_other_weights():

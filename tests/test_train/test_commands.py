@@ -5,7 +5,7 @@ import json
 import pytest
 
 from landscape import runs
-from landscape.config import SparseRun
+from landscape.config import DenseRun, SparseRun
 from landscape.errors import InputError
 from train import dense, record, sparse
 
@@ -57,6 +57,13 @@ def test_the_settings_of_a_run_come_back_from_its_folder(tmp_path):
     config = SparseRun(dense_layers=("Dense_0",), max_sparsity={"Dense_1": 0.5})
     record.open_folder(tmp_path / "r", config)
     assert runs.read_config(tmp_path / "r") == config
+
+
+def test_settings_are_shared_between_the_kinds_of_runs_but_for_the_method():
+    dense = DenseRun(steps=70, init_zeros=0.5)
+    assert SparseRun.of(dense) == SparseRun(steps=70)
+    assert SparseRun.of(dense, method="static").method == "static"
+    assert DenseRun.of(SparseRun(steps=70, method="static")) == DenseRun(steps=70)
 
 
 def test_a_folder_with_other_settings_is_refused_unless_they_change_nothing(tmp_path):

@@ -10,7 +10,7 @@ import pytest
 
 from landscape import methods, runs
 from landscape.config import SparseRun
-from landscape.errors import Interrupted, RunFailure
+from landscape.errors import InputError, Interrupted, RunFailure
 from landscape.models import resnet
 from train import job, mask_source
 
@@ -75,7 +75,7 @@ def test_a_rewound_network_takes_the_statistics_of_batch_norm_along(
     # The smallest of its family: one block a stage.
     row = methods.MODELS["resnet20"]._replace(name="resnet8")
     monkeypatch.setitem(methods.MODELS, "resnet8", row)
-    monkeypatch.setattr(resnet, "STAGES", (4, 4, 4))
+    monkeypatch.setattr(resnet, "STAGES", (2, 4, 8))
     small = TINY | {"model": "resnet8", "widths": (), "steps": 2, "num_train": 20}
     source = SparseRun(**small, keep_every=1, workdir=str(tmp_path / "pruned"))
     job.run_training(source)
@@ -116,6 +116,55 @@ def test_metrics_without_a_checkpoint_are_no_fresh_start(pruned, tmp_path):
     with pytest.raises(RunFailure, match="no checkpoint"):
         job.run_training(config)
     assert (tmp_path / "r" / "metrics.jsonl").read_bytes() == before
+
+
+def test_a_folder_that_is_filled_while_earlier_runs_train_is_refused(pruned, tmp_path):
+    folder, _ = pruned
+    first, second = (
+        SparseRun(**TINY, keep_every=10, seed=seed, workdir=str(tmp_path / f"{seed}"))
+        for seed in (0, 1)
+    )
+
+    def theirs(config):
+        """What another command leaves in the second folder: a run of seed 0."""
+        if config is first:
+            shutil.copytree(folder, second.workdir)
+
+    with pytest.raises(InputError, match="seed 0 there, 1 here"):
+        job.run_all([first, second], theirs)
+    assert runs.read_summary(tmp_path / "0") is not None
+    for path in folder.rglob("*"):
+        there = tmp_path / "1" / path.relative_to(folder)
+        assert path.is_dir() or path.read_bytes() == there.read_bytes()
+
+
+@pytest.mark.parametrize("start", [None, lambda like: (None, None, None)])
+def test_a_run_that_takes_masks_is_not_trained_without_them(start, pruned, tmp_path):
+    folder, _ = pruned
+    config = SparseRun(
+        **TINY, method="scratch", mask_from=str(folder), workdir=str(tmp_path / "r")
+    )
+    with pytest.raises(InputError, match="scratch run takes the masks of another"):
+        job.run_training(config, start)
+    assert not (tmp_path / "r").exists()
+
+
+def test_what_is_refused_on_a_resume_is_said_before_anything_is_changed(
+    pruned, tmp_path, capsys, monkeypatch
+):
+    folder, _ = pruned
+    shutil.copytree(folder, tmp_path / "r")
+    (tmp_path / "r" / "summary.json").unlink()
+    (tmp_path / "r" / "checkpoints" / "20" / "digests.json").write_text("{}")
+
+    def fails(*_):
+        raise RunFailure("full")
+
+    monkeypatch.setattr(job.record, "truncate_metrics", fails)
+    config = SparseRun(**TINY, workdir=str(tmp_path / "r"), keep_every=10)
+    with pytest.raises(RunFailure, match="full"):
+        job.run_training(config)
+    assert "refused step 20" in capsys.readouterr().err
 
 
 def test_a_line_of_timings_cut_short_does_not_stop_a_run(pruned, tmp_path):

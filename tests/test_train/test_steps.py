@@ -4,9 +4,9 @@ import jax
 import numpy as np
 import pytest
 
-from landscape import data, devices, recipe, sparsity, trees
+from landscape import data, devices, methods, recipe, sparsity, trees
 from landscape.config import SparseRun
-from landscape.initial_state import initial_state
+from landscape.initial_state import abstract_state, initial_state
 from train import loop, step
 
 
@@ -94,6 +94,21 @@ def test_how_windows_are_cut_changes_no_bit(in_one_call):
         for a, b in zip(whole, parts, strict=True):
             np.testing.assert_array_equal(a, b)
         np.testing.assert_array_equal(losses, also)
+
+
+@pytest.mark.parametrize("name", methods.MODELS)
+def test_steps_of_resnets_and_alexnet_alone_stay_out_of_a_loop(name, monkeypatch):
+    monkeypatch.setattr(jax, "default_backend", lambda: "cpu")
+    shape = (32, 32, 3)
+    made = recipe.make(SparseRun(model=name), shape, 10)
+    split = {
+        "image": jax.ShapeDtypeStruct((50, *shape), np.float32),
+        "label": jax.ShapeDtypeStruct((50,), np.int32),
+        "weight": jax.ShapeDtypeStruct((50,), np.float32),
+    }
+    plain = name == "alexnet" or name.startswith("resnet")
+    state = abstract_state(made, shape)
+    assert loop.scannable(made, state, split, 2) == (not plain)
 
 
 def test_boundaries_do_not_depend_on_where_a_run_was_resumed():

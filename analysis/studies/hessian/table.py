@@ -3,7 +3,7 @@
 from analysis import spectra
 from analysis.studies.hessian.claims import by_ratio
 from analysis.studies.hessian.runs import Measured
-from landscape.cli import format_table
+from landscape.tables import format_table
 
 
 def table_one(measured: Measured) -> str:

@@ -13,7 +13,7 @@ from analysis.studies.subspace.points import (
     kind,
 )
 from analysis.studies.subspace.runs import POINTS, Measured
-from landscape.cli import format_table, spread
+from landscape.tables import format_table, spread
 
 NOTES = f"""\
 Numbers are mean +- standard deviation over seeds; of the objective (data loss + L2, in

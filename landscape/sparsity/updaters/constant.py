@@ -26,7 +26,7 @@ def fixed(masks: Masks) -> Updater:
 
 
 def static(counts: dict[str, int]) -> Updater:
-    """Random masks, drawn once: every set of `counts[name]` entries is as likely.
+    """Random masks, drawn once: every set of `counts[name]` is equally likely.
 
     Args:
       counts: kept entries by name of the kernel; leaves that are not named, or keep all
@@ -54,12 +54,12 @@ def static(counts: dict[str, int]) -> Updater:
     return Updater(init, _unchanged)
 
 
-def random_of_settings(counts: dict[str, int], params: Params):
+def static_of_settings(counts: dict[str, int], params: Params) -> Updater:
     """`static`, as a row of `landscape.methods` names it."""
     return static(counts)
 
 
-def given_of_settings(counts: dict[str, int], params: Params):
+def fixed_of_settings(counts: dict[str, int], params: Params) -> Updater:
     """`fixed`, with masks that have the shapes of those taken from another run.
 
     Its first masks serve as shapes alone: a run that takes the masks of another starts

@@ -87,7 +87,7 @@ def pruning(
     return Updater(init, update)
 
 
-def of_settings(
+def pruning_of_settings(
     counts: dict[str, int],
     params: Params,
     pruning_steps: tuple[int, int, int],

@@ -185,6 +185,34 @@ def test_every_masked_operator_in_chunks_equals_its_dense_twin(kind):
         check(op, want)
 
 
+def test_gauss_newton_of_a_linear_model_is_its_hessian():
+    def linear(w, batch):
+        return batch["image"] @ w
+
+    def loss(w, batch):
+        return output_loss(linear(w, batch), batch)
+
+    with jax.enable_x64(True):
+        w, batch = make_params()[0]["kernel"][:, :3], data()
+        gauss = curvature.gauss_newton(linear, output_loss, w, batch, check=False)
+        want = jax.jit(jax.hessian(loss))(w, batch).reshape(12, 12)
+        assert_close(gauss.to_dense(), want, 1e-13)
+
+
+def test_gauss_newton_has_no_negative_eigenvalue_and_needs_no_weight_in_each_chunk():
+    weight = np.where(np.arange(NUM) < 3, 0, 1.0)
+    with jax.enable_x64(True):
+        batch = data(False) | {"weight": weight}
+        op = KINDS["gauss_newton"](make_params(), batch, chunk_size=3, check=False)
+        dense = np.asarray(op.to_dense())
+    assert_close(dense, twins()["gauss_newton"][3:].mean(0))
+    # The Hessian of the same network has one.
+    assert np.linalg.eigvalsh(twins()["hessian"][3:].mean(0))[0] < -1e-3
+    # Rounding of 4 examples' sums over 3 outputs, and of the 40 eigenvalues.
+    tolerance = (4 * 3 + 40) * np.finfo(float).eps * np.linalg.norm(dense)
+    assert np.linalg.eigvalsh(dense)[0] > -tolerance
+
+
 def test_a_layer_costs_and_counts_its_own_entries_alone():
     def make(**options):
         return KINDS["hessian"](make_params(), data(), check=False, **options)

@@ -248,7 +248,7 @@ def test_a_loss_with_statistics_of_the_data_is_not_evaluated_without_them():
         )
         assert statistics.batch_size == 4
         assert (statistics.moments is None) == (batch_norm == "batch")
-        with pytest.raises(TypeError, match="argument: 'statistics'"):
+        with pytest.raises(InputError, match="needs `statistics=` too"):
             combinations.evaluate([variables[0]], [[1.0]], loss_fn, data)
     assert of_objective(objective)[1] is None
 

@@ -3,7 +3,7 @@
 import statistics
 
 from analysis.studies.claims import Claim, verdict_table
-from landscape.cli.tables import spread
+from landscape.tables import spread
 
 
 def test_spread_is_mean_and_sample_deviation():

@@ -44,7 +44,7 @@ def test_digits_have_their_shapes_types_and_weights():
         assert set(split["label"].tolist()) == set(range(10))
 
 
-def test_digits_are_split_alike_for_ever():
+def test_the_split_of_the_digits_never_changes():
     raw = embedded.digits()
     digest = [zlib.crc32(part.tobytes()) for part in (*raw.train, *raw.test)]
     assert digest == [1339447737, 1458311776, 2614229979, 3344177826]
@@ -79,8 +79,8 @@ def standardized_slowly(train, others):
     """By channel of images, over everything of vectors, in float64."""
     axes = tuple(range(train.ndim - 1)) if train.ndim == 4 else None
     train = train.astype(np.float64)
-    mean, deviation = train.mean(axes), train.std(axes)
-    return [(x - mean) / deviation for x in (train, *others)]
+    mean, std = train.mean(axes), train.std(axes)
+    return [(x - mean) / std for x in (train, *others)]
 
 
 def test_inputs_are_standardised_with_the_statistics_of_what_is_trained_on():
@@ -104,10 +104,10 @@ def test_statistics_are_those_of_each_channel(shape, seed):
     generator = np.random.default_rng(seed)
     x = generator.integers(0, 256, shape).astype(np.uint8)
     raw = data.dataset.Raw((x, None), (x, None), 2, 255)
-    mean, deviation = module._statistics(raw, x, "standardize")
+    mean, std = module._statistics(raw, x, "standardize")
     (slow,) = standardized_slowly(x, [])
     np.testing.assert_allclose(
-        module._normalise(x, mean, deviation), slow, rtol=1e-6, atol=1e-6
+        module._normalise(x, mean, std), slow, rtol=1e-6, atol=1e-6
     )
 
 
@@ -244,7 +244,7 @@ assert "tensorflow_datasets" not in sys.modules
 
 
 def test_loading_touches_no_device_and_imports_tfds_only_when_asked():
-    # A platform that does not exist: whoever asks JAX for a device fails.
+    # A platform that does not exist: asking JAX for a device fails.
     settings = {"PYTHONPATH": str(ROOT), "JAX_PLATFORMS": "none_such"}
     subprocess.run(
         [sys.executable, "-W", "error", "-c", PROGRAM],

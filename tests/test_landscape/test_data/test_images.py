@@ -127,7 +127,7 @@ def test_a_set_of_tfds_is_loaded_like_the_others(tiny):
 def test_colour_and_jpeg_are_read(tmp_path):
     down, right = np.mgrid[:256:16, :256:16]
     smooth = np.stack([down, right, 240 - down], -1).astype(np.uint8)
-    place = write(
+    prepared = write(
         tmp_path,
         # A grey image in a set of colour ones has three equal channels.
         lambda split, i: {
@@ -136,7 +136,7 @@ def test_colour_and_jpeg_are_read(tmp_path):
         },
         features(shape=(None, None, 3)),
     )
-    pixels = images.read("tiny", place).train[0].astype(int)
+    pixels = images.read("tiny", prepared).train[0].astype(int)
     assert pixels.shape == (23, 16, 16, 3)
     grey = [(p[..., :1] == p).all() for p in pixels]
     assert sum(grey) == 1
@@ -198,15 +198,15 @@ def test_images_that_do_not_fit_are_refused(tmp_path, change, message):
         pixels = example(split, i, (height, 5, shape[-1]))
         return {"image": encode(pixels), "label": -1 if unlabelled else i % 4}
 
-    place = write(
+    prepared = write(
         tmp_path, generate, features(shape), change.get("splits", ("train", "test"))
     )
     with pytest.raises(InputError, match=message):
-        images.read("tiny", place)
+        images.read("tiny", prepared)
 
 
 def test_splits_of_two_sizes_are_refused(tmp_path):
-    place = write(
+    prepared = write(
         tmp_path,
         lambda split, i: {
             "image": encode(example(split, i, (6 + (split == "test"), 5, 1))),
@@ -215,7 +215,7 @@ def test_splits_of_two_sizes_are_refused(tmp_path):
         features((None, None, 1)),
     )
     with pytest.raises(InputError, match="must all have one size, not 6x5 and 7x5"):
-        images.read("tiny", place)
+        images.read("tiny", prepared)
 
 
 def test_a_set_in_another_file_format_is_refused(tiny, tmp_path):
@@ -242,7 +242,7 @@ assert not {"tensorflow", "cv2"} & set(sys.modules)
 def test_reading_imports_no_tensorflow_touches_no_device_and_prints_nothing(
     tiny, tmp_path
 ):
-    # Whoever imports TensorFlow, or asks JAX for a device, fails.
+    # Importing TensorFlow fails, and so does asking JAX for a device.
     (tmp_path / "tensorflow.py").write_text("raise SystemExit('imported')")
     settings = {
         "PYTHONPATH": f"{ROOT}{os.pathsep}{tmp_path}",

@@ -5,8 +5,14 @@ import numpy as np
 import pytest
 
 from analysis import curvature
+from analysis.evaluation import of_objective
 from landscape import rng
-from landscape.derivatives.checks import check_each, check_scalar_mean, same_twice
+from landscape.derivatives.checks import (
+    check_each,
+    check_mean,
+    check_scalar_mean,
+    same_twice,
+)
 from landscape.errors import InputError
 from landscape.objective import Objective, cross_entropy
 
@@ -60,6 +66,13 @@ def noisy(params, batch):
 
 def summed(outputs, batch):
     return cross_entropy(outputs, batch["label"]).sum()
+
+
+class Normed(nn.Module):
+    @nn.compact
+    def __call__(self, image, train: bool = False):
+        x = nn.Dense(2)(image)
+        return nn.BatchNorm(use_running_average=not train)(x)
 
 
 MODELS = {"dropout": dropped, "batch norm": normalised, "noise": noisy}
@@ -130,6 +143,24 @@ def test_a_small_loss_is_checked_as_closely():
     assert not jax.config.jax_enable_x64
 
 
+def test_a_small_sum_is_refused_as_a_large_one_is():
+    def small(params, batch):
+        return 1e-4 * len(batch["label"]) * mean_loss(params, batch)
+
+    with pytest.raises(InputError, match="or a sum"):
+        check_mean(small, PARAMS, data())
+
+
+@pytest.mark.parametrize("weight", [None, [1, 2, 3, 0] * 3, [0] * 6 + [1, 2, 3] * 2])
+def test_the_objective_is_a_mean_whatever_the_weights(weight):
+    """Also where the examples of a whole half have none."""
+    objective, batch = Objective(Normed(), weight_decay=0.1), data()
+    variables = jax.jit(objective.model.init)(jax.random.key(0), batch["image"])
+    batch |= {} if weight is None else {"weight": np.array(weight, np.float32)}
+    loss_fn = objective.bind(variables["batch_stats"], l2=True)
+    check_mean(loss_fn, variables["params"], batch)
+
+
 def test_rounding_of_a_loss_near_zero_is_no_fault():
     def cancelled(outputs, batch):
         """A mean of 1 and of what is lost beside it in single precision."""
@@ -145,18 +176,17 @@ def test_the_checks_can_be_skipped():
 
 
 def test_a_flax_model_in_train_mode_is_refused_and_in_eval_mode_passes():
-    class Normed(nn.Module):
-        @nn.compact
-        def __call__(self, image, train: bool = False):
-            x = nn.Dense(2)(image)
-            return nn.BatchNorm(use_running_average=not train)(x)
-
     objective, batch = Objective(Normed()), data()
     variables = jax.jit(objective.model.init)(jax.random.key(0), batch["image"])
     params, stats = variables["params"], variables["batch_stats"]
     check_scalar_mean(objective.bind(stats, l2=True), params, batch)
     with pytest.raises(InputError, match="statistics of the batch"):
         check_scalar_mean(objective.bind(stats, "batch"), params, batch)
+    for mode in ("batch", "re-estimated"):
+        loss_fn, _ = of_objective(objective, stats, batch_norm=mode, batch_size=4)
+        for check in (True, False):
+            with pytest.raises(InputError, match="needs a loss without statistics"):
+                curvature.hessian(loss_fn, params, batch, check=check)
 
 
 class Loader:

@@ -102,9 +102,11 @@ def test_parameters_do_not_depend_on_the_form():
         quick_jit(Conv(4, (3, 3), form=form).init)(key, x)
         for form in ("plain", "matmul", "auto")
     )
-    # Three programs draw the weights: the same to a few operations' rounding.
-    eps = np.finfo(np.float32).eps
-    chex.assert_trees_all_close(plain, matmul, auto, rtol=32 * eps)
+    # Three programs draw the weights. Each takes some 16 operations for an entry, and
+    # one before them, a uniform number, is rounded too: at the ends the entry changes 9
+    # times as fast. Together 32 eps of the largest entry.
+    bound = 32 * np.finfo(np.float32).eps * abs(plain["params"]["kernel"]).max()
+    chex.assert_trees_all_close(plain, matmul, auto, rtol=0, atol=bound)
     chex.assert_shape(plain["params"]["kernel"], (3, 3, 2, 4))
     assert plain["params"].keys() == {"kernel", "bias"}
     assert Conv(4, (3, 3), use_bias=False).init(key, x)["params"].keys() == {"kernel"}
@@ -155,8 +157,8 @@ def test_the_first_of_tied_entries_takes_the_whole_gradient():
     np.testing.assert_array_equal(tied[:, 0:6:2, 0::2] > 0, True)
 
 
-@pytest.mark.parametrize("place", [(0, 0), (0, 1), (1, 0), (1, 1)])
-def test_pooling_lets_nan_through(place):
+@pytest.mark.parametrize("pixel", [(0, 0), (0, 1), (1, 0), (1, 1)])
+def test_pooling_lets_nan_through(pixel):
     x = np.zeros((1, 2, 2, 1), np.float32)
-    x[0, place[0], place[1], 0] = np.nan
+    x[0, pixel[0], pixel[1], 0] = np.nan
     assert np.isnan(max_pool_2x2(jnp.array(x)))

@@ -290,15 +290,24 @@ def test_kernels_are_initialised_normal_with_the_stated_variance_and_zero_biases
             assert float(leaf.var()) * fan_in == pytest.approx(gain, rel=0.08)
 
 
+def assert_same_draw(one, other):
+    """Of two programs, to rounding.
+
+    Each takes some 16 operations for an entry, and one before them, a uniform number,
+    is rounded too: at the ends the entry changes 9 times as fast. Together 32 eps of
+    the largest entry.
+    """
+    bound = 32 * np.finfo(np.float32).eps * abs(one).max()
+    np.testing.assert_allclose(one, other, rtol=0, atol=bound)
+
+
 def test_initialisation_is_a_function_of_the_key_alone():
     model = models.create("lenet", MNIST, 10, (2, 3, 4))
     key = jax.random.key(5)
     params, _ = models.init(model, key, MNIST)
     for form in ("plain", "matmul"):
         other, _ = models.init(models.LeNet(model.widths, 10, form=form), key, MNIST)
-        # Another program: the same draws to a few operations' rounding.
-        eps = np.finfo(np.float32).eps
-        chex.assert_trees_all_close(params, other, rtol=32 * eps)
+        jax.tree.map(assert_same_draw, params, other)
     different, _ = models.init(model, jax.random.key(6), MNIST)
     for name, leaf in flatten_dict(different, sep="/").items():
         if name.endswith("kernel"):
@@ -310,7 +319,7 @@ def test_many_initialisations_can_be_drawn_at_once():
     keys = jax.random.split(jax.random.key(0), 3)
     many, _ = quick_jit(jax.vmap(lambda key: models.init(model, key, (4,))))(keys)
     one, _ = models.init(model, keys[1], (4,))
-    chex.assert_trees_all_close(jax.tree.map(lambda x: x[1], many), one, rtol=1e-6)
+    jax.tree.map(assert_same_draw, jax.tree.map(lambda x: x[1], many), one)
 
 
 # -- what other rooms ask
