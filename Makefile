@@ -3,8 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 
-# A worker that dies fails the run, which would wait for it otherwise; modules go in their
-# order, the long ones first.
+# A worker that dies fails the run, which would wait for it otherwise; modules go in the
+# order of conftest.py.
 PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder --max-worker-restart=0
 LIMIT := $(if $(shell command -v timeout),timeout --kill-after=30 45m)
 

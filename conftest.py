@@ -21,6 +21,8 @@ if version("jaxlib").startswith(("0.9.", "0.10.")):  # Later ones refuse to be t
     FEW_OPTIMISATIONS += " --xla_cpu_use_fusion_emitters=false"
 os.environ.setdefault("XLA_FLAGS", FEW_OPTIMISATIONS)
 
+LONGEST = "test_readme.py", "test_kill_and_resume.py", "test_hessian.py"
+
 PEAKS = {"maps": (0, "no module"), "MiB": (0, "no module")}
 """The largest numbers seen in this process, with the module that they were seen in."""
 
@@ -54,6 +56,11 @@ def peak_memory():
     status = Path("/proc/self/status")
     lines = status.read_text().splitlines() if status.exists() else []
     return next((int(x.split()[1]) // 2**10 for x in lines if "VmHWM" in x), 0)
+
+
+def pytest_collection_modifyitems(items):
+    """What takes longest goes first, so that no worker waits long for the other."""
+    items.sort(key=lambda item: item.path.name not in LONGEST)
 
 
 def pytest_sessionfinish(session):
