@@ -12,6 +12,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 TEXT = (ROOT / "README.md").read_text()
 TRAINING = "python -m train.sparse"
+SMALL_SPECTRUM = "--num-steps 20 --num-probes 2 --top 3 --num-examples 300"
 
 
 def blocks(language):
@@ -64,9 +65,9 @@ def test_the_main_job_prints_and_draws_its_three_networks(trained):
 
 @pytest.mark.parametrize("line", EMBEDDED)
 def test_a_command_on_embedded_data_runs(trained, line):
-    # Studies take minutes; tests of their own run them small.
+    # Studies take minutes and spectra half a one; tests of their own run them small.
     line += " --help" if "studies" in line else ""
-    line += " --num-steps 20 --num-probes 2" if "spectrum" in line else ""
+    line += f" {SMALL_SPECTRUM}" if "spectrum" in line else ""
     words = shlex.split(line)
     done = run(words[1:], trained[0])
     assert done.returncode == 0, done.stderr
