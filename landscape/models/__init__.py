@@ -2,9 +2,9 @@
 
 from landscape.models.alexnet import AlexNet
 from landscape.models.conv import Conv, max_pool_2x2
+from landscape.models.creation import create, init, positions
 from landscape.models.lenet import LeNet
 from landscape.models.mlp import MLP
-from landscape.models.registry import create, init, positions
 from landscape.models.resnet import ResNet
 
 __all__ = [

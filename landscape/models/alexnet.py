@@ -4,7 +4,7 @@ import jax
 from flax import linen as nn
 
 from landscape.models import activations
-from landscape.models.registry import check_images, check_own_widths, check_relu
+from landscape.models.creation import check_images, check_own_widths, check_relu
 
 CHANNELS, HIDDEN = (64, 64), (384, 192)
 

@@ -6,7 +6,7 @@ from flax import linen as nn
 from landscape.errors import InputError
 from landscape.models import activations
 from landscape.models.conv import Conv, max_pool_2x2
-from landscape.models.registry import check_images, check_own_widths
+from landscape.models.creation import check_images, check_own_widths
 
 LENET5 = (6, 16, 120, 84)
 SMALLEST = 16

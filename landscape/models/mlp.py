@@ -4,7 +4,7 @@ import jax
 from flax import linen as nn
 
 from landscape.models import activations
-from landscape.models.registry import check_own_widths
+from landscape.models.creation import check_own_widths
 
 LENET300 = (300, 100)
 

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from landscape.models.conv import Conv
-from landscape.models.registry import check_images, check_own_widths, check_relu
+from landscape.models.creation import check_images, check_own_widths, check_relu
 
 STAGES = (16, 32, 64)
 # One row or column on every side, also at stride 2 ("SAME" would add one below and on
