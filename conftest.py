@@ -1,9 +1,10 @@
 """What every test runs under, doctests included.
 
 Every program that XLA compiles for a CPU maps memory, and Linux lets a process hold
-65,530 maps: compiled programs are dropped after modules that have many. Most of a test's time is
-compiling, so programs are compiled with few optimisations unless XLA_FLAGS is set. Some
-tests run processes of their own with the optimisations that users have: XLA_FLAGS="".
+65,530 maps: compiled programs are dropped after modules that have many. Most of a
+test's time is compiling, so programs are compiled with few optimisations unless
+XLA_FLAGS is set. Some tests run processes of their own with the optimisations that
+users have: XLA_FLAGS="".
 """
 
 import ctypes
