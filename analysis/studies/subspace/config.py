@@ -12,5 +12,5 @@ class Config(study.SparseStudyOptions):
 
     scale: str = "digits"
     """digits or mnist (LeNet-300-100)."""
-    num_seeds: int | None = 3
-    """Seeds of the solutions."""
+    num_seeds: int | None = None
+    """Seeds of the solutions; default: 3."""

@@ -22,13 +22,18 @@ class Scale(NamedTuple):
 
 EFFORTS = {"digits": (1000, None), "mnist": (200, 5000)}
 """Steps and examples of a scale."""
+NUM_SEEDS = 3
 
 
 def full(config: SparseStudyOptions) -> Scale:
     """The scale that a command names, with the settings that it changes."""
-    return Scale(scales.full(config), *EFFORTS[config.scale])
+    solutions = scales.full(config)._replace(num_seeds=config.num_seeds or NUM_SEEDS)
+    return Scale(solutions, *EFFORTS[config.scale])
 
 
 def of(config: SparseStudyOptions) -> Scale:
     """The scale that a command asks for; that of --quick is smaller."""
-    return Scale(scales.quick(config), 20, 100) if config.quick else full(config)
+    if not config.quick:
+        return full(config)
+    solutions = scales.quick(config)
+    return Scale(solutions._replace(sparsities=solutions.sparsities[:1]), 20, 100)

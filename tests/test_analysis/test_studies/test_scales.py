@@ -35,6 +35,7 @@ DIGITS = {
     "subspace": {
         "solutions training steps 60",
         "solutions points 11 instead of 71",
+        "solutions num_seeds 1 instead of 3",
         "minimise_steps 20 instead of 1000",
         "curvature_examples 100 instead of None",
     },
