@@ -138,6 +138,20 @@ def test_a_folder_that_is_filled_while_earlier_runs_train_is_refused(pruned, tmp
         assert path.is_dir() or path.read_bytes() == there.read_bytes()
 
 
+def test_a_folder_of_another_run_is_refused_before_the_first_run_trains(
+    pruned, tmp_path
+):
+    folder, _ = pruned
+    first, second = (
+        SparseRun(**TINY, keep_every=10, seed=seed, workdir=str(tmp_path / f"{seed}"))
+        for seed in (0, 1)
+    )
+    shutil.copytree(folder, second.workdir)
+    with pytest.raises(InputError, match="seed 0 there, 1 here"):
+        job.run_all([first, second])
+    assert not (tmp_path / "0").exists()
+
+
 @pytest.mark.parametrize("start", [None, lambda like: (None, None, None)])
 def test_a_run_that_takes_masks_is_not_trained_without_them(start, pruned, tmp_path):
     folder, _ = pruned
