@@ -13,8 +13,9 @@ from analysis.curvature.coordinates import Coordinates, kept_entries
 from analysis.curvature.operator_algebra import Operator, less_outer_product
 from landscape import devices
 from landscape.aliases import Batch, Batches, Masks, Params
+from landscape.backend import in_full_precision
 from landscape.callables import Static
-from landscape.derivatives import as_batches, as_partial, examples, same_twice
+from landscape.derivatives import as_batches, examples, same_twice
 from landscape.errors import InputError
 
 
@@ -71,7 +72,7 @@ def construct(
         checker(params, batch)
     if data_of is not None:
         batches = data_of(params, batches)
-    functions = [as_partial(function) for function in functions]
+    functions = [in_full_precision(function) for function in functions]
     if mesh is not None:
         everything = (params, kept, functions)
         params, kept, functions = devices.replicate(mesh, everything)

@@ -19,7 +19,8 @@ from analysis.evaluation.cached_engine import cached_means_at_rows
 from analysis.evaluation.engine import combine
 from landscape import devices, trees
 from landscape.aliases import Batches, Params
-from landscape.derivatives import added, as_batches, as_partial
+from landscape.backend import in_full_precision
+from landscape.derivatives import added, as_batches
 from landscape.errors import InputError, check_choice
 
 __all__ = ["check_points", "combine", "evaluate"]
@@ -111,7 +112,7 @@ def evaluate(
             f" (rows, {len(points)}), not {rows.shape}."
         )
     check_choice("order", order, ORDERS)
-    loss_fn = as_partial(loss_fn)
+    loss_fn = in_full_precision(loss_fn)
     batches = as_batches(batches, chunk_size)
     chunk_size = _check_chunks(statistics, batches, chunk_size, mesh)
     options = layout.Options(order, chunk_size, mesh, shortcut, scalars=False)
@@ -119,7 +120,7 @@ def evaluate(
         points, rows, loss_fn = devices.replicate(mesh, (points, rows, loss_fn))
     extras = () if statistics is None else ({},)
     if statistics is not None and statistics.moments is not None:
-        moments = statistics.moments
+        moments = in_full_precision(statistics.moments)
         if mesh is not None:
             moments = devices.replicate(mesh, moments)
         means = _average(moments, points, rows, (), batches, options)

@@ -13,7 +13,7 @@ import numpy as np
 
 from landscape import trees
 from landscape.aliases import Batch, Batches, LossFn, Params
-from landscape.derivatives.averages import as_partial
+from landscape.backend import in_full_precision
 from landscape.derivatives.batches import (
     as_batches,
     joinable,
@@ -48,7 +48,7 @@ def check_mean(
 but 1.12 is not that of 0.5 and 0.5: has it dropout, statistics of the batch, or a sum \
 or weights of its own?
     """
-    loss_fn = as_partial(loss_fn)
+    loss_fn = in_full_precision(loss_fn)
     unsure, parts = False, _parts(batch, max_examples)
     weights = [float(total_weight(part)) for part in parts[:3]]
     for one, a, b in zip(*_evaluate(loss_fn, point, parts, "loss"), strict=True):
@@ -96,7 +96,7 @@ def check_scalar(loss_fn: LossFn, point: Params, batch: Batch) -> None:
     landscape.errors.InputError: the loss function must return a scalar, not shape \
 (4,).
     """
-    result = jax.eval_shape(_call, as_partial(loss_fn), point, batch)
+    result = jax.eval_shape(_call, in_full_precision(loss_fn), point, batch)
     shape = getattr(result, "shape", None)
     if shape != ():
         seen = f"a {type(result).__name__}" if shape is None else f"shape {shape}"
@@ -121,7 +121,7 @@ but in halves of the batch it differs by 0.5: has it dropout, or statistics of t
 batch?
     """
     parts = _parts(batch, MAX_EXAMPLES)
-    function = as_partial(function)
+    function = in_full_precision(function)
     shapes = jax.eval_shape(_call, function, point, parts[0])
     for leaf in jax.tree.leaves(shapes):
         count = num_examples(parts[0])

@@ -13,8 +13,9 @@ import jax.numpy as jnp
 from jax.tree_util import Partial
 
 from landscape.aliases import Batch, Batches, LossFn, Params
+from landscape.backend import in_full_precision
 from landscape.callables import Static
-from landscape.derivatives.averages import added, as_partial, average, weighted
+from landscape.derivatives.averages import added, average, weighted
 from landscape.derivatives.batches import as_batches, total_weight
 
 Product = Callable[[Params], Params]
@@ -36,7 +37,7 @@ def gradient(
     >>> gradient(loss, jnp.array([1.0]), jnp.array([[1.0], [3.0]])).tolist()
     [10.0]
     """
-    grad = Partial(_gradient, as_partial(loss_fn))
+    grad = Partial(_gradient, in_full_precision(loss_fn))
     mean = average(grad, batches, params, chunk_size=chunk_size, scan=scan)
     return _as_typed(mean, params)
 
@@ -76,7 +77,7 @@ def hessian_product(
     >>> product(jnp.array([1.0, 0.0])).tolist()
     [1.0, 2.0]
     """
-    linearize = Partial(hessian_map, as_partial(loss_fn))
+    linearize = Partial(hessian_map, in_full_precision(loss_fn))
     return product_of(linearize, params, batches, chunk_size, scan)
 
 

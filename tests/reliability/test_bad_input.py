@@ -176,7 +176,9 @@ def test_what_the_devices_cannot_do_is_refused(tmp_path):
         "train.dense --num-devices 64 --workdir r": "64 is more than the 4",
         "train.dense --batch-size 10 --workdir r": "not divisible by the 4 devices",
     }
-    found = mistakes(list(lines), tmp_path, JAX_NUM_CPU_DEVICES="4")
+    found = mistakes(
+        list(lines), tmp_path, JAX_NUM_CPU_DEVICES="4", JAX_PLATFORMS="cpu"
+    )
     for line, expected in lines.items():
         status, message = found[line]
         assert status == 2 and expected in message

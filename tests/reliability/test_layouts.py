@@ -66,7 +66,11 @@ TOLERANCES = {"mlp": 1e-12, "resnet8": 1e-9}
 def errors(tmp_path_factory):
     # Compiled with few optimisations, as the tests are: all of them take three times as
     # long, and mathematics is promised here, not bits.
-    environment = {"PYTHONPATH": str(ROOT), "JAX_NUM_CPU_DEVICES": "8"}
+    environment = {
+        "PYTHONPATH": str(ROOT),
+        "JAX_NUM_CPU_DEVICES": "8",
+        "JAX_PLATFORMS": "cpu",
+    }
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM, json.dumps(COUNTS)],
         env=os.environ | environment, capture_output=True, text=True,

@@ -1,4 +1,4 @@
-"""Which functions may run inside a compiled loop."""
+"""Which functions may run inside a compiled loop, and in which precision."""
 
 import jax
 import jax.numpy as jnp
@@ -41,3 +41,20 @@ def test_products_and_slices_may_run_in_a_loop_everywhere(monkeypatch):
     for name in ("cpu", "gpu"):
         monkeypatch.setattr(jax, "default_backend", lambda name=name: name)
         assert backend.scannable(lambda x: (x[1:] @ x[1:].T).sum(), jnp.ones((3, 4)))
+
+
+def test_products_are_in_full_precision_and_so_are_their_derivatives():
+    def loss(w, x):
+        return jnp.sum(jnp.tanh(x @ w) ** 2)
+
+    def precisions(function):
+        text = str(jax.make_jaxpr(function)(jnp.ones((3, 2)), jnp.ones((4, 3))))
+        return text.count("dot_general["), text.count("HIGHEST, Precision.HIGHEST")
+
+    precise = backend.in_full_precision(loss)
+    assert backend.in_full_precision(precise) is precise
+    for function in (precise, jax.grad(precise), jax.jit(jax.hessian(precise))):
+        count, full = precisions(function)
+        assert count == full > 0
+    with jax.default_matmul_precision("tensorfloat32"):
+        assert precisions(precise)[1] == 0

@@ -147,7 +147,8 @@ print("agreed")
 
 
 def test_examples_are_spread_over_devices_without_changing_the_result():
-    settings = {"JAX_NUM_CPU_DEVICES": "2", "PYTHONPATH": str(ROOT)}
+    settings = {"JAX_PLATFORMS": "cpu", "JAX_NUM_CPU_DEVICES": "2"}
+    settings |= {"PYTHONPATH": str(ROOT)}
     # With the optimisations that users have.
     environment = os.environ | settings | {"XLA_FLAGS": ""}
     done = subprocess.run(

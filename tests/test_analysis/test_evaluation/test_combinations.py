@@ -301,7 +301,8 @@ text = lowered.compile().as_text()
 assert "all-reduce" in text and "f64[2,4]" in text and "f64[8,4]" not in text
 print("agreed")
 """
-    settings = {"JAX_NUM_CPU_DEVICES": "4", "PYTHONPATH": str(ROOT)}
+    settings = {"JAX_PLATFORMS": "cpu", "JAX_NUM_CPU_DEVICES": "4"}
+    settings |= {"PYTHONPATH": str(ROOT)}
     # With the optimisations that users have.
     environment = os.environ | settings | {"XLA_FLAGS": ""}
     done = subprocess.run(

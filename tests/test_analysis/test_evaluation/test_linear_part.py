@@ -283,7 +283,8 @@ def test_a_function_with_a_side_effect_is_left_whole(capfd):
 
     points = [jnp.ones((200, 4)), jnp.zeros((200, 4))]
     rows = [[1.0, 0.0], [0.5, 0.5]]
-    combinations.evaluate(points, rows, loss_fn, jnp.ones((3, 200)), shortcut=True)
+    options = {"order": "sequential", "shortcut": True}
+    combinations.evaluate(points, rows, loss_fn, jnp.ones((3, 200)), **options)
     jax.effects_barrier()
     assert capfd.readouterr().out.count("called") == 2
 
