@@ -3,9 +3,9 @@
 The objective is data loss + L2, and the two are returned apart. Which function smooths
 the labels: `data_loss`, `per_example`, `training` and everything bound by `bind` (it is
 the data term that is minimised, and whose Hessian is taken); `evaluate` never does (it
-reports cross-entropy). In a batch `weight` counts the example, 0 marks padding, and a
-batch without "weight" counts every example once. With `batch_norm="batch"` or
-"update" padding enters the statistics of the batch: do not pad there.
+reports cross-entropy). What "weight" in a batch means: `landscape.weighting`. With
+`batch_norm="batch"` or "update" padding enters the statistics of the batch: do not pad
+there.
 """
 
 from typing import Any, NamedTuple
@@ -15,10 +15,11 @@ import jax.numpy as jnp
 from jax.tree_util import Partial
 from jax.typing import ArrayLike
 
-from landscape import trees
+from landscape import trees, weighting
 from landscape.aliases import Batch, Params
 from landscape.callables import Static
 from landscape.errors import check_choice
+from landscape.weighting import weighted_mean
 
 
 def cross_entropy(
@@ -43,18 +44,6 @@ def cross_entropy(
     if not label_smoothing:
         return -picked
     return -(1 - label_smoothing) * picked - label_smoothing * log_p.mean(axis=1)
-
-
-def weighted_mean(values: jax.Array, weight: ArrayLike | None = None) -> jax.Array:
-    """sum(w v) / sum(w) of values [B]; the plain mean without weights.
-
-    >>> float(weighted_mean(jnp.array([1.0, 5.0, 9.0]), jnp.array([1, 1, 0])))
-    3.0
-    """
-    if weight is None:
-        return values.mean()
-    weight = jnp.asarray(weight, values.dtype)
-    return (weight * values).sum() / weight.sum()
 
 
 class Aux(NamedTuple):
@@ -129,7 +118,7 @@ class Objective(NamedTuple):
     def output_loss(self, logits: jax.Array, batch: Batch) -> jax.Array:
         """Data loss of a batch as a function of its logits [B, K]; a scalar."""
         losses = cross_entropy(logits, batch["label"], self.label_smoothing)
-        return weighted_mean(losses, batch.get("weight"))
+        return weighted_mean(losses, weighting.of_batch(batch))
 
     def data_loss(
         self, params: Params, batch: Batch, batch_stats=None, batch_norm: str = "stored"
@@ -154,7 +143,7 @@ class Objective(NamedTuple):
         logits, stats = self.logits(params, batch["image"], batch_stats, "update")
         data, l2 = self.output_loss(logits, batch), self.l2(params)
         hit = (logits.argmax(axis=1) == batch["label"]).astype(data.dtype)
-        accuracy = weighted_mean(hit, batch.get("weight"))
+        accuracy = weighted_mean(hit, weighting.of_batch(batch))
         return data + l2, Aux(data, l2, accuracy, stats)
 
     def evaluate(
@@ -168,7 +157,9 @@ class Objective(NamedTuple):
         """
         logits, _ = self.logits(params, batch["image"], batch_stats)
         losses = cross_entropy(logits, batch["label"])
-        weight = jnp.asarray(batch.get("weight", jnp.ones_like(losses)), losses.dtype)
+        weight = weighting.of_batch(batch)
+        weight = jnp.ones_like(losses) if weight is None else weight
+        weight = weighting.of_examples(weight).astype(losses.dtype)
         smoothed = cross_entropy(logits, batch["label"], self.label_smoothing)
         hit = logits.argmax(axis=1) == batch["label"]
         sums = {"loss": losses, "objective": smoothed, "correct": hit}

@@ -24,26 +24,34 @@ def _part(key: Any) -> str:
     return str(key)
 
 
-def leaf_name(path: tuple) -> str:
-    """The name of a leaf from its key path, its parts joined by `/`."""
-    return "/".join(map(_part, path))
-
-
 def named_leaves(tree: Any) -> dict[str, Any]:
     """The leaves of a pytree by name, in the order of `jax.tree.leaves`.
+
+    The name is the key path, its parts joined by `/`.
+
+    Raises:
+      InputError: two leaves have one name, as "b" in "a" and "a/b" have.
 
     >>> list(named_leaves({"Dense_0": {"kernel": 1.0, "bias": 2.0}}))
     ['Dense_0/bias', 'Dense_0/kernel']
     """
-    leaves, _ = jax.tree_util.tree_flatten_with_path(tree)
-    return {leaf_name(path): leaf for path, leaf in leaves}
+    paths, named = {}, {}
+    for path, leaf in jax.tree_util.tree_flatten_with_path(tree)[0]:
+        name = "/".join(map(_part, path))
+        if name in named:
+            one, other = map(jax.tree_util.keystr, (paths[name], path))
+            raise InputError(
+                f"two leaves, {one} and {other}, would both be called {name!r}: name"
+                " one of them otherwise."
+            )
+        paths[name], named[name] = path, leaf
+    return named
 
 
 def map_named(function, tree: Any, *rest: Any) -> Any:
-    """`jax.tree.map` whose function gets the leaf's name first."""
-    return jax.tree_util.tree_map_with_path(
-        lambda path, *leaves: function(leaf_name(path), *leaves), tree, *rest
-    )
+    """`jax.tree.map` whose function gets the leaf's name first; see `named_leaves`."""
+    names = jax.tree.unflatten(jax.tree.structure(tree), named_leaves(tree))
+    return jax.tree.map(function, names, tree, *rest)
 
 
 def size(tree: Any) -> int:

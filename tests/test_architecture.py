@@ -30,6 +30,7 @@ PURE_LEAVES = {
     "methods",
     "backend",
     "trees",
+    "weighting",
     "rng",
     "schedules",
     "optimizers",

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from jax.sharding import Mesh
 
+from landscape import weighting
 from landscape.devices import spread
 from landscape.objective import Objective
 
@@ -53,5 +54,6 @@ def evaluate(
 def _sums(objective, mesh, batch_size, params, batch_stats, split, start):
     index = start + jnp.arange(batch_size)
     batch = jax.tree.map(lambda leaf: jnp.take(leaf, index, 0, mode="clip"), split)
-    batch["weight"] = jnp.where(index < len(split["label"]), batch["weight"], 0)
+    weight = weighting.of_examples(batch["weight"])
+    batch["weight"] = jnp.where(index < len(split["label"]), weight, 0)
     return objective.evaluate(params, spread(mesh, batch), batch_stats)

@@ -11,15 +11,18 @@ from jax.tree_util import Partial
 from analysis.curvature.construction import Options, construct
 from analysis.curvature.operator_algebra import Operator
 from landscape.aliases import Batch, Batches, Params
+from landscape.callables import Static
 from landscape.derivatives import (
     as_batches,
     as_partial,
     check_each,
+    check_rows,
     gauss_newton_map,
     num_examples,
 )
 from landscape.errors import InputError
-from landscape.objective import cross_entropy, weighted_mean
+from landscape.objective import cross_entropy
+from landscape.weighting import of_batch, weighted_mean
 
 FORWARD = 256
 """Examples whose logits are computed at a time when labels are drawn."""
@@ -35,8 +38,9 @@ def gradient_covariance(
 ) -> Operator:
     """C = (1/N) sum_n g_n g_n^T, g_n the loss gradient of example n.
 
-    With weights it is sum_n w_n g_n g_n^T / sum_n w_n. Of a negative log-likelihood it
-    is the empirical Fisher matrix.
+    With weights it is sum_n w_n g_n g_n^T / sum_n w_n, where an example with several
+    (of its tokens, say) counts by their sum. Of a negative log-likelihood it is the
+    empirical Fisher matrix.
 
     Args:
       per_example_loss: `per_example_loss(params, batch)`, [B], without weights.
@@ -52,7 +56,7 @@ def gradient_covariance(
     """
     return construct(
         gauss_newton_map,
-        [per_example_loss, _half_square],
+        [_checked(per_example_loss, scalars=True), _half_square],
         params,
         batches,
         checker=partial(check_each, per_example_loss, scalars=True),
@@ -67,6 +71,7 @@ def output_gradient_covariance(
     """(1/N) sum_n J_n^T J_n, J_n the Jacobian of all outputs of example n; unscaled.
 
     Scaled by the loss's curvature in the outputs it would be the Gauss-Newton matrix.
+    With weights it is sum_n w_n J_n^T J_n / sum_n w_n, as in `gradient_covariance`.
 
     Args:
       model_fn: `model_fn(params, batch)`, [B, ...].
@@ -77,7 +82,7 @@ def output_gradient_covariance(
     >>> cov.to_dense().tolist()
     [[2.5, 0.0], [0.0, 2.5]]
     """
-    functions = [model_fn, _half_square]
+    functions = [_checked(model_fn), _half_square]
     checker = partial(check_each, model_fn)
     return construct(
         gauss_newton_map, functions, params, batches, checker=checker, **options
@@ -129,8 +134,14 @@ def fisher(
     )
 
 
-def _weight(batch):
-    return batch.get("weight") if isinstance(batch, Mapping) else None
+def _checked(function: Callable, scalars: bool = False) -> Partial:
+    return Partial(Static(_rows, (scalars,)), as_partial(function))
+
+
+def _rows(scalars, function, params, batch):
+    rows = function(params, batch)
+    check_rows(rows, num_examples(batch), scalars)
+    return rows
 
 
 def _half_square(outputs, batch):
@@ -138,19 +149,19 @@ def _half_square(outputs, batch):
     squares = [
         (z.reshape(len(z), -1) ** 2).sum(axis=1) for z in jax.tree.leaves(outputs)
     ]
-    return weighted_mean(sum(squares), _weight(batch)) / 2
+    return weighted_mean(sum(squares), of_batch(batch)) / 2
 
 
 def _mean_gradient(per_example_loss, params, batch):
     def mean(params):
-        return weighted_mean(per_example_loss(params, batch), _weight(batch))
+        return weighted_mean(per_example_loss(params, batch), of_batch(batch))
 
     return jax.grad(mean)(params)
 
 
 def _labelled(batch: Batch, labels: jax.Array) -> dict:
     """The batch beside labels [B, S], with its weights where averages expect them."""
-    weight = _weight(batch)
+    weight = of_batch(batch)
     extra = {} if weight is None else {"weight": weight}
     return {"data": batch, "labels": labels} | extra
 
@@ -161,6 +172,12 @@ def _with_own_labels(params: Params, batches: list) -> list[dict]:
             raise InputError(
                 'the empirical Fisher matrix needs batch["label"]; give a key to draw'
                 " labels from the model."
+            )
+        shape, dtype = jnp.shape(batch["label"]), jnp.result_type(batch["label"])
+        if len(shape) != 1 or not jnp.issubdtype(dtype, jnp.integer):
+            raise InputError(
+                'the empirical Fisher matrix needs batch["label"] to be one integer an'
+                f" example, not of shape {shape} and {dtype}."
             )
     return as_batches([_labelled(b, b["label"][:, None]) for b in batches])
 

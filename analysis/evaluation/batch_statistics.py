@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.tree_util import Partial
 
+from landscape import weighting
 from landscape.aliases import Batch, Params
 from landscape.callables import Static
 from landscape.derivatives import num_examples
@@ -29,7 +30,7 @@ class BatchStatistics(NamedTuple):
 
     def check(self, batch: Batch) -> None:
         """Raises InputError if the statistics of some batch would not be the stated."""
-        size, weight = num_examples(batch), batch.get("weight")
+        size, weight = num_examples(batch), weighting.of_batch(batch)
         if self.moments is None and size % self.batch_size:
             raise InputError(
                 f"batches of {self.batch_size} do not divide {size} examples, and a"
@@ -37,7 +38,7 @@ class BatchStatistics(NamedTuple):
                 f" {size - size % self.batch_size or 'more'} examples or a batch size"
                 " that divides them."
             )
-        if weight is not None and not np.all(np.asarray(weight)):
+        if weight is not None and not np.all(weighting.of_examples(weight)):
             raise InputError(
                 "examples of weight 0 would enter batch norm's statistics: leave them"
                 " out."

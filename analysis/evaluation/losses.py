@@ -11,7 +11,8 @@ from analysis.evaluation.batch_statistics import BatchStatistics, moments_of, pa
 from landscape.aliases import Params
 from landscape.callables import Static
 from landscape.errors import InputError, check_choice
-from landscape.objective import Objective, weighted_mean
+from landscape.objective import Objective
+from landscape.weighting import of_batch, weighted_mean
 
 BATCH_NORM = ("stored", "batch", "re-estimated")
 
@@ -116,5 +117,5 @@ def _terms(objective, mode, params, stats, batch):
     return {
         "loss": objective.output_loss(logits, batch),
         "l2": objective.l2(params),
-        "accuracy": weighted_mean(hit, batch.get("weight")),
+        "accuracy": weighted_mean(hit, of_batch(batch)),
     }

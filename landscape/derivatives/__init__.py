@@ -1,9 +1,9 @@
 """Averages, gradients, products and diagonals of a mean loss over a data set.
 
 `batches` is one batch, or a list or iterable of batches (a tuple is one batch). A batch
-is a pytree of arrays with the examples on their leading axis. It counts by the sum of
-batch["weight"] if it is a dict with that entry, else by its number of examples, so
-that uneven batches, chunks and padding are weighed right.
+is a pytree of arrays with the examples on their leading axis. If it is a dict that has
+batch["weight"], [B, ...], an example counts by the sum of its own, else once
+(`landscape.weighting`), so that uneven batches, chunks and padding are weighed right.
 """
 
 from landscape.derivatives.averages import (
@@ -23,6 +23,7 @@ from landscape.derivatives.batches import (
 from landscape.derivatives.checks import (
     check_each,
     check_mean,
+    check_rows,
     check_scalar_mean,
     examples,
     same_twice,
@@ -47,6 +48,7 @@ __all__ = [
     "average",
     "check_each",
     "check_mean",
+    "check_rows",
     "check_scalar_mean",
     "diagonal",
     "examples",

@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from landscape import weighting
 from landscape.aliases import Batch, Batches
 from landscape.errors import InputError
 
@@ -93,6 +94,7 @@ def total_weight(batch: Batch) -> jax.Array:
     >>> float(total_weight({"image": jnp.ones((3, 2)), "weight": jnp.array([1, 1, 0])}))
     2.0
     """
-    if isinstance(batch, Mapping) and "weight" in batch:
-        return jnp.sum(jnp.asarray(batch["weight"], float))
-    return jnp.asarray(num_examples(batch), float)
+    weight = weighting.of_batch(batch)
+    if weight is None:
+        return jnp.asarray(num_examples(batch), float)
+    return weighting.of_examples(weight).sum()

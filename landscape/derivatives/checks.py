@@ -6,6 +6,7 @@ and weights that are left out all change what a batch has to do with its halves.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -123,15 +124,7 @@ batch?
     parts = _parts(batch, MAX_EXAMPLES)
     function = in_full_precision(function)
     shapes = jax.eval_shape(_call, function, point, parts[0])
-    for leaf in jax.tree.leaves(shapes):
-        count = num_examples(parts[0])
-        good = leaf.shape == (count,) if scalars else leaf.shape[:1] == (count,)
-        if not good:
-            wanted = f"({count},)" if scalars else f"({count}, ...)"
-            raise InputError(
-                f"of {count} examples a result of shape {wanted} is needed, not"
-                f" {leaf.shape}."
-            )
+    check_rows(shapes, num_examples(parts[0]), scalars)
     unsure = False
     for one, a, b in zip(*_evaluate(function, point, parts, "result"), strict=True):
         both = np.concatenate([a, b])
@@ -146,6 +139,33 @@ batch?
     if unsure and not jax.config.jax_enable_x64:
         with jax.enable_x64(True):
             check_each(*trees.widened((function, point, batch)), scalars)
+
+
+def check_rows(result: Any, count: int, scalars: bool = False) -> None:
+    """Raises InputError unless a function gave each of `count` examples a row.
+
+    Args:
+      result: arrays [count, ...], or their shapes; if `scalars` one array [count].
+
+    >>> check_rows(jnp.ones((3, 2)), 3)
+    >>> check_rows(jnp.ones((3, 2)), 3, scalars=True)
+    Traceback (most recent call last):
+    ...
+    landscape.errors.InputError: of 3 examples a result of shape (3,) is needed, not \
+(3, 2).
+    """
+    leaves = jax.tree.leaves(result)
+    if scalars and len(leaves) != 1:
+        raise InputError(
+            f"one result for each example is needed, not {len(leaves)} arrays."
+        )
+    for shape in map(jnp.shape, leaves):
+        if shape[:1] != (count,) or (scalars and len(shape) > 1):
+            wanted = f"({count},)" if scalars else f"({count}, ...)"
+            raise InputError(
+                f"of {count} examples a result of shape {wanted} is needed, not"
+                f" {shape}."
+            )
 
 
 def same_twice(batches: Batches) -> Batches:

@@ -1,3 +1,6 @@
+import re
+from collections import OrderedDict
+from functools import partial
 from typing import NamedTuple
 
 import chex
@@ -7,7 +10,9 @@ import numpy as np
 import pytest
 
 from landscape import trees
+from landscape.checkpoint.digests import named_arrays
 from landscape.errors import InputError
+from landscape.sparsity import masks
 
 
 class Pair(NamedTuple):
@@ -81,6 +86,39 @@ def test_leaves_are_named_by_their_path_whatever_the_container():
     assert list(trees.named_leaves(example(0))) == ["left", "right/0", "right/1/w"]
     named = trees.map_named(lambda name, x, y: (name, x + y), {"a": 1}, {"a": 2})
     assert named == {"a": ("a", 3)}
+
+
+@jax.tree_util.register_pytree_with_keys_class
+class Both:
+    """A leaf under a key and one of that name as an attribute."""
+
+    def tree_flatten_with_keys(self):
+        keys = jax.tree_util.DictKey("w"), jax.tree_util.GetAttrKey("w")
+        return [(key, jnp.ones(i + 1)) for i, key in enumerate(keys)], None
+
+    @classmethod
+    def tree_unflatten(cls, _, leaves):
+        return cls()
+
+
+@pytest.mark.parametrize(
+    ("tree", "one", "other"),
+    [
+        ({"a": {"b": jnp.ones(2)}, "a/b": jnp.ones(3)}, "['a']['b']", "['a/b']"),
+        (OrderedDict([(1, jnp.ones(2)), ("1", jnp.ones(3))]), "[1]", "['1']"),
+        (Both(), "['w']", ".w"),
+    ],
+)
+def test_leaves_whose_names_coincide_are_refused_not_dropped(tree, one, other):
+    message = re.escape(f"two leaves, {one} and {other}, would both be called")
+    for count in (
+        trees.named_leaves,
+        partial(trees.map_named, lambda name, leaf: leaf),
+        lambda tree: masks.count(masks.dense(tree), tree),
+        named_arrays,
+    ):
+        with pytest.raises(InputError, match=message):
+            count(tree)
 
 
 @pytest.mark.parametrize("sampler", [trees.normal_like, trees.rademacher_like])

@@ -295,5 +295,5 @@ def test_a_digest_tells_bits_dtypes_and_shapes_apart(dtype, size, data):
 
 
 def test_two_leaves_of_one_name_are_refused():
-    with pytest.raises(ValueError, match="same name"):
+    with pytest.raises(InputError, match="would both be called"):
         digests.named_arrays({"a": {"b": np.ones(1)}, "a/b": np.ones(1)})
