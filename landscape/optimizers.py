@@ -6,8 +6,13 @@ import optax
 
 from landscape.errors import InputError, check_choice
 
-# They need more than gradients and parameters at each step, or keep a random key.
-_OTHER_SIGNATURES = ("lbfgs", "polyak_sgd", "noisy_sgd")
+_REFUSED = {
+    "lbfgs": "it needs the loss at other points within a step",
+    "polyak_sgd": "it makes its rate out of the loss",
+    "noisy_sgd": "it keeps a random key of its own",
+}
+# Optax takes a number here where others take a schedule.
+_CONSTANT_RATES = ("optimistic_adam", "rprop", "sm3")
 
 
 def names() -> list[str]:
@@ -17,7 +22,7 @@ def names() -> list[str]:
         for name, function in vars(optax).items()
         if inspect.isfunction(function)
         and not name.startswith("scale_by_")
-        and name not in _OTHER_SIGNATURES
+        and name not in _REFUSED
         and _takes_only_a_rate(function)
     ]
 
@@ -38,12 +43,20 @@ def create(
 ) -> optax.GradientTransformation:
     """The optimizer `optax.<name>`, given those of the settings that it takes.
 
+    Where optax takes a constant rate alone (sm3, optimistic_adam), the optimizer is
+    made anew at each step with the rate of that step. Rprop has a rate for each weight:
+    the schedule's first one is where they start.
+
     Raises:
       InputError: optax has no such optimizer, or it cannot honour a setting.
 
     >>> create("sgd", 0.1).init({"w": 1.0})[0].trace["w"]
     Array(0., dtype=float32, weak_type=True)
     """
+    if name in _REFUSED:
+        raise InputError(
+            f"the optimizer {name} is not among those of training: {_REFUSED[name]}."
+        )
     function = getattr(optax, check_choice("optimizer", name, names()))
     takes = inspect.signature(function).parameters
     given = {}
@@ -58,4 +71,7 @@ def create(
         if setting not in takes:
             flag = {"weight_decay": "--decoupled-decay"}.get(setting, f"--{setting}")
             raise InputError(f"the optimizer {name} does not take {flag}.")
+    if callable(learning_rate) and name in _CONSTANT_RATES:
+        others = set(takes) - {"learning_rate"}
+        function = optax.inject_hyperparams(function, static_args=others)
     return function(learning_rate, **given)

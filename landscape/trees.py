@@ -10,6 +10,7 @@ from jax.flatten_util import ravel_pytree
 from jax.tree_util import DictKey, FlattenedIndexKey, GetAttrKey, SequenceKey
 from jax.typing import ArrayLike
 
+from landscape import rng
 from landscape.errors import InputError
 
 
@@ -148,7 +149,7 @@ def check_mask(mask: Any, tree: Any) -> None:
 
 def _random_like(sampler, key: jax.Array, tree: Any) -> Any:
     leaves, treedef = jax.tree.flatten(tree)
-    keys = jax.random.split(key, max(len(leaves), 1))
+    keys = rng.split(key, max(len(leaves), 1))
     draws = [
         sampler(k, jnp.shape(leaf), jnp.result_type(leaf))
         for k, leaf in zip(keys, leaves, strict=False)
@@ -162,7 +163,7 @@ def normal_like(key: jax.Array, tree: Any) -> Any:
     >>> normal_like(jax.random.key(0), {"a": jnp.zeros((2, 3))})["a"].shape
     (2, 3)
     """
-    return _random_like(jax.random.normal, key, tree)
+    return _random_like(rng.normal, key, tree)
 
 
 def rademacher_like(key: jax.Array, tree: Any) -> Any:
@@ -172,7 +173,7 @@ def rademacher_like(key: jax.Array, tree: Any) -> Any:
     >>> jnp.abs(signs[0]).tolist()
     [1.0, 1.0, 1.0, 1.0]
     """
-    return _random_like(jax.random.rademacher, key, tree)
+    return _random_like(rng.rademacher, key, tree)
 
 
 def ravel(tree: Any) -> tuple[jax.Array, Callable[[jax.Array], Any]]:

@@ -138,6 +138,22 @@ def test_pure_modules_touch_neither_files_nor_clock_nor_figures(path):
         assert not tops(path) & IMPURE
 
 
+def test_random_numbers_are_drawn_in_one_file():
+    """Elsewhere settings of the process would decide on them."""
+    for path in FILES:
+        if path == Path("landscape/rng.py"):
+            continue
+        for node in ast.walk(ast.parse((ROOT / path).read_text())):
+            if isinstance(node, ast.Call):
+                name = ast.unparse(node.func)
+                named = any(word.arg == "impl" for word in node.keywords)
+                assert (
+                    not name.startswith("jax.random.")
+                    or name == "jax.random.fold_in"
+                    or (name == "jax.random.key" and named)
+                ), f"{path}: {name}"
+
+
 def test_only_files_that_draw_import_matplotlib():
     for path in FILES:
         if "matplotlib" in tops(path):
@@ -151,7 +167,7 @@ def test_leaves_models_and_sparsity_know_little():
             continue
         inner = inside(path, "landscape")
         if path.stem in PURE_LEAVES and len(path.parts) == 2:
-            assert inner <= {"aliases", "errors", "methods"}, path
+            assert inner <= {"aliases", "errors", "methods", "rng"}, path
         if "models" in path.parts:
             known = {"aliases", "errors", "methods", "backend", "models"}
             assert inner <= known, path

@@ -14,7 +14,7 @@ from scipy.optimize import linear_sum_assignment
 
 from analysis.alignment.permutations import Permutations, apply, identity, indices
 from analysis.planes import inner
-from landscape import trees
+from landscape import rng, trees
 from landscape.aliases import Masks, Params
 from landscape.errors import InputError
 from landscape.units import Spec
@@ -117,7 +117,7 @@ def descend(
     smallest = SMALLEST_GAIN * np.sqrt(inner(a, a) * inner(b, b))
     for sweep in range(MAX_SWEEPS):
         moved = False
-        order = jax.random.permutation(jax.random.fold_in(key, sweep), len(names))
+        order = rng.permutation(jax.random.fold_in(key, sweep), len(names))
         for name in (names[i] for i in order):
             gains = _gains(a, b, spec, permutations, name)
             if signs:

@@ -10,6 +10,7 @@ from jax.tree_util import Partial
 
 from analysis.curvature.construction import Options, construct
 from analysis.curvature.operator_algebra import Operator
+from landscape import rng
 from landscape.aliases import Batch, Batches, Params
 from landscape.callables import Static
 from landscape.derivatives import (
@@ -208,7 +209,7 @@ def _draw_part(model_fn, params, batch, key, indices, num_samples):
 
     def draw(index, logits):
         own = jax.random.fold_in(key, index)
-        return jax.random.categorical(own, logits, shape=(num_samples,))
+        return rng.categorical(own, logits, (num_samples,))
 
     return jax.vmap(draw)(indices, logits)
 

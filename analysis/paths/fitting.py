@@ -10,7 +10,7 @@ import optax
 from jax.tree_util import Partial
 
 from analysis.paths.curves import Path
-from landscape import backend, trees
+from landscape import backend, rng, trees
 from landscape.aliases import Batches, LossFn, Masks
 from landscape.callables import Static
 from landscape.data import order
@@ -113,8 +113,8 @@ def fit(
     ends, inner = (path.points[0], path.points[-1]), path.points[1:-1]
     start, opt_state = (0, optimizer.init(inner)) if state is None else state
     start, loss_fn = int(start), as_partial(loss_fn)
-    order_key, t_key = jax.random.split(key)
-    seed = int(jax.random.bits(order_key, dtype=jnp.uint32) >> 1)
+    order_key, t_key = rng.split(key)
+    seed = int(rng.bits(order_key) >> 1)
     static = Static(_step, (path.basis, optimizer))
     step = Partial(static, loss_fn, ends, mask, data, t_key)
     in_one_call = _scannable(loss_fn, path.points[0], data, batch_size)
@@ -141,7 +141,7 @@ def fit(
 
 def _step(basis, optimizer, loss_fn, ends, mask, data, t_key, carry, index, step):
     inner, opt_state = carry
-    t = jax.random.uniform(jax.random.fold_in(t_key, step))
+    t = rng.uniform(jax.random.fold_in(t_key, step)).astype(float)
     batch = jax.tree.map(lambda x: x.at[index].get(mode="promise_in_bounds"), data)
 
     def loss(inner):

@@ -23,7 +23,7 @@ from analysis.planes.directions import (
     principal_axes,
 )
 from analysis.planes.grids import Grid, around, blocks, grid
-from landscape import trees
+from landscape import rng, trees
 from landscape.aliases import Batches, Masks, Params
 from landscape.derivatives import as_batches
 from landscape.errors import InputError
@@ -104,7 +104,7 @@ def random(params: Params, key: jax.Array, mask: Masks | None = None) -> Plane:
     >>> abs(inner(plane.u, plane.v)) < 1e-6
     True
     """
-    u, v = (filter_normalised(k, params, mask) for k in jax.random.split(key))
+    u, v = (filter_normalised(k, params, mask) for k in rng.split(key))
     return along(params, (u, orthogonalised(v, u)))
 
 

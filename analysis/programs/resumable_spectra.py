@@ -9,6 +9,7 @@ import numpy as np
 from analysis import spectra
 from analysis.programs import results
 from analysis.spectra import Eigenpairs, LinearOperator, Quadrature, Summary
+from landscape import rng
 from landscape.cli import Progress
 
 TOLERANCE = 1e-6
@@ -49,7 +50,7 @@ def estimated(
     >>> round(found["largest"][0]), round(found["smallest"][0]), round(found["trace"])
     (5, -2, 12)
     """
-    keys = jax.random.split(key, 3)
+    keys = rng.split(key, 3)
     saved = {} if folder is None else results.kept(folder)
 
     def save(pieces: Arrays) -> None:

@@ -11,6 +11,7 @@ from analysis.spectra import linear_operator
 from analysis.spectra.basis import dot, norm
 from analysis.spectra.linear_operator import LinearOperator
 from analysis.spectra.thick_restart import Search, errors_of, ritz_vectors, search
+from landscape import rng
 from landscape.aliases import Params
 from landscape.errors import InputError, RunFailure, check_choice
 
@@ -100,7 +101,7 @@ def top_eigenpairs(
         max_products = max(20 * num_pairs, 300)
     if max_products < 1:
         raise InputError(f"max_products must be at least 1, not {max_products}.")
-    start_key, check_key = jax.random.split(key)
+    start_key, check_key = rng.split(key)
     found = search(
         op, which=which, num_pairs=num_pairs, tol=tol, max_basis=max_basis,
         max_products=max_products, key=start_key, report=report,
@@ -160,7 +161,7 @@ def _checked(op: LinearOperator, found: Search, tol: float, key) -> Eigenpairs:
 
 @jax.jit
 def _random_combination(key, vectors):
-    signs = jax.random.rademacher(key, (len(vectors),), vectors.dtype)
+    signs = rng.rademacher(key, (len(vectors),), vectors.dtype)
     return signs, dot(signs, vectors)
 
 

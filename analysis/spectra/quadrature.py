@@ -16,6 +16,7 @@ from jax.typing import ArrayLike
 from analysis.spectra import lanczos
 from analysis.spectra.eigenpairs import Eigenpairs
 from analysis.spectra.linear_operator import LinearOperator, check_operator
+from landscape import rng
 from landscape.backend import on_cpu
 from landscape.errors import InputError
 
@@ -78,7 +79,7 @@ def probe_quadratures(
     if not steps or first >= num_probes:
         return
     vectors = (
-        jax.random.normal(jax.random.fold_in(key, i), (op.size,), op.dtype)
+        rng.normal(jax.random.fold_in(key, i), (op.size,), op.dtype)
         for i in range(first, num_probes)
     )
 

@@ -9,6 +9,7 @@ import numpy as np
 from analysis.spectra import linear_operator
 from analysis.spectra.basis import dot
 from analysis.spectra.linear_operator import LinearOperator
+from landscape import rng
 from landscape.errors import InputError
 
 
@@ -56,7 +57,7 @@ def xtrace(op: LinearOperator, num_products: int, *, key: jax.Array) -> Trace:
     if count >= size:
         rows = linear_operator.products(op, jnp.eye(size, dtype=op.dtype))
         return Trace(float(np.trace(np.asarray(rows, np.float64))), 0.0, size)
-    tests = jax.random.normal(key, (count, size), op.dtype)
+    tests = rng.normal(key, (count, size), op.dtype)
     images = linear_operator.products(op, tests)
     basis = _range(images)
     parts = _parts(tests, images, basis, linear_operator.products(op, basis))

@@ -15,6 +15,7 @@ from analysis.spectra import lanczos
 from analysis.spectra.basis import Basis, allocate, combine, norm, orthogonalise
 from analysis.spectra.lanczos import State
 from analysis.spectra.linear_operator import LinearOperator
+from landscape import rng
 
 
 class Search(NamedTuple):
@@ -81,7 +82,7 @@ def search(
       max_basis: vectors of a full basis.
       max_products: products that may be used.
     """
-    key, start_key = jax.random.split(key)
+    key, start_key = rng.split(key)
     state = lanczos.start(op, _normal(op, start_key), max_basis)
     head, products, earlier = _Arrowhead(np.zeros(0), np.zeros(0)), 0, None
     while True:
@@ -109,7 +110,7 @@ def search(
         if int(state.step) >= max_basis:
             state, head = _restart(found, which, num_pairs, max_basis)
         if bool(state.breakdown):
-            key, next_key = jax.random.split(key)
+            key, next_key = rng.split(key)
             state = _start_block(state, _normal(op, next_key))
 
 
@@ -118,7 +119,7 @@ def _same(values, others, tol) -> bool:
 
 
 def _normal(op, key):
-    return jax.random.normal(key, (op.size,), op.dtype)
+    return rng.normal(key, (op.size,), op.dtype)
 
 
 def _rayleigh_ritz(state, head, which, num_pairs, products) -> Search:

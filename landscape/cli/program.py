@@ -38,6 +38,7 @@ def parse(
 
 def launch(run: Callable[[], Any]) -> None:
     """Calls `run` and ends the process with the status of the outcome."""
+    _promote_as_usual()
     try:
         run()
     except InputError as error:
@@ -55,6 +56,13 @@ def launch(run: Callable[[], Any]) -> None:
         # The reader of a table has closed the pipe (`| head`).
         sys.stderr.close()
         sys.exit(1)
+
+
+def _promote_as_usual() -> None:
+    """Optax and Flax mix dtypes, which JAX_NUMPY_DTYPE_PROMOTION=strict refuses."""
+    os.environ["JAX_NUMPY_DTYPE_PROMOTION"] = "standard"
+    if "jax" in sys.modules:
+        sys.modules["jax"].config.update("jax_numpy_dtype_promotion", "standard")
 
 
 def _stop(status: int, message: str) -> None:

@@ -5,6 +5,8 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 
+from landscape import rng
+
 
 def crop_and_flip(key: jax.Array, images: jax.Array, padding: int = 4) -> jax.Array:
     """Shifts each image by up to `padding` pixels and mirrors half of them.
@@ -28,9 +30,9 @@ def crop_and_flip(key: jax.Array, images: jax.Array, padding: int = 4) -> jax.Ar
     ((2, 8, 8, 3), False)
     """
     count, height, width, _ = images.shape
-    key_shift, key_flip = jax.random.split(key)
-    shift = jax.random.randint(key_shift, (count, 2, 1), 0, 2 * padding + 1)
-    flip = jax.random.bernoulli(key_flip, 0.5, (count, 1))
+    key_shift, key_flip = rng.split(key)
+    shift = rng.integers(key_shift, (count, 2, 1), 0, 2 * padding + 1)
+    flip = rng.coins(key_flip, (count, 1))
     rows = jnp.arange(height) + shift[:, 0]
     columns = jnp.arange(width) + shift[:, 1]
     columns = jnp.where(flip, columns[:, ::-1], columns)

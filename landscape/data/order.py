@@ -25,7 +25,7 @@ def batches(
     Batches are consecutive slices of the concatenated permutations of the epochs:
 
         sequence = P_0 | P_1 | P_2 | ...
-        P_e      = jax.random.permutation(rng.stream(seed, "order", e), num_examples)
+        P_e      = rng.permutation(rng.stream(seed, "order", e), num_examples)
         batch t  = sequence[t * batch_size : (t + 1) * batch_size]
 
     Nothing is dropped and nothing padded: a batch may straddle epochs, and every
@@ -73,7 +73,7 @@ def _block(seed: int, num_examples: int, epochs: int, index: int) -> jax.Array:
 def _permutations(seed, first, num_examples, epochs):
     def permutation(epoch):
         key = rng.stream(seed, "order", epoch)
-        return jax.random.permutation(key, num_examples)
+        return rng.permutation(key, num_examples)
 
     epoch = first + jnp.arange(epochs, dtype=jnp.uint32)
     return jax.vmap(permutation)(epoch).astype(jnp.int32).ravel()

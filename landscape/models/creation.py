@@ -70,10 +70,12 @@ def init(
     >>> sorted(params), batch_stats
     (['Dense_0', 'Dense_1', 'Dense_2'], {})
     """
-    if isinstance(key, jax.core.Tracer):
-        variables = model.init(key, jnp.zeros((1, *input_shape)))
-    else:
-        variables = _compiled_init(model, tuple(input_shape), on_cpu())(key)
+    # Else JAX_THREEFRY_PARTITIONABLE would decide on the weights of a seed.
+    with jax.threefry_partitionable(True):
+        if isinstance(key, jax.core.Tracer):
+            variables = model.init(key, jnp.zeros((1, *input_shape)))
+        else:
+            variables = _compiled_init(model, tuple(input_shape), on_cpu())(key)
     return variables["params"], variables.get("batch_stats", {})
 
 
@@ -103,7 +105,7 @@ def positions(model: nn.Module, input_shape: Sequence[int]) -> dict[str, int]:
             key, jnp.zeros((1, *input_shape)), capture_intermediates=True
         )[1]
 
-    variables = jax.eval_shape(run, jax.random.key(0))
+    variables = jax.eval_shape(run, jax.random.key(0, impl="threefry2x32"))
     calls = flatten_dict(variables["intermediates"])
     return {
         "/".join(path): sum(

@@ -6,7 +6,9 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from landscape import trees
 from landscape.aliases import Masks, Params
+from landscape.errors import InputError
 from landscape.sparsity import masks as masks_lib
 from landscape.sparsity.updater import Updater
 
@@ -59,14 +61,17 @@ def masked_update(
     key: jax.Array,
     state: State,
     grads: Params,
+    **extra_args: Any,
 ) -> tuple[State, dict[str, jax.Array]]:
     """Optimizer's step, then mask updater's, then projection on the masks.
 
     A pruned weight is exactly 0.0 in the parameters that are returned and gets no
     gradient, hence neither momentum nor decay. The optimizer knows nothing of masks.
     When they change, every array of its state that belongs to a parameter and has its
-    shape (found by `optax.tree_map_params`) is projected too; factored statistics have
-    no entry for a weight and are left alone, and so is what an optimizer adds without a
+    shape is projected too: the path to it ends with the parameter's own, whatever
+    wraps the optimizer (`optax.masked`, `partition`, `MultiSteps`), or it holds the
+    entries of all parameters in a row (`optax.flatten`). Factored statistics have no
+    entry for a weight and are left alone, and so is what an optimizer adds without a
     gradient (the epsilon that adafactor and adabelief put into second moments).
 
     Args:
@@ -75,9 +80,15 @@ def masked_update(
       state: a `SparseState`, or a named tuple that has its fields among others (as
         `landscape.state.TrainState` has); the others are left as they are.
       grads: dense gradients at `state.params`.
+      extra_args: what the optimizer wants beside them: `value`, `grad`, `value_fn` or
+        `obj_fn`. A gradient is masked, and a function sees masked parameters alone.
 
     Returns:
       The state after one more step, of the same type, and the updater's info.
+
+    Raises:
+      InputError: the optimizer cannot update with these arguments; it is named
+        (`optax.lookahead`, whose parameters are pairs, never can).
 
     >>> from landscape.sparsity import updaters
     >>> params = {"w": jnp.array([1.0, 0.0])}
@@ -90,7 +101,18 @@ def masked_update(
     """
     masks = state.masks
     masked_grads = masks_lib.apply(masks, grads)
-    updates, opt_state = optimizer.update(masked_grads, state.opt_state, state.params)
+    optimizer_update = optax.with_extra_args_support(optimizer).update
+    extra_args = {k: _masked_extra(k, v, masks) for k, v in extra_args.items()}
+    try:
+        updates, opt_state = optimizer_update(
+            masked_grads, state.opt_state, state.params, **extra_args
+        )
+    except (AttributeError, TypeError, ValueError) as error:
+        reason = (str(error).splitlines() or [repr(error)])[0]
+        raise InputError(
+            f"the optimizer {_name(optimizer)} cannot update masked parameters with"
+            f" {', '.join(['gradients', *extra_args])}: {reason}"
+        ) from error
     # Projected on the old masks at once, in the pass that makes the new parameters; a
     # second pass follows at those few steps at which the masks change.
     params = masks_lib.apply(masks, optax.apply_updates(state.params, updates))
@@ -99,9 +121,7 @@ def masked_update(
     )
 
     def project(params, opt_state):
-        return jax.tree.map(_where_shapes_agree, params, masks), optax.tree_map_params(
-            optimizer, _where_shapes_agree, opt_state, masks
-        )
+        return masks_lib.apply(masks, params), _projected(opt_state, params, masks)
 
     params, opt_state = jax.lax.cond(
         info["changed"], project, lambda *same: same, params, opt_state
@@ -110,7 +130,39 @@ def masked_update(
     return state._replace(**changed._asdict()), info
 
 
-def _where_shapes_agree(leaf: jax.Array, mask: jax.Array) -> jax.Array:
-    if mask.ndim == 0 or leaf.shape != mask.shape:
-        return leaf
-    return jnp.where(mask, leaf, 0)
+def _projected(opt_state: Any, params: Params, masks: Masks) -> Any:
+    """The optimizer's state, zero wherever an array has an entry for a pruned weight.
+
+    By paths, since `optax.tree_map_params` wants whole trees, where `optax.masked` and
+    what is made of it leave holes.
+    """
+    by_path = dict(jax.tree_util.tree_flatten_with_path(masks)[0])
+    size = trees.size(params)
+
+    def in_a_row():
+        whole = jax.tree.map(lambda m, p: jnp.broadcast_to(m, p.shape), masks, params)
+        return jnp.concatenate([mask.ravel() for mask in jax.tree.leaves(whole)])
+
+    def project(path, leaf):
+        ends = (path[start:] for start in range(len(path) + 1))
+        mask = next((by_path[end] for end in ends if end in by_path), None)
+        if mask is None and jnp.shape(leaf) == (size,):
+            mask = in_a_row()
+        if mask is None or jnp.ndim(mask) == 0 or leaf.shape != mask.shape:
+            return leaf
+        return jnp.where(mask, leaf, 0)
+
+    return jax.tree_util.tree_map_with_path(project, opt_state)
+
+
+def _masked_extra(name: str, value: Any, masks: Masks) -> Any:
+    if callable(value):
+        return lambda params, *args, **kwargs: value(
+            masks_lib.apply(masks, params), *args, **kwargs
+        )
+    return masks_lib.apply(masks, value) if name == "grad" else value
+
+
+def _name(optimizer: optax.GradientTransformation) -> str:
+    """The function of optax (or of someone else) that made the optimizer."""
+    return getattr(optimizer.update, "__qualname__", repr(optimizer)).split(".")[0]

@@ -13,6 +13,8 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
+from landscape import rng
+
 
 class _Search(NamedTuple):
     """Where the search is; `low <= answer <= high`.
@@ -60,7 +62,7 @@ def keep_at_random(
     7
     """
     key = jax.random.fold_in(key, zlib.crc32(name.encode()))
-    return keep_largest(jax.random.bits(key, shape), count)
+    return keep_largest(rng.bits(key, shape), count)
 
 
 @jax.jit

@@ -14,7 +14,7 @@ from analysis import curvature, evaluation, spectra
 from analysis.spectra import top_eigenpairs
 from analysis.studies.subspace.compact import Compact, compact
 from analysis.studies.subspace.descent import along
-from landscape import derivatives, trees
+from landscape import derivatives, rng, trees
 from landscape.aliases import Batch, Masks, Params
 from landscape.backend import on_cpu
 from landscape.objective import Objective
@@ -63,7 +63,7 @@ def analyse(
     pruned = jax.tree.map(np.subtract, gradient, kept)
     num_kept = _count(masks, params)
     num_pruned = trees.size(params) - num_kept
-    keys = jax.random.split(key)
+    keys = rng.split(key)
 
     small = compact(objective, params, masks)
     edge = _inside(small, batch_stats, curvature_data, keys[0])

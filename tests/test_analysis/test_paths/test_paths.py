@@ -155,7 +155,7 @@ def seen_by(key, size, batch_size, num_steps):
     order_key, t_key = jax.random.split(key)
     seed = int(jax.random.bits(order_key, dtype=jnp.uint32) >> 1)
     ts = [
-        float(jax.random.uniform(jax.random.fold_in(t_key, i)))
+        float(jax.random.uniform(jax.random.fold_in(t_key, i), dtype=jnp.float32))
         for i in range(num_steps)
     ]
     return ts, np.asarray(order.batches(seed, size, batch_size, 0, num_steps))
