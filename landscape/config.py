@@ -113,9 +113,9 @@ class TrainConfig:
     """Devices to spread a batch over; default: all."""
 
     def __post_init__(self):
-        check_choice("model", self.model, methods.MODELS)
+        methods.check_model(self.model, self.widths, self.activation)
+        methods.check_optimizer(self.optimizer, self.nesterov, self.decoupled_decay)
         check_choice("schedule", self.schedule, methods.SCHEDULES)
-        check_choice("activation", self.activation, methods.ACTIVATIONS)
         check_choice("kind of inputs", self.inputs, methods.INPUTS)
         counts = "num_train blob_dim blob_samples steps batch_size num_devices"
         for name in f"{counts} log_every eval_every save_every keep_every".split():
@@ -136,7 +136,6 @@ class TrainConfig:
         for name in ("momentum", "label_smoothing"):
             self._require(name, lambda v: 0 <= v < 1, "in [0, 1)")
         self._require("warmup", lambda v: v <= self.steps, f"at most {self.steps}")
-        self._require("widths", lambda v: all(w >= 1 for w in v), "at least 1 each")
         self._require(
             "decay_steps",
             lambda v: list(v) == sorted(set(v)) and all(1 <= s < self.steps for s in v),

@@ -4,14 +4,17 @@ import inspect
 
 import optax
 
-from landscape.errors import InputError, check_choice
+from landscape.methods import check_optimizer
 
 # They need more than gradients and parameters at each step, or keep a random key.
 _OTHER_SIGNATURES = ("lbfgs", "polyak_sgd", "noisy_sgd")
 
 
 def names() -> list[str]:
-    """The functions of optax that make an optimizer from a learning rate alone."""
+    """The functions of optax that make an optimizer from a learning rate alone.
+
+    `landscape.methods.OPTIMIZERS` lists them without importing optax.
+    """
     return [
         name
         for name, function in vars(optax).items()
@@ -44,7 +47,8 @@ def create(
     >>> create("sgd", 0.1).init({"w": 1.0})[0].trace["w"]
     Array(0., dtype=float32, weak_type=True)
     """
-    function = getattr(optax, check_choice("optimizer", name, names()))
+    check_optimizer(name, nesterov, decoupled_decay)
+    function = getattr(optax, name)
     takes = inspect.signature(function).parameters
     given = {}
     if "momentum" in takes:
@@ -52,10 +56,6 @@ def create(
     if nesterov:
         given["nesterov"] = True
     # Decay is off unless asked for, also where optax has another default (adamw).
-    if "weight_decay" in takes or decoupled_decay:
+    if "weight_decay" in takes:
         given["weight_decay"] = decoupled_decay
-    for setting in given:
-        if setting not in takes:
-            flag = {"weight_decay": "--decoupled-decay"}.get(setting, f"--{setting}")
-            raise InputError(f"the optimizer {name} does not take {flag}.")
     return function(learning_rate, **given)
