@@ -117,7 +117,7 @@ class TrainConfig:
         methods.check_optimizer(self.optimizer, self.nesterov, self.decoupled_decay)
         check_choice("schedule", self.schedule, methods.SCHEDULES)
         check_choice("kind of inputs", self.inputs, methods.INPUTS)
-        counts = "num_train blob_dim blob_samples steps batch_size num_devices"
+        counts = "num_train blob_dim steps batch_size num_devices"
         for name in f"{counts} log_every eval_every save_every keep_every".split():
             self._require(name, lambda v: v is None or v >= 1, "at least 1")
         for name in ("num_validation", "warmup", "seed", "order_seed", "data_seed"):
@@ -125,6 +125,8 @@ class TrainConfig:
                 name, lambda v: v is None or 0 <= v < 2**31, "at least 0, below 2^31"
             )
         self._require("blob_classes", lambda v: v >= 2, "at least 2")
+        # A fifth of it is the test split.
+        self._require("blob_samples", lambda v: v >= 5, "at least 5")
         for name in ("learning_rate", "decay_factor", "blob_variance"):
             self._require(
                 name, lambda v: v > 0 and math.isfinite(v), "positive and finite"

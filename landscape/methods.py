@@ -62,12 +62,15 @@ class DataSet(NamedTuple):
       read: a function that returns `landscape.data.raw.Raw`, as `module:function`.
       settings: its arguments, by their names in the run's settings.
       images: whether the inputs are images.
+      num_train: examples in the training split, or the setting that says how many;
+        None if the set itself has to be asked.
     """
 
     name: str
     read: str
     settings: tuple[str, ...] = ()
     images: bool = True
+    num_train: int | str | None = None
 
 
 _UPDATERS = "landscape.sparsity.updaters"
@@ -123,8 +126,10 @@ _BLOBS = ("blob_dim", "blob_classes", "blob_samples", "blob_variance", "data_see
 DATA_SETS = {
     row.name: row
     for row in (
-        DataSet("digits", "landscape.data.embedded:digits"),
-        DataSet("blobs", "landscape.data.synthetic:blobs", _BLOBS, images=False),
+        DataSet("digits", "landscape.data.embedded:digits", num_train=1297),
+        DataSet(
+            "blobs", "landscape.data.synthetic:blobs", _BLOBS, False, "blob_samples"
+        ),
     )
 }
 """Those that need no download; every other name is one of tfds."""

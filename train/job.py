@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from jax.sharding import Mesh
 
-from landscape import checkpoint, data, devices, figures, models, recipe, runs
+from landscape import checkpoint, data, devices, figures, models, order, recipe, runs
 from landscape.cli import Progress, limit_compiled_programs
 from landscape.config import RunConfig
 from landscape.errors import InputError, Interrupted, RunFailure
@@ -167,7 +167,7 @@ def _train(opened: Opened) -> TrainState:
     bar = Progress(str(folder), config.steps, at)
     with contextlib.closing(bar), signals.caught() as signal_that_came:
         for boundary in loop.boundaries(at, config):
-            indices = data.order.batches(
+            indices = order.batches(
                 config.order, size, config.batch_size, at, config.log_interval
             )
             state, metrics = segment(state, train, indices, boundary - at)
