@@ -42,6 +42,7 @@ IMPURE_PLACES = {
     "landscape/devices.py",
     "landscape/files.py",
     "landscape/checkpoint",
+    "landscape/checkpoint_tables.py",
     "landscape/runs.py",
     "landscape/cli",
     "landscape/figures",
