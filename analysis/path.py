@@ -19,7 +19,7 @@ from typing import Any
 
 import tyro
 
-from analysis.programs.options import LossOptions
+from analysis.programs.options import LossOptions, check_points
 from analysis.programs.text import describe_data, short_names
 from landscape.cli import launch, parse
 from landscape.errors import InputError, check_choice, require
@@ -51,11 +51,10 @@ class Config(LossOptions):
 
     def __post_init__(self):
         super().__post_init__()
-        from analysis.paths import grid
-
         check_choice("kind", self.kind, ORDERS)
         check_choice("subspace", self.subspace, ("sparse", "dense"))
-        grid(self.points, self.extend)
+        check_points(self.points)
+        require(self, "extend", 0 <= self.extend < float("inf"), "at least 0")
         require(self, "fit_steps", self.fit_steps > 0)
 
 
@@ -69,9 +68,43 @@ def run(config: Config) -> dict[str, Any]:
       InputError: the runs cannot be loaded, are of different models or data, or, for a
         curve in the sparse subspace, have different masks.
     """
+    where = folder(config)
+    _check(config, where)
     from analysis.programs import shell
 
-    return shell.read_or_compute(folder(config), partial(_evaluate, config))
+    return shell.read_or_compute(where, partial(_evaluate, config))
+
+
+def _check(config: Config, where: Path) -> None:
+    """Refuses what can be known to fail, before JAX is loaded."""
+    from analysis.programs import checks
+
+    refs = _refs(config)
+    first, _ = checks.same_space(refs)
+    if checks.is_finished(where):
+        return
+    count = checks.num_examples(first, config.num_examples)
+    checks.check_statistics(refs[0], config, count)
+    if config.kind == "line":
+        return
+    if config.batch_size > count:
+        raise InputError(
+            f"--batch-size {config.batch_size} of a curve's training is more than the"
+            f" {count} examples."
+        )
+    # Units that are permuted take their masks with them: known only then.
+    if not config.align and checks.masks_differ(refs):
+        _check_masks(config, same=False)
+
+
+def _check_masks(config: Config, same: bool) -> None:
+    """Raises InputError for a curve in the sparse subspace of different masks."""
+    if config.kind != "line" and config.subspace == "sparse" and not same:
+        raise InputError(
+            f"the masks of {config.run_a} and {config.run_b} differ"
+            f"{' after alignment' if config.align else ''}: no sparse subspace contains"
+            " both; --subspace dense uses all dimensions."
+        )
 
 
 def _evaluate(config: Config, where: Path) -> dict[str, Any]:
@@ -87,20 +120,10 @@ def _evaluate(config: Config, where: Path) -> dict[str, Any]:
     if config.align:
         b = _aligned(a, b, config.seed)
     same = inputs.same_masks(a.masks, b.masks)
-    if config.kind != "line" and config.subspace == "sparse" and not same:
-        raise InputError(
-            f"the masks of {config.run_a} and {config.run_b} differ"
-            f"{' after alignment' if config.align else ''}: no sparse subspace contains"
-            " both; --subspace dense uses all dimensions."
-        )
+    _check_masks(config, same)
     setup = inputs.evaluation_setup(
         a, config.num_examples, config.batch_norm, config.batch_size
     )
-    if config.kind != "line" and config.batch_size > setup.num_examples:
-        raise InputError(
-            f"--batch-size {config.batch_size} of a curve's training is more than the"
-            f" {setup.num_examples} examples."
-        )
     path = paths.straight(a.state.params, b.state.params, ORDERS[config.kind])
     if config.kind != "line":
         path = resumable_paths.fitted(config, where, path, a, setup)

@@ -41,7 +41,7 @@ def run(config: Config) -> str:
 
 def table(folders: list[Path]) -> str:
     """One row a run folder; what cannot be read says so in its row."""
-    from landscape import checkpoint, runs
+    from landscape import checkpoint_tables, runs
     from landscape.tables import format_table
 
     rows = []
@@ -52,7 +52,7 @@ def table(folders: list[Path]) -> str:
         except (InputError, ValueError) as error:
             rows.append([str(folder), *["-"] * 7, f"unreadable: {error}"])
             continue
-        kept = checkpoint.steps(folder / runs.CHECKPOINTS)
+        kept = checkpoint_tables.steps(folder / runs.CHECKPOINTS)
         if summary:
             state = f"finished, {config.steps} steps"
         elif kept:

@@ -87,10 +87,22 @@ def run(config: Config) -> dict[str, Any]:
       InputError: the run cannot be loaded, has too few examples or no such layers, or
         is too large for an exact spectrum.
     """
+    where = folder(config)
+    _check(config, where)
     from analysis.programs import shell
 
     find = _find_by_layer if config.by_layer else _find
-    return shell.read_or_compute(folder(config), partial(find, config))
+    return shell.read_or_compute(where, partial(find, config))
+
+
+def _check(config: Config, where: Path) -> None:
+    """Refuses what can be known to fail, before JAX is loaded."""
+    from analysis.programs import checks
+
+    (run,) = checks.same_space([_ref(config)])
+    if not checks.is_finished(where):
+        checks.num_examples(run, config.num_examples)
+        checks.check_layers(_ref(config), config.layers)
 
 
 def _find(config: Config, where: Path) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from typing import Any
 
 import tyro
 
-from analysis.programs.options import LossOptions
+from analysis.programs.options import LossOptions, check_points
 from analysis.programs.surface_text import axes, describe, title
 from analysis.programs.text import short_names
 from landscape.cli import launch, parse
@@ -60,11 +60,7 @@ class Config(LossOptions):
         if (self.kind == "through") != (len(self.runs) == 3):
             raise InputError(f"--plane {self.kind} does not go with {names}.")
         check_choice("subspace", self.subspace, ("sparse", "dense"))
-        if self.points < 3 or self.points % 2 == 0:
-            raise InputError(
-                f"--points must be odd and at least 3, not {self.points}: an even"
-                " number misses the middle."
-            )
+        check_points(self.points)
         require(self, "extent", 0 < self.extent < float("inf"), "positive")
         require(self, "margin", 0 <= self.margin < float("inf"), "at least 0")
 
@@ -83,9 +79,25 @@ def run(config: Config) -> dict[str, Any]:
     Raises:
       InputError: the runs cannot be loaded, or do not span a plane.
     """
+    where = folder(config)
+    _check(config, where)
     from analysis.programs import shell
 
-    return shell.read_or_compute(folder(config), partial(_evaluate, config))
+    return shell.read_or_compute(where, partial(_evaluate, config))
+
+
+def _check(config: Config, where: Path) -> None:
+    """Refuses what can be known to fail, before JAX is loaded."""
+    from analysis.programs import checks
+
+    refs = _refs(config)
+    first, *_ = checks.same_space(refs)
+    if checks.is_finished(where):
+        return
+    if config.kind == "trajectory":
+        _kept_states(refs[0])
+    count = checks.num_examples(first, config.num_examples)
+    checks.check_statistics(refs[0], config, count)
 
 
 def _evaluate(config: Config, where: Path) -> dict[str, Any]:
@@ -167,10 +179,10 @@ def _refs(config: Config):
 
 def _kept_states(ref):
     """The states that a run kept, up to that of `ref`."""
-    from landscape import checkpoint, runs
+    from landscape import checkpoint_tables, runs
 
     last = runs.step_of(ref)
-    kept = sorted(checkpoint.steps(ref.folder / runs.CHECKPOINTS))
+    kept = sorted(checkpoint_tables.steps(ref.folder / runs.CHECKPOINTS))
     kept = [step for step in kept if step <= last]
     if len(kept) < 3:
         raise InputError(

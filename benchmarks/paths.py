@@ -143,7 +143,7 @@ def steps(num_steps=1024, batch_size=128):
     from analysis import paths
     from benchmarks.networks import EXAMPLES, make_network
     from benchmarks.timing import race
-    from landscape.data import order
+    from landscape import order
     from landscape.objective import Objective
     from landscape.tables import format_table
 

@@ -20,7 +20,7 @@ import numpy as np
 import optax
 
 from benchmarks.timing import race
-from landscape import data, devices, recipe
+from landscape import devices, order, recipe
 from landscape.config import SparseRun
 from landscape.initial_state import abstract_state, initial_state
 from landscape.tables import format_table
@@ -44,7 +44,7 @@ def ours(name, images, labels, num_steps):
     def call():
         state = devices.replicate(mesh, initial_state(made, 0, SHAPE))
         for start in range(0, num_steps, 100):
-            indices = data.order.batches(0, EXAMPLES, BATCH, start, 100)
+            indices = order.batches(0, EXAMPLES, BATCH, start, 100)
             state, _ = segment(state, split, indices, 100)
         jax.block_until_ready(state)
 

@@ -113,11 +113,11 @@ class TrainConfig:
     """Devices to spread a batch over; default: all."""
 
     def __post_init__(self):
-        check_choice("model", self.model, methods.MODELS)
+        methods.check_model(self.model, self.widths, self.activation)
+        methods.check_optimizer(self.optimizer, self.nesterov, self.decoupled_decay)
         check_choice("schedule", self.schedule, methods.SCHEDULES)
-        check_choice("activation", self.activation, methods.ACTIVATIONS)
         check_choice("kind of inputs", self.inputs, methods.INPUTS)
-        counts = "num_train blob_dim blob_samples steps batch_size num_devices"
+        counts = "num_train blob_dim steps batch_size num_devices"
         for name in f"{counts} log_every eval_every save_every keep_every".split():
             self._require(name, lambda v: v is None or v >= 1, "at least 1")
         for name in ("num_validation", "warmup", "seed", "order_seed", "data_seed"):
@@ -125,6 +125,8 @@ class TrainConfig:
                 name, lambda v: v is None or 0 <= v < 2**31, "at least 0, below 2^31"
             )
         self._require("blob_classes", lambda v: v >= 2, "at least 2")
+        # A fifth of it is the test split.
+        self._require("blob_samples", lambda v: v >= 5, "at least 5")
         for name in ("learning_rate", "decay_factor", "blob_variance"):
             self._require(
                 name, lambda v: v > 0 and math.isfinite(v), "positive and finite"
@@ -136,7 +138,6 @@ class TrainConfig:
         for name in ("momentum", "label_smoothing"):
             self._require(name, lambda v: 0 <= v < 1, "in [0, 1)")
         self._require("warmup", lambda v: v <= self.steps, f"at most {self.steps}")
-        self._require("widths", lambda v: all(w >= 1 for w in v), "at least 1 each")
         self._require(
             "decay_steps",
             lambda v: list(v) == sorted(set(v)) and all(1 <= s < self.steps for s in v),

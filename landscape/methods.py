@@ -1,13 +1,15 @@
 """What there is to choose from: sparse methods, models, data sets, and smaller choices.
 
-The one registry, of plain strings: it imports nothing, so that a command line is
-checked before anything heavy is loaded. A new method, model or data set is a row here
-and a function, named as `module:function`, in a file of its own.
+The one registry, of plain strings: it imports nothing heavy, so that a command line is
+checked before JAX is loaded. A new method, model or data set is a row here and a
+function, named as `module:function`, in a file of its own.
 """
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
+
+from landscape.errors import InputError, check_choice
 
 
 class Method(NamedTuple):
@@ -39,11 +41,17 @@ class Model(NamedTuple):
       create: `(name, input_shape, num_classes, widths, activation) -> nn.Module`, as
         `module:function`; it refuses what does not fit.
       slow: whether a step takes long on a CPU, and progress is logged more often.
+      min_widths: the fewest --widths it takes; None if it has its own.
+      activations: those that it can have.
+      images: whether it needs images of shape (height, width, channels).
     """
 
     name: str
     create: str
     slow: bool = False
+    min_widths: int | None = None
+    activations: tuple[str, ...] = ("relu",)
+    images: bool = True
 
 
 class DataSet(NamedTuple):
@@ -54,12 +62,15 @@ class DataSet(NamedTuple):
       read: a function that returns `landscape.data.raw.Raw`, as `module:function`.
       settings: its arguments, by their names in the run's settings.
       images: whether the inputs are images.
+      num_train: examples in the training split, or the setting that says how many;
+        None if the set itself has to be asked.
     """
 
     name: str
     read: str
     settings: tuple[str, ...] = ()
     images: bool = True
+    num_train: int | str | None = None
 
 
 _UPDATERS = "landscape.sparsity.updaters"
@@ -90,14 +101,20 @@ METHODS = {
 }
 SPARSE_METHODS = tuple(name for name in METHODS if name != "dense")
 
+ACTIVATIONS = ("relu", "tanh")
+
 _MODELS = "landscape.models"
+_DENSE = {"activations": ACTIVATIONS, "images": False}
 MODELS = {
     row.name: row
     for row in (
-        Model("mlp", f"{_MODELS}.mlp:create"),
-        Model("lenet300", f"{_MODELS}.mlp:create"),
-        Model("lenet", f"{_MODELS}.lenet:create"),
-        Model("lenet5", f"{_MODELS}.lenet:create"),
+        Model("mlp", f"{_MODELS}.mlp:create", min_widths=1, **_DENSE),
+        Model("lenet300", f"{_MODELS}.mlp:create", **_DENSE),
+        # Two convolutions, at least.
+        Model(
+            "lenet", f"{_MODELS}.lenet:create", min_widths=2, activations=ACTIVATIONS
+        ),
+        Model("lenet5", f"{_MODELS}.lenet:create", activations=ACTIVATIONS),
         Model("alexnet", f"{_MODELS}.alexnet:create", slow=True),
         Model("resnet20", f"{_MODELS}.resnet:create", slow=True),
         Model("resnet32", f"{_MODELS}.resnet:create", slow=True),
@@ -109,8 +126,10 @@ _BLOBS = ("blob_dim", "blob_classes", "blob_samples", "blob_variance", "data_see
 DATA_SETS = {
     row.name: row
     for row in (
-        DataSet("digits", "landscape.data.embedded:digits"),
-        DataSet("blobs", "landscape.data.synthetic:blobs", _BLOBS, images=False),
+        DataSet("digits", "landscape.data.embedded:digits", num_train=1297),
+        DataSet(
+            "blobs", "landscape.data.synthetic:blobs", _BLOBS, False, "blob_samples"
+        ),
     )
 }
 """Those that need no download; every other name is one of tfds."""
@@ -118,8 +137,97 @@ TFDS = DataSet("tfds", "landscape.data.images:read", ("dataset", "data_dir"))
 
 DISTRIBUTIONS = ("uniform", "er", "erk")
 SCHEDULES = ("constant", "cosine", "step")
-ACTIVATIONS = ("relu", "tanh")
 INPUTS = ("standardize", "scale")
+
+OPTIMIZERS = {
+    "adabelief": ("nesterov",),
+    "adadelta": ("weight_decay",),
+    "adafactor": ("momentum",),
+    "adagrad": (),
+    "adam": ("nesterov",),
+    "adamax": (),
+    "adamaxw": ("weight_decay",),
+    "adamw": ("nesterov", "weight_decay"),
+    "adan": ("weight_decay",),
+    "amsgrad": (),
+    "fromage": (),
+    "lamb": ("weight_decay",),
+    "lars": ("momentum", "nesterov", "weight_decay"),
+    "lion": ("weight_decay",),
+    "novograd": ("weight_decay",),
+    "optimistic_adam": ("nesterov",),
+    "optimistic_adam_v2": ("nesterov",),
+    "optimistic_gradient_descent": (),
+    "radam": ("nesterov",),
+    "rmsprop": ("momentum", "nesterov"),
+    "rprop": (),
+    "sgd": ("momentum", "nesterov"),
+    "sign_sgd": (),
+    "signum": (),
+    "sm3": ("momentum",),
+    "yogi": (),
+}
+"""Functions of optax that make an optimizer from a learning rate alone, with those of
+the settings momentum, nesterov and weight_decay that they take."""
+
+REFUSED_OPTIMIZERS = {
+    "lbfgs": "it needs the loss at other points within a step",
+    "polyak_sgd": "it makes its rate out of the loss",
+    "noisy_sgd": "it keeps a random key of its own",
+}
+
+
+def check_optimizer(name: str, nesterov: bool, decoupled_decay: float) -> None:
+    """Refuses an optimizer that is not there, or that cannot honour a setting.
+
+    Raises:
+      InputError: names the value seen and those allowed.
+
+    >>> check_optimizer("adagrad", nesterov=True, decoupled_decay=0.0)
+    Traceback (most recent call last):
+    ...
+    landscape.errors.InputError: the optimizer adagrad does not take --nesterov.
+    """
+    if name in REFUSED_OPTIMIZERS:
+        raise InputError(
+            f"the optimizer {name} is not among those of training:"
+            f" {REFUSED_OPTIMIZERS[name]}."
+        )
+    takes = OPTIMIZERS[check_choice("optimizer", name, OPTIMIZERS)]
+    if nesterov and "nesterov" not in takes:
+        raise InputError(f"the optimizer {name} does not take --nesterov.")
+    if decoupled_decay and "weight_decay" not in takes:
+        raise InputError(f"the optimizer {name} does not take --decoupled-decay.")
+
+
+def check_model(name: str, widths: Sequence[int], activation: str) -> None:
+    """Refuses a network that is not there, or that cannot have these widths.
+
+    Raises:
+      InputError: names the value seen and those allowed.
+
+    >>> check_model("mlp", (300, 100), "tanh")
+    """
+    row = MODELS[check_choice("model", name, MODELS)]
+    check_choice("activation", activation, ACTIVATIONS)
+    if widths and row.min_widths is None:
+        taking = [each.name for each in MODELS.values() if each.min_widths]
+        raise InputError(
+            f"{name} has its own widths, so --widths must be empty, not"
+            f" {tuple(widths)}; {' and '.join(taking)} take them."
+        )
+    if widths and len(widths) < row.min_widths:
+        raise InputError(
+            f"{name} needs at least {row.min_widths} widths, those of its"
+            f" convolutions, not {tuple(widths)}."
+        )
+    if any(width < 1 for width in widths):
+        raise InputError(f"--widths must be at least 1 each, not {tuple(widths)}.")
+    if activation not in row.activations:
+        raise InputError(
+            f"{name} has the activation {' or '.join(row.activations)}, not"
+            f" {activation}."
+        )
 
 
 def resolve(path: str) -> Callable:

@@ -4,25 +4,23 @@ import inspect
 
 import optax
 
-from landscape.errors import InputError, check_choice
+from landscape.methods import REFUSED_OPTIMIZERS, check_optimizer
 
-_REFUSED = {
-    "lbfgs": "it needs the loss at other points within a step",
-    "polyak_sgd": "it makes its rate out of the loss",
-    "noisy_sgd": "it keeps a random key of its own",
-}
 # Optax takes a number here where others take a schedule.
 _CONSTANT_RATES = ("optimistic_adam", "rprop", "sm3")
 
 
 def names() -> list[str]:
-    """The functions of optax that make an optimizer from a learning rate alone."""
+    """The functions of optax that make an optimizer from a learning rate alone.
+
+    `landscape.methods.OPTIMIZERS` lists them without importing optax.
+    """
     return [
         name
         for name, function in vars(optax).items()
         if inspect.isfunction(function)
         and not name.startswith("scale_by_")
-        and name not in _REFUSED
+        and name not in REFUSED_OPTIMIZERS
         and _takes_only_a_rate(function)
     ]
 
@@ -53,11 +51,8 @@ def create(
     >>> create("sgd", 0.1).init({"w": 1.0})[0].trace["w"]
     Array(0., dtype=float32, weak_type=True)
     """
-    if name in _REFUSED:
-        raise InputError(
-            f"the optimizer {name} is not among those of training: {_REFUSED[name]}."
-        )
-    function = getattr(optax, check_choice("optimizer", name, names()))
+    check_optimizer(name, nesterov, decoupled_decay)
+    function = getattr(optax, name)
     takes = inspect.signature(function).parameters
     given = {}
     if "momentum" in takes:
@@ -65,12 +60,8 @@ def create(
     if nesterov:
         given["nesterov"] = True
     # Decay is off unless asked for, also where optax has another default (adamw).
-    if "weight_decay" in takes or decoupled_decay:
+    if "weight_decay" in takes:
         given["weight_decay"] = decoupled_decay
-    for setting in given:
-        if setting not in takes:
-            flag = {"weight_decay": "--decoupled-decay"}.get(setting, f"--{setting}")
-            raise InputError(f"the optimizer {name} does not take {flag}.")
     if callable(learning_rate) and name in _CONSTANT_RATES:
         others = set(takes) - {"learning_rate"}
         function = optax.inject_hyperparams(function, static_args=others)

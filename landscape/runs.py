@@ -8,21 +8,26 @@ and layers.txt once it is finished, figures/ and analysis/. It is where `train` 
 that.
 """
 
+from __future__ import annotations
+
 import difflib
 import hashlib
 import json
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import flax.linen as nn
-
-from landscape import checkpoint, config, data, recipe
+from landscape import checkpoint_tables, config, data
 from landscape.aliases import Masks
 from landscape.data import Dataset
 from landscape.errors import InputError
-from landscape.initial_state import abstract_state
-from landscape.objective import Objective
-from landscape.state import TrainState
+
+# What only reads JSON does without JAX.
+if TYPE_CHECKING:
+    import flax.linen as nn
+
+    from landscape import recipe
+    from landscape.objective import Objective
+    from landscape.state import TrainState
 
 CONFIG, METRICS, TIMINGS = "config.json", "metrics.jsonl", "timings.jsonl"
 SUMMARY, LAYERS = "summary.json", "layers.txt"
@@ -135,6 +140,9 @@ def describe(folder: Path, settings: config.RunConfig | None = None) -> Descript
     Raises:
       InputError: the folder is not a run's, or its data set is not there.
     """
+    from landscape import recipe
+    from landscape.initial_state import abstract_state
+
     settings = settings or read_config(folder)
     dataset = data.load(settings)
     components = recipe.make(settings, dataset.input_shape, dataset.num_classes)
@@ -153,7 +161,7 @@ def step_of(ref: Ref, settings: config.RunConfig | None = None) -> int:
     """
     folder, step = ref
     settings = settings or read_config(folder)
-    kept = checkpoint.steps(folder / CHECKPOINTS)
+    kept = checkpoint_tables.steps(folder / CHECKPOINTS)
     if step is None and read_summary(folder) is None:
         raise InputError(
             f"{folder} is not finished: repeat its training command, or name one of"
@@ -178,7 +186,7 @@ def fingerprint(ref: Ref) -> str:
       InputError: as in `step_of`.
     """
     settings = read_config(ref.folder)
-    digest = checkpoint.digest(ref.folder / CHECKPOINTS, step_of(ref, settings))
+    digest = checkpoint_tables.digest(ref.folder / CHECKPOINTS, step_of(ref, settings))
     fields = config.to_dict(settings) | {"workdir": None}
     text = json.dumps([fields, digest], sort_keys=True).encode()
     return hashlib.sha256(text).hexdigest()[:16]
@@ -192,6 +200,8 @@ def load(name: str | Ref) -> Run:
         such step, or a data set that is not there.
       checkpoint.CheckpointError: no sound checkpoint.
     """
+    from landscape import checkpoint
+
     ref = parse(name)
     settings = read_config(ref.folder)
     # What can be refused is, before the data set is read.

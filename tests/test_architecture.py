@@ -43,6 +43,7 @@ IMPURE_PLACES = {
     "landscape/devices.py",
     "landscape/files.py",
     "landscape/checkpoint",
+    "landscape/checkpoint_tables.py",
     "landscape/runs.py",
     "landscape/cli",
     "landscape/figures",

@@ -36,9 +36,13 @@ def expand(config: Config) -> list[DenseRun]:
 
 def run(config: Config) -> list[dict[str, Any]]:
     """Trains, prints what came out, and returns the summaries."""
-    from train import job, report
+    from train import checks
 
     settings = expand(config)
+    # What can be known to fail fails before JAX is loaded.
+    checks.check(settings)
+    from train import job, report
+
     summaries = job.run_all(settings)
     report.print_outcome(settings, summaries)
     return summaries

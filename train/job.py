@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from jax.sharding import Mesh
 
-from landscape import checkpoint, data, devices, figures, models, recipe, runs
+from landscape import checkpoint, data, devices, figures, models, order, recipe, runs
 from landscape.cli import Progress, limit_compiled_programs
 from landscape.config import RunConfig
 from landscape.errors import InputError, Interrupted, RunFailure
@@ -17,7 +17,7 @@ from landscape.methods import METHODS
 from landscape.recipe import Components
 from landscape.sparsity import accounting
 from landscape.state import TrainState
-from train import loop, measure, record, signals, step
+from train import checks, loop, measure, record, signals, step
 
 Start = Callable[[TrainState], tuple[Any, Any, Any]]
 """From the shapes of a state to params, batch_stats, masks of step 0 (None: drawn)."""
@@ -53,15 +53,15 @@ def run_all(
 ) -> list[dict[str, Any]]:
     """Trains one run after the other as `run_training` does; returns the summaries.
 
-    A folder that holds another run is refused before the first of them is trained, and
-    one that another run has come to hold meanwhile before its own is.
+    What can be refused of any is refused before the first of them is trained; a folder
+    that another run has come to hold meanwhile is before its own is.
 
     Args:
       configs: their settings.
       start_of: gives what `run_training` takes as `start`, once those before are done.
     """
-    for config in configs:
-        record.check_same(Path(config.workdir), config)
+    checks.check(configs)
+    checks.check_shapes(configs)
     summaries = []
     for config in configs:
         if summaries:
@@ -167,7 +167,7 @@ def _train(opened: Opened) -> TrainState:
     bar = Progress(str(folder), config.steps, at)
     with contextlib.closing(bar), signals.caught() as signal_that_came:
         for boundary in loop.boundaries(at, config):
-            indices = data.order.batches(
+            indices = order.batches(
                 config.order, size, config.batch_size, at, config.log_interval
             )
             state, metrics = segment(state, train, indices, boundary - at)

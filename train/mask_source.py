@@ -7,7 +7,6 @@ from landscape.aliases import Masks
 from landscape.config import SparseRun
 from landscape.errors import InputError
 from landscape.methods import METHODS
-from landscape.trees import named_leaves
 
 _OF_THE_MASK = (
     "sparsity",
@@ -84,4 +83,7 @@ def start_from(config: SparseRun) -> Callable | None:
 
 
 def _shapes(masks: Masks) -> dict[str, tuple[int, ...]]:
+    # Not above: `check` does without JAX.
+    from landscape.trees import named_leaves
+
     return {name: mask.shape for name, mask in named_leaves(masks).items()}

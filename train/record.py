@@ -15,14 +15,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import jax
-
 import landscape.config
-from landscape import checkpoint, runs
+from landscape import runs
 from landscape.config import RunConfig
 from landscape.errors import InputError, RunFailure
 from landscape.files import write_atomically
-from landscape.state import TrainState
 
 # A run may be resumed with other values of these: logging, keeping, placement.
 _FREE = {"workdir", "data_dir", "num_devices"} | {
@@ -103,8 +100,13 @@ class Recorder:
         spent = {"step": step, "seconds": self._logged - before}
         append(self.folder, runs.TIMINGS, spent)
 
-    def save(self, state: TrainState) -> None:
-        """Writes a checkpoint."""
+    def save(self, state: Any) -> None:
+        """Writes a checkpoint of a `landscape.state.TrainState`."""
+        # Not above: what a folder holds is asked before JAX is loaded.
+        import jax
+
+        from landscape import checkpoint
+
         checkpoints = self.folder / runs.CHECKPOINTS
         checkpoint.save(checkpoints, jax.device_get(state), keep_every=self.keep_every)
 

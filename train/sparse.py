@@ -115,13 +115,13 @@ def with_settings_of_mask(argv: list[str] | None = None) -> Config | None:
 
 def run(config: Config) -> list[dict[str, Any]]:
     """Trains, prints what came out, draws the methods, and returns the summaries."""
-    from train import job, mask_source, report
+    from train import checks
 
     settings = expand(config)
-    # What can be known to fail fails before the first of them is trained.
-    if config.mask_from:
-        for each in settings:
-            mask_source.check(each)
+    # What can be known to fail fails before JAX is loaded.
+    checks.check(settings)
+    from train import job, mask_source, report
+
     summaries = job.run_all(settings, mask_source.start_from)
     report.print_outcome(settings, summaries)
     return summaries

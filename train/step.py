@@ -7,10 +7,9 @@ import jax
 import jax.numpy as jnp
 from jax.tree_util import Partial
 
-from landscape import rng, trees
+from landscape import augment, rng, trees
 from landscape.aliases import Batch
 from landscape.callables import Static
-from landscape.data import augment
 from landscape.recipe import Components
 from landscape.sparsity import masked_update, masks
 from landscape.state import TrainState

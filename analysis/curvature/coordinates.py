@@ -1,7 +1,6 @@
 """Which entries of the parameters an operator acts on: a mask, layers, a block."""
 
 from collections.abc import Sequence
-from fnmatch import fnmatchcase
 from math import prod
 from typing import NamedTuple
 
@@ -11,7 +10,8 @@ import numpy as np
 
 from landscape import trees
 from landscape.aliases import Masks, Params
-from landscape.errors import InputError, check_choice
+from landscape.errors import InputError
+from landscape.patterns import matching
 
 
 class Coordinates(NamedTuple):
@@ -112,38 +112,6 @@ class Coordinates(NamedTuple):
             part.reshape(self.shapes[i]).astype(self.dtypes[i])
             for part, i in zip(parts, self.varying, strict=True)
         )
-
-
-def matching(names: Sequence[str], layers: str | Sequence[str] | None) -> set[str]:
-    """The leaves that `layers` name: patterns (`fnmatch`) of leaves or what holds them.
-
-    Raises:
-      InputError: a pattern names nothing; the nearest name is in the message.
-
-    >>> names = ["Block_0/Conv_0/kernel", "Block_1/Conv_0/kernel", "Dense_0/kernel"]
-    >>> sorted(matching(names, ["Block_1", "Dense_*"]))
-    ['Block_1/Conv_0/kernel', 'Dense_0/kernel']
-    """
-    if layers is None:
-        return set(names)
-    found = set()
-    for pattern in [layers] if isinstance(layers, str) else layers:
-        hits = {
-            name
-            for name in names
-            if any(fnmatchcase(part, pattern) for part in _holders(name))
-        }
-        if not hits:
-            every = {part for name in names for part in _holders(name)}
-            check_choice("layer", pattern, every)
-        found |= hits
-    return found
-
-
-def _holders(name: str) -> list[str]:
-    """The leaf's own name, and those of all that it is in."""
-    parts = name.split("/")
-    return ["/".join(parts[: i + 1]) for i in range(len(parts))]
 
 
 def kept_entries(

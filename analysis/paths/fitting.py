@@ -10,10 +10,9 @@ import optax
 from jax.tree_util import Partial
 
 from analysis.paths.curves import Path
-from landscape import backend, rng, trees
+from landscape import backend, order, rng, trees
 from landscape.aliases import Batches, LossFn, Masks
 from landscape.callables import Static
-from landscape.data import order
 from landscape.derivatives import (
     as_batches,
     as_partial,
@@ -82,7 +81,7 @@ def fit(
       loss_fn: `loss_fn(params, batch)`, a scalar: any L2 term is of w(t). With batch
         norm, Objective.bind(stats, "batch", l2=True) is what Garipov et al. minimise.
       batches: one batch or a list of them, with all the examples; they are put on the
-        device. Their order is that of `landscape.data.order`.
+        device. Their order is that of `landscape.order`.
       key: t and the order of examples are functions of it and of the step alone.
       num_steps: steps to take now.
       batch_size: examples in a step, at most all of them.

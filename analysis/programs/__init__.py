@@ -1,7 +1,8 @@
 """What the programs of `analysis` share.
 
-`options` are common flags; `inputs` loads runs and what is evaluated of them; `results`
-are the files of an analysis and `resumable_paths` and `resumable_spectra` compute them
-in pieces that are saved; `shell` reads a result back or computes it; `text`,
-`spectrum_text` and `surface_text` are what is printed.
+`options` are common flags; `checks` refuses what can be known to fail, before JAX is
+loaded; `inputs` loads runs and what is evaluated of them; `results` are the files of an
+analysis and `resumable_paths` and `resumable_spectra` compute them in pieces that are
+saved; `shell` reads a result back or computes it; `text`, `spectrum_text` and
+`surface_text` are what is printed.
 """

@@ -9,9 +9,9 @@ from jax.sharding import Mesh
 from jax.tree_util import Partial
 
 from analysis import evaluation
+from analysis.programs import checks
 from landscape import devices, models, runs
 from landscape.aliases import Masks
-from landscape.errors import InputError
 from landscape.sparsity import accounting
 from landscape.trees import named_leaves
 
@@ -69,10 +69,7 @@ def evaluation_setup(
     if mode == "batch":
         total, size = size, size - size % batch_size
         if not size:
-            raise InputError(
-                f"a batch of {batch_size}, over which batch norm has its statistics,"
-                f" is more than all {total} examples: use a smaller --batch-size."
-            )
+            raise checks.no_whole_batch(batch_size, total)
     loss_fn, statistics = evaluation.of_objective(
         run.objective,
         run.state.batch_stats,
@@ -99,12 +96,7 @@ def examples_of(run: runs.Run, num_examples: int | None) -> dict[str, Any]:
       InputError: there are fewer.
     """
     split = run.data.train
-    size = len(split["label"])
-    if num_examples is not None and num_examples > size:
-        raise InputError(
-            f"--num-examples {num_examples} is more than the {size} training examples"
-            f" of {run.config.dataset}."
-        )
+    checks.check_num_examples(run.config, num_examples, len(split["label"]))
     return {name: array[:num_examples] for name, array in split.items()}
 
 
@@ -115,34 +107,8 @@ def load(refs: Sequence[runs.Ref]) -> list[runs.Run]:
       InputError: a run or a step is not there, or two are of different models or
         trained on different examples.
     """
-    configs = [runs.read_config(ref.folder) for ref in refs]
-    for ref, config in zip(refs, configs, strict=True):
-        runs.step_of(ref, config)
-    first, *others = configs
-    for ref, other in zip(refs[1:], others, strict=True):
-        for field in ("model", "widths", "activation", "dataset", "inputs"):
-            ours, theirs = getattr(first, field), getattr(other, field)
-            if ours != theirs:
-                raise InputError(
-                    f"{refs[0]} has {field} {ours!r} and {ref} {theirs!r}: they lie"
-                    " in different spaces."
-                )
-        if _examples(first) != _examples(other):
-            raise InputError(
-                f"{refs[0]} and {ref} were trained on different examples"
-                " (--data-seed, --num-train, --num-validation or the settings of the"
-                " blobs differ)."
-            )
+    checks.same_space(refs)
     return [runs.load(ref) for ref in refs]
-
-
-def _examples(config) -> list[Any]:
-    fields = ["num_train", "num_validation"]
-    if config.dataset == "blobs":
-        fields += ["blob_dim", "blob_classes", "blob_samples", "blob_variance"]
-    if config.dataset == "blobs" or config.num_train or config.num_validation:
-        fields.append("data_seed")
-    return [getattr(config, name) for name in fields]
 
 
 def same_masks(a: Masks, b: Masks) -> bool:

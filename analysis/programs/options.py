@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from landscape.errors import check_choice, require
+from landscape.errors import InputError, check_choice, require
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,3 +38,12 @@ class LossOptions(DataOptions):
         super().__post_init__()
         check_choice("batch norm", self.batch_norm, ("batch", "re-estimated", "stored"))
         require(self, "batch_size", self.batch_size > 0)
+
+
+def check_points(points: int) -> None:
+    """Raises InputError unless a grid of so many points has one in the middle."""
+    if points < 3 or points % 2 == 0:
+        raise InputError(
+            f"--points must be odd and at least 3, not {points}: an even number misses"
+            " the middle."
+        )

@@ -6,8 +6,6 @@ that. Reading walks back from the newest to the first that is sound.
 """
 
 import contextlib
-import hashlib
-import re
 import shutil
 from pathlib import Path
 
@@ -15,6 +13,7 @@ import numpy as np
 
 from landscape.checkpoint import verified_folder
 from landscape.checkpoint.digests import leaf_digests, named_arrays
+from landscape.checkpoint_tables import numbered, steps
 from landscape.errors import InputError, RunFailure
 from landscape.state import TrainState
 
@@ -104,7 +103,7 @@ def restore(
             f" {', '.join(map(str, kept)) or 'none'}."
         )
     refused = []
-    for number in _numbered(folder) if step is None else [step]:
+    for number in numbered(folder) if step is None else [step]:
         try:
             return verified_folder.read(folder / str(number), like), refused
         except verified_folder.Damaged as damage:
@@ -113,36 +112,6 @@ def restore(
         return None
     wanted = "no checkpoint" if step is None else f"not the one of step {step}"
     raise CheckpointError(f"{wanted} in {folder} is sound: {'; '.join(refused)}.")
-
-
-def digest(folder: Path, step: int) -> str:
-    """SHA-256 of a checkpoint's table: folder's name, CRC-32 of every leaf and file.
-
-    Neither leaves nor files are read, so it is not known whether they are sound.
-    """
-    table = folder / str(step) / verified_folder.TABLE
-    return hashlib.sha256(table.read_bytes()).hexdigest()
-
-
-def steps(folder: Path) -> list[int]:
-    """The steps whose checkpoints are there, in order; they are not verified.
-
-    >>> steps(Path("nowhere"))
-    []
-    """
-    there = [
-        n
-        for n in _numbered(folder)
-        if (folder / str(n) / verified_folder.TABLE).is_file()
-    ]
-    return there[::-1]
-
-
-def _numbered(folder: Path) -> list[int]:
-    """Whatever is named like a checkpoint, newest first."""
-    names = [path.name for path in folder.glob("*")]
-    numbers = [int(name) for name in names if re.fullmatch("0|[1-9][0-9]*", name)]
-    return sorted(numbers, reverse=True)
 
 
 def _newest_sound(folder: Path, candidates: list[int]) -> int | None:

@@ -21,11 +21,10 @@ import jax
 import numpy as np
 import orbax.checkpoint as ocp
 
-from landscape.checkpoint.digests import check_like, leaf_digests, seal, unseal
+from landscape.checkpoint.digests import check_like, leaf_digests
+from landscape.checkpoint_tables import TABLE, seal, unseal
 from landscape.errors import InputError
 from landscape.trees import named_leaves
-
-TABLE = "digests.json"
 
 
 class Damaged(Exception):

@@ -11,8 +11,8 @@ from typing import NamedTuple
 import numpy as np
 
 from landscape.config import TrainConfig
+from landscape.data.counts import check_batch_size, check_kind, check_split
 from landscape.data.raw import Raw
-from landscape.errors import InputError
 from landscape.methods import DATA_SETS, TFDS, resolve
 
 Split = dict[str, np.ndarray]
@@ -63,13 +63,8 @@ def load(config: TrainConfig) -> Dataset:
     >>> data.input_shape, abs(float(data.train["image"].mean())) < 1e-6
     ((8, 8, 1), True)
     """
+    check_kind(config)
     row = DATA_SETS.get(config.dataset, TFDS)
-    if not row.images and config.augment:
-        raise InputError(f"--augment needs images, and {row.name} are vectors.")
-    if not row.images and config.inputs == "scale":
-        raise InputError(
-            f"--inputs scale needs images: {row.name} have no fixed range."
-        )
     dataset = _load(
         config.dataset,
         row.read,
@@ -79,12 +74,7 @@ def load(config: TrainConfig) -> Dataset:
         config.inputs,
         config.data_seed,
     )
-    size = len(dataset.train["label"])
-    if config.batch_size > size:
-        raise InputError(
-            f"--batch-size {config.batch_size} is more than the {size} training"
-            f" examples of {config.dataset}."
-        )
+    check_batch_size(config, len(dataset.train["label"]))
     # The arrays are read-only and shared; the dicts around them are the caller's own.
     copies = (s and dict(s) for s in (dataset.train, dataset.validation, dataset.test))
     return Dataset(*dataset[:3], *copies)
@@ -127,18 +117,7 @@ def _draw(
     name: str, size: int, num_validation: int, num_train: int | None, seed: int
 ) -> tuple[np.ndarray | slice, np.ndarray]:
     """Which of `size` examples to train on and which to hold out, in file order."""
-    left = size - num_validation
-    if left < 1:
-        raise InputError(
-            f"--num-validation {num_validation} leaves nothing to train on of the"
-            f" {size} training examples of {name}."
-        )
-    if num_train is not None and num_train > left:
-        held = f" left by --num-validation {num_validation}" if num_validation else ""
-        raise InputError(
-            f"--num-train {num_train} is more than the {left} training examples of"
-            f" {name}{held}."
-        )
+    check_split(name, size, num_validation, num_train)
     if num_validation == 0 and num_train is None:
         return slice(None), np.empty(0, int)
     generator = np.random.default_rng([seed, zlib.crc32(b"split")])

@@ -7,6 +7,7 @@ without.
 import contextlib
 import difflib
 import io
+import shlex
 from functools import lru_cache
 from os.path import expanduser
 from typing import Any
@@ -81,24 +82,19 @@ def is_prepared(builder: Any) -> bool:
 def prepare_command(name: str, data_dir: str | None) -> str:
     """The command that downloads and prepares a set.
 
-    >>> prepare_command("mnist", None)
-    'python -m landscape.data.prepare mnist'
+    >>> prepare_command("mnist", "my data")
+    "python -m landscape.data.prepare mnist --data-dir 'my data'"
     """
-    flag = "" if data_dir is None else f" --data-dir {data_dir}"
-    return f"python -m landscape.data.prepare {name}{flag}"
+    flag = [] if data_dir is None else ["--data-dir", data_dir]
+    return shlex.join(["python", "-m", "landscape.data.prepare", name, *flag])
 
 
-@lru_cache(maxsize=1)
-def read(name: str, data_dir: str | None) -> Raw:
-    """Both splits of a prepared set, in the order of its records.
-
-    Args:
-      name: as tfds knows it, with a configuration if it has some: emnist/letters.
-      data_dir: where the prepared sets are; None is tfds' own default.
+def open_prepared(name: str, data_dir: str | None) -> Any:
+    """The builder of a set that can be read here; none of its examples is read.
 
     Raises:
-      InputError: the set is unknown, not prepared, not one of image classification,
-        lacks a train or a test split, or has images of several sizes.
+      InputError: as `open_builder`; or the set is not prepared, or not as array_record,
+        or lacks a train or a test split.
     """
     builder = open_builder(name, data_dir)
     if not is_prepared(builder):
@@ -116,6 +112,22 @@ def read(name: str, data_dir: str | None) -> Raw:
             f"dataset {name!r} has no {min(missing)} split, only"
             f" {', '.join(builder.info.splits)}."
         )
+    return builder
+
+
+@lru_cache(maxsize=1)
+def read(name: str, data_dir: str | None) -> Raw:
+    """Both splits of a prepared set, in the order of its records.
+
+    Args:
+      name: as tfds knows it, with a configuration if it has some: emnist/letters.
+      data_dir: where the prepared sets are; None is tfds' own default.
+
+    Raises:
+      InputError: the set is unknown, not prepared, not one of image classification,
+        lacks a train or a test split, or has images of several sizes.
+    """
+    builder = open_prepared(name, data_dir)
     classes = builder.info.features["label"].num_classes
     train, test = (_read_split(builder, name, split) for split in ("train", "test"))
     if train[0].shape[1:] != test[0].shape[1:]:

@@ -4,7 +4,7 @@ import jax
 from flax import linen as nn
 
 from landscape.models import activations
-from landscape.models.creation import check_images, check_own_widths, check_relu
+from landscape.models.creation import check_images
 
 CHANNELS, HIDDEN = (64, 64), (384, 192)
 
@@ -49,6 +49,4 @@ def create(
 ) -> nn.Module:
     """alexnet; called by `landscape.models.create`."""
     check_images(name, input_shape)
-    check_own_widths(name, widths)
-    check_relu(name, activation)
     return AlexNet(num_classes)

@@ -11,8 +11,8 @@ from flax import linen as nn
 from flax.traverse_util import flatten_dict
 
 from landscape.backend import on_cpu
-from landscape.errors import InputError, check_choice
-from landscape.methods import ACTIVATIONS, MODELS, resolve
+from landscape.errors import InputError
+from landscape.methods import MODELS, check_model, resolve
 
 
 def create(
@@ -44,15 +44,12 @@ def create(
     >>> create("mlp", (100,), 5, widths=(30, 30)).widths
     (30, 30)
     """
-    check_choice("model", name, MODELS)
-    check_choice("activation", activation, ACTIVATIONS)
+    check_model(name, widths, activation)
     input_shape, widths = tuple(input_shape), tuple(widths)
     if not input_shape or min(input_shape) < 1:
         raise InputError(f"an input shape has sizes of at least 1, not {input_shape}.")
     if num_classes < 1:
         raise InputError(f"{name} needs at least 1 class, not {num_classes}.")
-    if any(width < 1 for width in widths):
-        raise InputError(f"--widths must be at least 1 each, not {widths}.")
     create_model = resolve(MODELS[name].create)
     return create_model(name, input_shape, num_classes, widths, activation)
 
@@ -123,18 +120,3 @@ def check_images(name: str, input_shape: tuple[int, ...]) -> None:
             f"{name} needs images of shape (height, width, channels), not inputs of"
             f" shape {input_shape}."
         )
-
-
-def check_own_widths(name: str, widths: tuple[int, ...]) -> None:
-    """Raises InputError if widths are given for a network that has its own."""
-    if widths:
-        raise InputError(
-            f"{name} has its own widths, so --widths must be empty, not {widths};"
-            " mlp and lenet take them."
-        )
-
-
-def check_relu(name: str, activation: str) -> None:
-    """Raises InputError unless the activation is relu."""
-    if activation != "relu":
-        raise InputError(f"{name} has the activation relu, not {activation}.")

@@ -6,7 +6,7 @@ from flax import linen as nn
 from landscape.errors import InputError
 from landscape.models import activations
 from landscape.models.conv import Conv, max_pool_2x2
-from landscape.models.creation import check_images, check_own_widths
+from landscape.models.creation import check_images
 
 LENET5 = (6, 16, 120, 84)
 SMALLEST = 16
@@ -64,14 +64,7 @@ def create(
 ) -> nn.Module:
     """lenet, of any widths, or lenet5; called by `landscape.models.create`."""
     check_images(name, input_shape)
-    if name == "lenet5":
-        check_own_widths(name, widths)
     widths = widths or LENET5
-    if len(widths) < 2:
-        raise InputError(
-            f"{name} needs at least 2 widths, those of its two convolutions, not"
-            f" {widths}."
-        )
     if min(input_shape[:2]) < SMALLEST:
         raise InputError(
             f"{name} needs images of at least {SMALLEST}x{SMALLEST},"

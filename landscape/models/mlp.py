@@ -4,7 +4,6 @@ import jax
 from flax import linen as nn
 
 from landscape.models import activations
-from landscape.models.creation import check_own_widths
 
 LENET300 = (300, 100)
 
@@ -50,6 +49,4 @@ def create(
     activation: str,
 ) -> nn.Module:
     """mlp, of any widths, or lenet300; called by `landscape.models.create`."""
-    if name == "lenet300":
-        check_own_widths(name, widths)
     return MLP(widths or LENET300, num_classes, activation)

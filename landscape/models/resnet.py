@@ -5,7 +5,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from landscape.models.conv import Conv
-from landscape.models.creation import check_images, check_own_widths, check_relu
+from landscape.models.creation import check_images
 
 STAGES = (16, 32, 64)
 # One row or column on every side, also at stride 2 ("SAME" would add one below and on
@@ -100,7 +100,5 @@ def create(
 ) -> nn.Module:
     """resnet20, resnet32, resnet56; called by `landscape.models.create`."""
     check_images(name, input_shape)
-    check_own_widths(name, widths)
-    check_relu(name, activation)
     layers = int(name.removeprefix("resnet"))
     return ResNet((layers - 2) // 6, num_classes)

@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from landscape import checkpoint_tables
 from landscape.checkpoint import checkpoints, digests, verified_folder
 from landscape.errors import InputError
 from landscape.state import TrainState
@@ -131,9 +132,9 @@ def test_with_none_sound_there_is_an_error_and_no_fresh_start(lost, folder):
 def test_a_leaf_other_than_the_one_saved_is_refused(folder):
     """Damage that no file shows: what orbax made of it is not what was meant."""
     table_path = folder / "20" / verified_folder.TABLE
-    table = digests.unseal(table_path.read_bytes())
+    table = checkpoint_tables.unseal(table_path.read_bytes())
     table["leaves"]["params/kernel"]["crc32"] ^= 1
-    table_path.write_text(digests.seal(table))
+    table_path.write_text(checkpoint_tables.seal(table))
     _, refused = checkpoints.restore(folder, make_state(0))
     assert refused == ["step 20: leaf params/kernel does not match its digest"]
 
@@ -145,17 +146,17 @@ def test_what_orbax_cannot_read_or_reads_wrong_is_refused(folder):
     for path in files_of(folder / "20" / "state"):
         sound = path.read_bytes()
         blank(path)
-        table = digests.unseal(table_path.read_bytes())
+        table = checkpoint_tables.unseal(table_path.read_bytes())
         name = path.relative_to(folder / "20").as_posix()
         table["files"][name] = zlib.crc32(path.read_bytes())
-        table_path.write_text(digests.seal(table))
+        table_path.write_text(checkpoint_tables.seal(table))
         state, refused = checkpoints.restore(folder, make_state(0))
         # Some files matter to nobody: then every leaf is what was saved.
         assert_is(state, 10 if refused else 20)
         reasons += refused
         path.write_bytes(sound)
         table["files"][name] = zlib.crc32(sound)
-        table_path.write_text(digests.seal(table))
+        table_path.write_text(checkpoint_tables.seal(table))
     assert any(why.startswith("step 20: orbax cannot read it") for why in reasons)
 
 

@@ -13,7 +13,7 @@ PROGRAM = """
 import json, sys
 import jax, numpy as np
 jax.config.update("jax_enable_x64", True)
-from landscape import data, devices, methods, recipe
+from landscape import data, devices, methods, order, recipe
 from landscape.config import SparseRun
 from landscape.initial_state import initial_state
 from landscape.models import resnet
@@ -35,10 +35,10 @@ def final(config, num_devices):
     state = double(first_state(made, 0, dataset.input_shape))
     state = devices.replicate(mesh, state)
     split = devices.replicate(mesh, double(dataset.train))
-    order = data.order.batches(0, 200, 16, 0, 20)
+    indices = order.batches(0, 200, 16, 0, 20)
     together = loop.scannable(made, state, split, 16)
     segment = loop.make_segment(step.make(made, augmented=True), mesh, together)
-    state, _ = segment(state, split, order, 20)
+    state, _ = segment(state, split, indices, 20)
     return [np.asarray(x) for x in jax.tree.leaves((state.params, state.batch_stats))]
 
 errors = {}

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from landscape import data, runs
+from landscape import data, order, runs
 from landscape.checkpoint import checkpoints
 from landscape.config import DenseRun
 from landscape.errors import RunFailure
@@ -35,10 +35,10 @@ def test_a_nan_in_one_image_stops_the_run_at_the_step_that_meets_it(
     )
     dataset = data.load(config)
     size = len(dataset.train["label"])
-    order = np.asarray(data.order.batches(0, size, 64, 0, 40))
+    indices = np.asarray(order.batches(0, size, 64, 0, 40))
     # An image that the 16th batch is the first to hold, within the first epoch.
-    poisoned = int(order[15, 0])
-    assert not (order[:15] == poisoned).any()
+    poisoned = int(indices[15, 0])
+    assert not (indices[:15] == poisoned).any()
     image = dataset.train["image"].copy()
     image[poisoned] = np.nan
     bad = dataset._replace(train=dataset.train | {"image": image})

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
-from landscape.data import order
+from landscape import order
 
 ROOT = Path(__file__).parents[2]
 WINDOW = (7, 1297, 128, 2**31 - 5, 30)
 PROGRAM = f"""
 import sys, jax, numpy as np
-from landscape.data import order
+from landscape import order
 assert jax.device_count() == 4
 with jax.default_device(jax.devices()[3]):
     made = order.batches(*{WINDOW})

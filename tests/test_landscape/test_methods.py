@@ -4,9 +4,10 @@ import ast
 import inspect
 import re
 
+import optax
 import pytest
 
-from landscape import config, methods
+from landscape import config, methods, optimizers
 from landscape.config import DenseRun, SparseRun, TrainConfig
 from train import sparse
 
@@ -51,6 +52,15 @@ def test_every_row_names_functions_and_settings_that_are_there():
     for row in [*methods.DATA_SETS.values(), methods.TFDS]:
         assert callable(methods.resolve(row.read))
         assert set(row.settings) <= flags
+
+
+def test_the_optimizers_and_what_they_take_are_those_of_optax():
+    settings = {"momentum", "nesterov", "weight_decay"}
+    there = {
+        name: settings & inspect.signature(getattr(optax, name)).parameters.keys()
+        for name in optimizers.names()
+    }
+    assert {k: set(v) for k, v in methods.OPTIMIZERS.items()} == there
 
 
 def test_a_row_is_found_under_its_own_name():

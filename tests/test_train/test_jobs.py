@@ -152,11 +152,25 @@ def test_a_folder_of_another_run_is_refused_before_the_first_run_trains(
     assert not (tmp_path / "0").exists()
 
 
+def test_what_one_run_cannot_be_is_refused_before_another_trains(tmp_path):
+    first = SparseRun(**TINY, workdir=str(tmp_path / "first"))
+    fields = TINY | {"sparsity": 0.9999, "workdir": str(tmp_path / "second")}
+    with pytest.raises(InputError, match="leaves nothing of layer"):
+        job.run_all([first, SparseRun(**fields)])
+    with pytest.raises(InputError, match="--batch-size 5000"):
+        job.run_all([first, SparseRun(**fields | {"batch_size": 5000})])
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize("start", [None, lambda like: (None, None, None)])
 def test_a_run_that_takes_masks_is_not_trained_without_them(start, pruned, tmp_path):
     folder, _ = pruned
     config = SparseRun(
-        **TINY, method="scratch", mask_from=str(folder), workdir=str(tmp_path / "r")
+        **TINY,
+        method="scratch",
+        seed=1,
+        mask_from=str(folder),
+        workdir=str(tmp_path / "r"),
     )
     with pytest.raises(InputError, match="scratch run takes the masks of another"):
         job.run_training(config, start)

@@ -4,7 +4,7 @@ import jax
 import numpy as np
 import pytest
 
-from landscape import data, devices, methods, recipe, sparsity, trees
+from landscape import data, devices, methods, order, recipe, sparsity, trees
 from landscape.config import SparseRun
 from landscape.initial_state import abstract_state, initial_state
 from train import loop, step
@@ -82,7 +82,7 @@ def test_how_windows_are_cut_changes_no_bit(in_one_call):
         state = initial_state(made, 0, dataset.input_shape)
         state, at, losses = devices.replicate(mesh, state), 0, []
         for count in windows:
-            indices = data.order.batches(0, 200, 16, at, 12)
+            indices = order.batches(0, 200, 16, at, 12)
             state, metrics = segment(state, split, indices, count)
             at += count
             losses.append(metrics.loss)
@@ -128,7 +128,7 @@ def test_gradual_pruning_reaches_its_target_and_ends_exactly_there():
     state = devices.replicate(mesh, initial_state(made, 0, dataset.input_shape))
     split = devices.replicate(mesh, dataset.train)
     segment = loop.make_segment(step.make(made), mesh, True)
-    state, _ = segment(state, split, data.order.batches(0, 200, 16, 0, 40), 40)
+    state, _ = segment(state, split, order.batches(0, 200, 16, 0, 40), 40)
     for name, mask in trees.named_leaves(state.masks).items():
         if name.endswith("kernel"):
             assert mask.sum() == round(0.07 * mask.size), name

@@ -19,7 +19,7 @@ from analysis.paths import (
     polychain,
     straight,
 )
-from landscape.data import order
+from landscape import order
 from landscape.errors import InputError
 
 numbers = st.floats(-3, 3, allow_subnormal=False)

@@ -221,16 +221,29 @@ def test_blobs_are_normalised_globally():
         (dict(num_train=1298), "--num-train 1298 is more than the 1297 training"),
         (dict(num_train=1198, num_validation=100), "1197 .* left by --num-validation"),
         (dict(num_validation=1297), "--num-validation 1297 leaves nothing .* 1297"),
-        (dict(dataset="blobs", blob_samples=4), "at least 5, .* not 4"),
+        (dict(dataset="blobs", blob_samples=4), "at least 5, not 4"),
         (dict(dataset="blobs", augment=True), "--augment needs images"),
         (dict(dataset="blobs", inputs="scale"), "--inputs scale needs images"),
         (dict(dataset="blobs", num_train=1001), "1001 .* 1000 .* blobs"),
     ],
 )
 def test_what_the_data_cannot_give_is_refused_in_one_sentence(fields, message):
-    with pytest.raises(InputError, match=message) as error:
-        load(**fields)
-    assert "\n" not in str(error.value)
+    for call in (data.load, data.check):
+        with pytest.raises(InputError, match=message) as error:
+            call(TrainConfig(**{"batch_size": 1} | fields))
+        assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("dataset", ["digits", "blobs"])
+@pytest.mark.parametrize("fields", [{}, dict(num_train=90, num_validation=10)])
+def test_the_size_of_a_set_is_known_before_it_is_read(dataset, fields):
+    config = TrainConfig(dataset=dataset, blob_samples=130, batch_size=8, **fields)
+    assert data.check(config) == len(data.load(config).train["label"])
+
+
+def test_networks_for_images_are_not_trained_on_vectors():
+    with pytest.raises(InputError, match="blobs are vectors"):
+        data.check(TrainConfig(dataset="blobs", model="lenet5"))
 
 
 PROGRAM = """
@@ -239,13 +252,12 @@ from landscape import data
 from landscape.config import TrainConfig
 data.load(TrainConfig(num_validation=10))
 data.load(TrainConfig(dataset="blobs", num_train=200))
-assert "tensorflow_datasets" not in sys.modules
+assert not {"jax", "tensorflow_datasets"} & sys.modules.keys()
 """
 
 
-def test_loading_touches_no_device_and_imports_tfds_only_when_asked():
-    # A platform that does not exist: asking JAX for a device fails.
-    settings = {"PYTHONPATH": str(ROOT), "JAX_PLATFORMS": "none_such"}
+def test_loading_imports_no_jax_and_tfds_only_when_asked():
+    settings = {"PYTHONPATH": str(ROOT)}
     subprocess.run(
         [sys.executable, "-W", "error", "-c", PROGRAM],
         env=os.environ | settings,

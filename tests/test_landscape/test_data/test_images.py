@@ -111,6 +111,7 @@ def test_a_set_of_tfds_is_loaded_like_the_others(tiny):
     config = TrainConfig(
         dataset="tiny", data_dir=tiny, batch_size=4, num_validation=3, num_train=15
     )
+    assert data.check(config) == 15
     dataset = data.load(config)
     assert dataset[:3] == ("tiny", 4, (6, 5, 1))
     splits = (dataset.train, dataset.validation, dataset.test)

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from landscape.data.augment import crop_and_flip
+from landscape.augment import crop_and_flip
 
 
 def variants(image, padding):

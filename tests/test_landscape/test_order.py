@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from landscape import rng
-from landscape.data import order
+from landscape import order, rng
 
 
 def slow_batches(seed, num_examples, batch_size, start_step, num_steps):

@@ -1,0 +1,115 @@
+"""What can be refused of an analysis before JAX is loaded: names, numbers and sizes."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from analysis.programs import results
+from landscape import checkpoint_tables, data, patterns, runs
+from landscape.config import RunConfig
+from landscape.errors import InputError
+
+
+def same_space(refs: Sequence[runs.Ref]) -> list[RunConfig]:
+    """The settings of runs of one space.
+
+    Raises:
+      InputError: a run or a step is not there, or two are of different models or
+        trained on different examples.
+    """
+    configs = [runs.read_config(ref.folder) for ref in refs]
+    for ref, config in zip(refs, configs, strict=True):
+        runs.step_of(ref, config)
+    first, *others = configs
+    for ref, other in zip(refs[1:], others, strict=True):
+        for field in ("model", "widths", "activation", "dataset", "inputs"):
+            ours, theirs = getattr(first, field), getattr(other, field)
+            if ours != theirs:
+                raise InputError(
+                    f"{refs[0]} has {field} {ours!r} and {ref} {theirs!r}: they lie"
+                    " in different spaces."
+                )
+        if _examples(first) != _examples(other):
+            raise InputError(
+                f"{refs[0]} and {ref} were trained on different examples"
+                " (--data-seed, --num-train, --num-validation or the settings of the"
+                " blobs differ)."
+            )
+    return configs
+
+
+def is_finished(folder: Path) -> bool:
+    """Whether an analysis is only to be read back, for which no data are needed."""
+    return (folder / results.RESULT).exists()
+
+
+def num_examples(config: RunConfig, asked: int | None) -> int:
+    """How many training examples of a run are evaluated; None asks for all.
+
+    Raises:
+      InputError: there are fewer, or the data set is not there.
+    """
+    size = data.check(config)
+    check_num_examples(config, asked, size)
+    return size if asked is None else asked
+
+
+def check_num_examples(config: RunConfig, asked: int | None, size: int) -> None:
+    """Raises InputError if a run has fewer training examples than are asked for."""
+    if asked is not None and asked > size:
+        raise InputError(
+            f"--num-examples {asked} is more than the {size} training examples"
+            f" of {config.dataset}."
+        )
+
+
+def check_statistics(ref: runs.Ref, options: Any, count: int) -> None:
+    """Refuses batches of batch norm that are larger than all examples.
+
+    Args:
+      ref: the run.
+      options: `analysis.programs.options.LossOptions`.
+      count: number of examples.
+    """
+    whole = options.batch_norm != "batch" or options.batch_size <= count
+    if not whole and any(name.startswith("batch_stats/") for name in _leaves(ref)):
+        raise no_whole_batch(options.batch_size, count)
+
+
+def no_whole_batch(batch_size: int, count: int) -> InputError:
+    """Batch norm has no batch of that size among so few examples."""
+    return InputError(
+        f"a batch of {batch_size}, over which batch norm has its statistics,"
+        f" is more than all {count} examples: use a smaller --batch-size."
+    )
+
+
+def masks_differ(refs: Sequence[runs.Ref]) -> bool:
+    """Whether two states certainly have different masks, by their digests."""
+    first, second = (
+        {k: v for k, v in _leaves(ref).items() if k.startswith("masks/")}
+        for ref in refs
+    )
+    return bool(first and second) and first != second
+
+
+def check_layers(ref: runs.Ref, layers: Sequence[str]) -> None:
+    """Raises InputError if a pattern names no layer of a run."""
+    names = [name.partition("/") for name in _leaves(ref)]
+    params = [name for field, _, name in names if field == "params"]
+    if layers and params:
+        patterns.matching(params, layers)
+
+
+def _leaves(ref: runs.Ref) -> dict[str, Any]:
+    folder = ref.folder / runs.CHECKPOINTS
+    return checkpoint_tables.leaves(folder, runs.step_of(ref))
+
+
+def _examples(config: RunConfig) -> list[Any]:
+    fields = ["num_train", "num_validation"]
+    if config.dataset == "blobs":
+        fields += ["blob_dim", "blob_classes", "blob_samples", "blob_variance"]
+    if config.dataset == "blobs" or config.num_train or config.num_validation:
+        fields.append("data_seed")
+    return [getattr(config, name) for name in fields]

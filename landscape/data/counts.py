@@ -1,0 +1,82 @@
+"""Settings against the size of the data set they name, before it is read."""
+
+from landscape import methods
+from landscape.config import TrainConfig
+from landscape.data import images
+from landscape.errors import InputError
+
+
+def check(config: TrainConfig) -> int:
+    """Refuses settings that their data set cannot meet; reads none of its examples.
+
+    Returns:
+      The number of examples that are trained on.
+
+    Raises:
+      InputError: the data set is unknown or not prepared; the training split has fewer
+        examples than are asked for or than a batch; the settings need images.
+
+    >>> check(TrainConfig(dataset="digits", num_validation=97))
+    1200
+    """
+    check_kind(config)
+    row = methods.DATA_SETS.get(config.dataset)
+    if row is None:
+        builder = images.open_prepared(config.dataset, config.data_dir)
+        size = builder.info.splits["train"].num_examples
+    else:
+        named = isinstance(row.num_train, str)
+        size = getattr(config, row.num_train) if named else row.num_train
+    size = check_split(config.dataset, size, config.num_validation, config.num_train)
+    check_batch_size(config, size)
+    return size
+
+
+def check_kind(config: TrainConfig) -> None:
+    """Raises InputError if settings need images, and the inputs are vectors."""
+    row = methods.DATA_SETS.get(config.dataset, methods.TFDS)
+    if row.images:
+        return
+    if config.augment:
+        raise InputError(f"--augment needs images, and {row.name} are vectors.")
+    if config.inputs == "scale":
+        raise InputError(
+            f"--inputs scale needs images: {row.name} have no fixed range."
+        )
+    if methods.MODELS[config.model].images:
+        raise InputError(
+            f"{config.model} needs images of shape (height, width, channels), and"
+            f" {row.name} are vectors."
+        )
+
+
+def check_split(
+    name: str, size: int, num_validation: int, num_train: int | None
+) -> int:
+    """The number of examples trained on, out of `size`.
+
+    Raises:
+      InputError: there are fewer than are asked for.
+    """
+    left = size - num_validation
+    if left < 1:
+        raise InputError(
+            f"--num-validation {num_validation} leaves nothing to train on of the"
+            f" {size} training examples of {name}."
+        )
+    if num_train is not None and num_train > left:
+        held = f" left by --num-validation {num_validation}" if num_validation else ""
+        raise InputError(
+            f"--num-train {num_train} is more than the {left} training examples of"
+            f" {name}{held}."
+        )
+    return left if num_train is None else num_train
+
+
+def check_batch_size(config: TrainConfig, size: int) -> None:
+    """Raises InputError if a batch has more than the `size` examples."""
+    if config.batch_size > size:
+        raise InputError(
+            f"--batch-size {config.batch_size} is more than the {size} training"
+            f" examples of {config.dataset}."
+        )

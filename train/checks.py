@@ -1,0 +1,48 @@
+"""What can be refused of runs before the first of them is trained."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from landscape import data, runs
+from landscape.config import RunConfig
+from landscape.methods import METHODS
+from train import mask_source, record
+
+
+def check(configs: Sequence[RunConfig]) -> None:
+    """Refuses runs whose folder, data set or source of masks cannot serve; no JAX.
+
+    Of a run that is finished its folder alone is looked at; of one that takes masks
+    from another of these runs not that one's.
+
+    Args:
+      configs: settings of runs, in the order in which they are to be trained.
+
+    Raises:
+      InputError: as `train.record.check_same`, `landscape.data.check` and
+        `train.mask_source.check`.
+    """
+    made = {config.workdir for config in configs}
+    for config in configs:
+        record.check_same(Path(config.workdir), config)
+    for config in _unfinished(configs):
+        data.check(config)
+        if METHODS[config.method].takes and config.mask_from not in {None, *made}:
+            mask_source.check(config)
+
+
+def check_shapes(configs: Sequence[RunConfig]) -> None:
+    """Refuses runs whose model, layers or sparsity do not fit their data.
+
+    Raises:
+      InputError: as `landscape.recipe.make`.
+    """
+    from landscape import recipe
+
+    for config in _unfinished(configs):
+        dataset = data.load(config)
+        recipe.make(config, dataset.input_shape, dataset.num_classes)
+
+
+def _unfinished(configs: Sequence[RunConfig]) -> list[RunConfig]:
+    return [c for c in configs if runs.read_summary(Path(c.workdir)) is None]
