@@ -4,31 +4,10 @@ import inspect
 
 import optax
 
-from landscape.methods import REFUSED_OPTIMIZERS, check_optimizer
+from landscape.methods import check_optimizer
 
 # Optax takes a number here where others take a schedule.
 _CONSTANT_RATES = ("optimistic_adam", "rprop", "sm3")
-
-
-def names() -> list[str]:
-    """The functions of optax that make an optimizer from a learning rate alone.
-
-    `landscape.methods.OPTIMIZERS` lists them without importing optax.
-    """
-    return [
-        name
-        for name, function in vars(optax).items()
-        if inspect.isfunction(function)
-        and not name.startswith("scale_by_")
-        and name not in REFUSED_OPTIMIZERS
-        and _takes_only_a_rate(function)
-    ]
-
-
-def _takes_only_a_rate(function) -> bool:
-    parameters = inspect.signature(function).parameters
-    required = {n for n, p in parameters.items() if p.default is p.empty}
-    return "learning_rate" in parameters and required <= {"learning_rate"}
 
 
 def create(

@@ -6,7 +6,7 @@ import numpy as np
 import optax
 import pytest
 
-from landscape import optimizers
+from landscape import methods, optimizers
 from landscape.errors import InputError
 from landscape.sparsity import Updater, masked_update, sparse_state
 
@@ -58,7 +58,7 @@ def at_second_step():
 
 
 @pytest.mark.filterwarnings("ignore:`optimistic_adam` is deprecated")
-@pytest.mark.parametrize("name", [*optimizers.names(), *OPTIMIZERS])
+@pytest.mark.parametrize("name", [*methods.OPTIMIZERS, *OPTIMIZERS])
 def test_masked_parameters_train_with_the_optimizer(name):
     optimizer = OPTIMIZERS.get(name) or optimizers.create(name, SCHEDULE)
     updater = at_second_step()
