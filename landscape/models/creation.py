@@ -118,11 +118,11 @@ def positions(
     calls = flatten_dict(variables["intermediates"])
     found = {}
     for name, leaf in sorted(layout.kernels(variables["params"], rules).items()):
-        outputs = calls.get((*name.split("/")[:-1], "__call__"))
-        if outputs is None:
+        outputs = calls.get((*name.split("/")[:-1], "__call__"), (None,))
+        if not all(hasattr(output, "ndim") for output in outputs):
             raise InputError(
-                f"the layer of {name} is never called: its output"
-                " positions are not known."
+                f"the output positions of {name} are not known: its layer is never"
+                " called, or returns more than one array."
             )
         # Batch first, what one position puts out last: heads and sizes of attention.
         last = len(leaf.sizes("o"))

@@ -224,6 +224,19 @@ class Attention(nn.Module):
         )(x)
 
 
+class Pair(nn.Module):
+    @nn.compact
+    def __call__(self, x):
+        return x @ self.param("kernel", nn.initializers.ones, (WIDTH, 3)), x
+
+
+def test_a_kernel_of_unknown_positions_is_refused():
+    with pytest.raises(
+        InputError, match="the output positions of kernel are not known"
+    ):
+        models.positions(Pair(), (WIDTH,))
+
+
 def test_filters_are_of_the_output_axes_and_biases_of_heads_do_not_move():
     draw = np.random.default_rng(0)
     wanted = {
