@@ -149,6 +149,7 @@ def _find_by_layer(config: Config, where: Path) -> dict[str, Any]:
     from analysis import curvature
     from analysis.programs import results
     from landscape import figures, runs
+    from landscape.layout import layer_name
     from landscape.sparsity import masks as masks_lib
 
     loaded = runs.load(_ref(config))
@@ -157,7 +158,7 @@ def _find_by_layer(config: Config, where: Path) -> dict[str, Any]:
     masks = loaded.masks if sparse else masks_lib.dense(params)
     kernels = list(masks_lib.prunable(params))
     chosen = curvature.matching(kernels, config.layers or None)
-    names = [masks_lib.layer_name(name) for name in kernels if name in chosen]
+    names = [layer_name(name) for name in kernels if name in chosen]
     sizes = {name: curvature.num_kept(params, masks, name) for name in names}
     found = {}
     for name in names:

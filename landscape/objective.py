@@ -15,7 +15,7 @@ import jax.numpy as jnp
 from jax.tree_util import Partial
 from jax.typing import ArrayLike
 
-from landscape import trees, weighting
+from landscape import layout, trees, weighting
 from landscape.aliases import Batch, Params
 from landscape.callables import Static
 from landscape.errors import check_choice
@@ -64,6 +64,8 @@ class Objective(NamedTuple):
       label_smoothing: weight a of the uniform distribution in the labels.
       weight_decay: w of the L2 term (w/2) * sum of squares.
       decay_all: the L2 term takes every leaf in, not the kernels alone.
+      rules: ((pattern, axes or kind), ...) for leaves that `landscape.layout` does not
+        know.
 
     `batch_norm` is one of "stored" (the running statistics: eval mode), "batch" (those
     of the batch; the stored ones stay as they are) and "update" (those of the batch;
@@ -86,6 +88,7 @@ class Objective(NamedTuple):
     label_smoothing: float = 0.0
     weight_decay: float = 0.0
     decay_all: bool = False
+    rules: tuple[tuple[str, str], ...] = ()
 
     def logits(
         self, params: Params, image, batch_stats=None, batch_norm: str = "stored"
@@ -128,12 +131,14 @@ class Objective(NamedTuple):
         return self.output_loss(logits, batch)
 
     def l2(self, params: Params) -> jax.Array:
-        """(w/2) * sum of squares of the leaves named "kernel" (decay_all: of all)."""
-        decayed = [
-            leaf
-            for name, leaf in trees.named_leaves(params).items()
-            if self.decay_all or name.split("/")[-1] == "kernel"
-        ]
+        """(w/2) * sum of squares of the kernels (decay_all: of all leaves).
+
+        Kernels are what `landscape.layout` says; without decay nothing is asked of it.
+        """
+        leaves = trees.named_leaves(params)
+        if self.weight_decay and not self.decay_all:
+            leaves = {name: leaves[name] for name in layout.kernels(params, self.rules)}
+        decayed = list(leaves.values()) if self.weight_decay else []
         return 0.5 * self.weight_decay * trees.dot(decayed, decayed)
 
     def training(

@@ -32,6 +32,7 @@ PURE_LEAVES = {
     "trees",
     "weighting",
     "rng",
+    "layout",
     "schedules",
     "optimizers",
     "tables",
@@ -168,9 +169,9 @@ def test_leaves_models_and_sparsity_know_little():
             continue
         inner = inside(path, "landscape")
         if path.stem in PURE_LEAVES and len(path.parts) == 2:
-            assert inner <= {"aliases", "errors", "methods", "rng"}, path
+            assert inner <= {"aliases", "errors", "methods", "rng", "trees"}, path
         if "models" in path.parts:
-            known = {"aliases", "errors", "methods", "backend", "models"}
+            known = {"aliases", "errors", "methods", "backend", "layout", "models"}
             assert inner <= known, path
         if "sparsity" in path.parts:
             known = PURE_LEAVES | {"derivatives", "objective", "sparsity"}

@@ -8,9 +8,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from landscape import trees
+from landscape import layout, trees
 from landscape.aliases import Masks, Params
 from landscape.errors import InputError
+from landscape.layout import Rules
 
 # What is left of a direction without its part along the other must be more than this
 # fraction of it: less is rounding, and would be scaled up to a direction of its own.
@@ -45,16 +46,20 @@ def combination(weights: Sequence[float], points: Sequence[Params]) -> Params:
 
 
 def filter_normalised(
-    key: jax.Array, params: Params, mask: Masks | None = None
+    key: jax.Array, params: Params, mask: Masks | None = None, rules: Rules = ()
 ) -> Params:
     """A random direction, each filter as long as the same filter of `params`.
 
     d = (|theta_f| / |d_f|) d_f for each filter f of a standard normal d (Li et al.
     2018, section 4). A filter is what leads to one output unit: all entries of a kernel
-    with one index on the last axis. Leaves of fewer than two axes (biases, batch norm)
-    do not move: d is zero there, as by the authors' setting `biasbn`. It is zero, too,
-    where the mask is False, and in filters that are zero themselves. In the dtypes of
-    `params`.
+    or an embedding with one index on its output axes (one head and one of its entries,
+    in attention). Biases and norms do not move: d is zero there, as by the authors'
+    setting `biasbn`. It is zero, too, where the mask is False, and in filters that are
+    zero themselves. In the dtypes of `params`. `landscape.layout` says which leaves and
+    axes are which, `rules` what it does not know.
+
+    Raises:
+      InputError: a leaf is not known, or the mask does not fit.
 
     >>> params = {"kernel": jnp.array([[3.0, 0.0], [4.0, 2.0]]), "bias": jnp.ones(2)}
     >>> direction = filter_normalised(jax.random.key(0), params)
@@ -65,17 +70,21 @@ def filter_normalised(
     """
     trees.check_mask(mask, params)
 
-    def scaled(draw, leaf):
-        if jnp.ndim(leaf) < 2:
+    known = layout.leaves(params, rules)
+
+    def scaled(name, draw, leaf):
+        axes = known[name].axes
+        if len(axes) < 2:
             return jnp.zeros_like(draw)
-        axes = tuple(range(jnp.ndim(leaf) - 1))
+        within = tuple(i for i, axis in enumerate(axes) if axis != "o")
         size, wanted = (
-            jnp.sqrt(jnp.sum(jnp.square(x), axes)) for x in (draw, jnp.asarray(leaf))
+            jnp.sqrt(jnp.sum(jnp.square(x), within, keepdims=True))
+            for x in (draw, jnp.asarray(leaf))
         )
         return draw * jnp.where(size > 0, wanted / jnp.where(size > 0, size, 1), 0)
 
     draws = trees.project(mask, trees.normal_like(key, params))
-    return jax.tree.map(scaled, draws, trees.project(mask, params))
+    return trees.map_named(scaled, draws, trees.project(mask, params))
 
 
 def orthogonalised(v: Params, u: Params) -> Params:

@@ -27,6 +27,7 @@ from landscape import rng, trees
 from landscape.aliases import Batches, Masks, Params
 from landscape.derivatives import as_batches
 from landscape.errors import InputError
+from landscape.layout import Rules
 
 __all__ = [
     "Grid",
@@ -88,23 +89,25 @@ def through(a: Params, b: Params, c: Params, normalise: bool = True) -> Plane:
     return Plane(a, u, v, np.array([[0.0, 0.0], [length, 0.0], [shift, height]]))
 
 
-def random(params: Params, key: jax.Array, mask: Masks | None = None) -> Plane:
+def random(
+    params: Params, key: jax.Array, mask: Masks | None = None, rules: Rules = ()
+) -> Plane:
     """Two random directions, filter-normalised, then the second made orthogonal.
 
-    See `analysis.planes.filter_normalised` for what a filter is; biases and batch
-    norm do not move. v loses its part along u, a fraction of about 1 / sqrt(weights),
-    and its filters' norms change by about as much. With a mask both directions are
-    exactly 0.0 where it is False.
+    See `analysis.planes.filter_normalised` for what a filter is (and `rules`); biases
+    and norms do not move. v loses its part along u, a fraction of about
+    1 / sqrt(weights), and its filters' norms change by about as much. With a mask both
+    directions are exactly 0.0 where it is False.
 
     Raises:
-      InputError: fewer than two weights can move.
+      InputError: fewer than two weights can move, or a leaf is not known.
 
     >>> params = {"kernel": jnp.ones((3, 2)), "bias": jnp.ones(2)}
     >>> plane = random(params, jax.random.key(0))
     >>> abs(inner(plane.u, plane.v)) < 1e-6
     True
     """
-    u, v = (filter_normalised(k, params, mask) for k in rng.split(key))
+    u, v = (filter_normalised(k, params, mask, rules) for k in rng.split(key))
     return along(params, (u, orthogonalised(v, u)))
 
 

@@ -125,7 +125,8 @@ def read(name: str, data_dir: str | None) -> Raw:
 
     Raises:
       InputError: the set is unknown, not prepared, not one of image classification,
-        lacks a train or a test split, or has images of several sizes.
+        lacks a train or a test split, or has images of several sizes or of pixels
+        that do not fit a byte.
     """
     builder = open_prepared(name, data_dir)
     classes = builder.info.features["label"].num_classes
@@ -166,7 +167,7 @@ def _read_split(builder: Any, name: str, split: str) -> tuple[np.ndarray, np.nda
             if image.size != size:
                 raise _several_sizes(name, size[::-1], image.size[::-1])
             if image.mode != mode:
-                image = image.convert(mode)
+                image = _of_bytes(name, image).convert(mode)
             pixels.append(image.tobytes())
             labels.append(feature["label"].int64_list.value[0])
     if not pixels:
@@ -174,6 +175,24 @@ def _read_split(builder: Any, name: str, split: str) -> tuple[np.ndarray, np.nda
     width, height = size
     images = np.frombuffer(b"".join(pixels), np.uint8)
     return images.reshape(-1, height, width, channels), np.asarray(labels, np.int32)
+
+
+def _of_bytes(name: str, image: Any) -> Any:
+    """An image of 8 bits a channel: of grey 16 bits the high byte, as TensorFlow does.
+
+    Of 16-bit colour Pillow itself reads the high bytes.
+    """
+    from PIL import Image
+
+    # Older versions of Pillow open a grey PNG of 16 bits as 32.
+    if image.mode.startswith("I;16") or (image.mode, image.format) == ("I", "PNG"):
+        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+    if image.mode[0] in "IF":
+        raise InputError(
+            f"the images of {name!r} must have 8 bits a channel, or 16 in grey PNG"
+            f" files, not those of a {image.format} file of mode {image.mode}."
+        )
+    return image
 
 
 def _several_sizes(name: str, one: tuple[int, int], other: tuple[int, int]):

@@ -6,8 +6,9 @@ from typing import Any, NamedTuple
 
 import jax
 
-from landscape import tables
+from landscape import tables, trees
 from landscape.errors import InputError
+from landscape.layout import Rules, layer_name
 from landscape.sparsity import masks as masks_lib
 
 CONVENTION = (
@@ -20,7 +21,7 @@ class Row(NamedTuple):
     """One layer.
 
     Attributes:
-      layer: name of the kernel without "/kernel".
+      layer: name of the kernel without its last part.
       shape: of the kernel.
       size, kept: entries of the kernel, and those that the mask keeps.
       flops, flops_kept: see `CONVENTION`.
@@ -39,7 +40,9 @@ class Row(NamedTuple):
         return (self.size - self.kept) / self.size
 
 
-def table(params: Any, masks: Any, positions: Mapping[str, int]) -> list[Row]:
+def table(
+    params: Any, masks: Any, positions: Mapping[str, int], rules: Rules = ()
+) -> list[Row]:
     """One row a prunable kernel, in the order of the tree.
 
     Args:
@@ -47,6 +50,7 @@ def table(params: Any, masks: Any, positions: Mapping[str, int]) -> list[Row]:
       masks: masks of the parameters.
       positions: for every kernel the number of output positions at which it is applied:
         H_out W_out of a convolution, 1 of a dense layer (`models.positions`).
+      rules: as of `landscape.sparsity.prunable`.
 
     Raises:
       InputError: a kernel has no entry in `positions`.
@@ -59,16 +63,19 @@ def table(params: Any, masks: Any, positions: Mapping[str, int]) -> list[Row]:
     """
     kept = jax.device_get(masks_lib.count(masks, params))
     rows = []
-    for name, shape in masks_lib.prunable(params).items():
+    shapes = {name: leaf.shape for name, leaf in trees.named_leaves(params).items()}
+    for name in masks_lib.prunable(params, rules):
         if name not in positions:
             raise InputError(f"the number of output positions of {name} is missing.")
-        size, k, cost = math.prod(shape), int(kept[name]), 2 * positions[name]
-        layer = masks_lib.layer_name(name)
-        rows.append(Row(layer, shape, size, k, cost * size, cost * k))
+        shape, k, cost = shapes[name], int(kept[name]), 2 * positions[name]
+        size = math.prod(shape)
+        rows.append(Row(layer_name(name), shape, size, k, cost * size, cost * k))
     return rows
 
 
-def format_table(params: Any, masks: Any, positions: Mapping[str, int]) -> str:
+def format_table(
+    params: Any, masks: Any, positions: Mapping[str, int], rules: Rules = ()
+) -> str:
     """`table` as text, with totals, the layers kept dense, and the convention.
 
     >>> import jax.numpy as jnp
@@ -82,7 +89,7 @@ def format_table(params: Any, masks: Any, positions: Mapping[str, int]) -> str:
     Sparsity of the 6 prunable weights 0.00 %, of all 9 parameters 0.00 %.
     Dense layers: Dense_0.
     """
-    rows = table(params, masks, positions)
+    rows = table(params, masks, positions, rules)
     sums = (sum(getattr(row, field) for row in rows) for field in Row._fields[2:])
     total = Row("all", (), *sums)
     cells = [

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
 from landscape.errors import InputError, check_choice
+from landscape.layout import layer_name
 from landscape.methods import DISTRIBUTIONS
-from landscape.sparsity.masks import layer_name
 
 
 def kept_counts(
@@ -34,8 +34,8 @@ def kept_counts(
     layer first.
 
     Args:
-      shapes: of the prunable kernels by name, inputs and outputs on the last two axes
-        (`landscape.sparsity.prunable`).
+      shapes: of the prunable kernels by name, as `landscape.sparsity.prunable` gives
+        them: (*window, inputs, outputs).
       sparsity: fraction removed, in [0, 1), of the layers that are not declared dense.
       distribution: uniform, er or erk.
       dense_layers: patterns (`fnmatch`) of layers that keep everything and do not count

@@ -7,36 +7,31 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from landscape import trees
+from landscape import layout, trees
 from landscape.aliases import Masks, Params
 from landscape.errors import InputError, check_choice
+from landscape.layout import Rules
 
-_KERNEL = "kernel"
 
+def prunable(params: Params, rules: Rules = ()) -> dict[str, tuple[int, ...]]:
+    """Names and shapes of what can be pruned: kernels of two axes or more.
 
-def prunable(params: Params) -> dict[str, tuple[int, ...]]:
-    """Names and shapes of the kernels of dense and convolutional layers.
+    Embeddings, biases and norms are never pruned: `landscape.layout` says which leaves
+    are which. The shapes are those of plain layers, (*window, inputs, outputs): the
+    heads of attention are outputs of one layer.
 
-    These are what can be pruned: the leaves named "kernel" with two dimensions or more.
-    Biases and batch norm are never pruned. Parameters may be abstract.
+    Args:
+      params: parameters, or their shapes.
+      rules: patterns of names, and axes or kinds, for leaves that are not known.
+
+    Raises:
+      InputError: a leaf is not known.
 
     >>> prunable({"Dense_0": {"kernel": jnp.ones((3, 2)), "bias": jnp.ones(2)}})
     {'Dense_0/kernel': (3, 2)}
     """
-    return {
-        name: jnp.shape(leaf)
-        for name, leaf in trees.named_leaves(params).items()
-        if name.split("/")[-1] == _KERNEL and jnp.ndim(leaf) >= 2
-    }
-
-
-def layer_name(name: str) -> str:
-    """The layer of a kernel, by which users name it.
-
-    >>> layer_name("Block_0/Conv_1/kernel")
-    'Block_0/Conv_1'
-    """
-    return name.removesuffix(f"/{_KERNEL}")
+    kernels = layout.kernels(params, rules)
+    return {k: leaf.canonical for k, leaf in kernels.items() if len(leaf.shape) > 1}
 
 
 def dense(params: Params) -> Masks:
@@ -116,14 +111,16 @@ def count(masks: Masks, params: Params) -> dict[str, jax.Array]:
     }
 
 
-def sparsity(masks: Masks, params: Params) -> float:
+def sparsity(masks: Masks, params: Params, rules: Rules = ()) -> float:
     """Removed entries over entries of all prunable kernels, those kept dense included.
+
+    `rules` as in `prunable`.
 
     >>> params = {"kernel": jnp.ones((2, 2)), "bias": jnp.ones(6)}
     >>> sparsity({"kernel": jnp.eye(2) > 0, "bias": jnp.array(True)}, params)
     0.5
     """
-    return _removed_fraction(masks, params, set(prunable(params)))
+    return _removed_fraction(masks, params, set(prunable(params, rules)))
 
 
 def sparsity_total(masks: Masks, params: Params) -> float:

@@ -15,12 +15,11 @@ permutations, and not covered.
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-import jax.numpy as jnp
-
+from landscape import layout
 from landscape.aliases import Params
-from landscape.errors import InputError
+from landscape.errors import InputError, check_choice
+from landscape.layout import Rules
 from landscape.models import MLP, AlexNet, LeNet, ResNet
-from landscape.trees import named_leaves
 
 
 class Axis(NamedTuple):
@@ -65,6 +64,7 @@ def specification(model: Any, params: Params) -> Spec:
       InputError: the model is of another kind.
 
     >>> import jax
+    >>> import jax.numpy as jnp
     >>> model = MLP((5, 3), 2)
     >>> shapes = jax.eval_shape(model.init, jax.random.key(0), jnp.zeros((1, 4)))
     >>> specification(model, shapes["params"]).sizes
@@ -81,35 +81,44 @@ def specification(model: Any, params: Params) -> Spec:
     )
 
 
-def sequential(params: Params, layers: Sequence[str]) -> Spec:
+def sequential(params: Params, layers: Sequence[str], rules: Rules = ()) -> Spec:
     """The symmetry of dense and convolutional layers one after another.
 
     Args:
-      params: leaves called "LAYER/kernel" [..., in, out] and "LAYER/bias" [out].
+      params: leaves called "LAYER/kernel" and "LAYER/bias" [out].
       layers: names in the order of the forward pass. Where a layer has m times as many
         inputs as the one before it has outputs, the latter were flattened from
         [..., C]: their C channels are repeated at m positions.
+      rules: for leaves that `landscape.layout` does not know.
 
     Raises:
-      InputError: the inputs of a layer are no multiple of the outputs before it.
+      InputError: the inputs of a layer are no multiple of the outputs before it, or
+        are on several axes, as of attention.
     """
-    leaves = named_leaves(params)
+    kernels = layout.kernels(params, rules)
     sizes, axes, before = {}, {}, None
     for layer in layers:
-        shape = jnp.shape(leaves[f"{layer}/kernel"])
+        name = check_choice("kernel", f"{layer}/kernel", kernels)
+        kernel = kernels[name]
+        if sorted(kernel.axes.replace("k", "")) != ["i", "o"]:
+            raise InputError(
+                f"the units of {name}, axes {kernel.axes}, are not those of one axis:"
+                " write its Spec."
+            )
+        *_, fan_in, fan_out = kernel.canonical
         inputs, outputs = None, Axis((layer,)) if layer != layers[-1] else None
         if before is not None:
-            positions, rest = divmod(shape[-2], sizes[before])
+            positions, rest = divmod(fan_in, sizes[before])
             if rest:
                 raise InputError(
-                    f"{layer} has {shape[-2]} inputs, not a multiple of the"
+                    f"{layer} has {fan_in} inputs, not a multiple of the"
                     f" {sizes[before]} outputs of {before}."
                 )
             inputs = Axis((before,), positions)
-        axes[f"{layer}/kernel"] = (*[None] * (len(shape) - 2), inputs, outputs)
+        axes[name] = tuple({"i": inputs, "o": outputs}.get(a) for a in kernel.axes)
         axes[f"{layer}/bias"] = (outputs,)
         if outputs:
-            sizes[layer], before = shape[-1], layer
+            sizes[layer], before = fan_out, layer
     return Spec(sizes, axes)
 
 

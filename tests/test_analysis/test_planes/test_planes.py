@@ -362,7 +362,10 @@ def test_filters_of_a_random_direction_have_the_norms_of_the_parameters():
     }
     params["dense"][:, 2] = 0.0
     with jax.enable_x64(True):
-        direction = jax.tree.map(np.asarray, filter_normalised(KEY, on_device(params)))
+        rules = {"conv": "kkio", "dense": "io"}
+        direction = jax.tree.map(
+            np.asarray, filter_normalised(KEY, on_device(params), rules=rules)
+        )
     for name in ("conv", "dense"):
         for unit in range(params[name].shape[-1]):
             got, want = (

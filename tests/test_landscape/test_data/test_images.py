@@ -145,6 +145,31 @@ def test_colour_and_jpeg_are_read(tmp_path):
     assert np.abs(colour - smooth).max() < 60
 
 
+@pytest.mark.parametrize("channels", [1, 3])
+def test_pixels_of_sixteen_bits_keep_their_high_byte(tmp_path, channels):
+    """They were clipped to 255: nearly all of them."""
+    deep = np.random.default_rng(0).integers(0, 2**16, (6, 5)).astype(np.uint16)
+    prepared = write(
+        tmp_path,
+        lambda split, i: {"image": encode(deep), "label": 0},
+        features((6, 5, channels)),
+    )
+    pixels = images.read("tiny", prepared).train[0]
+    want = np.repeat((deep // 256)[..., None], channels, -1)
+    np.testing.assert_array_equal(pixels, np.broadcast_to(want, pixels.shape))
+
+
+def test_pixels_that_no_byte_holds_are_refused(tmp_path):
+    deep = np.random.default_rng(0).normal(size=(6, 5)).astype(np.float32)
+    prepared = write(
+        tmp_path,
+        lambda split, i: {"image": encode(deep, "tiff"), "label": 0},
+        features(),
+    )
+    with pytest.raises(InputError, match=r"8 bits a channel.*TIFF file of mode F"):
+        images.read("tiny", prepared)
+
+
 def test_a_set_that_is_not_prepared_names_the_command(tmp_path):
     with pytest.raises(InputError) as error:
         images.read("mnist", str(tmp_path))

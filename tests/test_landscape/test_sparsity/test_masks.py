@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from landscape.errors import InputError
+from landscape.layout import layer_name
 from landscape.sparsity import masked_update, masks, prunable, sparse_state, updaters
 
 
@@ -34,7 +35,7 @@ def test_kernels_alone_are_prunable_also_of_abstract_parameters():
     want = {"Block/Conv_0/kernel": (3, 3, 2, 4), "Dense_0/kernel": (6, 5)}
     assert prunable(PARAMS) == want
     assert prunable(jax.eval_shape(lambda: PARAMS)) == want
-    assert [masks.layer_name(name) for name in want] == ["Block/Conv_0", "Dense_0"]
+    assert [layer_name(name) for name in want] == ["Block/Conv_0", "Dense_0"]
 
 
 def test_dense_masks_have_the_structure_of_the_parameters_and_change_nothing():
