@@ -50,16 +50,16 @@ def num_examples(config: RunConfig, asked: int | None) -> int:
       InputError: there are fewer, or the data set is not there.
     """
     size = data.check(config)
-    check_num_examples(config, asked, size)
+    check_num_examples(config.dataset, asked, size)
     return size if asked is None else asked
 
 
-def check_num_examples(config: RunConfig, asked: int | None, size: int) -> None:
-    """Raises InputError if a run has fewer training examples than are asked for."""
+def check_num_examples(dataset: str, asked: int | None, size: int) -> None:
+    """Raises InputError if more training examples are asked for than there are."""
     if asked is not None and asked > size:
         raise InputError(
             f"--num-examples {asked} is more than the {size} training examples"
-            f" of {config.dataset}."
+            f" of {dataset}."
         )
 
 

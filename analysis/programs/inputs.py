@@ -96,7 +96,7 @@ def examples_of(run: runs.Run, num_examples: int | None) -> dict[str, Any]:
       InputError: there are fewer.
     """
     split = run.data.train
-    checks.check_num_examples(run.config, num_examples, len(split["label"]))
+    checks.check_num_examples(run.config.dataset, num_examples, len(split["label"]))
     return {name: array[:num_examples] for name, array in split.items()}
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from landscape import figures, runs
+from landscape import runs
 from landscape.files import write_atomically
 
 FILES = RESULT, ARRAYS, FIGURE = "result.json", "arrays.npz", "figure.png"
@@ -65,6 +65,9 @@ def write(
     folder: Path, result: dict[str, Any], arrays: dict[str, np.ndarray], figure: Any
 ) -> None:
     """Writes all three files; result.json last, whole or not at all."""
+    # Not above: what can be refused is, before the library that draws is loaded.
+    from landscape import figures
+
     folder.mkdir(parents=True, exist_ok=True)
     np.savez(folder / ARRAYS, **arrays)
     figures.save(figure, folder / FIGURE)

@@ -9,6 +9,9 @@ from typing import Any, ClassVar
 from analysis.studies.claims import Claim, verdict
 from landscape.errors import InputError, check_choice, require
 from landscape.files import write_atomically
+from landscape.methods import check_model
+
+RESULT = "result.json"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +64,8 @@ class SparseStudyOptions(StudyOptions):
 
     def __post_init__(self):
         super().__post_init__()
+        if self.model is not None:
+            check_model(self.model, (), "relu")
         rising = list(self.sparsities) == sorted(set(self.sparsities))
         if not rising or any(not 0 < s < 1 for s in self.sparsities):
             raise InputError(
@@ -90,7 +95,7 @@ def write(
         "claims": [c._asdict() | {"verdict": verdict(c.holds)} for c in claims],
         **measured._asdict(),
     }
-    content = texts | {"result.json": json.dumps(result, indent=1)}
+    content = texts | {RESULT: json.dumps(result, indent=1)}
     for name, text in content.items():
         write_atomically(config.folder / name, text + "\n")
     return result
@@ -154,4 +159,4 @@ def report(
             "\n--quick: the networks are hardly trained, so the verdicts mean nothing."
             f" Settings that differ: {'; '.join(changed)}."
         )
-    shell.announce(text, config.folder, command, [*files, "result.json"])
+    shell.announce(text, config.folder, command, [*files, RESULT])

@@ -1,7 +1,8 @@
 """Promise 10: a mistake gets one clear sentence and status 2, and nothing is written.
 
-Every line of the table runs in one process in which JAX has no device at all, so a
-device that is touched before the mistake is found shows as another error.
+Every line of the tables runs in one process in which JAX has no device at all, so a
+device that is touched before the mistake is found shows as another error. First come
+those that need no JAX, and then those that need the shapes of a network.
 """
 
 import json
@@ -30,10 +31,7 @@ TABLE = [
     ("train.sparse --sparsity 1.0", "in [0, 1), not 1.0"),
     ("train.sparse --sparsity -0.1", "in [0, 1), not -0.1"),
     ("train.sparse --sparsity nan", "in [0, 1), not nan"),
-    ("train.sparse --sparsity 0.9999", "leaves nothing of"),
-    ("train.sparse --dense-layers Dense_9", "Dense_9"),
     ("train.sparse --max-sparsity Dense_2 1.5", "Dense_2"),
-    ("train.sparse --distribution er --dense-layers Dense_0 Dense_1 Dense_2", "dense"),
     ("train.sparse --batch-size 1298", "1298"),
     ("train.sparse --batch-size 0", "at least 1, not 0"),
     ("train.sparse --num-train 5000", "5000"),
@@ -49,7 +47,6 @@ TABLE = [
     ("train.sparse --method lottery --mask-from future", "format version 99"),
     ("train.sparse --method pruning --mask-from pruned", "--mask-from"),
     ("train.sparse --method lottery --mask-from dense", "dense"),
-    ("train.sparse --method lottery --mask-from pruned --widths 9 --model mlp", "fit"),
     ("train.sparse --method lottery --mask-from pruned --rewind-to 7", "0, 20"),
     ("train.sparse --method scratch --mask-from pruned", "initialisation of its own"),
     ("train.sparse --method lottery --mask-from pruned --sparsity 0.5", "0.95"),
@@ -59,7 +56,6 @@ TABLE = [
     ("train.dense --schedule step --decay-steps 5000", "below --steps 3000"),
     ("train.dense --workdir a-file/inside", "a-file"),
     ("train.sparse --method pruning --steps 30 --workdir pruned", "other settings"),
-    ("train.dense --model lenet5", "16"),
     ("train.dense --model resnet20 --widths 3 4", "widths"),
     ("train.dense --model mlp --widths 0", "at least 1"),
     ("train.dense --dataset blobs --model lenet5", "lenet5"),
@@ -98,7 +94,34 @@ TABLE = [
     ("analysis.studies.difficulty --num-seeds 0", "at least 1, not 0"),
     ("analysis.studies.difficulty --scale mnist --data-dir empty", "prepare mnist"),
     ("train.dense --init-zeros 1.5", "in [0, 1], not 1.5"),
+    ("train.dense --dataset blobs --batch-size 2000", "than the 1000 training"),
+    ("train.dense --dataset blobs --augment", "--augment needs images"),
+    ("train.dense --model resnet20 --activation tanh", "relu, not tanh"),
+    ("train.dense --model lenet --widths 6", "at least 2 widths"),
+    ("train.dense --optimizer adam --decoupled-decay 0.1", "--decoupled-decay"),
+    ("train.sparse --method pruning lottery --workdir a-file", "a-file"),
+    ("analysis.path pruned dense --num-examples 201", "than the 200 training"),
+    ("analysis.path pruned dense --kind quadratic", "no sparse subspace"),
+    ("analysis.path pruned dense --kind cubic --batch-size 201", "than the 200 ex"),
+    ("analysis.surface pruned --num-examples 201", "than the 200 training"),
+    ("analysis.spectrum pruned --num-examples 201", "than the 200 training"),
+    ("analysis.spectrum pruned --layers Dense_9", "perhaps you meant 'Dense_1'"),
+    ("analysis.spectrum pruned@7", "0, 20"),
+    ("analysis.studies.difficulty --model lenet30", "perhaps you meant 'lenet300'"),
+    ("analysis.studies.difficulty --num-examples 1298", "than the 1297 training"),
+    ("analysis.studies.hessian --scale mnist --data-dir empty", "prepare mnist"),
+    ("analysis.studies.subspace --scale mnist --data-dir empty", "prepare mnist"),
 ]
+SHAPES = [
+    ("train.sparse --sparsity 0.9999", "leaves nothing of"),
+    ("train.sparse --dense-layers Dense_9", "Dense_9"),
+    ("train.sparse --distribution er --dense-layers Dense_0 Dense_1 Dense_2", "dense"),
+    ("train.sparse --method lottery --mask-from pruned --widths 9 --model mlp", "fit"),
+    ("train.dense --model lenet5", "16"),
+    ("analysis.studies.difficulty --sparsities 0.95 0.9999", "leaves nothing of"),
+    ("analysis.studies.subspace --model lenet5", "16x16"),
+]
+LISTING = "analysis.runs ."
 PROGRAM = """
 import contextlib, io, json, runpy, sys
 for line in json.load(sys.stdin):
@@ -112,7 +135,8 @@ for line in json.load(sys.stdin):
         status = stop.code
     except Exception as error:
         status = repr(error)
-    print(json.dumps([status, err.getvalue()]), flush=True)
+    loaded = "jax" in sys.modules
+    print(json.dumps([status, out.getvalue() + err.getvalue(), loaded]), flush=True)
 """
 
 
@@ -121,7 +145,8 @@ def files(folder):
 
 
 def mistakes(lines, folder, **environment):
-    """Status and message of each command line, all in one process."""
+    """Of each command line, all in one process: status, what was printed, and whether
+    JAX is loaded after it."""
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM],
         input=json.dumps(lines),
@@ -153,7 +178,8 @@ def outcomes(tmp_path_factory):
     (folder / "empty").mkdir()
     (folder / "a-file").touch()
     before = files(folder)
-    answers = mistakes([line for line, _ in TABLE], folder, JAX_PLATFORMS="none_such")
+    lines = [LISTING, *(line for line, _ in TABLE + SHAPES)]
+    answers = mistakes(lines, folder, JAX_PLATFORMS="none_such")
     assert files(folder) == before
     assert {p.name for p in folder.iterdir() if p.is_dir()} == {
         "pruned", "dense", "future", "narrow", "unfinished", "empty"
@@ -161,14 +187,28 @@ def outcomes(tmp_path_factory):
     return answers
 
 
-@pytest.mark.parametrize(("line", "expected"), TABLE)
+@pytest.mark.parametrize(("line", "expected"), TABLE + SHAPES)
 def test_a_mistake_gets_one_sentence_and_status_2(line, expected, outcomes):
-    status, message = outcomes[line]
+    status, message, _ = outcomes[line]
     # tyro draws a box around its messages: its lines are joined again here.
     text = " ".join(message.replace("│", " ").split())
     assert status == 2, (status, message)
     assert expected in text, message
     assert "Traceback" not in message
+
+
+def test_what_needs_no_shapes_is_refused_before_jax_is_loaded(outcomes):
+    late = [line for line, _ in TABLE if outcomes[line][2]]
+    assert not late, f"JAX is loaded by {late[0]}"
+
+
+def test_runs_are_listed_without_jax(outcomes):
+    status, printed, loaded = outcomes[LISTING]
+    assert status == 0 and not loaded
+    rows = {line.split()[0]: line for line in printed.splitlines()}
+    assert "finished, 20 steps" in rows["dense"]
+    assert "saved at step 20 of 20" in rows["unfinished"]
+    assert "format version 99" in rows["future"]
 
 
 def test_what_the_devices_cannot_do_is_refused(tmp_path):
@@ -180,7 +220,7 @@ def test_what_the_devices_cannot_do_is_refused(tmp_path):
         list(lines), tmp_path, JAX_NUM_CPU_DEVICES="4", JAX_PLATFORMS="cpu"
     )
     for line, expected in lines.items():
-        status, message = found[line]
+        status, message, _ = found[line]
         assert status == 2 and expected in message
     assert not (tmp_path / "r").exists()
 

@@ -32,10 +32,14 @@ def run(config: Config, scale: Any = None) -> dict[str, Any]:
     Raises:
       InputError: the data set is not there, or a setting does not fit it.
     """
-    from analysis.studies.claims import verdict_table
-    from analysis.studies.difficulty import claims, figures, runs, scales
+    from analysis.studies.difficulty import scales, trainings
 
-    measured = runs.measure(config, scale or scales.of(config))
+    scale = scale or scales.of(config)
+    trainings.check(scale, scales.root_of(config, scale), config.num_examples)
+    from analysis.studies.claims import verdict_table
+    from analysis.studies.difficulty import claims, figures, runs
+
+    measured = runs.measure(config, scale)
     judged = claims.claims(measured)
     table = verdict_table(judged)
     figures.save(config.folder, measured)
@@ -45,9 +49,9 @@ def run(config: Config, scale: Any = None) -> dict[str, Any]:
 
 def main(config: Config) -> None:
     """Runs the study; prints the verdicts, the folder and what to try next."""
+    result = run(config)
     from analysis.studies.difficulty import claims, scales
 
-    result = run(config)
     high = f"{max(map(float, result['sparsities_used'])):g}"
     folder = f"{result['root']}/sparsity-{high}/seed-0"
     runs = " ".join(f"{folder}/{name}" for name in ("pruned", "lottery", "scratch"))

@@ -8,10 +8,11 @@ from analysis import path
 from analysis.studies import training
 from analysis.studies.difficulty.config import Config
 from analysis.studies.difficulty.scales import Scale, root_of
-from analysis.studies.difficulty.solutions import SOLUTIONS, folder_of, train
+from analysis.studies.difficulty.solutions import SOLUTIONS, train
+from analysis.studies.difficulty.trainings import folder_of, from_zeros
+from analysis.studies.steps import Steps
 from landscape import derivatives, runs
 from landscape.cli import limit_compiled_programs
-from landscape.config import DenseRun
 from landscape.sparsity import masks
 
 # name: from, to, kind, subspace
@@ -65,9 +66,13 @@ def measure(config: Config, scale: Scale) -> Measured:
     accuracy, train_loss, gradient = (empty(SOLUTIONS) for _ in range(3))
     paths = empty(PATHS)
     has_norm = False
+    pairs = len(keys) * scale.num_seeds
+    steps = Steps(pairs * (1 + len(PATHS)) + len(scale.zeros) * scale.zeros_seeds)
     for key, sparsity in zip(keys, scale.sparsities, strict=True):
         for seed in range(scale.num_seeds):
             folder = folder_of(root, sparsity, seed)
+            where = f"sparsity {key}, seed {seed}"
+            steps.begin(f"{where}: the three networks")
             for name, summary in train(scale, root, sparsity, seed).items():
                 accuracy[name][key].append(summary["test_accuracy"])
                 train_loss[name][key].append(summary["train_loss"])
@@ -76,13 +81,16 @@ def measure(config: Config, scale: Scale) -> Measured:
                 has_norm |= norm
             for name, (a, b, kind, subspace) in PATHS.items():
                 limit_compiled_programs()
+                steps.begin(f"{where}: path {name}")
                 ends = f"{folder}/{a}", f"{folder}/{b}"
                 found = _path(config, scale, ends, kind, subspace)
                 paths[name][key].append(found)
     zeros = {
         f"{fraction:g}": [
-            _from_zeros(scale, fraction, seed, root)
-            for seed in range(scale.zeros_seeds)
+            training.train(from_zeros(scale, root, fraction, seed))["test_accuracy"]
+            for seed in steps.each(
+                f"dense from {100 * fraction:g} % zeros, seed", range(scale.zeros_seeds)
+            )
         ]
         for fraction in scale.zeros
     }
@@ -105,14 +113,6 @@ def _path(
     total = [x + y for x, y in zip(found["losses"], found["l2"], strict=True)]
     inside = [x for t, x in zip(found["ts"], total, strict=True) if 0 <= t <= 1]
     return found | {"mean": sum(inside) / len(inside)}
-
-
-def _from_zeros(scale: Scale, fraction: float, seed: int, root: str) -> float:
-    """Figure 5: test accuracy of a dense training from weights zeroed at random."""
-    fields = {k: v for k, v in scale.training.items() if not k.startswith("prune")}
-    folder = f"{root}/dense-from-zeros-{fraction:g}/seed-{seed}"
-    settings = DenseRun(**fields, init_zeros=fraction, seed=seed, workdir=folder)
-    return training.train(settings)["test_accuracy"]
 
 
 def _gradient_size(name: str) -> tuple[float, bool]:

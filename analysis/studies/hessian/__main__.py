@@ -32,10 +32,15 @@ def run(config: Config, scale: Any = None) -> dict[str, Any]:
     Raises:
       InputError: the data set is not there.
     """
-    from analysis.studies.claims import verdict_table
-    from analysis.studies.hessian import claims, figures, runs, scales, table
+    from analysis.studies.hessian import scales
 
-    measured = runs.measure(config, scale or scales.of(config))
+    scale = scale or scales.of(config)
+    if not (config.folder / study.RESULT).exists():
+        scales.check(scale)
+    from analysis.studies.claims import verdict_table
+    from analysis.studies.hessian import claims, figures, runs, table
+
+    measured = runs.measure(config, scale)
     judged = claims.claims(measured)
     verdicts = verdict_table(judged)
     texts = {"claims.txt": verdicts, "table1.txt": table.table_one(measured)}
@@ -45,9 +50,9 @@ def run(config: Config, scale: Any = None) -> dict[str, Any]:
 
 def main(config: Config) -> None:
     """Runs the study; prints the verdicts, the folder and what to try next."""
+    result = run(config)
     from analysis.studies.hessian import claims, scales
 
-    result = run(config)
     study.report(
         config,
         result["table"],

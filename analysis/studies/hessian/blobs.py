@@ -9,9 +9,18 @@ from landscape import runs
 from landscape.config import DenseRun
 
 
-def measure(scale: Blobs, root: str, seeds: range) -> dict[str, dict[str, list]]:
-    """Group -> number of classes -> seeds; see `runs.Measured.blobs`."""
-    return {group: _group(scale, root, group, seeds) for group in GROUPS}
+def measure(scale: Blobs, root: str, group: str, seeds: range) -> dict[str, list]:
+    """Number of classes -> seeds, one of what is not judged; `runs.Measured.blobs`."""
+    found = {}
+    for k in (*scale.classes, scale.many):
+        judged = group in JUDGED and k != scale.many
+        if k == scale.many and GROUPS[group][0] == "tanh":
+            continue
+        found[str(k)] = [
+            _blob(scale, root, group, k, seed, judged)
+            for seed in (seeds if judged else [0])
+        ]
+    return found
 
 
 def near_zero_fractions(scale: Blobs, root: str) -> dict[str, float]:
@@ -29,20 +38,6 @@ def whole(scale: Blobs, root: str) -> dict[str, list[float]]:
     name = _blob_name(root, WHOLE, scale.many, 0)
     ends = {"initial": f"{name}@init", "final": name}
     return {when: everything(end).tolist() for when, end in ends.items()}
-
-
-def _group(scale: Blobs, root: str, group: str, seeds) -> dict[str, Any]:
-    """One seed of what is not judged."""
-    found = {}
-    for k in (*scale.classes, scale.many):
-        judged = group in JUDGED and k != scale.many
-        if k == scale.many and GROUPS[group][0] == "tanh":
-            continue
-        found[str(k)] = [
-            _blob(scale, root, group, k, seed, judged)
-            for seed in (seeds if judged else [0])
-        ]
-    return found
 
 
 def _blob_name(root: str, group: str, k: int, seed: int) -> str:

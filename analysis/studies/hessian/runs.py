@@ -1,5 +1,6 @@
 """What the study of paper 3 trains, and the resulting numbers."""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from analysis.studies.hessian import (
@@ -18,10 +19,14 @@ from analysis.studies.hessian.measurements import (
     negative,
     negative_of,
 )
-from analysis.studies.hessian.scales import PLAIN, Scale
+from analysis.studies.hessian.scales import GROUPS, PLAIN, Scale
+from analysis.studies.steps import Steps
 from analysis.studies.study import StudyOptions
 from analysis.studies.training import train
 from landscape.config import DenseRun
+
+OTHER_STEPS = 9
+"""Those that are not of one seed, size or group."""
 
 
 class Measured(NamedTuple):
@@ -69,13 +74,27 @@ def measure(config: StudyOptions, scale: Scale) -> Measured:
     root = f"{config.workdir}/hessian-runs{quick}"
     images, blob_runs = f"{root}/{config.scale}", f"{root}/blobs"
     seeds = range(scale.num_seeds)
+    images_parts = len(scale.widths) + len(scale.batch_rates) * len(scale.batches)
+    total = (images_parts + len(scale.phases)) * len(seeds) + len(GROUPS)
+    steps = Steps(total + OTHER_STEPS)
+
+    def step(what: str, measure: Callable, *arguments: Any) -> Any:
+        steps.begin(what)
+        return measure(*arguments)
+
     widths = {
-        str(h): [_width_run(scale, images, h, seed) for seed in seeds]
+        str(h): [
+            _width_run(scale, images, h, seed)
+            for seed in steps.each(f"{h} hidden units, seed", seeds)
+        ]
         for h in scale.widths
     }
     batches = {
         f"{rate:g}": {
-            str(size): [_batch_run(scale, images, size, rate, seed) for seed in seeds]
+            str(size): [
+                _batch_run(scale, images, size, rate, seed)
+                for seed in steps.each(f"batch {size}, rate {rate:g}, seed", seeds)
+            ]
             for size in scale.batches
         }
         for rate in scale.batch_rates
@@ -83,23 +102,45 @@ def measure(config: StudyOptions, scale: Scale) -> Measured:
     # The longest parts are last: an interrupted study has the others.
     return Measured(
         phases={
-            name: [batch_phases.measure(each, f"{root}/{name}", seed) for seed in seeds]
+            name: [
+                batch_phases.measure(each, f"{root}/{name}", seed)
+                for seed in steps.each(f"both phases on {name}, seed", seeds)
+            ]
             for name, each in scale.phases.items()
         },
-        descents=gd_vs_sgd.measure(scale, images),
-        noise=random_labels.measure(scale, images),
+        descents=step("gradient descent and SGD", gd_vs_sgd.measure, scale, images),
+        noise=step("random labels", random_labels.measure, scale, images),
         widths=widths,
         batches=batches,
-        small=gauss_newton_parts.measure(scale.parts, blob_runs, seeds),
-        products=gauss_newton_parts.products_against_jax(scale.parts, blob_runs, seeds),
-        planar=two_clusters.measure(scale.plane, blob_runs, seeds),
-        starts=many_initialisations.measure(scale.plane, blob_runs),
-        pastur=marchenko_pastur.measure(scale.logistic_examples),
-        blobs=blobs.measure(scale.blobs, blob_runs, seeds),
-        near_zero=blobs.near_zero_fractions(scale.blobs, blob_runs),
-        whole=blobs.whole(scale.blobs, blob_runs),
+        small=step(
+            "H and G on blobs",
+            gauss_newton_parts.measure, scale.parts, blob_runs, seeds,
+        ),
+        products=step(
+            "products against jax.hessian",
+            gauss_newton_parts.products_against_jax, scale.parts, blob_runs, seeds,
+        ),
+        planar=step(
+            "two clusters", two_clusters.measure, scale.plane, blob_runs, seeds
+        ),
+        starts=step(
+            "many initialisations",
+            many_initialisations.measure, scale.plane, blob_runs,
+        ),
+        pastur=step(
+            "Marchenko and Pastur", marchenko_pastur.measure, scale.logistic_examples
+        ),
+        blobs={
+            group: blobs.measure(scale.blobs, blob_runs, group, seeds)
+            for group in steps.each("blobs,", GROUPS)
+        },
+        near_zero=step(
+            "eigenvalues near zero",
+            blobs.near_zero_fractions, scale.blobs, blob_runs,
+        ),
+        whole=step("a whole spectrum", blobs.whole, scale.blobs, blob_runs),
         example=f"{images}/hidden-{scale.widths[0]}/seed-0",
-    )
+    )  # fmt: skip
 
 
 def _width_run(scale: Scale, root: str, h: int, seed: int) -> dict[str, Any]:

@@ -3,6 +3,8 @@
 from typing import Any, NamedTuple
 
 from analysis.studies.study import StudyOptions
+from landscape import data
+from landscape.config import DenseRun
 
 PLAIN = {"model": "mlp", "schedule": "constant", "momentum": 0.0, "weight_decay": 0.0}
 """Plain gradient descent on the cross-entropy, with a constant rate."""
@@ -174,6 +176,16 @@ def full(config: StudyOptions) -> Scale:
         phases=phases,
         num_seeds=config.num_seeds or scale.num_seeds,
     )
+
+
+def check(scale: Scale) -> None:
+    """Refuses data sets that are not there or too small; imports no JAX.
+
+    Raises:
+      InputError: names the set, and the command that prepares it.
+    """
+    for images in (scale.images, *(each.images for each in scale.phases.values())):
+        data.check(DenseRun(**images, batch_size=1))
 
 
 def of(config: StudyOptions) -> Scale:

@@ -31,10 +31,17 @@ def run(config: Config, scale: Any = None) -> dict[str, Any]:
     Raises:
       InputError: the data set is not there.
     """
-    from analysis.studies.claims import verdict_table
-    from analysis.studies.subspace import claims, figures, runs, scales, text
+    from analysis.studies.difficulty import trainings
+    from analysis.studies.difficulty.scales import root_of
+    from analysis.studies.subspace import scales
 
-    measured = runs.measure(config, scale or scales.of(config))
+    scale = scale or scales.of(config)
+    solutions = scale.solutions
+    trainings.check(solutions, root_of(config, solutions), zeros=False)
+    from analysis.studies.claims import verdict_table
+    from analysis.studies.subspace import claims, figures, runs, text
+
+    measured = runs.measure(config, scale)
     judged = claims.claims(measured)
     parts = text.table(measured), text.sentences(measured), verdict_table(judged)
     printed = "\n\n".join(parts)
@@ -45,9 +52,9 @@ def run(config: Config, scale: Any = None) -> dict[str, Any]:
 
 def main(config: Config) -> None:
     """Runs the study; prints the result, the folder and what to try next."""
+    result = run(config)
     from analysis.studies.subspace import scales, text
 
-    result = run(config)
     high = f"{max(map(float, result['sparsities_used'])):g}"
     folder = f"{result['root']}/sparsity-{high}/seed-0"
     study.report(

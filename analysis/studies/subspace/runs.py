@@ -10,7 +10,9 @@ import jax.numpy as jnp
 
 from analysis.programs import results, shell
 from analysis.studies.difficulty.scales import root_of
-from analysis.studies.difficulty.solutions import SOLUTIONS, folder_of, train
+from analysis.studies.difficulty.solutions import SOLUTIONS, train
+from analysis.studies.difficulty.trainings import folder_of
+from analysis.studies.steps import Steps
 from analysis.studies.study import SparseStudyOptions
 from analysis.studies.subspace import curvature, descent
 from analysis.studies.subspace.scales import Scale
@@ -48,11 +50,15 @@ def measure(config: SparseStudyOptions, scale: Scale) -> Measured:
         return {name: {key: [] for key in keys} for name in SOLUTIONS}
 
     accuracy, looks = empty(), {point: empty() for point in POINTS}
+    steps = Steps(len(keys) * solutions.num_seeds * (1 + len(SOLUTIONS)))
     for key, sparsity in zip(keys, solutions.sparsities, strict=True):
         for seed in range(solutions.num_seeds):
+            where = f"sparsity {key}, seed {seed}"
+            steps.begin(f"{where}: the three networks")
             summaries = train(solutions, root, sparsity, seed)
             for name in SOLUTIONS:
                 limit_compiled_programs()
+                steps.begin(f"{where}: curvature of {name}")
                 accuracy[name][key].append(summaries[name]["test_accuracy"])
                 run = f"{folder_of(root, sparsity, seed)}/{name}"
                 for point, found in analyse(run, scale).items():

@@ -181,9 +181,10 @@ def mean_gradient(root, name):
     return float(np.abs(np.concatenate(kept)).mean())
 
 
-def test_the_study_runs_and_is_read_back(tmp_path):
+def test_the_study_runs_and_is_read_back(tmp_path, steps_said):
     config = Config(workdir=str(tmp_path), num_examples=50)
     result = run(config, TINY)
+    assert steps_said()
     assert {p.name for p in config.folder.iterdir()} == {
         *(f"figure{i}.png" for i in (1, 3, 4, 5, 6, 7, 8)), "claims.txt", "result.json",
     }  # fmt: skip

@@ -295,7 +295,7 @@ def study(tmp_path_factory):
         yield config, run(config, TINY)
 
 
-def test_the_study_runs_and_is_read_back(study):
+def test_the_study_runs_and_is_read_back(study, steps_said):
     config, result = study
     assert {p.name for p in config.folder.iterdir()} == {
         *(f"figure{i}.png" for i in (1, 2, 3, 4, 5, 6, "7-digits", "8-digits", 9)),
@@ -311,6 +311,7 @@ def test_the_study_runs_and_is_read_back(study):
     files = [*root.rglob("partial.npz"), *root.rglob("checkpoints/*/*")]
     times = {p: p.stat().st_mtime_ns for p in files}
     assert run(config, TINY)["table"] == result["table"]
+    assert steps_said()
     assert times == {p: p.stat().st_mtime_ns for p in times}
 
 

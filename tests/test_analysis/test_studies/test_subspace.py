@@ -199,9 +199,10 @@ def test_bad_settings_are_refused():
             Config(**settings)
 
 
-def test_the_study_runs_and_is_read_back(tmp_path, monkeypatch):
+def test_the_study_runs_and_is_read_back(tmp_path, monkeypatch, steps_said):
     config = Config(workdir=str(tmp_path))
     result = run(config, TINY)
+    assert steps_said()
     files = {path.name for path in config.folder.iterdir()}
     assert files == {"figure.png", "claims.txt", "result.json"}
     stored = json.loads((config.folder / "result.json").read_text())
