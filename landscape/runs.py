@@ -8,6 +8,7 @@ and layers.txt once it is finished, figures/ and analysis/. It is where `train` 
 that.
 """
 
+import contextlib
 import difflib
 import hashlib
 import json
@@ -214,11 +215,21 @@ def read_summary(folder: Path) -> dict[str, Any] | None:
 
 
 def read_metrics(folder: Path) -> list[dict[str, Any]]:
-    """The lines of metrics.jsonl, but for a last line that a kill cut short."""
-    return read_lines(folder / METRICS)
+    """The lines of metrics.jsonl, by rising step, one a step and split.
+
+    Not those that a kill cut short; of lines that two processes wrote, the first.
+    """
+    lines: dict[tuple, dict[str, Any]] = {}
+    for line in read_lines(folder / METRICS):
+        lines.setdefault((line["step"], line.get("split")), line)
+    return sorted(lines.values(), key=lambda line: line["step"])
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:
     """The whole lines of a .jsonl file; none if there is no such file."""
     text = path.read_text() if path.exists() else ""
-    return [json.loads(line) for line in text.splitlines(True) if line.endswith("\n")]
+    lines = []
+    for line in text.splitlines(True):
+        with contextlib.suppress(ValueError):  # one that a kill cut short
+            lines += [json.loads(line)] if line.endswith("\n") else []
+    return lines

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from jax.sharding import Mesh
 
-from landscape import checkpoint, data, devices, figures, models, recipe, runs
+from landscape import checkpoint, data, devices, figures, locks, models, recipe, runs
 from landscape.cli import Progress, limit_compiled_programs
 from landscape.config import RunConfig
 from landscape.errors import InputError, Interrupted, RunFailure
@@ -62,6 +62,7 @@ def run_all(
     """
     for config in configs:
         record.check_same(Path(config.workdir), config)
+        locks.check_free(Path(config.workdir))
     summaries = []
     for config in configs:
         if summaries:
@@ -84,7 +85,8 @@ def run_training(config: RunConfig, start: Start | None = None) -> dict[str, Any
       The content of summary.json.
 
     Raises:
-      InputError: the folder holds another run, or the settings cannot be met.
+      InputError: the folder holds another run, another process writes there, or the
+        settings cannot be met.
       RunFailure: the loss is not finite, or a checkpoint could not be written.
       Interrupted: a signal came; the state is saved.
     """
@@ -92,13 +94,19 @@ def run_training(config: RunConfig, start: Start | None = None) -> dict[str, Any
 
 
 def _run(config: RunConfig, start: Start | None) -> dict[str, Any]:
+    folder = Path(config.workdir)
     # Asked again: while earlier runs were trained, the folder may have been filled.
-    record.check_same(Path(config.workdir), config)
-    summary = runs.read_summary(Path(config.workdir))
+    record.check_same(folder, config)
+    summary = runs.read_summary(folder)
     if summary is not None:
         return summary
-    opened = _open(config, start)
-    return _close(opened, _train(opened))
+    with locks.locked(folder) as check_lock:
+        # The process that held it a moment ago may have finished the run.
+        summary = runs.read_summary(folder)
+        if summary is not None:
+            return summary
+        opened = _open(config, start)
+        return _close(opened, _train(opened, check_lock))
 
 
 def _open(config: RunConfig, start: Start | None) -> Opened:
@@ -150,10 +158,10 @@ def _mesh_and_folder(config: RunConfig, step: int | None) -> Mesh:
     return mesh
 
 
-def _train(opened: Opened) -> TrainState:
+def _train(opened: Opened, check_lock: Callable[[], None]) -> TrainState:
     """From boundary to boundary: steps, checks, lines of metrics, checkpoints."""
     folder, config, components, state, resumes, splits, mesh, _ = opened
-    recorder = record.Recorder(folder, config.keep_every)
+    recorder = record.Recorder(folder, config.keep_every, check_lock)
     if not resumes:
         recorder.log(0, *measure.held_out(components, state, splits, mesh))
         recorder.save(state)

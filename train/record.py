@@ -11,14 +11,14 @@ import json
 import os
 import platform
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import jax
 
 import landscape.config
-from landscape import checkpoint, runs
+from landscape import checkpoint, locks, runs
 from landscape.config import RunConfig
 from landscape.errors import InputError, RunFailure
 from landscape.files import write_atomically
@@ -50,7 +50,7 @@ def check_same(folder: Path, config: RunConfig) -> None:
     if not nearest.is_dir():
         raise InputError(f"{nearest} is a file; {folder} must be a folder.")
     if not (folder / runs.CONFIG).exists():
-        if folder.exists() and any(p.suffix != ".part" for p in folder.iterdir()):
+        if folder.exists() and any(map(_not_ours, folder.iterdir())):
             raise InputError(
                 f"{folder} is not empty, and what it holds is no run: choose another"
                 " --workdir."
@@ -72,6 +72,11 @@ def check_same(folder: Path, config: RunConfig) -> None:
         )
 
 
+def _not_ours(path: Path) -> bool:
+    """Whether a file is not one that a kill leaves before a run has its settings."""
+    return path.suffix != ".part" and not path.name.startswith(locks.LEASE)
+
+
 def truncate_metrics(folder: Path, step: int | None) -> None:
     """Drops the lines of metrics.jsonl on steps after `step` (None: all lines).
 
@@ -90,14 +95,19 @@ class Recorder:
     Attributes:
       folder: the run folder.
       keep_every: see `landscape.checkpoint.save`.
+      check_lock: raises if another process writes the folder; see `landscape.locks`.
     """
 
-    def __init__(self, folder: Path, keep_every: int | None):
+    def __init__(
+        self, folder: Path, keep_every: int | None, check_lock: Callable[[], None]
+    ):
         self.folder, self.keep_every = folder, keep_every
+        self.check_lock = check_lock
         self._logged = time.perf_counter()
 
     def log(self, step: int, *lines: dict[str, Any]) -> None:
         """Adds lines to metrics.jsonl, and to timings.jsonl the time since the last."""
+        self.check_lock()
         before, self._logged = self._logged, time.perf_counter()
         append(self.folder, runs.METRICS, *lines)
         spent = {"step": step, "seconds": self._logged - before}
@@ -105,6 +115,7 @@ class Recorder:
 
     def save(self, state: TrainState) -> None:
         """Writes a checkpoint."""
+        self.check_lock()
         checkpoints = self.folder / runs.CHECKPOINTS
         checkpoint.save(checkpoints, jax.device_get(state), keep_every=self.keep_every)
 

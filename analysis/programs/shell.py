@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from analysis.programs import results
+from landscape import locks
 
 
 def read_or_compute(
@@ -15,7 +16,11 @@ def read_or_compute(
     Args:
       folder: of the result; see `results.folder`.
       compute: writes the folder and returns the content of its result.json. It reads
-        what an interrupted call left there (`results.kept`) and continues from it.
+        what an interrupted call left there (`results.kept`) and continues from it. No
+        other process writes there meanwhile.
+
+    Raises:
+      InputError: another process computes it.
 
     >>> import tempfile
     >>> def compute(folder):
@@ -28,7 +33,12 @@ def read_or_compute(
     [0.5, 0.5]
     """
     found = results.read(folder)
-    return compute(folder) if found is None else found
+    if found is not None:
+        return found
+    with locks.locked(folder):
+        # The process that held it a moment ago may have finished.
+        found = results.read(folder)
+        return compute(folder) if found is None else found
 
 
 def announce(

@@ -1,14 +1,18 @@
 """What the studies share: flags, the files they leave, and what they print."""
 
+import functools
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 from analysis.studies.claims import Claim, verdict
+from landscape import locks
 from landscape.errors import InputError, check_choice, require
 from landscape.files import write_atomically
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +75,21 @@ class SparseStudyOptions(StudyOptions):
     def _words(self) -> list[str]:
         scale, *rest = super()._words()
         return [scale, self.model, *rest] if self.model else [scale, *rest]
+
+
+def one_process(run: Callable[..., T]) -> Callable[..., T]:
+    """Makes a function of a study's settings refuse while another process is in it.
+
+    What is locked is the folder of the results. Studies that share runs go side by
+    side; the one that comes to a run that the other is training is refused there.
+    """
+
+    @functools.wraps(run)
+    def locked(config: StudyOptions, *args: Any, **options: Any) -> T:
+        with locks.locked(config.folder):
+            return run(config, *args, **options)
+
+    return locked
 
 
 def write(

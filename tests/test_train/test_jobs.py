@@ -8,7 +8,7 @@ import jax
 import numpy as np
 import pytest
 
-from landscape import methods, runs
+from landscape import locks, methods, runs
 from landscape.config import SparseRun
 from landscape.errors import InputError, Interrupted, RunFailure
 from landscape.models import resnet
@@ -150,6 +150,20 @@ def test_a_folder_of_another_run_is_refused_before_the_first_run_trains(
     with pytest.raises(InputError, match="seed 0 there, 1 here"):
         job.run_all([first, second])
     assert not (tmp_path / "0").exists()
+
+
+def test_a_run_that_another_process_trains_is_refused_before_the_first(
+    pruned, tmp_path
+):
+    first, second = (
+        SparseRun(**TINY, seed=seed, workdir=str(tmp_path / f"{seed}"))
+        for seed in (0, 1)
+    )
+    with locks.locked(tmp_path / "1"):
+        with pytest.raises(InputError, match=f"written by process {os.getpid()} on"):
+            job.run_all([first, second])
+        assert not (tmp_path / "0").exists()
+        assert {path.name for path in (tmp_path / "1").iterdir()} == set(locks.FILES)
 
 
 @pytest.mark.parametrize("start", [None, lambda like: (None, None, None)])

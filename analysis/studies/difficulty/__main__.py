@@ -22,6 +22,7 @@ from analysis.studies.difficulty.config import Config
 from landscape.cli import launch, parse
 
 
+@study.one_process
 def run(config: Config, scale: Any = None) -> dict[str, Any]:
     """Measures and judges, writes the folder, and returns the content of result.json.
 
@@ -30,7 +31,8 @@ def run(config: Config, scale: Any = None) -> dict[str, Any]:
       scale: a `scales.Scale`; default: the one that the flags name.
 
     Raises:
-      InputError: the data set is not there, or a setting does not fit it.
+      InputError: the data set is not there, a setting does not fit it, or another
+        process runs the study.
     """
     from analysis.studies.claims import verdict_table
     from analysis.studies.difficulty import claims, figures, runs, scales

@@ -21,6 +21,7 @@ from analysis.studies.subspace.config import Config
 from landscape.cli import launch, parse
 
 
+@study.one_process
 def run(config: Config, scale: Any = None) -> dict[str, Any]:
     """Measures and judges, writes the folder, and returns the content of result.json.
 
@@ -29,7 +30,7 @@ def run(config: Config, scale: Any = None) -> dict[str, Any]:
       scale: a `scales.Scale`; default: the one that the flags name.
 
     Raises:
-      InputError: the data set is not there.
+      InputError: the data set is not there, or another process runs the study.
     """
     from analysis.studies.claims import verdict_table
     from analysis.studies.subspace import claims, figures, runs, scales, text
