@@ -12,6 +12,7 @@ result.json, arrays.npz and figure.png below RUN_A/analysis/. Seconds for a line
 networks of digits, half a minute for a curve.
 """
 
+import shlex
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -214,7 +215,7 @@ def main(config: Config) -> None:
     other = {"line": "quadratic", "quadratic": "cubic", "cubic": "line"}[config.kind]
     space = "" if result["same_masks"] or other == "line" else " --subspace dense"
     align = " --align" if config.align else ""
-    ends = f"{config.run_a} {config.run_b}"
+    ends = shlex.join([config.run_a, config.run_b])
     following = f"python -m analysis.path {ends} --kind {other}{space}{align}"
     shell.announce(describe(result), folder(config), following)
 

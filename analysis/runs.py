@@ -12,6 +12,7 @@ import tyro
 
 from landscape.cli import launch, parse
 from landscape.errors import InputError
+from landscape.folders import folder_of
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ def run(config: Config) -> str:
     """
     from landscape import runs
 
-    root = Path(config.root)
+    root = folder_of(config.root)
     if not root.is_dir():
         raise InputError(f"{root} is not a folder.")
     folders = runs.find(root)

@@ -13,6 +13,7 @@ below RUN/analysis/, and resumes if interrupted. About 20 s for networks of digi
 grows with points^2.
 """
 
+import shlex
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -211,9 +212,9 @@ def main(config: Config) -> None:
 
 def _next_command(config: Config) -> str:
     if config.kind == "through":
-        ends = " ".join(config.runs[:2])
+        ends = shlex.join(config.runs[:2])
         return f"python -m analysis.path {ends} --kind quadratic"
-    command = f"python -m analysis.surface {config.runs[0]}"
+    command = f"python -m analysis.surface {shlex.quote(config.runs[0])}"
     if config.kind == "trajectory":
         return command
     other = {"sparse": "dense", "dense": "sparse"}[config.subspace]

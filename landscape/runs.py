@@ -8,7 +8,6 @@ and layers.txt once it is finished, figures/ and analysis/. It is where `train` 
 that.
 """
 
-import contextlib
 import difflib
 import hashlib
 import json
@@ -21,6 +20,7 @@ from landscape import checkpoint, config, data, recipe
 from landscape.aliases import Masks
 from landscape.data import Dataset
 from landscape.errors import InputError
+from landscape.folders import folder_of
 from landscape.initial_state import abstract_state
 from landscape.objective import Objective
 from landscape.state import TrainState
@@ -41,7 +41,11 @@ class Ref(NamedTuple):
     step: int | None = None
 
     def __str__(self) -> str:
-        return str(self.folder) + ("" if self.step is None else f"@{self.step}")
+        if self.step is None:
+            return str(self.folder)
+        whole = f"{self.folder}@{self.step}"
+        # Where a folder has that name, it would be read as that folder.
+        return f"{self.folder}/@{self.step}" if Path(whole).is_dir() else whole
 
 
 class Run(NamedTuple):
@@ -84,7 +88,7 @@ class Description(NamedTuple):
 def parse(name: str | Ref) -> Ref:
     """`RUN`, `RUN@STEP` or `RUN@init` (step 0) as a `Ref`; a `Ref` is returned as is.
 
-    A folder whose whole name is `RUN@STEP` is that run.
+    A folder whose whole name is `RUN@STEP` is that run; `RUN/@STEP` is the step then.
 
     >>> parse("runs/pruned@init")
     Ref(folder=PosixPath('runs/pruned'), step=0)
@@ -92,18 +96,21 @@ def parse(name: str | Ref) -> Ref:
     True
 
     Raises:
-      InputError: what follows the @ is neither a number nor init.
+      InputError: what follows the @ is neither a number nor init, or there can be no
+        folder of that name.
     """
     if isinstance(name, Ref):
         return name
+    whole = folder_of(name)
     folder, at, step = str(name).rpartition("@")
-    if not at or "/" in step or Path(name).is_dir():
-        return Ref(Path(name))
+    if not at or "/" in step or whole.is_dir():
+        return Ref(whole)
+    folder = folder_of(folder or ".")
     if step == "init":
-        return Ref(Path(folder), 0)
+        return Ref(folder, 0)
     if not step.isdecimal():
         raise InputError(f"{name!r}: the step after @ must be a number or init.")
-    return Ref(Path(folder), int(step))
+    return Ref(folder, int(step))
 
 
 def read_config(folder: Path) -> config.RunConfig:
@@ -205,7 +212,7 @@ def load(name: str | Ref) -> Run:
 
 def find(root: Path) -> list[Path]:
     """All run folders at or below `root`, in the order of their names."""
-    return sorted(path.parent for path in Path(root).rglob(CONFIG))
+    return sorted(path.parent for path in folder_of(root).rglob(CONFIG))
 
 
 def read_summary(folder: Path) -> dict[str, Any] | None:
@@ -228,8 +235,4 @@ def read_metrics(folder: Path) -> list[dict[str, Any]]:
 def read_lines(path: Path) -> list[dict[str, Any]]:
     """The whole lines of a .jsonl file; none if there is no such file."""
     text = path.read_text() if path.exists() else ""
-    lines = []
-    for line in text.splitlines(True):
-        with contextlib.suppress(ValueError):  # one that a kill cut short
-            lines += [json.loads(line)] if line.endswith("\n") else []
-    return lines
+    return [json.loads(line) for line in text.splitlines(True) if line.endswith("\n")]

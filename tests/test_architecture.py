@@ -41,6 +41,7 @@ IMPURE_PLACES = {
     "landscape/data",
     "landscape/devices.py",
     "landscape/files.py",
+    "landscape/folders.py",
     "landscape/locks.py",
     "landscape/checkpoint",
     "landscape/runs.py",

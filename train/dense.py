@@ -11,6 +11,7 @@ from typing import Any
 
 from landscape.cli import launch, parse
 from landscape.config import DenseRun
+from landscape.folders import folder_of
 
 
 @dataclass(frozen=True)
@@ -25,11 +26,11 @@ class Config(DenseRun):
 
 def expand(config: Config) -> list[DenseRun]:
     """The runs that a command stands for."""
-    workdir = config.workdir or f"runs/{config.dataset}/dense"
+    workdir = str(folder_of(config.workdir or f"runs/{config.dataset}/dense"))
     if config.num_seeds == 1:
         return [DenseRun.of(config, workdir=workdir)]
     return [
-        DenseRun.of(config, seed=seed, workdir=f"{workdir}-seed{seed}")
+        DenseRun.of(config, seed=seed, workdir=str(folder_of(f"{workdir}-seed{seed}")))
         for seed in range(config.seed, config.seed + config.num_seeds)
     ]
 

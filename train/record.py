@@ -46,7 +46,7 @@ def open_folder(folder: Path, config: RunConfig) -> None:
 
 def check_same(folder: Path, config: RunConfig) -> None:
     """Raises InputError if the folder is a file or holds a run with other settings."""
-    nearest = next(path for path in (folder, *folder.parents) if path.exists())
+    nearest = next(path for path in (folder, *folder.parents) if os.path.exists(path))
     if not nearest.is_dir():
         raise InputError(f"{nearest} is a file; {folder} must be a folder.")
     if not (folder / runs.CONFIG).exists():

@@ -1,5 +1,6 @@
 """What a training command prints when it is done."""
 
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -69,16 +70,17 @@ def print_outcome(settings: list[RunConfig], summaries: list[dict[str, Any]]) ->
 
 def _next_command(settings: list[RunConfig]) -> str:
     last = settings[-1]
+    folder = shlex.quote(last.workdir)
     if len(settings) == 1 and last.method == "pruning":
         return (
-            f"python -m train.sparse --method lottery --mask-from {last.workdir}"
-            f" --workdir {last.workdir}-lottery"
+            f"python -m train.sparse --method lottery --mask-from {folder}"
+            f" --workdir {shlex.quote(last.workdir + '-lottery')}"
         )
     if len(settings) == 1 and last.method == "dense":
-        data_dir = f" --data-dir {last.data_dir}" if last.data_dir else ""
+        data_dir = f" --data-dir {shlex.quote(last.data_dir)}" if last.data_dir else ""
         return (
             f"python -m train.sparse --method pruning --dataset {last.dataset}"
             f"{data_dir} --model {last.model} --steps {last.steps}"
-            f" --workdir {last.workdir}-pruned"
+            f" --workdir {shlex.quote(last.workdir + '-pruned')}"
         )
-    return f"python -m analysis.runs {Path(last.workdir).parent}"
+    return f"python -m analysis.runs {shlex.quote(str(Path(last.workdir).parent))}"

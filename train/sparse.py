@@ -11,13 +11,13 @@ That takes about 20 s on 2 cores; near 97 % of the test digits are read right.
 """
 
 import argparse
-import os
 from dataclasses import dataclass
 from typing import Any
 
 from landscape.cli import launch, parse
 from landscape.config import SparseRun
 from landscape.errors import InputError, check_choice
+from landscape.folders import folder_of
 from landscape.methods import METHODS, SPARSE_METHODS
 
 _SCRATCH_SEED = 1000
@@ -77,14 +77,13 @@ def expand(config: Config) -> list[SparseRun]:
     settings = []
     for seed in range(config.seed, config.seed + config.num_seeds):
         suffix = f"-seed{seed}" if config.num_seeds > 1 else ""
-        found = config.mask_from and os.path.normpath(config.mask_from)
+        found = config.mask_from and str(folder_of(config.mask_from))
         # In the order of the registry: what takes masks comes after what finds them.
         for row in [row for name, row in METHODS.items() if name in config.method]:
-            if alone and config.workdir:
-                folder = config.workdir + suffix
-            else:
-                root = config.workdir or f"runs/{config.dataset}"
-                folder = f"{root}/{row.solution}{suffix}"
+            root = folder_of(config.workdir or f"runs/{config.dataset}")
+            if not (alone and config.workdir):
+                root /= row.solution
+            folder = str(folder_of(f"{root}{suffix}"))
             if row.name == "pruning":
                 found = folder
             new = {"method": row.name, "seed": seed, "workdir": folder}

@@ -15,6 +15,7 @@ import numpy as np
 
 from landscape import figures, runs
 from landscape.files import write_atomically
+from landscape.folders import LONGEST_NAME, shortened
 
 FILES = RESULT, ARRAYS, FIGURE = "result.json", "arrays.npz", "figure.png"
 PARTIAL = "partial.npz"
@@ -46,8 +47,11 @@ def folder(
     name = [program, *words]
     if first.step is not None:
         name.append(f"from{first.step}")
-    name += [str(ref._replace(folder=Path(ref.folder.name))) for ref in others]
-    return first.folder / "analysis" / "-".join([*name, short])
+    for folder, step in others:
+        name.append(folder.name if step is None else f"{folder.name}@{step}")
+    # Names of runs may be as long as one of this folder.
+    words = shortened("-".join(name), LONGEST_NAME - len(f"-{short}"))
+    return first.folder / "analysis" / f"{words}-{short}"
 
 
 def read(folder: Path) -> dict[str, Any] | None:

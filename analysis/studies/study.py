@@ -11,6 +11,7 @@ from analysis.studies.claims import Claim, verdict
 from landscape import locks
 from landscape.errors import InputError, check_choice, require
 from landscape.files import write_atomically
+from landscape.folders import folder_of
 
 T = TypeVar("T")
 
@@ -42,6 +43,7 @@ class StudyOptions:
     """A small part of everything, to see that it works; the verdicts mean nothing."""
 
     def __post_init__(self):
+        object.__setattr__(self, "workdir", str(folder_of(self.workdir)))
         check_choice("scale", self.scale, self.SCALES)
         require(self, "num_seeds", self.num_seeds is None or self.num_seeds > 0)
 

@@ -11,6 +11,7 @@ import contextlib
 import logging
 import os
 import re
+import tempfile
 import textwrap
 import zlib
 from collections.abc import Iterator, Sequence
@@ -59,9 +60,8 @@ def write(folder: Path, name: str, arrays: dict[str, np.ndarray]) -> None:
     filled = {leaf: array for leaf, array in arrays.items() if array.size}
     handler = _WaitingHandler()
     try:
-        with _orbax(handler) as checkpointer:
-            target = folder.absolute() / "state"
-            checkpointer.save(target, args=ocp.args.PyTreeSave(filled))
+        with _orbax(handler) as checkpointer, _plainly_named(folder) as there:
+            checkpointer.save(there / "state", args=ocp.args.PyTreeSave(filled))
     except Exception as error:
         handler.failures.append(error)
     if handler.failures:  # the first is the cause of the others
@@ -112,8 +112,8 @@ def read(folder: Path, like: Any) -> Any:
     except InputError as error:
         raise InputError(f"{folder} holds another kind of state: {error}.") from None
     try:
-        with _orbax(_WaitingHandler()) as checkpointer:
-            arrays = checkpointer.restore(folder.absolute() / "state")
+        with _orbax(_WaitingHandler()) as checkpointer, _plainly_named(folder) as there:
+            arrays = checkpointer.restore(there / "state")
     except Exception as error:  # whatever orbax and TensorStore may raise
         raise Damaged(f"orbax cannot read it ({reason(error)})") from error
     named = {
@@ -177,6 +177,19 @@ class _WaitingHandler(ocp.type_handlers.NumpyHandler):
             if isinstance(one, BaseException):
                 raise one
         return [array for (array,) in found]
+
+
+@contextlib.contextmanager
+def _plainly_named(folder: Path) -> Iterator[Path]:
+    """A folder by a path that orbax takes: a backslash or `gs:` in it is misread."""
+    path = folder.absolute()
+    if not re.search(r"\\|:(/|$)", str(path)):
+        yield path
+        return
+    with tempfile.TemporaryDirectory() as home:
+        link = Path(home) / "link"
+        link.symlink_to(path)
+        yield link
 
 
 @contextlib.contextmanager

@@ -7,6 +7,7 @@ without.
 import contextlib
 import difflib
 import io
+import shlex
 from functools import lru_cache
 from os.path import expanduser
 from typing import Any
@@ -84,7 +85,7 @@ def prepare_command(name: str, data_dir: str | None) -> str:
     >>> prepare_command("mnist", None)
     'python -m landscape.data.prepare mnist'
     """
-    flag = "" if data_dir is None else f" --data-dir {data_dir}"
+    flag = "" if data_dir is None else f" --data-dir {shlex.quote(data_dir)}"
     return f"python -m landscape.data.prepare {name}{flag}"
 
 

@@ -15,6 +15,7 @@ back, interrupted ones resume. digits: about 5 minutes on 2 cores; mnist: about 
 cifar10 (ResNet-20, one seed): days on a CPU, hours on a GPU.
 """
 
+import shlex
 from typing import Any
 
 from analysis.studies import study
@@ -52,13 +53,13 @@ def main(config: Config) -> None:
     result = run(config)
     high = f"{max(map(float, result['sparsities_used'])):g}"
     folder = f"{result['root']}/sparsity-{high}/seed-0"
-    runs = " ".join(f"{folder}/{name}" for name in ("pruned", "lottery", "scratch"))
+    runs = [f"{folder}/{name}" for name in ("pruned", "lottery", "scratch")]
     study.report(
         config,
         result["table"],
         claims.NOTES,
         ["figure*.png", "claims.txt"],
-        f"python -m analysis.surface {runs}",
+        f"python -m analysis.surface {shlex.join(runs)}",
         study.differences(scales.full(config), scales.of(config)),
     )
 

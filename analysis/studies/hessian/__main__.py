@@ -15,6 +15,7 @@ numbers behind them go to WORKDIR/hessian-<scale>/. Finished parts are read back
 digits: 10 minutes on 2 cores; mnist: an hour or two a seed.
 """
 
+import shlex
 from typing import Any
 
 from analysis.studies import study
@@ -54,7 +55,7 @@ def main(config: Config) -> None:
         result["table"],
         claims.NOTES,
         ["*.png", "claims.txt", "table1.txt"],
-        f"python -m analysis.spectrum {result['example']} --exact",
+        f"python -m analysis.spectrum {shlex.quote(result['example'])} --exact",
         study.differences(scales.full(config), scales.of(config)),
     )
 

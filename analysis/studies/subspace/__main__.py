@@ -14,6 +14,7 @@ numbers go to WORKDIR/subspace-<scale>/; finished parts are read back. digits: m
 on 2 cores; mnist: hours.
 """
 
+import shlex
 from typing import Any
 
 from analysis.studies import study
@@ -56,7 +57,7 @@ def main(config: Config) -> None:
         result["text"],
         text.NOTES,
         ["figure.png", "claims.txt"],
-        f"python -m analysis.spectrum {folder}/scratch --include-l2",
+        f"python -m analysis.spectrum {shlex.quote(folder)}/scratch --include-l2",
         study.differences(scales.full(config), scales.of(config)),
     )
 
