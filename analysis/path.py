@@ -83,7 +83,7 @@ def _evaluate(config: Config, where: Path) -> dict[str, Any]:
     from analysis.programs import inputs, results, resumable_paths
     from landscape import figures, trees
 
-    a, b = inputs.load(_refs(config))
+    a, b = inputs.load(_refs(config), config.data_dir)
     before = run(replace(config, align=False)) if config.align else None
     if config.align:
         b = _aligned(a, b, config.seed)

@@ -98,7 +98,7 @@ def _find(config: Config, where: Path) -> dict[str, Any]:
     from analysis.programs import inputs, results, resumable_spectra
     from landscape import figures, rng, runs
 
-    loaded = runs.load(_ref(config))
+    loaded = runs.load(_ref(config), data_dir=config.data_dir)
     examples = inputs.examples_of(loaded, config.num_examples)
     op = operator(config, loaded, examples)
     if op.size < MIN_PARAMETERS:
@@ -139,7 +139,7 @@ def _find_by_layer(config: Config, where: Path) -> dict[str, Any]:
     from landscape import figures, runs
     from landscape.sparsity import masks as masks_lib
 
-    loaded = runs.load(_ref(config))
+    loaded = runs.load(_ref(config), data_dir=config.data_dir)
     params = loaded.state.params
     sparse = config.subspace == "sparse"
     masks = loaded.masks if sparse else masks_lib.dense(params)

@@ -102,7 +102,7 @@ def _evaluate(config: Config, where: Path) -> dict[str, Any]:
     if config.kind == "trajectory":
         refs = _kept_states(refs[0])
         names = [str(ref) for ref in refs]
-    loaded = inputs.load(refs)
+    loaded = inputs.load(refs, config.data_dir)
     setup = inputs.evaluation_setup(
         loaded[-1] if config.kind == "trajectory" else loaded[0],
         config.num_examples,

@@ -2,12 +2,13 @@
 
     run = landscape.runs.load("runs/pruned")        # or runs/pruned@2000, @init
 
-The folder holds config.json, metrics.jsonl, timings.jsonl, checkpoints/, summary.json
-and layers.txt once it is finished, figures/ and analysis/. It is where `train` and
-`analysis` meet. A program parses RUN@STEP once, into a `Ref`; everything below takes
-that.
+The folder holds config.json, sources.json, metrics.jsonl, timings.jsonl, checkpoints/,
+summary.json and layers.txt once it is finished, figures/ and analysis/. It is where
+`train` and `analysis` meet. A program parses RUN@STEP once, into a `Ref`; everything
+below takes that.
 """
 
+import dataclasses
 import difflib
 import hashlib
 import json
@@ -16,9 +17,10 @@ from typing import Any, NamedTuple
 
 import flax.linen as nn
 
-from landscape import checkpoint, config, data, recipe
+from landscape import checkpoint, config, recipe, sources
 from landscape.aliases import Masks
 from landscape.data import Dataset
+from landscape.data import load as load_data
 from landscape.errors import InputError
 from landscape.folders import folder_of
 from landscape.initial_state import abstract_state
@@ -28,6 +30,12 @@ from landscape.state import TrainState
 CONFIG, METRICS, TIMINGS = "config.json", "metrics.jsonl", "timings.jsonl"
 SUMMARY, LAYERS = "summary.json", "layers.txt"
 CHECKPOINTS, FIGURES = "checkpoints", "figures"
+
+
+FREE = frozenset(
+    "workdir data_dir num_devices log_every eval_every save_every keep_every".split()
+)
+"""Settings that may be others when a run resumes: placement, logging and keeping."""
 
 
 class Ref(NamedTuple):
@@ -58,7 +66,7 @@ class Run(NamedTuple):
         (`landscape.objective.Objective`).
       state: the `TrainState` of the step asked for, NumPy arrays.
       masks: those of the state, True = kept.
-      data: the data set, normalised as in training.
+      data: the data set, normalised as in training; None if it was not asked for.
     """
 
     config: config.RunConfig
@@ -66,7 +74,7 @@ class Run(NamedTuple):
     objective: Objective
     state: TrainState
     masks: Masks
-    data: Dataset
+    data: Dataset | None
 
 
 class Description(NamedTuple):
@@ -75,13 +83,13 @@ class Description(NamedTuple):
     Attributes:
       config: its settings.
       components: the functions they stand for.
-      data: the data set.
+      data: the data set; None if it was not asked for.
       shapes: the `TrainState` as `jax.ShapeDtypeStruct`s.
     """
 
     config: config.RunConfig
     components: recipe.Components
-    data: Dataset
+    data: Dataset | None
     shapes: TrainState
 
 
@@ -135,19 +143,32 @@ def read_config(folder: Path) -> config.RunConfig:
         raise InputError(f"{path} cannot be read: {error}.") from None
 
 
-def describe(folder: Path, settings: config.RunConfig | None = None) -> Description:
+def describe(
+    folder: Path, *, data: bool = True, data_dir: str | None = None
+) -> Description:
     """Settings, functions, data and the shapes of the state; touches no device.
 
-    `settings` are the run's, if they have been read already.
+    Args:
+      folder: the run's.
+      data, data_dir: as in `load`.
 
     Raises:
-      InputError: the folder is not a run's, or its data set is not there.
+      InputError: the folder is not a run's, or its data set is not there or another.
     """
-    settings = settings or read_config(folder)
-    dataset = data.load(settings)
-    components = recipe.make(settings, dataset.input_shape, dataset.num_classes)
-    shapes = abstract_state(components, dataset.input_shape)
-    return Description(settings, components, dataset, shapes)
+    settings = read_config(folder)
+    if data_dir is not None:
+        settings = dataclasses.replace(settings, data_dir=data_dir)
+    known = sources.read(folder).get("data")
+    dataset = None
+    # A run of before does not tell the shapes of its data.
+    if data or known is None:
+        dataset = load_data(settings)
+        sources.check_data(folder, dataset)
+        known = sources.describe_data(dataset)
+    shape = tuple(known["input_shape"])
+    components = recipe.make(settings, shape, known["num_classes"])
+    shapes = abstract_state(components, shape)
+    return Description(settings, components, dataset if data else None, shapes)
 
 
 def step_of(ref: Ref, settings: config.RunConfig | None = None) -> int:
@@ -177,37 +198,44 @@ def step_of(ref: Ref, settings: config.RunConfig | None = None) -> int:
 
 
 def fingerprint(ref: Ref) -> str:
-    """A hash of a run's settings, but for its folder, and of a checkpoint's digest.
+    """A hash of a run's settings, but for `FREE` ones, and of a checkpoint's digest.
 
-    A copy of the run has the same; one with other settings, another step, or a byte of
-    difference in a leaf or a file of the checkpoint has another.
+    A copy of the run has the same, wherever it and its sources are; one with other
+    settings, another step, or a byte of difference in a leaf or a file of the
+    checkpoint has another.
 
     Raises:
       InputError: as in `step_of`.
     """
     settings = read_config(ref.folder)
     digest = checkpoint.digest(ref.folder / CHECKPOINTS, step_of(ref, settings))
-    fields = config.to_dict(settings) | {"workdir": None}
+    free = FREE | {"mask_from"}  # The masks are part of the state.
+    fields = config.to_dict(settings) | dict.fromkeys(free)
     text = json.dumps([fields, digest], sort_keys=True).encode()
     return hashlib.sha256(text).hexdigest()[:16]
 
 
-def load(name: str | Ref) -> Run:
+def load(name: str | Ref, *, data: bool = True, data_dir: str | None = None) -> Run:
     """Loads `RUN` (its last state), `RUN@STEP` or `RUN@init`, or a `Ref`.
+
+    Args:
+      name: of the run.
+      data: whether its data set is loaded as well.
+      data_dir: where that is now; default: where the run had it.
 
     Raises:
       InputError: no such run, not finished (name a step to load one that is not), no
-        such step, or a data set that is not there.
+        such step, or a data set that is not there or another.
       checkpoint.CheckpointError: no sound checkpoint.
     """
     ref = parse(name)
     settings = read_config(ref.folder)
     # What can be refused is, before the data set is read.
     step = step_of(ref, settings)
-    found = describe(ref.folder, settings)
+    found = describe(ref.folder, data=data, data_dir=data_dir)
     state, _ = checkpoint.restore(ref.folder / CHECKPOINTS, found.shapes, step)
     model, objective = found.components.model, found.components.objective
-    return Run(settings, model, objective, state, state.masks, found.data)
+    return Run(found.config, model, objective, state, state.masks, found.data)
 
 
 def find(root: Path) -> list[Path]:

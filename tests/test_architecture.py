@@ -45,6 +45,7 @@ IMPURE_PLACES = {
     "landscape/locks.py",
     "landscape/checkpoint",
     "landscape/runs.py",
+    "landscape/sources.py",
     "landscape/cli",
     "landscape/figures",
     "train",

@@ -8,7 +8,17 @@ from typing import Any, NamedTuple
 
 from jax.sharding import Mesh
 
-from landscape import checkpoint, data, devices, figures, locks, models, recipe, runs
+from landscape import (
+    checkpoint,
+    data,
+    devices,
+    figures,
+    locks,
+    models,
+    recipe,
+    runs,
+    sources,
+)
 from landscape.cli import Progress, limit_compiled_programs
 from landscape.config import RunConfig
 from landscape.errors import InputError, Interrupted, RunFailure
@@ -99,6 +109,7 @@ def _run(config: RunConfig, start: Start | None) -> dict[str, Any]:
     record.check_same(folder, config)
     summary = runs.read_summary(folder)
     if summary is not None:
+        record.note_data_dir(folder, config)
         return summary
     with locks.locked(folder) as check_lock:
         # The process that held it a moment ago may have finished the run.
@@ -118,6 +129,7 @@ def _open(config: RunConfig, start: Start | None) -> Opened:
     """
     folder = Path(config.workdir)
     dataset = data.load(config)
+    sources.check_data(folder, dataset)
     shape = dataset.input_shape
     components = recipe.make(config, shape, dataset.num_classes)
     like = abstract_state(components, shape)
@@ -139,6 +151,7 @@ def _open(config: RunConfig, start: Start | None) -> Opened:
                 " no `start` that gives them: see `train.mask_source.start_from`."
             )
         mesh = _mesh_and_folder(config, None)
+        record.write_sources(folder, config, dataset)
         state = initial_state(components, config.seed, shape, *given)
     splits = {
         name: devices.replicate(mesh, getattr(dataset, name))

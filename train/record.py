@@ -6,10 +6,12 @@ clock goes to timings.jsonl.
 """
 
 import contextlib
+import dataclasses
 import importlib.metadata
 import json
 import os
 import platform
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,16 +20,13 @@ from typing import Any
 import jax
 
 import landscape.config
-from landscape import checkpoint, locks, runs
+from landscape import checkpoint, locks, runs, sources
 from landscape.config import RunConfig
+from landscape.data import Dataset
 from landscape.errors import InputError, RunFailure
 from landscape.files import write_atomically
 from landscape.state import TrainState
-
-# A run may be resumed with other values of these: logging, keeping, placement.
-_FREE = {"workdir", "data_dir", "num_devices"} | {
-    f"{what}_every" for what in ("log", "eval", "save", "keep")
-}
+from train import mask_source
 
 
 def open_folder(folder: Path, config: RunConfig) -> None:
@@ -41,7 +40,34 @@ def open_folder(folder: Path, config: RunConfig) -> None:
     except OSError as error:
         raise InputError(f"{folder} cannot be made: {error.strerror}.") from None
     # Also where it is there: the settings that are free may have changed.
-    _write(folder / runs.CONFIG, landscape.config.to_dict(config))
+    settings = landscape.config.to_dict(config)
+    for name in ("data_dir", "mask_from"):
+        # The working directory is another one tomorrow.
+        if settings.get(name):
+            settings[name] = _absolute(settings[name])
+    _write(folder / runs.CONFIG, settings)
+
+
+def note_data_dir(folder: Path, config: RunConfig) -> None:
+    """Writes into the settings of a finished run where its data set is now.
+
+    One that cannot be written is left as it is, with a sentence on stderr.
+    """
+    stored = runs.read_config(folder)
+    here = config.data_dir and _absolute(config.data_dir)
+    if here and here != stored.data_dir:
+        try:
+            open_folder(folder, dataclasses.replace(stored, data_dir=here))
+        except RunFailure as failure:
+            print(failure, file=sys.stderr)
+
+
+def write_sources(folder: Path, config: RunConfig, dataset: Dataset) -> None:
+    """Writes what a run is made from; see `landscape.sources`."""
+    found = {"data": sources.describe_data(dataset)}
+    if getattr(config, "mask_from", None):
+        found["masks"] = mask_source.describe(config.mask_from, folder)
+    _write(folder / sources.SOURCES, found)
 
 
 def check_same(folder: Path, config: RunConfig) -> None:
@@ -60,9 +86,16 @@ def check_same(folder: Path, config: RunConfig) -> None:
         json.loads(json.dumps(landscape.config.to_dict(settings)))
         for settings in (runs.read_config(folder), config)
     )
+    if there.get("mask_from") and here.get("mask_from"):
+        if not mask_source.is_same(here["mask_from"], there["mask_from"], folder):
+            raise InputError(
+                f"{folder} holds a run that took its masks from another run, or another"
+                f" state of it, than {here['mask_from']}: {there['mask_from']} then."
+            )
+        there["mask_from"] = here["mask_from"]
     odd = [
         f"{key} {there.get(key)!r} there, {here.get(key)!r} here"
-        for key in sorted((there.keys() | here.keys()) - _FREE)
+        for key in sorted((there.keys() | here.keys()) - runs.FREE)
         if there.get(key) != here.get(key)
     ]
     if odd:
@@ -143,6 +176,10 @@ def versions() -> dict[str, str]:
     packages = ("jax", "jaxlib", "flax", "optax", "numpy")
     found = {name: importlib.metadata.version(name) for name in packages}
     return {"python": platform.python_version()} | found
+
+
+def _absolute(name: str) -> str:
+    return os.path.abspath(os.path.expanduser(name))
 
 
 def _write(path: Path, values: dict[str, Any]) -> None:

@@ -11,7 +11,7 @@ That takes about 20 s on 2 cores; near 97 % of the test digits are read right.
 """
 
 import argparse
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from landscape.cli import launch, parse
@@ -99,11 +99,14 @@ def with_settings_of_mask(argv: list[str] | None = None) -> Config | None:
     """The defaults that `--mask-from RUN` brings: RUN's settings but for a few."""
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument("--mask-from", "--mask_from", default=None)
-    name = parser.parse_known_args(argv)[0].mask_from
-    if name is None:
+    parser.add_argument("--workdir", default=None)
+    given = parser.parse_known_args(argv)[0]
+    if given.mask_from is None:
         return None
     from landscape import runs
+    from train import mask_source
 
+    name = mask_source.located(given.mask_from, given.workdir)
     theirs = runs.read_config(runs.parse(name).folder)
     if not isinstance(theirs, SparseRun):
         raise InputError(f"--mask-from {name}: a dense run has no masks.")
@@ -119,6 +122,10 @@ def run(config: Config) -> list[dict[str, Any]]:
     settings = expand(config)
     # What can be known to fail fails before the first of them is trained.
     if config.mask_from:
+        settings = [
+            replace(each, mask_from=mask_source.located(each.mask_from, each.workdir))
+            for each in settings
+        ]
         for each in settings:
             mask_source.check(each)
     summaries = job.run_all(settings, mask_source.start_from)

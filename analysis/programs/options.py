@@ -18,6 +18,9 @@ class DataOptions:
     seed: int = 0
     """Of everything random: directions, probes, a curve's training."""
 
+    data_dir: str | None = None
+    """Where the data set is now; default: where the run had it."""
+
     def __post_init__(self):
         require(
             self, "num_examples", self.num_examples is None or self.num_examples > 0

@@ -33,14 +33,16 @@ def folder(
       program: its name.
       words: the settings that tell its results apart at a glance.
       refs: the runs; the first is RUN_A.
-      settings: all of them; the hash is of these and of the runs' states, so that no
-        two analyses share a folder.
+      settings: all of them; the hash is of these, without data_dir, and of the runs'
+        states, so that no two analyses share a folder.
 
     Raises:
       InputError: a run or a step is not there.
     """
     # The names in the settings may mean other runs tomorrow, or in another folder.
     states = [runs.fingerprint(ref) for ref in refs]
+    # Data may move: which they are is in the states.
+    settings = {k: v for k, v in settings.items() if k != "data_dir"}
     text = json.dumps(settings | {"states": states}, sort_keys=True)
     short = hashlib.sha256(text.encode()).hexdigest()[:8]
     first, *others = refs

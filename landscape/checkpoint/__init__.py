@@ -3,6 +3,7 @@
 from landscape.checkpoint.checkpoints import (
     CheckpointError,
     digest,
+    leaves_digest,
     restore,
     save,
     steps,
@@ -11,6 +12,7 @@ from landscape.checkpoint.checkpoints import (
 __all__ = [
     "CheckpointError",
     "digest",
+    "leaves_digest",
     "restore",
     "save",
     "steps",

@@ -7,6 +7,7 @@ that. Reading walks back from the newest to the first that is sound.
 
 import contextlib
 import hashlib
+import json
 import re
 import shutil
 from pathlib import Path
@@ -122,6 +123,22 @@ def digest(folder: Path, step: int) -> str:
     """
     table = folder / str(step) / verified_folder.TABLE
     return hashlib.sha256(table.read_bytes()).hexdigest()
+
+
+def leaves_digest(folder: Path, step: int) -> str:
+    """SHA-256 of the digests of a checkpoint's leaves, whatever files hold them.
+
+    The state that the same training ends with has the same, in any folder.
+
+    Raises:
+      CheckpointError: its table cannot be read.
+    """
+    table = folder / str(step) / verified_folder.TABLE
+    content = verified_folder.unseal(table.read_bytes())
+    if content is None:
+        raise CheckpointError(f"{table} does not match its own digest.")
+    text = json.dumps(content["leaves"], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def steps(folder: Path) -> list[int]:
