@@ -44,6 +44,7 @@ IMPURE_PLACES = {
     "landscape/folders.py",
     "landscape/locks.py",
     "landscape/checkpoint",
+    "landscape/refs.py",
     "landscape/runs.py",
     "landscape/sources.py",
     "landscape/cli",

@@ -8,23 +8,14 @@ from typing import Any, NamedTuple
 
 from jax.sharding import Mesh
 
-from landscape import (
-    checkpoint,
-    data,
-    devices,
-    figures,
-    locks,
-    models,
-    recipe,
-    runs,
-    sources,
-)
+from landscape import checkpoint, data, devices, figures, locks, models, recipe, runs
 from landscape.cli import Progress, limit_compiled_programs
 from landscape.config import RunConfig
 from landscape.errors import InputError, Interrupted, RunFailure
 from landscape.initial_state import abstract_state, initial_state
 from landscape.methods import METHODS
 from landscape.recipe import Components
+from landscape.sources import check_data
 from landscape.sparsity import accounting
 from landscape.state import TrainState
 from train import loop, measure, record, signals, step
@@ -129,7 +120,7 @@ def _open(config: RunConfig, start: Start | None) -> Opened:
     """
     folder = Path(config.workdir)
     dataset = data.load(config)
-    sources.check_data(folder, dataset)
+    check_data(folder, dataset)
     shape = dataset.input_shape
     components = recipe.make(config, shape, dataset.num_classes)
     like = abstract_state(components, shape)

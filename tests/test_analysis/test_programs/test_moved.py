@@ -1,4 +1,4 @@
-"""Data, runs and the working directory move: what was trained is found, and is itself."""
+"""Data, runs and the working directory move: what was trained is found the same."""
 
 import shutil
 import sys
