@@ -19,6 +19,8 @@ from landscape.sparsity import accounting
 from landscape.state import TrainState
 from train import loop, measure, record, signals, step
 
+FIGURE = "training.png"
+
 Start = Callable[[TrainState], tuple[Any, Any, Any]]
 """From the shapes of a state to params, batch_stats, masks of step 0 (None: drawn)."""
 
@@ -94,11 +96,18 @@ def run_training(config: RunConfig, start: Start | None = None) -> dict[str, Any
 def _run(config: RunConfig, start: Start | None) -> dict[str, Any]:
     # Asked again: while earlier runs were trained, the folder may have been filled.
     record.check_same(Path(config.workdir), config)
-    summary = runs.read_summary(Path(config.workdir))
-    if summary is not None:
-        return summary
-    opened = _open(config, start)
-    return _close(opened, _train(opened))
+    folder = Path(config.workdir)
+    summary = runs.read_summary(folder)
+    if summary is None:
+        opened = _open(config, start)
+        summary = _close(opened, _train(opened))
+    # Last: the run is finished, whatever becomes of its figure.
+    figure = folder / runs.FIGURES / FIGURE
+    if not figure.exists():
+        with figures.attempt(figure):
+            lines = runs.read_metrics(folder)
+            figures.save(figures.training({folder.name: [lines]}), figure)
+    return summary
 
 
 def _open(config: RunConfig, start: Start | None) -> Opened:
@@ -195,16 +204,12 @@ def _train(opened: Opened) -> TrainState:
 
 
 def _close(opened: Opened, state: TrainState) -> dict[str, Any]:
-    """Writes the figure, the table of layers, and last the summary."""
+    """Writes the table of layers and last the summary, which marks the run finished."""
     folder, model = opened.folder, opened.components.model
     summary = measure.summary(
         opened.config, opened.components, state, opened.splits, opened.mesh
     )
     summary["seconds"] = record.seconds(folder)
-    figures.save(
-        figures.training({folder.name: [runs.read_metrics(folder)]}),
-        folder / runs.FIGURES / "training.png",
-    )
     positions = models.positions(model, opened.input_shape)
     layers = accounting.format_table(state.params, state.masks, positions)
     record.write_text(folder / runs.LAYERS, layers)

@@ -5,13 +5,11 @@ resumes, so it ends byte for byte as that of an uninterrupted run. What depends 
 clock goes to timings.jsonl.
 """
 
-import contextlib
 import importlib.metadata
 import json
 import os
 import platform
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +18,11 @@ import jax
 import landscape.config
 from landscape import checkpoint, runs
 from landscape.config import RunConfig
-from landscape.errors import InputError, RunFailure
-from landscape.files import write_atomically
+from landscape.errors import InputError
+from landscape.files import check_writable, write_atomically, writing
 from landscape.state import TrainState
+
+_RESUMES = "The same command resumes from the newest checkpoint."
 
 # A run may be resumed with other values of these: logging, keeping, placement.
 _FREE = {"workdir", "data_dir", "num_devices"} | {
@@ -45,7 +45,12 @@ def open_folder(folder: Path, config: RunConfig) -> None:
 
 
 def check_same(folder: Path, config: RunConfig) -> None:
-    """Raises InputError if the folder is a file or holds a run with other settings."""
+    """Refuses a folder in which a run of these settings cannot be written.
+
+    Raises:
+      InputError: it is a file, holds a run with other settings or what is no run, or no
+        file can be written there (of a finished run none is).
+    """
     nearest = next(path for path in (folder, *folder.parents) if path.exists())
     if not nearest.is_dir():
         raise InputError(f"{nearest} is a file; {folder} must be a folder.")
@@ -55,6 +60,7 @@ def check_same(folder: Path, config: RunConfig) -> None:
                 f"{folder} is not empty, and what it holds is no run: choose another"
                 " --workdir."
             )
+        check_writable(folder, "choose another --workdir")
         return
     there, here = (
         json.loads(json.dumps(landscape.config.to_dict(settings)))
@@ -70,6 +76,8 @@ def check_same(folder: Path, config: RunConfig) -> None:
             f"{folder} holds a run with other settings ({'; '.join(odd)}): choose"
             " another --workdir, or remove that folder."
         )
+    if runs.read_summary(folder) is None:
+        check_writable(folder, "a copy of it elsewhere resumes with its --workdir")
 
 
 def truncate_metrics(folder: Path, step: int | None) -> None:
@@ -111,7 +119,7 @@ class Recorder:
 
 def append(folder: Path, name: str, *lines: dict[str, Any]) -> None:
     """Adds lines to a .jsonl file, durable when this returns."""
-    with _writing(folder / name), open(folder / name, "a") as file:
+    with writing(folder / name, _RESUMES), open(folder / name, "a") as file:
         file.writelines(json.dumps(line) + "\n" for line in lines)
         file.flush()
         os.fsync(file.fileno())
@@ -141,17 +149,5 @@ def _write(path: Path, values: dict[str, Any]) -> None:
 def write_text(path: Path, text: str) -> None:
     """Writes a file as a whole or not at all; a newline is added if there is none."""
     text = text if text.endswith("\n") or not text else text + "\n"
-    with _writing(path):
+    with writing(path, _RESUMES):
         write_atomically(path, text)
-
-
-@contextlib.contextmanager
-def _writing(path: Path) -> Iterator[None]:
-    """Makes of a full disk, say, one sentence."""
-    try:
-        yield
-    except OSError as error:
-        raise RunFailure(
-            f"{path} could not be written: {error.strerror}. The same command"
-            " resumes from the newest checkpoint."
-        ) from error

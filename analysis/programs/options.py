@@ -17,6 +17,9 @@ class DataOptions:
     """Training examples, the first of the split; default: all."""
     seed: int = 0
     """Of everything random: directions, probes, a curve's training."""
+    output: str | None = None
+    """The folder in which the result gets its own; default: RUN/analysis, of the first
+    run."""
 
     def __post_init__(self):
         require(

@@ -8,7 +8,9 @@ from typing import Any, ClassVar
 
 from analysis.studies.claims import Claim, verdict
 from landscape.errors import InputError, check_choice, require
-from landscape.files import write_atomically
+from landscape.files import check_writable, write_atomically, writing
+
+AGAIN = "Finished parts are kept: the same command reads them back."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,6 +75,15 @@ class SparseStudyOptions(StudyOptions):
         return [scale, self.model, *rest] if self.model else [scale, *rest]
 
 
+def check(config: StudyOptions) -> None:
+    """Refuses a folder that cannot be written, before anything is measured.
+
+    Raises:
+      InputError: says why it cannot.
+    """
+    check_writable(config.folder, "choose another --workdir")
+
+
 def write(
     config: StudyOptions, measured: Any, claims: Sequence[Claim], texts: dict[str, str]
 ) -> dict[str, Any]:
@@ -84,7 +95,6 @@ def write(
       claims: all of them, judged.
       texts: name of a file -> its content.
     """
-    config.folder.mkdir(parents=True, exist_ok=True)
     result = {
         **asdict(config),
         "claims": [c._asdict() | {"verdict": verdict(c.holds)} for c in claims],
@@ -92,7 +102,9 @@ def write(
     }
     content = texts | {"result.json": json.dumps(result, indent=1)}
     for name, text in content.items():
-        write_atomically(config.folder / name, text + "\n")
+        with writing(config.folder / name, AGAIN):
+            config.folder.mkdir(parents=True, exist_ok=True)
+            write_atomically(config.folder / name, text + "\n")
     return result
 
 

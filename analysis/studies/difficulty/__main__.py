@@ -34,12 +34,15 @@ def run(config: Config, scale: Any = None) -> dict[str, Any]:
     """
     from analysis.studies.claims import verdict_table
     from analysis.studies.difficulty import claims, figures, runs, scales
+    from landscape.figures import attempt
 
+    study.check(config)
     measured = runs.measure(config, scale or scales.of(config))
     judged = claims.claims(measured)
     table = verdict_table(judged)
-    figures.save(config.folder, measured)
     result = study.write(config, measured, judged, {"claims.txt": table})
+    with attempt(config.folder / "figures"):
+        figures.save(config.folder, measured)
     return result | {"table": table}
 
 
