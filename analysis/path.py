@@ -12,6 +12,12 @@ result.json, arrays.npz and figure.png below RUN_A/analysis/. Seconds for a line
 networks of digits, half a minute for a curve.
 """
 
+if __name__ == "__main__":
+    # Before what takes time to import, so that a signal ends it with its status, too.
+    from landscape.cli import watch_signals
+
+    watch_signals()
+
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path

@@ -15,6 +15,12 @@ block of the matrix. Writes result.json, arrays.npz and figure.png below RUN/ana
 and resumes if interrupted (except with --exact). Half a minute for networks of digits.
 """
 
+if __name__ == "__main__":
+    # Before what takes time to import, so that a signal ends it with its status, too.
+    from landscape.cli import watch_signals
+
+    watch_signals()
+
 import sys
 from dataclasses import asdict, dataclass, replace
 from functools import partial

@@ -13,6 +13,12 @@ below RUN/analysis/, and resumes if interrupted. About 20 s for networks of digi
 grows with points^2.
 """
 
+if __name__ == "__main__":
+    # Before what takes time to import, so that a signal ends it with its status, too.
+    from landscape.cli import watch_signals
+
+    watch_signals()
+
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from jax.sharding import Mesh
 
 from landscape import checkpoint, data, devices, figures, models, recipe, runs
-from landscape.cli import Progress, limit_compiled_programs
+from landscape.cli import Progress, limit_compiled_programs, noted_signals
 from landscape.config import RunConfig
 from landscape.errors import InputError, Interrupted, RunFailure
 from landscape.initial_state import abstract_state, initial_state
@@ -17,7 +17,7 @@ from landscape.methods import METHODS
 from landscape.recipe import Components
 from landscape.sparsity import accounting
 from landscape.state import TrainState
-from train import loop, measure, record, signals, step
+from train import loop, measure, record, step
 
 FIGURE = "training.png"
 
@@ -99,6 +99,7 @@ def _run(config: RunConfig, start: Start | None) -> dict[str, Any]:
     folder = Path(config.workdir)
     summary = runs.read_summary(folder)
     if summary is None:
+        devices.check()
         opened = _open(config, start)
         summary = _close(opened, _train(opened))
     # Last: the run is finished, whatever becomes of its figure.
@@ -174,7 +175,7 @@ def _train(opened: Opened) -> TrainState:
     segment = loop.make_segment(update, mesh, in_one_call)
     at = int(state.step)
     bar = Progress(str(folder), config.steps, at)
-    with contextlib.closing(bar), signals.caught() as signal_that_came:
+    with contextlib.closing(bar), noted_signals() as signal_that_came:
         for boundary in loop.boundaries(at, config):
             indices = data.order.batches(
                 config.order, size, config.batch_size, at, config.log_interval

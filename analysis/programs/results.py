@@ -14,6 +14,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from landscape import runs
+from landscape.cli import say_if_interrupted
 from landscape.errors import InputError
 from landscape.files import write_atomically, writing
 
@@ -88,13 +89,21 @@ def write(folder: Path, result: dict[str, Any], arrays: Arrays | None = None) ->
     (folder / PARTIAL).unlink(missing_ok=True)
 
 
-def keep(folder: Path, arrays: Arrays) -> None:
+def keep(folder: Path, arrays: Arrays, what: str) -> None:
     """Replaces the partial result of an analysis; a kill leaves the old one.
+
+    Args:
+      folder: of the analysis.
+      arrays: what it continues from.
+      what: they are, in words; said if the program is interrupted.
 
     Raises:
       RunFailure: it could not be written.
     """
     _write(folder / PARTIAL, lambda file: np.savez(file, **arrays))
+    say_if_interrupted(
+        f"{folder}: interrupted; kept: {what}. The same command resumes from there."
+    )
 
 
 def kept(folder: Path) -> Arrays:

@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from analysis.programs import results
-from landscape import figures
+from landscape import devices, figures
+from landscape.cli import if_interrupted
 from landscape.errors import RunFailure
 from landscape.files import check_writable
 
@@ -47,18 +48,34 @@ def read_or_compute(
     result = results.read(folder)
     if result is None:
         check_writable(folder, "--output DIR writes the result elsewhere")
-        result, arrays = compute(folder)
-        try:
-            results.write(folder, result, arrays)
-        except RunFailure:
-            print(describe(result), flush=True)
-            raise
+        devices.check()
+        with if_interrupted(_kept(folder)):
+            result, arrays = compute(folder)
+            try:
+                results.write(folder, result, arrays)
+            except RunFailure:
+                print(describe(result), flush=True)
+                raise
     path = folder / results.FIGURE
     if not path.exists():
-        with figures.attempt(path):
+        drawn = f"{folder}: interrupted; the same command draws {path.name}."
+        with if_interrupted(drawn), figures.attempt(path):
             arrays = results.read_arrays(folder / results.ARRAYS)
             figures.save(draw(result, arrays), path)
     return result
+
+
+def _kept(folder: Path) -> str:
+    """What is said of an analysis that is interrupted before it saves a piece."""
+    if (folder / results.PARTIAL).exists():
+        return (
+            f"{folder}: interrupted; kept: what an earlier call saved. The same command"
+            " resumes from there."
+        )
+    return (
+        f"{folder}: interrupted before a piece of it was saved; the same command starts"
+        " it again."
+    )
 
 
 def announce(

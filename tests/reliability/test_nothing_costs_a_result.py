@@ -4,12 +4,14 @@ Neither a figure, nor a folder or a disk that takes no more, nor a name.
 """
 
 import errno
+import importlib
 import json
 import os
 import string
 import tempfile
 import warnings
 from pathlib import Path
+from typing import NamedTuple
 
 import matplotlib
 import numpy as np
@@ -100,6 +102,36 @@ def test_an_analysis_keeps_its_numbers_though_its_figure_cannot_be_drawn(
     assert program.run(config) == result
     assert (folder / "figure.png").stat().st_size > 1000
     assert "could not" not in capsys.readouterr().err
+
+
+class Measured(NamedTuple):
+    loss: float
+
+
+@pytest.mark.parametrize("name", ["difficulty", "hessian", "subspace"])
+def test_a_study_keeps_its_verdicts_though_its_figures_cannot_be_drawn(
+    name, tmp_path, monkeypatch, capsys
+):
+    def part(of):
+        return importlib.import_module(f"analysis.studies.{name}.{of}")
+
+    study = part("__main__")
+    monkeypatch.setattr(part("runs"), "measure", lambda *_: Measured(0.5))
+    monkeypatch.setattr(part("claims"), "claims", lambda _: [])
+    monkeypatch.setattr(part("figures"), "save", fails)
+    texts = {"hessian": [("table", "table_one")],
+             "subspace": [("text", "table"), ("text", "sentences")]}  # fmt: skip
+    for of, function in texts.get(name, []):
+        monkeypatch.setattr(part(of), function, lambda _: "a table")
+    config = study.Config(workdir=str(tmp_path))
+    assert study.run(config)["loss"] == 0.5
+    assert json.loads((config.folder / "result.json").read_text())["loss"] == 0.5
+    assert (config.folder / "claims.txt").exists()
+    assert "figures could not be drawn (RuntimeError" in capsys.readouterr().err
+    monkeypatch.setattr(tempfile, "TemporaryFile", read_only)
+    monkeypatch.setattr(part("runs"), "measure", fails)
+    with pytest.raises(InputError, match="choose another --workdir"):
+        study.run(config)
 
 
 def test_names_are_drawn_letter_by_letter_and_without_a_warning(tmp_path):

@@ -15,6 +15,12 @@ back, interrupted ones resume. digits: about 5 minutes on 2 cores; mnist: about 
 cifar10 (ResNet-20, one seed): days on a CPU, hours on a GPU.
 """
 
+if __name__ == "__main__":
+    # Before what takes time to import, so that a signal ends it with its status, too.
+    from landscape.cli import watch_signals
+
+    watch_signals()
+
 from typing import Any
 
 from analysis.studies import study

@@ -15,6 +15,12 @@ numbers behind them go to WORKDIR/hessian-<scale>/. Finished parts are read back
 digits: 10 minutes on 2 cores; mnist: an hour or two a seed.
 """
 
+if __name__ == "__main__":
+    # Before what takes time to import, so that a signal ends it with its status, too.
+    from landscape.cli import watch_signals
+
+    watch_signals()
+
 from typing import Any
 
 from analysis.studies import study

@@ -14,6 +14,12 @@ numbers go to WORKDIR/subspace-<scale>/; finished parts are read back. digits: m
 on 2 cores; mnist: hours.
 """
 
+if __name__ == "__main__":
+    # Before what takes time to import, so that a signal ends it with its status, too.
+    from landscape.cli import watch_signals
+
+    watch_signals()
+
 from typing import Any
 
 from analysis.studies import study
