@@ -12,6 +12,12 @@ result.json, arrays.npz and figure.png below RUN_A/analysis/. Seconds for a line
 networks of digits, half a minute for a curve.
 """
 
+if __name__ == "__main__":
+    # Before what takes time to import, so that a signal ends it with its status, too.
+    from landscape.cli import watch_signals
+
+    watch_signals()
+
 import shlex
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -72,16 +78,18 @@ def run(config: Config) -> dict[str, Any]:
     """
     from analysis.programs import shell
 
-    return shell.read_or_compute(folder(config), partial(_evaluate, config))
+    return shell.read_or_compute(
+        folder(config), partial(_evaluate, config), _draw, describe
+    )
 
 
-def _evaluate(config: Config, where: Path) -> dict[str, Any]:
-    """The path, trained if it is a curve, and its files in the folder `where`."""
+def _evaluate(config: Config, where: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Numbers and arrays of the path; pieces of the work are kept in `where`."""
     import numpy as np
 
     from analysis import paths
-    from analysis.programs import inputs, results, resumable_paths
-    from landscape import figures, trees
+    from analysis.programs import inputs, resumable_paths
+    from landscape import trees
 
     a, b = inputs.load(_refs(config), config.data_dir)
     before = run(replace(config, align=False)) if config.align else None
@@ -126,10 +134,15 @@ def _evaluate(config: Config, where: Path) -> dict[str, Any]:
         for i, point in enumerate(path.points[1:-1], 1)
         for name, leaf in trees.named_leaves(point).items()
     }
-    ends = short_names([config.run_a, config.run_b])
-    figure = figures.path(ts, values, ends, _title(result))
-    results.write(where, result, {"ts": ts, **values, **controls}, figure)
-    return result
+    return result, {"ts": ts, **values, **controls}
+
+
+def _draw(result: dict[str, Any], arrays: dict[str, Any]) -> Any:
+    """The figure, of what `_evaluate` found."""
+    from landscape import figures
+
+    ends = short_names([result["run_a"], result["run_b"]])
+    return figures.path(arrays["ts"], arrays, ends, _title(result))
 
 
 def folder(config: Config) -> Path:

@@ -5,6 +5,12 @@
 What each run is, how sparse, how good, and whether it is finished.
 """
 
+if __name__ == "__main__":
+    # Before what takes time to import, so that a signal ends it with its status, too.
+    from landscape.cli import watch_signals
+
+    watch_signals()
+
 from dataclasses import dataclass
 from pathlib import Path
 

@@ -13,6 +13,12 @@ below RUN/analysis/, and resumes if interrupted. About 20 s for networks of digi
 grows with points^2.
 """
 
+if __name__ == "__main__":
+    # Before what takes time to import, so that a signal ends it with its status, too.
+    from landscape.cli import watch_signals
+
+    watch_signals()
+
 import shlex
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -86,16 +92,17 @@ def run(config: Config) -> dict[str, Any]:
     """
     from analysis.programs import shell
 
-    return shell.read_or_compute(folder(config), partial(_evaluate, config))
+    return shell.read_or_compute(
+        folder(config), partial(_evaluate, config), _draw, describe
+    )
 
 
-def _evaluate(config: Config, where: Path) -> dict[str, Any]:
-    """The loss on the plane, and its files in the folder `where`."""
+def _evaluate(config: Config, where: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Numbers and arrays of the plane; pieces of the work are kept in `where`."""
     import numpy as np
 
     from analysis import planes
-    from analysis.programs import inputs, results, resumable_paths
-    from landscape import figures
+    from analysis.programs import inputs, resumable_paths
 
     refs = _refs(config)
     names = list(config.runs)
@@ -141,12 +148,23 @@ def _evaluate(config: Config, where: Path) -> dict[str, Any]:
         "betas": betas.tolist(),
     }
     arrays = {"alphas": alphas, "betas": betas, "coordinates": plane.coordinates}
-    labels = short_names(names) if config.kind == "through" else None
-    figure = figures.surface(
-        alphas, betas, total, plane.coordinates, labels, title(result), axes(result)
+    return result, arrays | values
+
+
+def _draw(result: dict[str, Any], arrays: dict[str, Any]) -> Any:
+    """The figure, of what `_evaluate` found."""
+    from landscape import figures
+
+    through = result["plane"] == "through"
+    return figures.surface(
+        arrays["alphas"],
+        arrays["betas"],
+        arrays["loss"] + arrays["l2"],
+        arrays["coordinates"],
+        short_names(result["names"]) if through else None,
+        title(result),
+        axes(result),
     )
-    results.write(where, result, arrays | values, figure)
-    return result
 
 
 def folder(config: Config) -> Path:

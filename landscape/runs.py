@@ -22,6 +22,7 @@ from landscape.aliases import Masks
 from landscape.data import Dataset
 from landscape.data import load as load_data
 from landscape.errors import InputError
+from landscape.files import read_json, read_lines
 from landscape.folders import folder_of
 from landscape.initial_state import abstract_state
 from landscape.objective import Objective
@@ -31,6 +32,10 @@ from landscape.state import TrainState
 CONFIG, METRICS, TIMINGS = "config.json", "metrics.jsonl", "timings.jsonl"
 SUMMARY, LAYERS = "summary.json", "layers.txt"
 CHECKPOINTS, FIGURES = "checkpoints", "figures"
+# Of what summary.json holds, what is printed of a finished run.
+_SUMMARISED = (
+    "method", "sparsity", "num_nonzero", "train_loss", "test_accuracy", "seed"
+)  # fmt: skip
 
 
 FREE = frozenset(
@@ -83,15 +88,14 @@ def read_config(folder: Path) -> config.RunConfig:
       InputError: the folder is not a run's, or of another version of this code.
     """
     path = folder / CONFIG
-    try:
-        return config.from_dict(json.loads(path.read_text()))
-    except (FileNotFoundError, NotADirectoryError):
+    if not path.exists():
         beside = [str(path.parent) for path in folder.parent.glob(f"*/{CONFIG}")]
         near = difflib.get_close_matches(str(folder), beside, n=1)
         hint = f"; perhaps you meant {near[0]!r}?" if near else "."
-        raise InputError(
-            f"{folder} is not a run folder: no {CONFIG} in it{hint}"
-        ) from None
+        raise InputError(f"{folder} is not a run folder: no {CONFIG} in it{hint}")
+    found = read_json(path, "bring it back from a copy of the run")
+    try:
+        return config.from_dict(found)
     except InputError as error:
         raise InputError(f"{folder}: {error}") from None
     except (ValueError, TypeError, AttributeError) as error:
@@ -199,9 +203,19 @@ def find(root: Path) -> list[Path]:
 
 
 def read_summary(folder: Path) -> dict[str, Any] | None:
-    """The summary of a finished run; None if it is not finished."""
+    """The summary of a finished run; None if it is not finished.
+
+    Raises:
+      InputError: it is not what a training wrote.
+    """
     path = folder / SUMMARY
-    return json.loads(path.read_text()) if path.exists() else None
+    if not path.exists():
+        return None
+    again = "remove it, and the training command of the run writes it anew"
+    found = read_json(path, again)
+    if missing := [name for name in _SUMMARISED if name not in found]:
+        raise InputError(f"{path} has no {', '.join(missing)}: {again}.")
+    return found
 
 
 def read_metrics(folder: Path) -> list[dict[str, Any]]:
@@ -213,9 +227,3 @@ def read_metrics(folder: Path) -> list[dict[str, Any]]:
     for line in read_lines(folder / METRICS):
         lines.setdefault((line["step"], line.get("split")), line)
     return sorted(lines.values(), key=lambda line: line["step"])
-
-
-def read_lines(path: Path) -> list[dict[str, Any]]:
-    """The whole lines of a .jsonl file; none if there is no such file."""
-    text = path.read_text() if path.exists() else ""
-    return [json.loads(line) for line in text.splitlines(True) if line.endswith("\n")]

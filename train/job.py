@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from jax.sharding import Mesh
 
 from landscape import checkpoint, data, devices, figures, locks, models, recipe, runs
-from landscape.cli import Progress, limit_compiled_programs
+from landscape.cli import Progress, limit_compiled_programs, noted_signals
 from landscape.config import RunConfig
 from landscape.errors import InputError, Interrupted, RunFailure
 from landscape.initial_state import abstract_state, initial_state
@@ -18,7 +18,9 @@ from landscape.recipe import Components
 from landscape.sources import check_data
 from landscape.sparsity import accounting
 from landscape.state import TrainState
-from train import loop, measure, record, signals, step
+from train import loop, measure, record, step
+
+FIGURE = "training.png"
 
 Start = Callable[[TrainState], tuple[Any, Any, Any]]
 """From the shapes of a state to params, batch_stats, masks of step 0 (None: drawn)."""
@@ -101,14 +103,21 @@ def _run(config: RunConfig, start: Start | None) -> dict[str, Any]:
     summary = runs.read_summary(folder)
     if summary is not None:
         record.note_data_dir(folder, config)
-        return summary
-    with locks.locked(folder) as check_lock:
-        # The process that held it a moment ago may have finished the run.
-        summary = runs.read_summary(folder)
-        if summary is not None:
-            return summary
-        opened = _open(config, start)
-        return _close(opened, _train(opened, check_lock))
+    else:
+        devices.check()
+        with locks.locked(folder) as check_lock:
+            # The process that held it a moment ago may have finished the run.
+            summary = runs.read_summary(folder)
+            if summary is None:
+                opened = _open(config, start)
+                summary = _close(opened, _train(opened, check_lock))
+    # Last: the run is finished, whatever becomes of its figure.
+    figure = folder / runs.FIGURES / FIGURE
+    if not figure.exists():
+        with figures.attempt(figure):
+            lines = runs.read_metrics(folder)
+            figures.save(figures.training({folder.name: [lines]}), figure)
+    return summary
 
 
 def _open(config: RunConfig, start: Start | None) -> Opened:
@@ -177,7 +186,7 @@ def _train(opened: Opened, check_lock: Callable[[], None]) -> TrainState:
     segment = loop.make_segment(update, mesh, in_one_call)
     at = int(state.step)
     bar = Progress(str(folder), config.steps, at)
-    with contextlib.closing(bar), signals.caught() as signal_that_came:
+    with contextlib.closing(bar), noted_signals() as signal_that_came:
         for boundary in loop.boundaries(at, config):
             indices = data.order.batches(
                 config.order, size, config.batch_size, at, config.log_interval
@@ -207,16 +216,12 @@ def _train(opened: Opened, check_lock: Callable[[], None]) -> TrainState:
 
 
 def _close(opened: Opened, state: TrainState) -> dict[str, Any]:
-    """Writes the figure, the table of layers, and last the summary."""
+    """Writes the table of layers and last the summary, which marks the run finished."""
     folder, model = opened.folder, opened.components.model
     summary = measure.summary(
         opened.config, opened.components, state, opened.splits, opened.mesh
     )
     summary["seconds"] = record.seconds(folder)
-    figures.save(
-        figures.training({folder.name: [runs.read_metrics(folder)]}),
-        folder / runs.FIGURES / "training.png",
-    )
     positions = models.positions(model, opened.input_shape)
     layers = accounting.format_table(state.params, state.masks, positions)
     record.write_text(folder / runs.LAYERS, layers)

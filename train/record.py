@@ -5,7 +5,6 @@ resumes, so it ends byte for byte as that of an uninterrupted run. What depends 
 clock goes to timings.jsonl.
 """
 
-import contextlib
 import dataclasses
 import importlib.metadata
 import json
@@ -13,7 +12,7 @@ import os
 import platform
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +23,11 @@ from landscape import checkpoint, locks, runs, sources
 from landscape.config import RunConfig
 from landscape.data import Dataset
 from landscape.errors import InputError, RunFailure
-from landscape.files import write_atomically
+from landscape.files import check_writable, read_lines, write_atomically, writing
 from landscape.state import TrainState
 from train import mask_source
+
+_RESUMES = "The same command resumes from the newest checkpoint."
 
 
 def open_folder(folder: Path, config: RunConfig) -> None:
@@ -71,7 +72,12 @@ def write_sources(folder: Path, config: RunConfig, dataset: Dataset) -> None:
 
 
 def check_same(folder: Path, config: RunConfig) -> None:
-    """Raises InputError if the folder is a file or holds a run with other settings."""
+    """Refuses a folder in which a run of these settings cannot be written.
+
+    Raises:
+      InputError: it is a file, holds a run with other settings or what is no run, or no
+        file can be written there (of a finished run none is).
+    """
     nearest = next(path for path in (folder, *folder.parents) if os.path.exists(path))
     if not nearest.is_dir():
         raise InputError(f"{nearest} is a file; {folder} must be a folder.")
@@ -81,6 +87,7 @@ def check_same(folder: Path, config: RunConfig) -> None:
                 f"{folder} is not empty, and what it holds is no run: choose another"
                 " --workdir."
             )
+        check_writable(folder, "choose another --workdir")
         return
     there, here = (
         json.loads(json.dumps(landscape.config.to_dict(settings)))
@@ -103,6 +110,8 @@ def check_same(folder: Path, config: RunConfig) -> None:
             f"{folder} holds a run with other settings ({'; '.join(odd)}): choose"
             " another --workdir, or remove that folder."
         )
+    if runs.read_summary(folder) is None:
+        check_writable(folder, "a copy of it elsewhere resumes with its --workdir")
 
 
 def _not_ours(path: Path) -> bool:
@@ -117,7 +126,7 @@ def truncate_metrics(folder: Path, step: int | None) -> None:
     """
     lines = runs.read_metrics(folder)
     kept = [line for line in lines if step is not None and line["step"] <= step]
-    spent = runs.read_lines(folder / runs.TIMINGS)
+    spent = read_lines(folder / runs.TIMINGS)
     for name, rest in ((runs.METRICS, kept), (runs.TIMINGS, spent)):
         write_text(folder / name, "".join(json.dumps(line) + "\n" for line in rest))
 
@@ -155,7 +164,7 @@ class Recorder:
 
 def append(folder: Path, name: str, *lines: dict[str, Any]) -> None:
     """Adds lines to a .jsonl file, durable when this returns."""
-    with _writing(folder / name), open(folder / name, "a") as file:
+    with writing(folder / name, _RESUMES), open(folder / name, "a") as file:
         file.writelines(json.dumps(line) + "\n" for line in lines)
         file.flush()
         os.fsync(file.fileno())
@@ -163,7 +172,7 @@ def append(folder: Path, name: str, *lines: dict[str, Any]) -> None:
 
 def seconds(folder: Path) -> float:
     """Seconds spent on a run, over all its resumptions."""
-    return sum(line["seconds"] for line in runs.read_lines(folder / runs.TIMINGS))
+    return sum(line["seconds"] for line in read_lines(folder / runs.TIMINGS))
 
 
 def write_summary(folder: Path, summary: dict[str, Any]) -> None:
@@ -189,17 +198,5 @@ def _write(path: Path, values: dict[str, Any]) -> None:
 def write_text(path: Path, text: str) -> None:
     """Writes a file as a whole or not at all; a newline is added if there is none."""
     text = text if text.endswith("\n") or not text else text + "\n"
-    with _writing(path):
+    with writing(path, _RESUMES):
         write_atomically(path, text)
-
-
-@contextlib.contextmanager
-def _writing(path: Path) -> Iterator[None]:
-    """Makes of a full disk, say, one sentence."""
-    try:
-        yield
-    except OSError as error:
-        raise RunFailure(
-            f"{path} could not be written: {error.strerror}. The same command"
-            " resumes from the newest checkpoint."
-        ) from error

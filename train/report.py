@@ -7,6 +7,7 @@ from typing import Any
 from landscape import figures, runs
 from landscape.config import RunConfig
 from landscape.tables import format_table, spread
+from train.job import FIGURE
 
 
 def outcome_table(settings: list[RunConfig], summaries: list[dict]) -> str:
@@ -51,7 +52,9 @@ def print_outcome(settings: list[RunConfig], summaries: list[dict[str, Any]]) ->
     folders = [Path(config.workdir) for config in settings]
     if settings[0].method != "dense":
         # Lottery and scratch have the masks of the first run.
-        print(f"Layers of {folders[0]}:\n{(folders[0] / runs.LAYERS).read_text()}")
+        layers = folders[0] / runs.LAYERS
+        if layers.exists():
+            print(f"Layers of {folders[0]}:\n{layers.read_text()}")
     print(outcome_table(settings, summaries))
     print("non-zeros: of all parameters, biases included (some never leave zero).")
     if len(settings) > len({config.method for config in settings}):
@@ -59,12 +62,16 @@ def print_outcome(settings: list[RunConfig], summaries: list[dict[str, Any]]) ->
     if len(folders) > 1:
         path = folders[0].parent / runs.FIGURES / "methods.png"
         groups: dict[str, list] = {}
-        for config, folder in zip(settings, folders, strict=True):
-            groups.setdefault(config.method, []).append(runs.read_metrics(folder))
-        figures.save(figures.training(groups), path)
-        print(f"\nAll in one figure: {path}")
+        with figures.attempt(path):
+            for config, folder in zip(settings, folders, strict=True):
+                groups.setdefault(config.method, []).append(runs.read_metrics(folder))
+            figures.save(figures.training(groups), path)
+        if path.exists():
+            print(f"\nAll in one figure: {path}")
     for folder in folders:
-        print(f"Figure of {folder.name}: {folder / runs.FIGURES / 'training.png'}")
+        path = folder / runs.FIGURES / FIGURE
+        if path.exists():
+            print(f"Figure of {folder.name}: {path}")
     print(f"\nNext: {_next_command(settings)}")
 
 

@@ -10,6 +10,12 @@ of that run) and the scratch network (new weights) inside the mask that pruning 
 That takes about 20 s on 2 cores; near 97 % of the test digits are read right.
 """
 
+if __name__ == "__main__":
+    # Before what takes time to import, so that a signal ends it with its status, too.
+    from landscape.cli import watch_signals
+
+    watch_signals()
+
 import argparse
 from dataclasses import dataclass, replace
 from typing import Any

@@ -10,10 +10,12 @@ from typing import Any, ClassVar, TypeVar
 from analysis.studies.claims import Claim, verdict
 from landscape import locks
 from landscape.errors import InputError, check_choice, require
-from landscape.files import write_atomically
+from landscape.files import check_writable, write_atomically, writing
 from landscape.folders import folder_of
 
 T = TypeVar("T")
+
+AGAIN = "Finished parts are kept: the same command reads them back."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,6 +96,15 @@ def one_process(run: Callable[..., T]) -> Callable[..., T]:
     return locked
 
 
+def check(config: StudyOptions) -> None:
+    """Refuses a folder that cannot be written, before anything is measured.
+
+    Raises:
+      InputError: says why it cannot.
+    """
+    check_writable(config.folder, "choose another --workdir")
+
+
 def write(
     config: StudyOptions, measured: Any, claims: Sequence[Claim], texts: dict[str, str]
 ) -> dict[str, Any]:
@@ -105,7 +116,6 @@ def write(
       claims: all of them, judged.
       texts: name of a file -> its content.
     """
-    config.folder.mkdir(parents=True, exist_ok=True)
     result = {
         **asdict(config),
         "claims": [c._asdict() | {"verdict": verdict(c.holds)} for c in claims],
@@ -113,7 +123,9 @@ def write(
     }
     content = texts | {"result.json": json.dumps(result, indent=1)}
     for name, text in content.items():
-        write_atomically(config.folder / name, text + "\n")
+        with writing(config.folder / name, AGAIN):
+            config.folder.mkdir(parents=True, exist_ok=True)
+            write_atomically(config.folder / name, text + "\n")
     return result
 
 

@@ -15,6 +15,12 @@ back, interrupted ones resume. digits: about 5 minutes on 2 cores; mnist: about 
 cifar10 (ResNet-20, one seed): days on a CPU, hours on a GPU.
 """
 
+if __name__ == "__main__":
+    # Before what takes time to import, so that a signal ends it with its status, too.
+    from landscape.cli import watch_signals
+
+    watch_signals()
+
 import shlex
 from typing import Any
 
@@ -37,12 +43,15 @@ def run(config: Config, scale: Any = None) -> dict[str, Any]:
     """
     from analysis.studies.claims import verdict_table
     from analysis.studies.difficulty import claims, figures, runs, scales
+    from landscape.figures import attempt
 
+    study.check(config)
     measured = runs.measure(config, scale or scales.of(config))
     judged = claims.claims(measured)
     table = verdict_table(judged)
-    figures.save(config.folder, measured)
     result = study.write(config, measured, judged, {"claims.txt": table})
+    with attempt(config.folder / "figures"):
+        figures.save(config.folder, measured)
     return result | {"table": table}
 
 

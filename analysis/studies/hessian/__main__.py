@@ -15,6 +15,12 @@ numbers behind them go to WORKDIR/hessian-<scale>/. Finished parts are read back
 digits: 10 minutes on 2 cores; mnist: an hour or two a seed.
 """
 
+if __name__ == "__main__":
+    # Before what takes time to import, so that a signal ends it with its status, too.
+    from landscape.cli import watch_signals
+
+    watch_signals()
+
 import shlex
 from typing import Any
 
@@ -36,13 +42,17 @@ def run(config: Config, scale: Any = None) -> dict[str, Any]:
     """
     from analysis.studies.claims import verdict_table
     from analysis.studies.hessian import claims, figures, runs, scales, table
+    from landscape.figures import attempt
 
+    study.check(config)
     measured = runs.measure(config, scale or scales.of(config))
     judged = claims.claims(measured)
     verdicts = verdict_table(judged)
     texts = {"claims.txt": verdicts, "table1.txt": table.table_one(measured)}
-    figures.save(config.folder, measured)
-    return study.write(config, measured, judged, texts) | {"table": verdicts}
+    result = study.write(config, measured, judged, texts)
+    with attempt(config.folder / "figures"):
+        figures.save(config.folder, measured)
+    return result | {"table": verdicts}
 
 
 def main(config: Config) -> None:

@@ -14,6 +14,12 @@ numbers go to WORKDIR/subspace-<scale>/; finished parts are read back. digits: m
 on 2 cores; mnist: hours.
 """
 
+if __name__ == "__main__":
+    # Before what takes time to import, so that a signal ends it with its status, too.
+    from landscape.cli import watch_signals
+
+    watch_signals()
+
 import shlex
 from typing import Any
 
@@ -35,13 +41,16 @@ def run(config: Config, scale: Any = None) -> dict[str, Any]:
     """
     from analysis.studies.claims import verdict_table
     from analysis.studies.subspace import claims, figures, runs, scales, text
+    from landscape.figures import attempt
 
+    study.check(config)
     measured = runs.measure(config, scale or scales.of(config))
     judged = claims.claims(measured)
     parts = text.table(measured), text.sentences(measured), verdict_table(judged)
     printed = "\n\n".join(parts)
-    figures.save(config.folder, measured)
     result = study.write(config, measured, judged, {"claims.txt": printed})
+    with attempt(config.folder / "figures"):
+        figures.save(config.folder, measured)
     return result | {"text": printed}
 
 
