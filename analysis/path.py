@@ -12,6 +12,13 @@ result.json, arrays.npz and figure.png below RUN_A/analysis/. Seconds for a line
 networks of digits, half a minute for a curve.
 """
 
+if __name__ == "__main__":
+    # Before what takes time to import, so that a signal ends it with its status, too.
+    from landscape.cli import watch_signals
+
+    watch_signals()
+
+import shlex
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -72,7 +79,7 @@ def run(config: Config) -> dict[str, Any]:
     _check(config, where)
     from analysis.programs import shell
 
-    return shell.read_or_compute(where, partial(_evaluate, config))
+    return shell.read_or_compute(where, partial(_evaluate, config), _draw, describe)
 
 
 def _check(config: Config, where: Path) -> None:
@@ -80,7 +87,7 @@ def _check(config: Config, where: Path) -> None:
     from analysis.programs import checks
 
     refs = _refs(config)
-    first, _ = checks.same_space(refs)
+    first, _ = checks.same_space(refs, config.data_dir)
     if checks.is_finished(where):
         return
     count = checks.num_examples(first, config.num_examples)
@@ -107,15 +114,15 @@ def _check_masks(config: Config, same: bool) -> None:
         )
 
 
-def _evaluate(config: Config, where: Path) -> dict[str, Any]:
-    """The path, trained if it is a curve, and its files in the folder `where`."""
+def _evaluate(config: Config, where: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Numbers and arrays of the path; pieces of the work are kept in `where`."""
     import numpy as np
 
     from analysis import paths
-    from analysis.programs import inputs, results, resumable_paths
-    from landscape import figures, trees
+    from analysis.programs import inputs, resumable_paths
+    from landscape import trees
 
-    a, b = inputs.load(_refs(config))
+    a, b = inputs.load(_refs(config), config.data_dir)
     before = run(replace(config, align=False)) if config.align else None
     if config.align:
         b = _aligned(a, b, config.seed)
@@ -148,10 +155,15 @@ def _evaluate(config: Config, where: Path) -> dict[str, Any]:
         for i, point in enumerate(path.points[1:-1], 1)
         for name, leaf in trees.named_leaves(point).items()
     }
-    ends = short_names([config.run_a, config.run_b])
-    figure = figures.path(ts, values, ends, _title(result))
-    results.write(where, result, {"ts": ts, **values, **controls}, figure)
-    return result
+    return result, {"ts": ts, **values, **controls}
+
+
+def _draw(result: dict[str, Any], arrays: dict[str, Any]) -> Any:
+    """The figure, of what `_evaluate` found."""
+    from landscape import figures
+
+    ends = short_names([result["run_a"], result["run_b"]])
+    return figures.path(arrays["ts"], arrays, ends, _title(result))
 
 
 def folder(config: Config) -> Path:
@@ -237,7 +249,7 @@ def main(config: Config) -> None:
     other = {"line": "quadratic", "quadratic": "cubic", "cubic": "line"}[config.kind]
     space = "" if result["same_masks"] or other == "line" else " --subspace dense"
     align = " --align" if config.align else ""
-    ends = f"{config.run_a} {config.run_b}"
+    ends = shlex.join([config.run_a, config.run_b])
     following = f"python -m analysis.path {ends} --kind {other}{space}{align}"
     shell.announce(describe(result), folder(config), following)
 

@@ -5,6 +5,12 @@
 What each run is, how sparse, how good, and whether it is finished.
 """
 
+if __name__ == "__main__":
+    # Before what takes time to import, so that a signal ends it with its status, too.
+    from landscape.cli import watch_signals
+
+    watch_signals()
+
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +18,7 @@ import tyro
 
 from landscape.cli import launch, parse
 from landscape.errors import InputError
+from landscape.folders import folder_of
 
 
 @dataclass(frozen=True)
@@ -28,7 +35,7 @@ def run(config: Config) -> str:
     """
     from landscape import runs
 
-    root = Path(config.root)
+    root = folder_of(config.root)
     if not root.is_dir():
         raise InputError(f"{root} is not a folder.")
     folders = runs.find(root)

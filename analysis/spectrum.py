@@ -15,6 +15,12 @@ block of the matrix. Writes result.json, arrays.npz and figure.png below RUN/ana
 and resumes if interrupted (except with --exact). Half a minute for networks of digits.
 """
 
+if __name__ == "__main__":
+    # Before what takes time to import, so that a signal ends it with its status, too.
+    from landscape.cli import watch_signals
+
+    watch_signals()
+
 import sys
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -28,7 +34,6 @@ from analysis.programs.spectrum_text import (
     describe,
     describe_layers,
     next_command,
-    title,
 )
 from landscape.cli import launch, limit_compiled_programs, parse
 from landscape.errors import InputError, check_choice, require
@@ -89,28 +94,32 @@ def run(config: Config) -> dict[str, Any]:
     """
     where = folder(config)
     _check(config, where)
-    from analysis.programs import shell
+    from analysis.programs import shell, spectrum_figures
 
-    find = _find_by_layer if config.by_layer else _find
-    return shell.read_or_compute(where, partial(find, config))
+    find, draw, words = _find, spectrum_figures.draw, describe
+    if config.by_layer:
+        find, draw, words = (
+            _find_by_layer, spectrum_figures.draw_layers, describe_layers
+        )  # fmt: skip
+    return shell.read_or_compute(where, partial(find, config), draw, words)
 
 
 def _check(config: Config, where: Path) -> None:
     """Refuses what can be known to fail, before JAX is loaded."""
     from analysis.programs import checks
 
-    (run,) = checks.same_space([_ref(config)])
+    (run,) = checks.same_space([_ref(config)], config.data_dir)
     if not checks.is_finished(where):
         checks.num_examples(run, config.num_examples)
         checks.check_layers(_ref(config), config.layers)
 
 
-def _find(config: Config, where: Path) -> dict[str, Any]:
-    """The spectrum, and its files in the folder `where`."""
-    from analysis.programs import inputs, results, resumable_spectra
-    from landscape import figures, rng, runs
+def _find(config: Config, where: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Numbers and arrays of a spectrum; pieces of the work are kept in `where`."""
+    from analysis.programs import inputs, resumable_spectra, spectrum_figures
+    from landscape import rng, runs
 
-    loaded = runs.load(_ref(config))
+    loaded = runs.load(_ref(config), data_dir=config.data_dir)
     examples = inputs.examples_of(loaded, config.num_examples)
     op = operator(config, loaded, examples)
     if op.size < MIN_PARAMETERS:
@@ -137,22 +146,19 @@ def _find(config: Config, where: Path) -> dict[str, Any]:
         "description": op.description,
         **found.result,
     }
-    figure = figures.spectrum(found.figure, title(result))
-    results.write(where, result, found.arrays, figure)
-    return result
+    return result, found.arrays | spectrum_figures.shown(found.figure)
 
 
-def _find_by_layer(config: Config, where: Path) -> dict[str, Any]:
-    """The spectrum of each layer, and the files of all in the folder `where`."""
+def _find_by_layer(config: Config, where: Path) -> tuple[dict[str, Any], Any]:
+    """Numbers and arrays of the spectra of all layers, each of which has its folder."""
     import numpy as np
 
     from analysis import curvature
-    from analysis.programs import results
-    from landscape import figures, runs
+    from landscape import runs
     from landscape.layout import layer_name
     from landscape.sparsity import masks as masks_lib
 
-    loaded = runs.load(_ref(config))
+    loaded = runs.load(_ref(config), data_dir=config.data_dir)
     params = loaded.state.params
     sparse = config.subspace == "sparse"
     masks = loaded.masks if sparse else masks_lib.dense(params)
@@ -183,9 +189,7 @@ def _find_by_layer(config: Config, where: Path) -> dict[str, Any]:
         for name, curve in curves.items()
         for part, values in curve.items()
     }
-    figure = figures.spectra_by_layer(found, curves, title(result))
-    results.write(where, result, arrays, figure)
-    return result
+    return result, arrays
 
 
 def operator(config: Config, run: Any, examples: dict[str, Any]) -> Any:

@@ -13,6 +13,13 @@ below RUN/analysis/, and resumes if interrupted. About 20 s for networks of digi
 grows with points^2.
 """
 
+if __name__ == "__main__":
+    # Before what takes time to import, so that a signal ends it with its status, too.
+    from landscape.cli import watch_signals
+
+    watch_signals()
+
+import shlex
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -83,7 +90,7 @@ def run(config: Config) -> dict[str, Any]:
     _check(config, where)
     from analysis.programs import shell
 
-    return shell.read_or_compute(where, partial(_evaluate, config))
+    return shell.read_or_compute(where, partial(_evaluate, config), _draw, describe)
 
 
 def _check(config: Config, where: Path) -> None:
@@ -91,7 +98,7 @@ def _check(config: Config, where: Path) -> None:
     from analysis.programs import checks
 
     refs = _refs(config)
-    first, *_ = checks.same_space(refs)
+    first, *_ = checks.same_space(refs, config.data_dir)
     if checks.is_finished(where):
         return
     if config.kind == "trajectory":
@@ -100,20 +107,19 @@ def _check(config: Config, where: Path) -> None:
     checks.check_statistics(refs[0], config, count)
 
 
-def _evaluate(config: Config, where: Path) -> dict[str, Any]:
-    """The loss on the plane, and its files in the folder `where`."""
+def _evaluate(config: Config, where: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Numbers and arrays of the plane; pieces of the work are kept in `where`."""
     import numpy as np
 
     from analysis import planes
-    from analysis.programs import inputs, results, resumable_paths
-    from landscape import figures
+    from analysis.programs import inputs, resumable_paths
 
     refs = _refs(config)
     names = list(config.runs)
     if config.kind == "trajectory":
         refs = _kept_states(refs[0])
         names = [str(ref) for ref in refs]
-    loaded = inputs.load(refs)
+    loaded = inputs.load(refs, config.data_dir)
     setup = inputs.evaluation_setup(
         loaded[-1] if config.kind == "trajectory" else loaded[0],
         config.num_examples,
@@ -152,12 +158,23 @@ def _evaluate(config: Config, where: Path) -> dict[str, Any]:
         "betas": betas.tolist(),
     }
     arrays = {"alphas": alphas, "betas": betas, "coordinates": plane.coordinates}
-    labels = short_names(names) if config.kind == "through" else None
-    figure = figures.surface(
-        alphas, betas, total, plane.coordinates, labels, title(result), axes(result)
+    return result, arrays | values
+
+
+def _draw(result: dict[str, Any], arrays: dict[str, Any]) -> Any:
+    """The figure, of what `_evaluate` found."""
+    from landscape import figures
+
+    through = result["plane"] == "through"
+    return figures.surface(
+        arrays["alphas"],
+        arrays["betas"],
+        arrays["loss"] + arrays["l2"],
+        arrays["coordinates"],
+        short_names(result["names"]) if through else None,
+        title(result),
+        axes(result),
     )
-    results.write(where, result, arrays | values, figure)
-    return result
 
 
 def folder(config: Config) -> Path:
@@ -223,9 +240,9 @@ def main(config: Config) -> None:
 
 def _next_command(config: Config) -> str:
     if config.kind == "through":
-        ends = " ".join(config.runs[:2])
+        ends = shlex.join(config.runs[:2])
         return f"python -m analysis.path {ends} --kind quadratic"
-    command = f"python -m analysis.surface {config.runs[0]}"
+    command = f"python -m analysis.surface {shlex.quote(config.runs[0])}"
     if config.kind == "trajectory":
         return command
     other = {"sparse": "dense", "dense": "sparse"}[config.subspace]

@@ -12,6 +12,8 @@ import zlib
 from pathlib import Path
 from typing import Any
 
+from landscape.errors import RunFailure
+
 TABLE = "digests.json"
 
 
@@ -36,9 +38,30 @@ def digest(folder: Path, step: int) -> str:
     """SHA-256 of a checkpoint's table: folder's name, CRC-32 of every leaf and file.
 
     Neither leaves nor files are read, so it is not known whether they are sound.
+
+    Raises:
+      RunFailure: the table cannot be read.
     """
     table = folder / str(step) / TABLE
-    return hashlib.sha256(table.read_bytes()).hexdigest()
+    try:
+        return hashlib.sha256(table.read_bytes()).hexdigest()
+    except OSError as error:
+        raise RunFailure(f"{table} cannot be read ({error.strerror}).") from None
+
+
+def leaves_digest(folder: Path, step: int) -> str:
+    """SHA-256 of the digests of a checkpoint's leaves, whatever files hold them.
+
+    The state that the same training ends with has the same, in any folder.
+
+    Raises:
+      RunFailure: its table cannot be read.
+    """
+    found = leaves(folder, step)
+    if not found:
+        raise RunFailure(f"{folder / str(step) / TABLE} does not match its own digest.")
+    text = json.dumps(found, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def leaves(folder: Path, step: int) -> dict[str, dict[str, Any]]:

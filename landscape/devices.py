@@ -4,12 +4,30 @@ The state is replicated; under `jit` every reduction over a batch, those of batc
 included, is over the whole of it, whatever the number of devices.
 """
 
+import textwrap
 from typing import Any
 
 import jax
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from landscape.errors import InputError
+
+
+def check() -> None:
+    """Refuses an environment in which JAX has no device to compute on.
+
+    Raises:
+      InputError: says what JAX was told to use.
+    """
+    try:
+        jax.devices()
+    except Exception as error:  # a RuntimeError, an AssertionError without a word
+        told = jax.config.jax_platforms or "unset"
+        why = textwrap.shorten(str(error), 200)
+        raise InputError(
+            f"JAX finds no device with JAX_PLATFORMS={told}{why and f' ({why})'}: unset"
+            " it, or name a platform of this machine, such as cpu."
+        ) from error
 
 
 def make_mesh(num_devices: int | None = None) -> Mesh:
@@ -21,6 +39,7 @@ def make_mesh(num_devices: int | None = None) -> Mesh:
     >>> make_mesh(1).axis_names
     ('data',)
     """
+    check()
     devices = jax.devices()
     if num_devices is not None and num_devices > len(devices):
         raise InputError(

@@ -2,24 +2,29 @@
 
     run = landscape.runs.load("runs/pruned")        # or runs/pruned@2000, @init
 
-The folder holds config.json, metrics.jsonl, timings.jsonl, checkpoints/, summary.json
-and layers.txt once it is finished, figures/ and analysis/. It is where `train` and
-`analysis` meet. A program parses RUN@STEP once, into a `Ref`; everything below takes
-that.
+The folder holds config.json, sources.json, metrics.jsonl, timings.jsonl, checkpoints/,
+summary.json and layers.txt once it is finished, figures/ and analysis/. It is where
+`train` and `analysis` meet. A program parses RUN@STEP once, into a `Ref`; everything
+below takes that.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 import hashlib
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from landscape import checkpoint_tables, config, data
+from landscape import checkpoint_tables, config, sources
 from landscape.aliases import Masks
 from landscape.data import Dataset
+from landscape.data import load as load_data
 from landscape.errors import InputError
+from landscape.files import read_json, read_lines
+from landscape.folders import folder_of
+from landscape.refs import Ref, parse
 
 # What only reads JSON does without JAX.
 if TYPE_CHECKING:
@@ -32,20 +37,16 @@ if TYPE_CHECKING:
 CONFIG, METRICS, TIMINGS = "config.json", "metrics.jsonl", "timings.jsonl"
 SUMMARY, LAYERS = "summary.json", "layers.txt"
 CHECKPOINTS, FIGURES = "checkpoints", "figures"
+# Of what summary.json holds, what is printed of a finished run.
+_SUMMARISED = (
+    "method", "sparsity", "num_nonzero", "train_loss", "test_accuracy", "seed"
+)  # fmt: skip
 
 
-class Ref(NamedTuple):
-    """A state of a run: its folder and its step; step None is the last one.
-
-    >>> str(Ref(Path("runs/pruned"), 0)), str(Ref(Path("runs/pruned")))
-    ('runs/pruned@0', 'runs/pruned')
-    """
-
-    folder: Path
-    step: int | None = None
-
-    def __str__(self) -> str:
-        return str(self.folder) + ("" if self.step is None else f"@{self.step}")
+FREE = frozenset(
+    "workdir data_dir num_devices log_every eval_every save_every keep_every".split()
+)
+"""Settings that may be others when a run resumes: placement, logging and keeping."""
 
 
 class Run(NamedTuple):
@@ -58,7 +59,7 @@ class Run(NamedTuple):
         (`landscape.objective.Objective`).
       state: the `TrainState` of the step asked for, NumPy arrays.
       masks: those of the state, True = kept.
-      data: the data set, normalised as in training.
+      data: the data set, normalised as in training; None if it was not asked for.
     """
 
     config: config.RunConfig
@@ -66,7 +67,7 @@ class Run(NamedTuple):
     objective: Objective
     state: TrainState
     masks: Masks
-    data: Dataset
+    data: Dataset | None
 
 
 class Description(NamedTuple):
@@ -75,39 +76,14 @@ class Description(NamedTuple):
     Attributes:
       config: its settings.
       components: the functions they stand for.
-      data: the data set.
+      data: the data set; None if it was not asked for.
       shapes: the `TrainState` as `jax.ShapeDtypeStruct`s.
     """
 
     config: config.RunConfig
     components: recipe.Components
-    data: Dataset
+    data: Dataset | None
     shapes: TrainState
-
-
-def parse(name: str | Ref) -> Ref:
-    """`RUN`, `RUN@STEP` or `RUN@init` (step 0) as a `Ref`; a `Ref` is returned as is.
-
-    A folder whose whole name is `RUN@STEP` is that run.
-
-    >>> parse("runs/pruned@init")
-    Ref(folder=PosixPath('runs/pruned'), step=0)
-    >>> parse("runs/pruned").step is None
-    True
-
-    Raises:
-      InputError: what follows the @ is neither a number nor init.
-    """
-    if isinstance(name, Ref):
-        return name
-    folder, at, step = str(name).rpartition("@")
-    if not at or "/" in step or Path(name).is_dir():
-        return Ref(Path(name))
-    if step == "init":
-        return Ref(Path(folder), 0)
-    if not step.isdecimal():
-        raise InputError(f"{name!r}: the step after @ must be a number or init.")
-    return Ref(Path(folder), int(step))
 
 
 def read_config(folder: Path) -> config.RunConfig:
@@ -117,37 +93,49 @@ def read_config(folder: Path) -> config.RunConfig:
       InputError: the folder is not a run's, or of another version of this code.
     """
     path = folder / CONFIG
-    try:
-        return config.from_dict(json.loads(path.read_text()))
-    except (FileNotFoundError, NotADirectoryError):
+    if not path.exists():
         beside = [str(path.parent) for path in folder.parent.glob(f"*/{CONFIG}")]
         near = difflib.get_close_matches(str(folder), beside, n=1)
         hint = f"; perhaps you meant {near[0]!r}?" if near else "."
-        raise InputError(
-            f"{folder} is not a run folder: no {CONFIG} in it{hint}"
-        ) from None
+        raise InputError(f"{folder} is not a run folder: no {CONFIG} in it{hint}")
+    found = read_json(path, "bring it back from a copy of the run")
+    try:
+        return config.from_dict(found)
     except InputError as error:
         raise InputError(f"{folder}: {error}") from None
     except (ValueError, TypeError, AttributeError) as error:
         raise InputError(f"{path} cannot be read: {error}.") from None
 
 
-def describe(folder: Path, settings: config.RunConfig | None = None) -> Description:
+def describe(
+    folder: Path, *, data: bool = True, data_dir: str | None = None
+) -> Description:
     """Settings, functions, data and the shapes of the state; touches no device.
 
-    `settings` are the run's, if they have been read already.
+    Args:
+      folder: the run's.
+      data, data_dir: as in `load`.
 
     Raises:
-      InputError: the folder is not a run's, or its data set is not there.
+      InputError: the folder is not a run's, or its data set is not there or another.
     """
     from landscape import recipe
     from landscape.initial_state import abstract_state
 
-    settings = settings or read_config(folder)
-    dataset = data.load(settings)
-    components = recipe.make(settings, dataset.input_shape, dataset.num_classes)
-    shapes = abstract_state(components, dataset.input_shape)
-    return Description(settings, components, dataset, shapes)
+    settings = read_config(folder)
+    if data_dir is not None:
+        settings = dataclasses.replace(settings, data_dir=data_dir)
+    known = sources.read(folder).get("data")
+    dataset = None
+    # A run of before does not tell the shapes of its data.
+    if data or known is None:
+        dataset = load_data(settings)
+        sources.check_data(folder, dataset)
+        known = sources.describe_data(dataset)
+    shape = tuple(known["input_shape"])
+    components = recipe.make(settings, shape, known["num_classes"])
+    shapes = abstract_state(components, shape)
+    return Description(settings, components, dataset if data else None, shapes)
 
 
 def step_of(ref: Ref, settings: config.RunConfig | None = None) -> int:
@@ -177,27 +165,34 @@ def step_of(ref: Ref, settings: config.RunConfig | None = None) -> int:
 
 
 def fingerprint(ref: Ref) -> str:
-    """A hash of a run's settings, but for its folder, and of a checkpoint's digest.
+    """A hash of a run's settings, but for `FREE` ones, and of a checkpoint's digest.
 
-    A copy of the run has the same; one with other settings, another step, or a byte of
-    difference in a leaf or a file of the checkpoint has another.
+    A copy of the run has the same, wherever it and its sources are; one with other
+    settings, another step, or a byte of difference in a leaf or a file of the
+    checkpoint has another.
 
     Raises:
       InputError: as in `step_of`.
     """
     settings = read_config(ref.folder)
     digest = checkpoint_tables.digest(ref.folder / CHECKPOINTS, step_of(ref, settings))
-    fields = config.to_dict(settings) | {"workdir": None}
+    free = FREE | {"mask_from"}  # The masks are part of the state.
+    fields = config.to_dict(settings) | dict.fromkeys(free)
     text = json.dumps([fields, digest], sort_keys=True).encode()
     return hashlib.sha256(text).hexdigest()[:16]
 
 
-def load(name: str | Ref) -> Run:
+def load(name: str | Ref, *, data: bool = True, data_dir: str | None = None) -> Run:
     """Loads `RUN` (its last state), `RUN@STEP` or `RUN@init`, or a `Ref`.
+
+    Args:
+      name: of the run.
+      data: whether its data set is loaded as well.
+      data_dir: where that is now; default: where the run had it.
 
     Raises:
       InputError: no such run, not finished (name a step to load one that is not), no
-        such step, or a data set that is not there.
+        such step, or a data set that is not there or another.
       checkpoint.CheckpointError: no sound checkpoint.
     """
     from landscape import checkpoint
@@ -206,29 +201,39 @@ def load(name: str | Ref) -> Run:
     settings = read_config(ref.folder)
     # What can be refused is, before the data set is read.
     step = step_of(ref, settings)
-    found = describe(ref.folder, settings)
+    found = describe(ref.folder, data=data, data_dir=data_dir)
     state, _ = checkpoint.restore(ref.folder / CHECKPOINTS, found.shapes, step)
     model, objective = found.components.model, found.components.objective
-    return Run(settings, model, objective, state, state.masks, found.data)
+    return Run(found.config, model, objective, state, state.masks, found.data)
 
 
 def find(root: Path) -> list[Path]:
     """All run folders at or below `root`, in the order of their names."""
-    return sorted(path.parent for path in Path(root).rglob(CONFIG))
+    return sorted(path.parent for path in folder_of(root).rglob(CONFIG))
 
 
 def read_summary(folder: Path) -> dict[str, Any] | None:
-    """The summary of a finished run; None if it is not finished."""
+    """The summary of a finished run; None if it is not finished.
+
+    Raises:
+      InputError: it is not what a training wrote.
+    """
     path = folder / SUMMARY
-    return json.loads(path.read_text()) if path.exists() else None
+    if not path.exists():
+        return None
+    again = "remove it, and the training command of the run writes it anew"
+    found = read_json(path, again)
+    if missing := [name for name in _SUMMARISED if name not in found]:
+        raise InputError(f"{path} has no {', '.join(missing)}: {again}.")
+    return found
 
 
 def read_metrics(folder: Path) -> list[dict[str, Any]]:
-    """The lines of metrics.jsonl, but for a last line that a kill cut short."""
-    return read_lines(folder / METRICS)
+    """The lines of metrics.jsonl, by rising step, one a step and split.
 
-
-def read_lines(path: Path) -> list[dict[str, Any]]:
-    """The whole lines of a .jsonl file; none if there is no such file."""
-    text = path.read_text() if path.exists() else ""
-    return [json.loads(line) for line in text.splitlines(True) if line.endswith("\n")]
+    Not those that a kill cut short; of lines that two processes wrote, the first.
+    """
+    lines: dict[tuple, dict[str, Any]] = {}
+    for line in read_lines(folder / METRICS):
+        lines.setdefault((line["step"], line.get("split")), line)
+    return sorted(lines.values(), key=lambda line: line["step"])

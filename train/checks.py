@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from landscape import data, runs
+from landscape import data, locks, runs
 from landscape.config import RunConfig
 from landscape.methods import METHODS
 from train import mask_source, record
@@ -19,12 +19,13 @@ def check(configs: Sequence[RunConfig]) -> None:
       configs: settings of runs, in the order in which they are to be trained.
 
     Raises:
-      InputError: as `train.record.check_same`, `landscape.data.check` and
-        `train.mask_source.check`.
+      InputError: as `train.record.check_same`, `landscape.locks.check_free`,
+        `landscape.data.check` and `train.mask_source.check`.
     """
     made = {config.workdir for config in configs}
     for config in configs:
         record.check_same(Path(config.workdir), config)
+        locks.check_free(Path(config.workdir))
     for config in _unfinished(configs):
         data.check(config)
         if METHODS[config.method].takes and config.mask_from not in {None, *made}:

@@ -8,16 +8,29 @@ from typing import Any, NamedTuple
 
 from jax.sharding import Mesh
 
-from landscape import checkpoint, data, devices, figures, models, order, recipe, runs
-from landscape.cli import Progress, limit_compiled_programs
+from landscape import (
+    checkpoint,
+    data,
+    devices,
+    figures,
+    locks,
+    models,
+    order,
+    recipe,
+    runs,
+)  # fmt: skip
+from landscape.cli import Progress, limit_compiled_programs, noted_signals
 from landscape.config import RunConfig
 from landscape.errors import InputError, Interrupted, RunFailure
 from landscape.initial_state import abstract_state, initial_state
 from landscape.methods import METHODS
 from landscape.recipe import Components
+from landscape.sources import check_data
 from landscape.sparsity import accounting
 from landscape.state import TrainState
-from train import checks, loop, measure, record, signals, step
+from train import checks, loop, measure, record, step
+
+FIGURE = "training.png"
 
 Start = Callable[[TrainState], tuple[Any, Any, Any]]
 """From the shapes of a state to params, batch_stats, masks of step 0 (None: drawn)."""
@@ -84,7 +97,8 @@ def run_training(config: RunConfig, start: Start | None = None) -> dict[str, Any
       The content of summary.json.
 
     Raises:
-      InputError: the folder holds another run, or the settings cannot be met.
+      InputError: the folder holds another run, another process writes there, or the
+        settings cannot be met.
       RunFailure: the loss is not finite, or a checkpoint could not be written.
       Interrupted: a signal came; the state is saved.
     """
@@ -92,13 +106,27 @@ def run_training(config: RunConfig, start: Start | None = None) -> dict[str, Any
 
 
 def _run(config: RunConfig, start: Start | None) -> dict[str, Any]:
+    folder = Path(config.workdir)
     # Asked again: while earlier runs were trained, the folder may have been filled.
-    record.check_same(Path(config.workdir), config)
-    summary = runs.read_summary(Path(config.workdir))
+    record.check_same(folder, config)
+    summary = runs.read_summary(folder)
     if summary is not None:
-        return summary
-    opened = _open(config, start)
-    return _close(opened, _train(opened))
+        record.note_data_dir(folder, config)
+    else:
+        devices.check()
+        with locks.locked(folder) as check_lock:
+            # The process that held it a moment ago may have finished the run.
+            summary = runs.read_summary(folder)
+            if summary is None:
+                opened = _open(config, start)
+                summary = _close(opened, _train(opened, check_lock))
+    # Last: the run is finished, whatever becomes of its figure.
+    figure = folder / runs.FIGURES / FIGURE
+    if not figure.exists():
+        with figures.attempt(figure):
+            lines = runs.read_metrics(folder)
+            figures.save(figures.training({folder.name: [lines]}), figure)
+    return summary
 
 
 def _open(config: RunConfig, start: Start | None) -> Opened:
@@ -110,6 +138,7 @@ def _open(config: RunConfig, start: Start | None) -> Opened:
     """
     folder = Path(config.workdir)
     dataset = data.load(config)
+    check_data(folder, dataset)
     shape = dataset.input_shape
     components = recipe.make(config, shape, dataset.num_classes)
     like = abstract_state(components, shape)
@@ -131,6 +160,7 @@ def _open(config: RunConfig, start: Start | None) -> Opened:
                 " no `start` that gives them: see `train.mask_source.start_from`."
             )
         mesh = _mesh_and_folder(config, None)
+        record.write_sources(folder, config, dataset)
         state = initial_state(components, config.seed, shape, *given)
     splits = {
         name: devices.replicate(mesh, getattr(dataset, name))
@@ -150,10 +180,10 @@ def _mesh_and_folder(config: RunConfig, step: int | None) -> Mesh:
     return mesh
 
 
-def _train(opened: Opened) -> TrainState:
+def _train(opened: Opened, check_lock: Callable[[], None]) -> TrainState:
     """From boundary to boundary: steps, checks, lines of metrics, checkpoints."""
     folder, config, components, state, resumes, splits, mesh, _ = opened
-    recorder = record.Recorder(folder, config.keep_every)
+    recorder = record.Recorder(folder, config.keep_every, check_lock)
     if not resumes:
         recorder.log(0, *measure.held_out(components, state, splits, mesh))
         recorder.save(state)
@@ -165,7 +195,7 @@ def _train(opened: Opened) -> TrainState:
     segment = loop.make_segment(update, mesh, in_one_call)
     at = int(state.step)
     bar = Progress(str(folder), config.steps, at)
-    with contextlib.closing(bar), signals.caught() as signal_that_came:
+    with contextlib.closing(bar), noted_signals() as signal_that_came:
         for boundary in loop.boundaries(at, config):
             indices = order.batches(
                 config.order, size, config.batch_size, at, config.log_interval
@@ -195,16 +225,12 @@ def _train(opened: Opened) -> TrainState:
 
 
 def _close(opened: Opened, state: TrainState) -> dict[str, Any]:
-    """Writes the figure, the table of layers, and last the summary."""
+    """Writes the table of layers and last the summary, which marks the run finished."""
     folder, model = opened.folder, opened.components.model
     summary = measure.summary(
         opened.config, opened.components, state, opened.splits, opened.mesh
     )
     summary["seconds"] = record.seconds(folder)
-    figures.save(
-        figures.training({folder.name: [runs.read_metrics(folder)]}),
-        folder / runs.FIGURES / "training.png",
-    )
     positions = models.positions(model, opened.input_shape)
     layers = accounting.format_table(state.params, state.masks, positions)
     record.write_text(folder / runs.LAYERS, layers)

@@ -1,11 +1,15 @@
 """Where a run that takes masks, and perhaps weights, of another gets them from."""
 
+import os
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
-from landscape import runs
+from landscape import checkpoint_tables, runs, sources
 from landscape.aliases import Masks
 from landscape.config import SparseRun
 from landscape.errors import InputError
+from landscape.folders import folder_of
 from landscape.methods import METHODS
 
 _OF_THE_MASK = (
@@ -48,6 +52,65 @@ def check(config: SparseRun) -> None:
         runs.step_of(_first(config, source), theirs)
 
 
+def describe(name: str, folder: Path) -> dict[str, Any]:
+    """How sources.json of a run in `folder` names the run of --mask-from.
+
+    Returns:
+      Its path from there, the step whose masks are taken, and the digest of that state.
+    """
+    source = runs.parse(name)
+    step = runs.step_of(source)
+    state = checkpoint_tables.leaves_digest(source.folder / runs.CHECKPOINTS, step)
+    path = os.path.relpath(source.folder, folder)
+    return {"run": path, "step": step, "state": state}
+
+
+def is_same(name: str, before: str, folder: Path) -> bool:
+    """Whether --mask-from names the state whose masks the run in `folder` took.
+
+    Args:
+      name: of the flag.
+      before: the same when the run was started.
+      folder: of the run that took the masks.
+    """
+    known = sources.read(folder).get("masks")
+    if known is not None and _is_run(name):
+        return _state(runs.parse(name)) == known["state"]
+    # The source is not there, or the run is of before digests.
+    here, there = (os.path.abspath(folder_of(each)) for each in (name, before))
+    return here == there
+
+
+def located(name: str, workdir: str | None) -> str:
+    """`name` of --mask-from or, if no such run is there, where that run is now.
+
+    It is looked for where it was before from the run in `workdir` that took its masks,
+    and beside that; it has the state whose masks were taken.
+    """
+    if workdir is None or _is_run(name):
+        return name
+    folder, source = folder_of(workdir), runs.parse(name)
+    known = sources.read(folder).get("masks")
+    if known is not None:
+        for path in (folder / known["run"], folder.parent / source.folder.name):
+            found = source._replace(folder=Path(os.path.normpath(path)))
+            if _is_run(str(found)) and _state(found) == known["state"]:
+                return str(found)
+    return name
+
+
+def _is_run(name: str) -> bool:
+    return (runs.parse(name).folder / runs.CONFIG).exists()
+
+
+def _state(ref: runs.Ref) -> str | None:
+    """The digest of a state; None if it is not there."""
+    step = runs.read_config(ref.folder).steps if ref.step is None else ref.step
+    checkpoints = ref.folder / runs.CHECKPOINTS
+    there = step in checkpoint_tables.steps(checkpoints)
+    return checkpoint_tables.leaves_digest(checkpoints, step) if there else None
+
+
 def _first(config: SparseRun, source: runs.Ref) -> runs.Ref:
     """The state whose weights a lottery run takes."""
     return runs.Ref(source.folder, config.rewind_to or 0)
@@ -67,16 +130,16 @@ def start_from(config: SparseRun) -> Callable | None:
     def start(like):
         check(config)
         source = runs.parse(config.mask_from)
-        given = runs.describe(source.folder).shapes
+        given = runs.describe(source.folder, data=False).shapes
         if _shapes(given.masks) != _shapes(like.masks):
             raise InputError(
                 f"--mask-from {config.mask_from}: its masks do not fit {config.model}"
                 f" on {config.dataset}."
             )
-        masks = runs.load(source).masks
+        masks = runs.load(source, data=False).masks
         if "weights" not in takes:
             return None, None, masks
-        first = runs.load(_first(config, source)).state
+        first = runs.load(_first(config, source), data=False).state
         return first.params, first.batch_stats, masks
 
     return start

@@ -5,26 +5,26 @@ resumes, so it ends byte for byte as that of an uninterrupted run. What depends 
 clock goes to timings.jsonl.
 """
 
-import contextlib
+import dataclasses
 import importlib.metadata
 import json
 import os
 import platform
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import landscape.config
-from landscape import runs
+from landscape import locks, runs, sources
 from landscape.config import RunConfig
+from landscape.data import Dataset
 from landscape.errors import InputError, RunFailure
-from landscape.files import write_atomically
+from landscape.files import check_writable, read_lines, write_atomically, writing
+from train import mask_source
 
-# A run may be resumed with other values of these: logging, keeping, placement.
-_FREE = {"workdir", "data_dir", "num_devices"} | {
-    f"{what}_every" for what in ("log", "eval", "save", "keep")
-}
+_RESUMES = "The same command resumes from the newest checkpoint."
 
 
 def open_folder(folder: Path, config: RunConfig) -> None:
@@ -38,28 +38,68 @@ def open_folder(folder: Path, config: RunConfig) -> None:
     except OSError as error:
         raise InputError(f"{folder} cannot be made: {error.strerror}.") from None
     # Also where it is there: the settings that are free may have changed.
-    _write(folder / runs.CONFIG, landscape.config.to_dict(config))
+    settings = landscape.config.to_dict(config)
+    for name in ("data_dir", "mask_from"):
+        # The working directory is another one tomorrow.
+        if settings.get(name):
+            settings[name] = _absolute(settings[name])
+    _write(folder / runs.CONFIG, settings)
+
+
+def note_data_dir(folder: Path, config: RunConfig) -> None:
+    """Writes into the settings of a finished run where its data set is now.
+
+    One that cannot be written is left as it is, with a sentence on stderr.
+    """
+    stored = runs.read_config(folder)
+    here = config.data_dir and _absolute(config.data_dir)
+    if here and here != stored.data_dir:
+        try:
+            open_folder(folder, dataclasses.replace(stored, data_dir=here))
+        except RunFailure as failure:
+            print(failure, file=sys.stderr)
+
+
+def write_sources(folder: Path, config: RunConfig, dataset: Dataset) -> None:
+    """Writes what a run is made from; see `landscape.sources`."""
+    found = {"data": sources.describe_data(dataset)}
+    if getattr(config, "mask_from", None):
+        found["masks"] = mask_source.describe(config.mask_from, folder)
+    _write(folder / sources.SOURCES, found)
 
 
 def check_same(folder: Path, config: RunConfig) -> None:
-    """Raises InputError if the folder is a file or holds a run with other settings."""
-    nearest = next(path for path in (folder, *folder.parents) if path.exists())
+    """Refuses a folder in which a run of these settings cannot be written.
+
+    Raises:
+      InputError: it is a file, holds a run with other settings or what is no run, or no
+        file can be written there (of a finished run none is).
+    """
+    nearest = next(path for path in (folder, *folder.parents) if os.path.exists(path))
     if not nearest.is_dir():
         raise InputError(f"{nearest} is a file; {folder} must be a folder.")
     if not (folder / runs.CONFIG).exists():
-        if folder.exists() and any(p.suffix != ".part" for p in folder.iterdir()):
+        if folder.exists() and any(map(_not_ours, folder.iterdir())):
             raise InputError(
                 f"{folder} is not empty, and what it holds is no run: choose another"
                 " --workdir."
             )
+        check_writable(folder, "choose another --workdir")
         return
     there, here = (
         json.loads(json.dumps(landscape.config.to_dict(settings)))
         for settings in (runs.read_config(folder), config)
     )
+    if there.get("mask_from") and here.get("mask_from"):
+        if not mask_source.is_same(here["mask_from"], there["mask_from"], folder):
+            raise InputError(
+                f"{folder} holds a run that took its masks from another run, or another"
+                f" state of it, than {here['mask_from']}: {there['mask_from']} then."
+            )
+        there["mask_from"] = here["mask_from"]
     odd = [
         f"{key} {there.get(key)!r} there, {here.get(key)!r} here"
-        for key in sorted((there.keys() | here.keys()) - _FREE)
+        for key in sorted((there.keys() | here.keys()) - runs.FREE)
         if there.get(key) != here.get(key)
     ]
     if odd:
@@ -67,6 +107,13 @@ def check_same(folder: Path, config: RunConfig) -> None:
             f"{folder} holds a run with other settings ({'; '.join(odd)}): choose"
             " another --workdir, or remove that folder."
         )
+    if runs.read_summary(folder) is None:
+        check_writable(folder, "a copy of it elsewhere resumes with its --workdir")
+
+
+def _not_ours(path: Path) -> bool:
+    """Whether a file is not one that a kill leaves before a run has its settings."""
+    return path.suffix != ".part" and not path.name.startswith(locks.LEASE)
 
 
 def truncate_metrics(folder: Path, step: int | None) -> None:
@@ -76,7 +123,7 @@ def truncate_metrics(folder: Path, step: int | None) -> None:
     """
     lines = runs.read_metrics(folder)
     kept = [line for line in lines if step is not None and line["step"] <= step]
-    spent = runs.read_lines(folder / runs.TIMINGS)
+    spent = read_lines(folder / runs.TIMINGS)
     for name, rest in ((runs.METRICS, kept), (runs.TIMINGS, spent)):
         write_text(folder / name, "".join(json.dumps(line) + "\n" for line in rest))
 
@@ -87,14 +134,19 @@ class Recorder:
     Attributes:
       folder: the run folder.
       keep_every: see `landscape.checkpoint.save`.
+      check_lock: raises if another process writes the folder; see `landscape.locks`.
     """
 
-    def __init__(self, folder: Path, keep_every: int | None):
+    def __init__(
+        self, folder: Path, keep_every: int | None, check_lock: Callable[[], None]
+    ):
         self.folder, self.keep_every = folder, keep_every
+        self.check_lock = check_lock
         self._logged = time.perf_counter()
 
     def log(self, step: int, *lines: dict[str, Any]) -> None:
         """Adds lines to metrics.jsonl, and to timings.jsonl the time since the last."""
+        self.check_lock()
         before, self._logged = self._logged, time.perf_counter()
         append(self.folder, runs.METRICS, *lines)
         spent = {"step": step, "seconds": self._logged - before}
@@ -107,13 +159,14 @@ class Recorder:
 
         from landscape import checkpoint
 
+        self.check_lock()
         checkpoints = self.folder / runs.CHECKPOINTS
         checkpoint.save(checkpoints, jax.device_get(state), keep_every=self.keep_every)
 
 
 def append(folder: Path, name: str, *lines: dict[str, Any]) -> None:
     """Adds lines to a .jsonl file, durable when this returns."""
-    with _writing(folder / name), open(folder / name, "a") as file:
+    with writing(folder / name, _RESUMES), open(folder / name, "a") as file:
         file.writelines(json.dumps(line) + "\n" for line in lines)
         file.flush()
         os.fsync(file.fileno())
@@ -121,7 +174,7 @@ def append(folder: Path, name: str, *lines: dict[str, Any]) -> None:
 
 def seconds(folder: Path) -> float:
     """Seconds spent on a run, over all its resumptions."""
-    return sum(line["seconds"] for line in runs.read_lines(folder / runs.TIMINGS))
+    return sum(line["seconds"] for line in read_lines(folder / runs.TIMINGS))
 
 
 def write_summary(folder: Path, summary: dict[str, Any]) -> None:
@@ -136,6 +189,10 @@ def versions() -> dict[str, str]:
     return {"python": platform.python_version()} | found
 
 
+def _absolute(name: str) -> str:
+    return os.path.abspath(os.path.expanduser(name))
+
+
 def _write(path: Path, values: dict[str, Any]) -> None:
     write_text(path, json.dumps(values, indent=2))
 
@@ -143,17 +200,5 @@ def _write(path: Path, values: dict[str, Any]) -> None:
 def write_text(path: Path, text: str) -> None:
     """Writes a file as a whole or not at all; a newline is added if there is none."""
     text = text if text.endswith("\n") or not text else text + "\n"
-    with _writing(path):
+    with writing(path, _RESUMES):
         write_atomically(path, text)
-
-
-@contextlib.contextmanager
-def _writing(path: Path) -> Iterator[None]:
-    """Makes of a full disk, say, one sentence."""
-    try:
-        yield
-    except OSError as error:
-        raise RunFailure(
-            f"{path} could not be written: {error.strerror}. The same command"
-            " resumes from the newest checkpoint."
-        ) from error

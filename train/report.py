@@ -1,11 +1,13 @@
 """What a training command prints when it is done."""
 
+import shlex
 from pathlib import Path
 from typing import Any
 
 from landscape import figures, runs
 from landscape.config import RunConfig
 from landscape.tables import format_table, spread
+from train.job import FIGURE
 
 
 def outcome_table(settings: list[RunConfig], summaries: list[dict]) -> str:
@@ -50,7 +52,9 @@ def print_outcome(settings: list[RunConfig], summaries: list[dict[str, Any]]) ->
     folders = [Path(config.workdir) for config in settings]
     if settings[0].method != "dense":
         # Lottery and scratch have the masks of the first run.
-        print(f"Layers of {folders[0]}:\n{(folders[0] / runs.LAYERS).read_text()}")
+        layers = folders[0] / runs.LAYERS
+        if layers.exists():
+            print(f"Layers of {folders[0]}:\n{layers.read_text()}")
     print(outcome_table(settings, summaries))
     print("non-zeros: of all parameters, biases included (some never leave zero).")
     if len(settings) > len({config.method for config in settings}):
@@ -58,27 +62,32 @@ def print_outcome(settings: list[RunConfig], summaries: list[dict[str, Any]]) ->
     if len(folders) > 1:
         path = folders[0].parent / runs.FIGURES / "methods.png"
         groups: dict[str, list] = {}
-        for config, folder in zip(settings, folders, strict=True):
-            groups.setdefault(config.method, []).append(runs.read_metrics(folder))
-        figures.save(figures.training(groups), path)
-        print(f"\nAll in one figure: {path}")
+        with figures.attempt(path):
+            for config, folder in zip(settings, folders, strict=True):
+                groups.setdefault(config.method, []).append(runs.read_metrics(folder))
+            figures.save(figures.training(groups), path)
+        if path.exists():
+            print(f"\nAll in one figure: {path}")
     for folder in folders:
-        print(f"Figure of {folder.name}: {folder / runs.FIGURES / 'training.png'}")
+        path = folder / runs.FIGURES / FIGURE
+        if path.exists():
+            print(f"Figure of {folder.name}: {path}")
     print(f"\nNext: {_next_command(settings)}")
 
 
 def _next_command(settings: list[RunConfig]) -> str:
     last = settings[-1]
+    folder = shlex.quote(last.workdir)
     if len(settings) == 1 and last.method == "pruning":
         return (
-            f"python -m train.sparse --method lottery --mask-from {last.workdir}"
-            f" --workdir {last.workdir}-lottery"
+            f"python -m train.sparse --method lottery --mask-from {folder}"
+            f" --workdir {shlex.quote(last.workdir + '-lottery')}"
         )
     if len(settings) == 1 and last.method == "dense":
-        data_dir = f" --data-dir {last.data_dir}" if last.data_dir else ""
+        data_dir = f" --data-dir {shlex.quote(last.data_dir)}" if last.data_dir else ""
         return (
             f"python -m train.sparse --method pruning --dataset {last.dataset}"
             f"{data_dir} --model {last.model} --steps {last.steps}"
-            f" --workdir {last.workdir}-pruned"
+            f" --workdir {shlex.quote(last.workdir + '-pruned')}"
         )
-    return f"python -m analysis.runs {Path(last.workdir).parent}"
+    return f"python -m analysis.runs {shlex.quote(str(Path(last.workdir).parent))}"

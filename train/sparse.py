@@ -10,14 +10,20 @@ of that run) and the scratch network (new weights) inside the mask that pruning 
 That takes about 20 s on 2 cores; near 97 % of the test digits are read right.
 """
 
+if __name__ == "__main__":
+    # Before what takes time to import, so that a signal ends it with its status, too.
+    from landscape.cli import watch_signals
+
+    watch_signals()
+
 import argparse
-import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from landscape.cli import launch, parse
 from landscape.config import SparseRun
 from landscape.errors import InputError, check_choice
+from landscape.folders import folder_of
 from landscape.methods import METHODS, SPARSE_METHODS
 
 _SCRATCH_SEED = 1000
@@ -77,14 +83,13 @@ def expand(config: Config) -> list[SparseRun]:
     settings = []
     for seed in range(config.seed, config.seed + config.num_seeds):
         suffix = f"-seed{seed}" if config.num_seeds > 1 else ""
-        found = config.mask_from and os.path.normpath(config.mask_from)
+        found = config.mask_from and str(folder_of(config.mask_from))
         # In the order of the registry: what takes masks comes after what finds them.
         for row in [row for name, row in METHODS.items() if name in config.method]:
-            if alone and config.workdir:
-                folder = config.workdir + suffix
-            else:
-                root = config.workdir or f"runs/{config.dataset}"
-                folder = f"{root}/{row.solution}{suffix}"
+            root = folder_of(config.workdir or f"runs/{config.dataset}")
+            if not (alone and config.workdir):
+                root /= row.solution
+            folder = str(folder_of(f"{root}{suffix}"))
             if row.name == "pruning":
                 found = folder
             new = {"method": row.name, "seed": seed, "workdir": folder}
@@ -100,11 +105,14 @@ def with_settings_of_mask(argv: list[str] | None = None) -> Config | None:
     """The defaults that `--mask-from RUN` brings: RUN's settings but for a few."""
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument("--mask-from", "--mask_from", default=None)
-    name = parser.parse_known_args(argv)[0].mask_from
-    if name is None:
+    parser.add_argument("--workdir", default=None)
+    given = parser.parse_known_args(argv)[0]
+    if given.mask_from is None:
         return None
     from landscape import runs
+    from train import mask_source
 
+    name = mask_source.located(given.mask_from, given.workdir)
     theirs = runs.read_config(runs.parse(name).folder)
     if not isinstance(theirs, SparseRun):
         raise InputError(f"--mask-from {name}: a dense run has no masks.")
@@ -115,12 +123,17 @@ def with_settings_of_mask(argv: list[str] | None = None) -> Config | None:
 
 def run(config: Config) -> list[dict[str, Any]]:
     """Trains, prints what came out, draws the methods, and returns the summaries."""
-    from train import checks
+    from train import checks, mask_source
 
     settings = expand(config)
+    if config.mask_from:
+        settings = [
+            replace(each, mask_from=mask_source.located(each.mask_from, each.workdir))
+            for each in settings
+        ]
     # What can be known to fail fails before JAX is loaded.
     checks.check(settings)
-    from train import job, mask_source, report
+    from train import job, report
 
     summaries = job.run_all(settings, mask_source.start_from)
     report.print_outcome(settings, summaries)

@@ -1,6 +1,7 @@
 """What can be refused of an analysis before JAX is loaded: names, numbers and sizes."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,14 @@ from landscape.config import RunConfig
 from landscape.errors import InputError
 
 
-def same_space(refs: Sequence[runs.Ref]) -> list[RunConfig]:
+def same_space(
+    refs: Sequence[runs.Ref], data_dir: str | None = None
+) -> list[RunConfig]:
     """The settings of runs of one space.
+
+    Args:
+      refs: the runs.
+      data_dir: where their data are now; default: where they had them.
 
     Raises:
       InputError: a run or a step is not there, or two are of different models or
@@ -35,7 +42,9 @@ def same_space(refs: Sequence[runs.Ref]) -> list[RunConfig]:
                 " (--data-seed, --num-train, --num-validation or the settings of the"
                 " blobs differ)."
             )
-    return configs
+    if data_dir is None:
+        return configs
+    return [replace(config, data_dir=data_dir) for config in configs]
 
 
 def is_finished(folder: Path) -> bool:

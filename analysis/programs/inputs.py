@@ -100,15 +100,19 @@ def examples_of(run: runs.Run, num_examples: int | None) -> dict[str, Any]:
     return {name: array[:num_examples] for name, array in split.items()}
 
 
-def load(refs: Sequence[runs.Ref]) -> list[runs.Run]:
+def load(refs: Sequence[runs.Ref], data_dir: str | None = None) -> list[runs.Run]:
     """Loads runs of one space; whatever can be refused is refused before that.
+
+    Args:
+      refs: the runs.
+      data_dir: where their data set is now; default: where the runs had it.
 
     Raises:
       InputError: a run or a step is not there, or two are of different models or
         trained on different examples.
     """
     checks.same_space(refs)
-    return [runs.load(ref) for ref in refs]
+    return [runs.load(ref, data_dir=data_dir) for ref in refs]
 
 
 def same_masks(a: Masks, b: Masks) -> bool:

@@ -17,6 +17,12 @@ class DataOptions:
     """Training examples, the first of the split; default: all."""
     seed: int = 0
     """Of everything random: directions, probes, a curve's training."""
+    output: str | None = None
+    """The folder in which the result gets its own; default: RUN/analysis, of the first
+    run."""
+
+    data_dir: str | None = None
+    """Where the data set is now; default: where the run had it."""
 
     def __post_init__(self):
         require(

@@ -7,14 +7,19 @@ import hashlib
 import json
 import sys
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
 from landscape import runs
-from landscape.files import write_atomically
+from landscape.cli import say_if_interrupted
+from landscape.errors import InputError
+from landscape.files import write_atomically, writing
+from landscape.folders import LONGEST_NAME, folder_of, shortened
+
+Arrays = dict[str, np.ndarray]
 
 FILES = RESULT, ARRAYS, FIGURE = "result.json", "arrays.npz", "figure.png"
 PARTIAL = "partial.npz"
@@ -28,30 +33,45 @@ def folder(
 ) -> Path:
     """`RUN_A/analysis/<program>-<words>-<other runs>-<short hash>`.
 
+    With a setting "output" it is in that folder instead of `RUN_A/analysis`, and has
+    the same name.
+
     Args:
       program: its name.
       words: the settings that tell its results apart at a glance.
       refs: the runs; the first is RUN_A.
-      settings: all of them; the hash is of these and of the runs' states, so that no
-        two analyses share a folder.
+      settings: all of them; the hash is of these, without data_dir and output, and of
+        the runs' states, so that no two analyses share a folder.
 
     Raises:
       InputError: a run or a step is not there.
     """
     # The names in the settings may mean other runs tomorrow, or in another folder.
     states = [runs.fingerprint(ref) for ref in refs]
+    settings = settings.copy()
+    output = settings.pop("output", None)
+    # Data may move: which they are is in the states.
+    settings.pop("data_dir", None)
     text = json.dumps(settings | {"states": states}, sort_keys=True)
     short = hashlib.sha256(text.encode()).hexdigest()[:8]
     first, *others = refs
     name = [program, *words]
     if first.step is not None:
         name.append(f"from{first.step}")
-    name += [str(ref._replace(folder=Path(ref.folder.name))) for ref in others]
-    return first.folder / "analysis" / "-".join([*name, short])
+    for folder, step in others:
+        name.append(folder.name if step is None else f"{folder.name}@{step}")
+    # Names of runs may be as long as one of this folder.
+    words = shortened("-".join(name), LONGEST_NAME - len(f"-{short}"))
+    home = first.folder / "analysis" if output is None else folder_of(output)
+    return home / f"{words}-{short}"
 
 
 def read(folder: Path) -> dict[str, Any] | None:
-    """The result in a folder; None if there is none, or none that can be read."""
+    """The result in a folder; None if there is none, or one that is damaged.
+
+    Raises:
+      InputError: it is there and cannot be read.
+    """
     path = folder / RESULT
     if not path.exists():
         return None
@@ -59,44 +79,66 @@ def read(folder: Path) -> dict[str, Any] | None:
         return json.loads(path.read_text())
     except ValueError:
         return _damaged(path, None)
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror}).") from None
 
 
-def write(
-    folder: Path, result: dict[str, Any], arrays: dict[str, np.ndarray], figure: Any
-) -> None:
-    """Writes all three files; result.json last, whole or not at all."""
-    # Not above: what can be refused is, before the library that draws is loaded.
-    from landscape import figures
+def write(folder: Path, result: dict[str, Any], arrays: Arrays | None = None) -> None:
+    """Writes the numbers; result.json, which marks them finished, last.
 
-    folder.mkdir(parents=True, exist_ok=True)
-    np.savez(folder / ARRAYS, **arrays)
-    figures.save(figure, folder / FIGURE)
-    write_result(folder, result)
+    Raises:
+      RunFailure: they could not be written.
+    """
+    if arrays is not None:
+        _write(folder / ARRAYS, lambda file: np.savez(file, **arrays))
+    _write(folder / RESULT, json.dumps(result, indent=2) + "\n")
     (folder / PARTIAL).unlink(missing_ok=True)
 
 
-def write_result(folder: Path, result: dict[str, Any]) -> None:
-    """Writes result.json, whole or not at all."""
-    folder.mkdir(parents=True, exist_ok=True)
-    write_atomically(folder / RESULT, json.dumps(result, indent=2) + "\n")
+def keep(folder: Path, arrays: Arrays, what: str) -> None:
+    """Replaces the partial result of an analysis; a kill leaves the old one.
+
+    Args:
+      folder: of the analysis.
+      arrays: what it continues from.
+      what: they are, in words; said if the program is interrupted.
+
+    Raises:
+      RunFailure: it could not be written.
+    """
+    _write(folder / PARTIAL, lambda file: np.savez(file, **arrays))
+    say_if_interrupted(
+        f"{folder}: interrupted; kept: {what}. The same command resumes from there."
+    )
 
 
-def keep(folder: Path, arrays: dict[str, np.ndarray]) -> None:
-    """Replaces the partial result of an analysis; a kill leaves the old one."""
-    folder.mkdir(parents=True, exist_ok=True)
-    write_atomically(folder / PARTIAL, lambda file: np.savez(file, **arrays))
+def kept(folder: Path) -> Arrays:
+    """The partial result in a folder; empty if there is none, or one that is damaged.
 
-
-def kept(folder: Path) -> dict[str, np.ndarray]:
-    """The partial result in a folder; empty if there is none that can be read."""
+    Raises:
+      InputError: it is there and cannot be read.
+    """
     path = folder / PARTIAL
     if not path.exists():
         return {}
     try:
-        with path.open("rb") as file, np.load(file) as arrays:
-            return dict(arrays)
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile):
+        return read_arrays(path)
+    except (ValueError, EOFError, zipfile.BadZipFile):
         return _damaged(path, {})
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror}).") from None
+
+
+def read_arrays(path: Path) -> Arrays:
+    """The arrays of an .npz file."""
+    with path.open("rb") as file, np.load(file) as arrays:
+        return dict(arrays)
+
+
+def _write(path: Path, content: str | Callable[[BinaryIO], None]) -> None:
+    with writing(path, "What was saved before stays: the same command resumes."):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, content)
 
 
 def _damaged(path: Path, instead: Any) -> Any:

@@ -55,7 +55,9 @@ def fitted(
         )
         leaves = jax.tree.leaves((fit.path.points[1:-1], fit.state.opt_state))
         kept = {f"fit/{i}": np.asarray(leaf) for i, leaf in enumerate(leaves)}
-        results.keep(folder, kept | {"fit/step": np.array(fit.state.step)})
+        at = fit.state.step
+        what = f"{at} of {config.fit_steps} steps of the curve"
+        results.keep(folder, kept | {"fit/step": np.array(at)}, what)
         bar.update(fit.state.step)
     bar.close()
     return fit.path
@@ -91,7 +93,7 @@ def evaluated(
         done = min(first + size, len(rows))
         if done < len(rows):
             together = {f"values/{name}": array for name, array in values.items()}
-            results.keep(folder, kept | together)
+            results.keep(folder, kept | together, f"{done} of {len(rows)} points")
         bar.update(done)
     bar.close()
     return values
@@ -126,7 +128,8 @@ def rows(
             )
             for name, array in new.items()
         }
-        results.keep(folder, values)
-        bar.update(row + len(new["loss"]))
+        done = row + len(new["loss"])
+        results.keep(folder, values, f"{done} of {len(betas)} rows")
+        bar.update(done)
     bar.close()
     return values

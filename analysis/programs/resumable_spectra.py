@@ -56,7 +56,9 @@ def estimated(
     def save(pieces: Arrays) -> None:
         saved.update(pieces)
         if folder is not None:
-            results.keep(folder, saved)
+            done = sum(name.endswith("/nodes") for name in saved)
+            what = f"the eigenpairs and {done} of {num_probes} probes"
+            results.keep(folder, saved, what)
 
     pairs = _eigenpairs(saved, save, op, top, keys[0])
     probes = _probes(saved, save, op, pairs, num_steps, num_probes, keys[1])

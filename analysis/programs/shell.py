@@ -5,30 +5,88 @@ from pathlib import Path
 from typing import Any
 
 from analysis.programs import results
+from landscape import devices, figures, locks
+from landscape.cli import if_interrupted
+from landscape.errors import RunFailure
+from landscape.files import check_writable
 
 
 def read_or_compute(
-    folder: Path, compute: Callable[[Path], dict[str, Any]]
+    folder: Path,
+    compute: Callable[[Path], tuple[dict[str, Any], results.Arrays]],
+    draw: Callable[[dict[str, Any], results.Arrays], figures.Figure],
+    describe: Callable[[dict[str, Any]], str],
 ) -> dict[str, Any]:
-    """The result in a folder, or, if there is none, what `compute(folder)` returns.
+    """The result in a folder, or, if there is none, a new one, which is written there.
+
+    A figure that is not there is drawn, after the numbers are written: one that cannot
+    be drawn costs a sentence on stderr. Numbers that cannot be written are printed.
 
     Args:
       folder: of the result; see `results.folder`.
-      compute: writes the folder and returns the content of its result.json. It reads
-        what an interrupted call left there (`results.kept`) and continues from it.
+      compute: returns the content of result.json and of arrays.npz. It reads what an
+        interrupted call left in the folder (`results.kept`) and continues from it. No
+        other process writes there meanwhile.
+      draw: makes the figure of the two.
+      describe: the result in words.
+
+    Raises:
+      InputError: the folder cannot be written, or another process computes it; or what
+        `compute` raises.
+      RunFailure: the numbers could not be written.
 
     >>> import tempfile
     >>> def compute(folder):
     ...     print("computed")
-    ...     results.write_result(folder, {"loss": 0.5})
-    ...     return {"loss": 0.5}
+    ...     return {"loss": 0.5}, {}
+    >>> def draw(result, arrays):
+    ...     raise NotImplementedError("drawn on stderr")
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     [read_or_compute(Path(folder), compute)["loss"] for _ in range(2)]
+    ...     found = [read_or_compute(Path(folder), compute, draw, str) for _ in "ab"]
     computed
-    [0.5, 0.5]
+    >>> found
+    [{'loss': 0.5}, {'loss': 0.5}]
     """
-    found = results.read(folder)
-    return compute(folder) if found is None else found
+    result = results.read(folder)
+    if result is None:
+        check_writable(folder, "--output DIR writes the result elsewhere")
+        devices.check()
+        with locks.locked(folder):
+            # The process that held it a moment ago may have finished.
+            result = results.read(folder)
+            if result is None:
+                result = _computed(folder, compute, describe)
+    path = folder / results.FIGURE
+    if not path.exists():
+        drawn = f"{folder}: interrupted; the same command draws {path.name}."
+        with if_interrupted(drawn), figures.attempt(path):
+            arrays = results.read_arrays(folder / results.ARRAYS)
+            figures.save(draw(result, arrays), path)
+    return result
+
+
+def _computed(folder, compute, describe) -> dict[str, Any]:
+    with if_interrupted(_kept(folder)):
+        result, arrays = compute(folder)
+        try:
+            results.write(folder, result, arrays)
+        except RunFailure:
+            print(describe(result), flush=True)
+            raise
+        return result
+
+
+def _kept(folder: Path) -> str:
+    """What is said of an analysis that is interrupted before it saves a piece."""
+    if (folder / results.PARTIAL).exists():
+        return (
+            f"{folder}: interrupted; kept: what an earlier call saved. The same command"
+            " resumes from there."
+        )
+    return (
+        f"{folder}: interrupted before a piece of it was saved; the same command starts"
+        " it again."
+    )
 
 
 def announce(
@@ -36,5 +94,6 @@ def announce(
 ) -> None:
     """Prints what was found, where the files are, and what to try next."""
     print(text)
-    print(f"\nWritten to {folder}: {', '.join(files)}")
+    there = [name for name in files if any(folder.glob(name))]
+    print(f"\nWritten to {folder}: {', '.join(there)}")
     print(f"Next: {next_command}")

@@ -1,5 +1,6 @@
 """Text of the spectrum program: title, results, and the next command."""
 
+import shlex
 from typing import Any
 
 from landscape.tables import format_table
@@ -112,7 +113,7 @@ def next_command(config: Any, result: dict[str, Any]) -> str:
       config: `analysis.spectrum.Config`.
       result: of it.
     """
-    words = ["python -m analysis.spectrum", config.run]
+    words = ["python -m analysis.spectrum", shlex.quote(config.run)]
     operator = config.operator
     if not config.by_layer and operator == "hessian":
         operator = "gauss-newton"

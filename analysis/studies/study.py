@@ -1,17 +1,24 @@
 """What the studies share: flags, the files they leave, and what they print."""
 
+import functools
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 from analysis.studies.claims import Claim, verdict
+from landscape import locks
 from landscape.errors import InputError, check_choice, require
-from landscape.files import write_atomically
+from landscape.files import check_writable, write_atomically, writing
+from landscape.folders import folder_of
 from landscape.methods import check_model
 
 RESULT = "result.json"
+
+T = TypeVar("T")
+
+AGAIN = "Finished parts are kept: the same command reads them back."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +48,7 @@ class StudyOptions:
     """A small part of everything, to see that it works; the verdicts mean nothing."""
 
     def __post_init__(self):
+        object.__setattr__(self, "workdir", str(folder_of(self.workdir)))
         check_choice("scale", self.scale, self.SCALES)
         require(self, "num_seeds", self.num_seeds is None or self.num_seeds > 0)
 
@@ -78,6 +86,30 @@ class SparseStudyOptions(StudyOptions):
         return [scale, self.model, *rest] if self.model else [scale, *rest]
 
 
+def one_process(run: Callable[..., T]) -> Callable[..., T]:
+    """Makes a function of a study's settings refuse while another process is in it.
+
+    What is locked is the folder of the results. Studies that share runs go side by
+    side; the one that comes to a run that the other is training is refused there.
+    """
+
+    @functools.wraps(run)
+    def locked(config: StudyOptions, *args: Any, **options: Any) -> T:
+        with locks.locked(config.folder):
+            return run(config, *args, **options)
+
+    return locked
+
+
+def check(config: StudyOptions) -> None:
+    """Refuses a folder that cannot be written, before anything is measured.
+
+    Raises:
+      InputError: says why it cannot.
+    """
+    check_writable(config.folder, "choose another --workdir")
+
+
 def write(
     config: StudyOptions, measured: Any, claims: Sequence[Claim], texts: dict[str, str]
 ) -> dict[str, Any]:
@@ -89,7 +121,6 @@ def write(
       claims: all of them, judged.
       texts: name of a file -> its content.
     """
-    config.folder.mkdir(parents=True, exist_ok=True)
     result = {
         **asdict(config),
         "claims": [c._asdict() | {"verdict": verdict(c.holds)} for c in claims],
@@ -97,7 +128,9 @@ def write(
     }
     content = texts | {RESULT: json.dumps(result, indent=1)}
     for name, text in content.items():
-        write_atomically(config.folder / name, text + "\n")
+        with writing(config.folder / name, AGAIN):
+            config.folder.mkdir(parents=True, exist_ok=True)
+            write_atomically(config.folder / name, text + "\n")
     return result
 
 

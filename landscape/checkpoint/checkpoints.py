@@ -13,12 +13,14 @@ import numpy as np
 
 from landscape.checkpoint import verified_folder
 from landscape.checkpoint.digests import leaf_digests, named_arrays
+from landscape.checkpoint.failures import reason
 from landscape.checkpoint_tables import numbered, steps
 from landscape.errors import InputError, RunFailure
 from landscape.state import TrainState
 
 # The suffix by which orbax, too, knows what is not (or no longer) a checkpoint.
 _PARTIAL = ".orbax-checkpoint-tmp"
+_NOT_KNOWN_SOUND = verified_folder.Damaged, verified_folder.Unreadable
 
 
 class CheckpointError(RunFailure):
@@ -63,7 +65,7 @@ def save(folder: Path, state: TrainState, *, keep_every: int | None = None) -> N
         )
         raise CheckpointError(
             f"the checkpoint of step {step} could not be saved in {folder}:"
-            f" {verified_folder.reason(error)} (only this save is lost; {left})."
+            f" {reason(error)} (only this save is lost; {left})."
         ) from error
     _rotate(folder, step, keep_every)
 
@@ -86,6 +88,7 @@ def restore(
       InputError: the `step` asked for was not kept, or the leaves of `like` are others
         (names, shapes or dtypes).
       CheckpointError: there are checkpoints, but none is sound, or not that of `step`.
+      RunFailure: one that may be sound cannot be read; an older one is not taken.
 
     >>> import tempfile
     >>> state = TrainState(np.int32(3), {"w": np.ones(2)}, {}, {}, (), ())
@@ -116,7 +119,7 @@ def restore(
 
 def _newest_sound(folder: Path, candidates: list[int]) -> int | None:
     for number in sorted(candidates, reverse=True):
-        with contextlib.suppress(verified_folder.Damaged):
+        with contextlib.suppress(*_NOT_KNOWN_SOUND):
             verified_folder.verify(folder / str(number))
             return number
     return None
@@ -135,7 +138,7 @@ def _write(folder: Path, step: int, arrays: dict[str, np.ndarray]) -> None:
 def _holds(path: Path, arrays: dict[str, np.ndarray]) -> bool:
     try:
         return verified_folder.verify(path) == leaf_digests(arrays)
-    except verified_folder.Damaged:
+    except _NOT_KNOWN_SOUND:
         return False
 
 

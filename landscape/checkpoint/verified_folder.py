@@ -11,7 +11,7 @@ import contextlib
 import logging
 import os
 import re
-import textwrap
+import tempfile
 import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -21,14 +21,20 @@ import jax
 import numpy as np
 import orbax.checkpoint as ocp
 
+from landscape import devices
 from landscape.checkpoint.digests import check_like, leaf_digests
+from landscape.checkpoint.failures import LOST, of_the_machine, reason
 from landscape.checkpoint_tables import TABLE, seal, unseal
-from landscape.errors import InputError
+from landscape.errors import InputError, RunFailure
 from landscape.trees import named_leaves
 
 
 class Damaged(Exception):
     """A folder does not hold what was written; says why."""
+
+
+class Unreadable(RunFailure):
+    """It is not known what a folder holds: rights, memory or a package are missing."""
 
 
 def write(folder: Path, name: str, arrays: dict[str, np.ndarray]) -> None:
@@ -58,9 +64,8 @@ def write(folder: Path, name: str, arrays: dict[str, np.ndarray]) -> None:
     filled = {leaf: array for leaf, array in arrays.items() if array.size}
     handler = _WaitingHandler()
     try:
-        with _orbax(handler) as checkpointer:
-            target = folder.absolute() / "state"
-            checkpointer.save(target, args=ocp.args.PyTreeSave(filled))
+        with _orbax(handler) as checkpointer, _plainly_named(folder) as there:
+            checkpointer.save(there / "state", args=ocp.args.PyTreeSave(filled))
     except Exception as error:
         handler.failures.append(error)
     if handler.failures:  # the first is the cause of the others
@@ -82,20 +87,29 @@ def verify(folder: Path) -> dict[str, Any]:
 
     Raises:
       Damaged: says what is wrong.
+      Unreadable: a file is there, and the system does not let it be read.
     """
-    name = TABLE
-    try:
-        table = unseal((folder / name).read_bytes())
-        if table is None:
-            raise Damaged(f"file {name} does not match its own digest")
-        if table["name"] != folder.name:
-            raise Damaged(f"its contents are those of {table['name']}")
-        for name, crc in table["files"].items():
-            if zlib.crc32((folder / name).read_bytes()) != crc:
-                raise Damaged(f"file {name} does not match its digest")
-    except OSError as error:
-        raise Damaged(f"file {name} cannot be read ({error.strerror})") from error
+    table = unseal(read_bytes(folder, TABLE))
+    if table is None:
+        raise Damaged(f"file {TABLE} does not match its own digest")
+    if table["name"] != folder.name:
+        raise Damaged(f"its contents are those of {table['name']}")
+    for name, crc in table["files"].items():
+        if zlib.crc32(read_bytes(folder, name)) != crc:
+            raise Damaged(f"file {name} does not match its digest")
     return table["leaves"]
+
+
+def read_bytes(folder: Path, name: str) -> bytes:
+    """The bytes of a file of a folder; raises as `verify` does."""
+    try:
+        return (folder / name).read_bytes()
+    except OSError as error:
+        if error.errno in LOST:
+            raise Damaged(f"file {name} cannot be read ({error.strerror})") from error
+        raise Unreadable(
+            f"{folder / name} cannot be read: {error.strerror}."
+        ) from error
 
 
 def read(folder: Path, like: Any) -> Any:
@@ -103,17 +117,24 @@ def read(folder: Path, like: Any) -> Any:
 
     Raises:
       Damaged: says what is wrong.
-      InputError: the folder is sound, but its leaves are not those of `like`.
+      Unreadable: its files are sound, or may be, and cannot be read.
+      InputError: the folder is sound, but its leaves are not those of `like`; or JAX,
+        without which orbax does not read, has no device.
     """
+    devices.check()
     digests = verify(folder)
     try:
         check_like(digests, like)
     except InputError as error:
         raise InputError(f"{folder} holds another kind of state: {error}.") from None
     try:
-        with _orbax(_WaitingHandler()) as checkpointer:
-            arrays = checkpointer.restore(folder.absolute() / "state")
+        with _orbax(_WaitingHandler()) as checkpointer, _plainly_named(folder) as there:
+            arrays = checkpointer.restore(there / "state")
     except Exception as error:  # whatever orbax and TensorStore may raise
+        if of_the_machine(error):
+            raise Unreadable(
+                f"{folder} cannot be read: {reason(error)}. Its files are sound."
+            ) from error
         raise Damaged(f"orbax cannot read it ({reason(error)})") from error
     named = {
         name: arrays[name] if name in arrays else np.zeros(leaf.shape, leaf.dtype)
@@ -132,20 +153,6 @@ def flush(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def reason(error: Exception) -> str:
-    """What went wrong, in few words: the operating system's, where it was at fault.
-
-    >>> reason(OSError(28, "No space left on device"))
-    'No space left on device'
-    """
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    # TensorStore packs the error of the operating system into a long text.
-    if code := re.search(r"os_error_code='(\d+)'", str(error)):
-        return os.strerror(int(code[1]))
-    return textwrap.shorten(f"{type(error).__name__}: {error}", 200)
 
 
 class _WaitingHandler(ocp.type_handlers.NumpyHandler):
@@ -176,6 +183,19 @@ class _WaitingHandler(ocp.type_handlers.NumpyHandler):
             if isinstance(one, BaseException):
                 raise one
         return [array for (array,) in found]
+
+
+@contextlib.contextmanager
+def _plainly_named(folder: Path) -> Iterator[Path]:
+    """A folder by a path that orbax takes: a backslash or `gs:` in it is misread."""
+    path = folder.absolute()
+    if not re.search(r"\\|:(/|$)", str(path)):
+        yield path
+        return
+    with tempfile.TemporaryDirectory() as home:
+        link = Path(home) / "link"
+        link.symlink_to(path)
+        yield link
 
 
 @contextlib.contextmanager

@@ -5,10 +5,12 @@ Exit status: 0 done; 2 a mistake of the caller; 130 and 143 after Ctrl-C and SIG
 """
 
 import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
+from landscape.cli.interrupts import end
 from landscape.errors import InputError, Interrupted, RunFailure
 
 Config = TypeVar("Config")
@@ -39,6 +41,8 @@ def parse(
 def launch(run: Callable[[], Any]) -> None:
     """Calls `run` and ends the process with the status of the outcome."""
     _promote_as_usual()
+    # A program draws into files; what a notebook or shell names may not be there.
+    os.environ["MPLBACKEND"] = "agg"
     try:
         run()
     except InputError as error:
@@ -48,14 +52,15 @@ def launch(run: Callable[[], Any]) -> None:
     except Interrupted as error:
         _stop(128 + error.signum, str(error))
     except KeyboardInterrupt:
-        print("interrupted.", file=sys.stderr, flush=True)
-        # Immediately: threads in which XLA compiles can crash an interpreter that shuts
-        # down.
-        os._exit(130)
+        # Of a process that does not watch for signals.
+        end(signal.SIGINT)
     except BrokenPipeError:
         # The reader of a table has closed the pipe (`| head`).
         sys.stderr.close()
         sys.exit(1)
+    except OSError as error:
+        # A disk, rights or a network: the place is what the user wants to know.
+        _stop(1, f"stopped: {error}")
 
 
 def _promote_as_usual() -> None:

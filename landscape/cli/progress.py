@@ -5,8 +5,6 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from tqdm import tqdm
-
 _SECONDS_BETWEEN_LINES = 30.0
 
 
@@ -25,6 +23,9 @@ class Progress:
         self._unit = unit
         self._started = self._shown = time.monotonic()
         self._numbers: dict[str, float] = {}
+        # Not above: a program watches for signals before it imports what takes time.
+        from tqdm import tqdm
+
         self._bar = tqdm(
             total=total,
             initial=initial,

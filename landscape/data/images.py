@@ -99,7 +99,10 @@ def open_prepared(name: str, data_dir: str | None) -> Any:
     builder = open_builder(name, data_dir)
     if not is_prepared(builder):
         command = prepare_command(name, data_dir)
-        raise InputError(f"dataset {name!r} is not prepared here: run `{command}`.")
+        raise InputError(
+            f"dataset {name!r} is not prepared here: run `{command}`, or"
+            " name the folder that holds it with --data-dir."
+        )
     if builder.info.file_format.value != "array_record":
         raise InputError(
             f"dataset {name!r} is prepared here as {builder.info.file_format.value},"

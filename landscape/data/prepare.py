@@ -6,6 +6,12 @@ Needs the network and TensorFlow (`pip install -e .[prepare]`, 1.4 GB), once; re
 needs neither. A set that is there already is left alone.
 """
 
+if __name__ == "__main__":
+    # Before what takes time to import, so that a signal ends it with its status, too.
+    from landscape.cli import watch_signals
+
+    watch_signals()
+
 import importlib.util
 from dataclasses import dataclass
 from typing import Annotated

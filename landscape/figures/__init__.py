@@ -2,13 +2,16 @@
 
 from landscape.figures.paths import path
 from landscape.figures.spectra import spectra_by_layer, spectrum
-from landscape.figures.styles import colors, save, style
+from landscape.figures.styles import Figure, attempt, colors, plain, save, style
 from landscape.figures.surfaces import surface
 from landscape.figures.trainings import training
 
 __all__ = [
+    "Figure",
+    "attempt",
     "colors",
     "path",
+    "plain",
     "save",
     "spectra_by_layer",
     "spectrum",

@@ -3,7 +3,7 @@
 import numpy as np
 from matplotlib.figure import Figure
 
-from landscape.figures.styles import style
+from landscape.figures.styles import plain, style
 
 
 def path(
@@ -26,10 +26,11 @@ def path(
         loss.set(ylabel="loss (nats)")
         accuracy.plot(ts, 100 * values["accuracy"], color="black")
         accuracy.set(ylabel="training accuracy (%)")
+        start, end = map(plain, ends)
         for axes in (loss, accuracy):
-            axes.set(xlabel=f"t   (0: {ends[0]},  1: {ends[1]})")
-            for end in (0, 1):
-                axes.axvline(end, color="gray", lw=0.6)
+            axes.set(xlabel=f"t   (0: {start},  1: {end})")
+            for t in (0, 1):
+                axes.axvline(t, color="gray", lw=0.6)
         figure.legend(loc="outside lower center", ncols=3)
-        figure.suptitle(title, fontsize=9)
+        figure.suptitle(plain(title), fontsize=9)
         return figure

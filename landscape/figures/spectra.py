@@ -7,7 +7,7 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
-from landscape.figures.styles import colors, style
+from landscape.figures.styles import colors, plain, style
 
 
 def spectrum(found: dict[str, Any], title: str) -> Figure:
@@ -31,7 +31,7 @@ def spectrum(found: dict[str, Any], title: str) -> Figure:
         _edge(right, found["largest"], "largest eigenvalues", 1)
         _edge(left, found["smallest"], "smallest eigenvalues", found["size"])
         _density(density, found["curve"], found["size"])
-        figure.suptitle(title, fontsize=9)
+        figure.suptitle(plain(title), fontsize=9)
         return figure
 
 
@@ -66,7 +66,7 @@ def spectra_by_layer(
         layers = found.values()
         ends = [v for each in layers for v in (each["largest"][0], each["smallest"][0])]
         scale = np.abs([*ends, *(layer["trace"] for layer in layers)]).max() or 1.0
-        compared.set_yticks(range(len(found)), found)
+        compared.set_yticks(range(len(found)), [plain(name) for name in found])
         compared.invert_yaxis()
         compared.set(title="layers", xlabel="eigenvalue, or trace")
         compared.set_xscale("symlog", linthresh=1e-4 * scale)
@@ -82,7 +82,7 @@ def spectra_by_layer(
         density.set(title="density without isolated eigenvalues", xlabel="eigenvalue")
         density.set_ylabel("density (1 / eigenvalue)")
         density.tick_params(axis="x", labelsize=6)
-        figure.suptitle(f"{title}; colours as on the left", fontsize=9)
+        figure.suptitle(f"{plain(title)}; colours as on the left", fontsize=9)
         return figure
 
 

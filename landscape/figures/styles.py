@@ -1,10 +1,16 @@
 """One style for every figure, and how figures are written."""
 
-from contextlib import AbstractContextManager
+import sys
+import textwrap
+import warnings
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import matplotlib
 from matplotlib.figure import Figure
+
+from landscape.files import write_atomically
 
 _STYLE = Path(__file__).with_name("paper.mplstyle")
 
@@ -19,8 +25,44 @@ def colors() -> list[str]:
     return matplotlib.rcParams["axes.prop_cycle"].by_key()["color"]
 
 
+def plain(text: str) -> str:
+    """A name as it is drawn: letter by letter, whatever letters it has.
+
+    Matplotlib reads what is between two $ as mathematics, leaves a label that begins
+    with _ out of a legend, and has no picture of a control character.
+
+    >>> plain("a$b$"), plain("_c"), plain("d\\t")
+    ('a\\\\$b\\\\$', ' _c', 'd\ufffd')
+    """
+    shown = "".join(c if c.isprintable() or c == "\n" else "\ufffd" for c in text)
+    return (" " if shown.startswith("_") else "") + shown.replace("$", r"\$")
+
+
 def save(figure: Figure, path: Path) -> None:
-    """Writes a figure, making its folder if needed."""
+    """Writes a figure as a whole or not at all, making its folder if needed."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with style():
-        figure.savefig(path)
+    with style(), warnings.catch_warnings():
+        # A letter that the font lacks is drawn as a box.
+        warnings.filterwarnings("ignore", "Glyph .* missing")
+        # The renderer is that of the format: no backend is needed, nor asked for.
+        kind = path.suffix.removeprefix(".")
+        write_atomically(path, lambda file: figure.savefig(file, format=kind))
+
+
+@contextmanager
+def attempt(what: Path) -> Iterator[None]:
+    """Within it what goes wrong is said in a sentence on stderr, and goes no further.
+
+    What a figure shows is computed and written before: no fault of a figure costs that.
+
+    >>> with attempt(Path("figure.png")):
+    ...     raise ValueError("no such font")
+    """
+    try:
+        yield
+    except Exception as error:  # of a font, a value, a disk, or the drawing library
+        why = textwrap.shorten(f"{type(error).__name__}: {error}", 200)
+        print(
+            f"{what} could not be drawn ({why}); the numbers that it shows are kept.",
+            file=sys.stderr,
+        )

@@ -4,7 +4,7 @@ import numpy as np
 from matplotlib.colors import BoundaryNorm
 from matplotlib.figure import Figure
 
-from landscape.figures.styles import style
+from landscape.figures.styles import plain, style
 
 
 def surface(
@@ -52,7 +52,7 @@ def surface(
             axes.plot(x, y, "o", ms=6, **ink)
         for point, label in zip(coordinates, labels or [], strict=False):
             axes.annotate(
-                label,
+                plain(label),
                 point,
                 xytext=(0, 7),
                 textcoords="offset points",
@@ -62,7 +62,7 @@ def surface(
             )
         axes.set(xlabel=axes_labels[0], ylabel=axes_labels[1], aspect="equal")
         axes.grid(False)
-        figure.suptitle(title, fontsize=9)
+        figure.suptitle(plain(title), fontsize=9)
         return figure
 
 

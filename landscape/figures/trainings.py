@@ -5,7 +5,7 @@ from typing import Any
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from landscape.figures.styles import colors, style
+from landscape.figures.styles import colors, plain, style
 
 
 def training(runs: dict[str, list[list[dict[str, Any]]]]) -> Figure:
@@ -44,7 +44,7 @@ def training(runs: dict[str, list[list[dict[str, Any]]]]) -> Figure:
             Line2D([], [], color=palette[i % len(palette)]) for i in range(len(runs))
         ]
         marks += [Line2D([], [], color="gray", ls=style) for style in ("-", "--")]
-        names = [*runs, "training", "test"]
+        names = [*map(plain, runs), "training", "test"]
         figure.legend(marks, names, loc="outside upper center", ncols=len(names))
         return figure
 

@@ -5,6 +5,7 @@ something sound behind.
 """
 
 import contextlib
+import errno
 import os
 import random
 import shutil
@@ -14,12 +15,14 @@ import time
 import zlib
 from pathlib import Path
 
+import jax
 import numpy as np
+import orbax.checkpoint as ocp
 import pytest
 
 from landscape import checkpoint_tables
 from landscape.checkpoint import checkpoints, digests, verified_folder
-from landscape.errors import InputError
+from landscape.errors import InputError, RunFailure
 from landscape.state import TrainState
 
 ROOT = Path(__file__).parents[2]
@@ -158,6 +161,66 @@ def test_what_orbax_cannot_read_or_reads_wrong_is_refused(folder):
         table["files"][name] = zlib.crc32(sound)
         table_path.write_text(checkpoint_tables.seal(table))
     assert any(why.startswith("step 20: orbax cannot read it") for why in reasons)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [PermissionError(errno.EACCES, "Permission denied"),
+     OSError(errno.EMFILE, "Too many open files")],
+    ids=["rights", "handles"],
+)  # fmt: skip
+def test_a_file_that_may_not_be_read_is_not_damaged_and_no_older_one_is_taken(
+    error, folder, monkeypatch
+):
+    before = {path: path.read_bytes() for path in files_of(folder)}
+    read_bytes = Path.read_bytes
+
+    def refused(path):
+        if "20" in path.parts:
+            raise error
+        return read_bytes(path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "read_bytes", refused)
+        for step in (None, 20):
+            with pytest.raises(RunFailure, match=error.strerror) as caught:
+                checkpoints.restore(folder, make_state(0), step)
+            assert "sound" not in str(caught.value)
+        with pytest.raises(RunFailure, match=error.strerror):
+            checkpoints.digest(folder, 20)
+    assert before == {path: path.read_bytes() for path in files_of(folder)}
+
+
+@pytest.mark.parametrize(
+    "error",
+    [MemoryError(), ImportError("no module named zarr"),
+     ValueError("opening [os_error_code='24' os_error_name='EMFILE']"),
+     ValueError("RESOURCE_EXHAUSTED: out of memory")],
+    ids=["memory", "package", "handles", "tensorstore"],
+)  # fmt: skip
+def test_sound_files_that_orbax_has_not_the_means_to_read_are_not_damaged(
+    error, folder, monkeypatch
+):
+    def fails(*_, **__):
+        raise error
+
+    monkeypatch.setattr(ocp.Checkpointer, "restore", fails)
+    with pytest.raises(
+        RunFailure, match=r"cannot be read: .* files are sound"
+    ) as caught:
+        checkpoints.restore(folder, make_state(0))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("error", [AssertionError(), RuntimeError("no cuda")])
+def test_without_a_device_nothing_is_called_damaged(error, folder, monkeypatch):
+    def fails():
+        raise error
+
+    monkeypatch.setattr(jax, "devices", fails)
+    with pytest.raises(InputError, match="JAX finds no device") as caught:
+        checkpoints.restore(folder, make_state(0))
+    assert "cpu" in str(caught.value) and str(error) in str(caught.value)
 
 
 STRAYS = {

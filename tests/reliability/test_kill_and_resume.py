@@ -1,4 +1,5 @@
-"""Promises 1, 2 and 6: a stopped run resumes, and ends with the same bits."""
+"""Promises 1, 2, 6 and 19: a stopped run resumes, and ends with the same bits; two
+processes do not train one run."""
 
 import random
 import signal
@@ -100,6 +101,23 @@ def test_signals_save_exit_with_their_status_and_the_run_resumes(
     assert resumed == 0, err
     assert "resumes from step" in err and "from step 0" not in err
     assert final_bytes(name) == whole
+
+
+def test_of_two_processes_at_once_one_is_refused_and_one_trains(
+    whole, start, final_bytes
+):
+    for name in ("shared", "shared-again", "shared-once-more"):
+        both = [start(*SHORT, name) for _ in range(2)]
+        errors = [process.communicate(timeout=300)[1] for process in both]
+        statuses = [process.returncode for process in both]
+        assert final_bytes(name) == whole
+        # On a busy machine one may start when the other has ended.
+        if statuses != [0, 0]:
+            break
+    assert sorted(statuses) == [0, 2], errors
+    refused = statuses.index(2)
+    message = f"{name} is being written by process {both[1 - refused].pid} on"
+    assert message in errors[refused] and errors[refused].count("\n") == 1
 
 
 def test_a_finished_run_prints_its_summary_and_is_left_alone(whole, folder, finish):

@@ -87,6 +87,22 @@ def test_metrics_are_truncated_to_the_step_from_which_a_run_resumes(tmp_path):
     assert runs.read_metrics(tmp_path) == []
 
 
+def test_lines_that_two_processes_wrote_are_kept_once_and_in_order(tmp_path):
+    line = [
+        {"step": step, "split": split, "x": step / 10}
+        for step in (0, 5, 10)
+        for split in ("train", "test")
+    ]
+    record.append(tmp_path, runs.METRICS, *line)
+    unbroken = (tmp_path / runs.METRICS).read_bytes()
+    # One was at step 10 when the other was at 5.
+    with open(tmp_path / runs.METRICS, "w") as file:
+        written = [*line[:2], *line[4:], *line[:4], line[5], line[2]]
+        file.writelines(json.dumps(each) + "\n" for each in written)
+    record.truncate_metrics(tmp_path, 10)
+    assert (tmp_path / runs.METRICS).read_bytes() == unbroken
+
+
 def test_timings_hold_the_clock_and_metrics_do_not(tmp_path):
     record.append(tmp_path, runs.TIMINGS, {"step": 1, "seconds": 0.5})
     record.append(tmp_path, runs.TIMINGS, {"step": 2, "seconds": 0.25})

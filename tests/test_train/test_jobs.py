@@ -8,7 +8,7 @@ import jax
 import numpy as np
 import pytest
 
-from landscape import methods, runs
+from landscape import locks, methods, runs
 from landscape.config import SparseRun
 from landscape.errors import InputError, Interrupted, RunFailure
 from landscape.models import resnet
@@ -160,6 +160,20 @@ def test_what_one_run_cannot_be_is_refused_before_another_trains(tmp_path):
     with pytest.raises(InputError, match="--batch-size 5000"):
         job.run_all([first, SparseRun(**fields | {"batch_size": 5000})])
     assert not list(tmp_path.iterdir())
+
+
+def test_a_run_that_another_process_trains_is_refused_before_the_first(
+    pruned, tmp_path
+):
+    first, second = (
+        SparseRun(**TINY, seed=seed, workdir=str(tmp_path / f"{seed}"))
+        for seed in (0, 1)
+    )
+    with locks.locked(tmp_path / "1"):
+        with pytest.raises(InputError, match=f"written by process {os.getpid()} on"):
+            job.run_all([first, second])
+        assert not (tmp_path / "0").exists()
+        assert {path.name for path in (tmp_path / "1").iterdir()} == set(locks.FILES)
 
 
 @pytest.mark.parametrize("start", [None, lambda like: (None, None, None)])

@@ -15,6 +15,13 @@ back, interrupted ones resume. digits: about 5 minutes on 2 cores; mnist: about 
 cifar10 (ResNet-20, one seed): days on a CPU, hours on a GPU.
 """
 
+if __name__ == "__main__":
+    # Before what takes time to import, so that a signal ends it with its status, too.
+    from landscape.cli import watch_signals
+
+    watch_signals()
+
+import shlex
 from typing import Any
 
 from analysis.studies import study
@@ -22,6 +29,7 @@ from analysis.studies.difficulty.config import Config
 from landscape.cli import launch, parse
 
 
+@study.one_process
 def run(config: Config, scale: Any = None) -> dict[str, Any]:
     """Measures and judges, writes the folder, and returns the content of result.json.
 
@@ -30,20 +38,24 @@ def run(config: Config, scale: Any = None) -> dict[str, Any]:
       scale: a `scales.Scale`; default: the one that the flags name.
 
     Raises:
-      InputError: the data set is not there, or a setting does not fit it.
+      InputError: the data set is not there, a setting does not fit it, or another
+        process runs the study.
     """
     from analysis.studies.difficulty import scales, trainings
 
     scale = scale or scales.of(config)
     trainings.check(scale, scales.root_of(config, scale), config.num_examples)
+    study.check(config)
     from analysis.studies.claims import verdict_table
     from analysis.studies.difficulty import claims, figures, runs
+    from landscape.figures import attempt
 
     measured = runs.measure(config, scale)
     judged = claims.claims(measured)
     table = verdict_table(judged)
-    figures.save(config.folder, measured)
     result = study.write(config, measured, judged, {"claims.txt": table})
+    with attempt(config.folder / "figures"):
+        figures.save(config.folder, measured)
     return result | {"table": table}
 
 
@@ -54,13 +66,13 @@ def main(config: Config) -> None:
 
     high = f"{max(map(float, result['sparsities_used'])):g}"
     folder = f"{result['root']}/sparsity-{high}/seed-0"
-    runs = " ".join(f"{folder}/{name}" for name in ("pruned", "lottery", "scratch"))
+    runs = [f"{folder}/{name}" for name in ("pruned", "lottery", "scratch")]
     study.report(
         config,
         result["table"],
         claims.NOTES,
         ["figure*.png", "claims.txt"],
-        f"python -m analysis.surface {runs}",
+        f"python -m analysis.surface {shlex.join(runs)}",
         study.differences(scales.full(config), scales.of(config)),
     )
 

@@ -15,6 +15,13 @@ numbers behind them go to WORKDIR/hessian-<scale>/. Finished parts are read back
 digits: 10 minutes on 2 cores; mnist: an hour or two a seed.
 """
 
+if __name__ == "__main__":
+    # Before what takes time to import, so that a signal ends it with its status, too.
+    from landscape.cli import watch_signals
+
+    watch_signals()
+
+import shlex
 from typing import Any
 
 from analysis.studies import study
@@ -22,6 +29,7 @@ from analysis.studies.hessian.config import Config
 from landscape.cli import launch, parse
 
 
+@study.one_process
 def run(config: Config, scale: Any = None) -> dict[str, Any]:
     """Measures and judges, writes the folder, and returns the content of result.json.
 
@@ -30,22 +38,26 @@ def run(config: Config, scale: Any = None) -> dict[str, Any]:
       scale: a `scales.Scale`; default: the one that the flags name.
 
     Raises:
-      InputError: the data set is not there.
+      InputError: the data set is not there, or another process runs the study.
     """
     from analysis.studies.hessian import scales
 
     scale = scale or scales.of(config)
     if not (config.folder / study.RESULT).exists():
         scales.check(scale)
+    study.check(config)
     from analysis.studies.claims import verdict_table
     from analysis.studies.hessian import claims, figures, runs, table
+    from landscape.figures import attempt
 
     measured = runs.measure(config, scale)
     judged = claims.claims(measured)
     verdicts = verdict_table(judged)
     texts = {"claims.txt": verdicts, "table1.txt": table.table_one(measured)}
-    figures.save(config.folder, measured)
-    return study.write(config, measured, judged, texts) | {"table": verdicts}
+    result = study.write(config, measured, judged, texts)
+    with attempt(config.folder / "figures"):
+        figures.save(config.folder, measured)
+    return result | {"table": verdicts}
 
 
 def main(config: Config) -> None:
@@ -58,7 +70,7 @@ def main(config: Config) -> None:
         result["table"],
         claims.NOTES,
         ["*.png", "claims.txt", "table1.txt"],
-        f"python -m analysis.spectrum {result['example']} --exact",
+        f"python -m analysis.spectrum {shlex.quote(result['example'])} --exact",
         study.differences(scales.full(config), scales.of(config)),
     )
 

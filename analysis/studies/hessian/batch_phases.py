@@ -42,7 +42,7 @@ def measure(setting: Phases, root: str, seed: int) -> dict[str, Any]:
     one = train(DenseRun(**shared, batch_size=large, workdir=first))
 
     def from_first(like):
-        state = runs.load(first).state
+        state = runs.load(first, data=False).state
         return state.params, state.batch_stats, None
 
     # The examples have another order than before, as in a longer training.

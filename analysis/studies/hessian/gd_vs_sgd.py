@@ -66,7 +66,7 @@ def measure(scale: Scale, root: str) -> dict[str, dict[str, Any]]:
 
 def _between(descent: str, other: str, steps: list[int]) -> dict[str, np.ndarray]:
     found: dict[str, list] = {"distance": [], "travelled": [], "train_loss": []}
-    start = runs.load(f"{descent}@0").state.params
+    start = runs.load(f"{descent}@0", data=False).state.params
     for step in steps:
         first, second = (runs.load(f"{name}@{step}") for name in (descent, other))
         ends = first.state.params, second.state.params

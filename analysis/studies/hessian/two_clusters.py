@@ -18,7 +18,7 @@ from analysis.studies.hessian.scales import Plane
 from landscape import models, rng, trees
 from landscape.aliases import Batch, LossFn, Params
 from landscape.cli import limit_compiled_programs
-from landscape.files import write_atomically
+from landscape.files import read_json, write_atomically
 from landscape.objective import Objective
 
 RATE = 0.1
@@ -41,7 +41,7 @@ def _one(scale: Plane, root: Path, std: float, seed: int) -> dict[str, Any]:
     steps = scale.steps
     path = root / "planar" / f"deviation-{std:g}-seed-{seed}-steps-{steps}.json"
     if path.exists():
-        return json.loads(path.read_text())
+        return read_json(path, "remove it, and it is computed again")
     limit_compiled_programs()
     print(path.with_suffix(""), file=sys.stderr, flush=True)
     data = clusters(scale.per_cluster, std, seed)

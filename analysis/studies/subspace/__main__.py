@@ -14,6 +14,13 @@ numbers go to WORKDIR/subspace-<scale>/; finished parts are read back. digits: m
 on 2 cores; mnist: hours.
 """
 
+if __name__ == "__main__":
+    # Before what takes time to import, so that a signal ends it with its status, too.
+    from landscape.cli import watch_signals
+
+    watch_signals()
+
+import shlex
 from typing import Any
 
 from analysis.studies import study
@@ -21,6 +28,7 @@ from analysis.studies.subspace.config import Config
 from landscape.cli import launch, parse
 
 
+@study.one_process
 def run(config: Config, scale: Any = None) -> dict[str, Any]:
     """Measures and judges, writes the folder, and returns the content of result.json.
 
@@ -29,7 +37,7 @@ def run(config: Config, scale: Any = None) -> dict[str, Any]:
       scale: a `scales.Scale`; default: the one that the flags name.
 
     Raises:
-      InputError: the data set is not there.
+      InputError: the data set is not there, or another process runs the study.
     """
     from analysis.studies.difficulty import trainings
     from analysis.studies.difficulty.scales import root_of
@@ -38,15 +46,18 @@ def run(config: Config, scale: Any = None) -> dict[str, Any]:
     scale = scale or scales.of(config)
     solutions = scale.solutions
     trainings.check(solutions, root_of(config, solutions), zeros=False)
+    study.check(config)
     from analysis.studies.claims import verdict_table
     from analysis.studies.subspace import claims, figures, runs, text
+    from landscape.figures import attempt
 
     measured = runs.measure(config, scale)
     judged = claims.claims(measured)
     parts = text.table(measured), text.sentences(measured), verdict_table(judged)
     printed = "\n\n".join(parts)
-    figures.save(config.folder, measured)
     result = study.write(config, measured, judged, {"claims.txt": printed})
+    with attempt(config.folder / "figures"):
+        figures.save(config.folder, measured)
     return result | {"text": printed}
 
 
@@ -62,7 +73,7 @@ def main(config: Config) -> None:
         result["text"],
         text.NOTES,
         ["figure.png", "claims.txt"],
-        f"python -m analysis.spectrum {folder}/scratch --include-l2",
+        f"python -m analysis.spectrum {shlex.quote(folder)}/scratch --include-l2",
         study.differences(scales.full(config), scales.of(config)),
     )
 

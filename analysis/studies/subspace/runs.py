@@ -1,14 +1,12 @@
 """What the study of the sparse subspace trains and analyses; stored run by run."""
 
 import sys
-from functools import partial
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
-from analysis.programs import results, shell
+from analysis.programs import results
 from analysis.studies.difficulty.scales import root_of
 from analysis.studies.difficulty.solutions import SOLUTIONS, train
 from analysis.studies.difficulty.trainings import folder_of
@@ -75,10 +73,14 @@ def analyse(name: str, scale: Scale) -> dict[str, dict[str, Any]]:
     }
     ref = runs.parse(name)
     folder = results.folder("subspace", [], [ref], settings)
-    return shell.read_or_compute(folder, partial(_analyse, ref, scale))
+    found = results.read(folder)
+    if found is None:
+        found = _analyse(ref, scale)
+        results.write(folder, found)
+    return found
 
 
-def _analyse(ref: runs.Ref, scale: Scale, where: Path) -> dict[str, dict[str, Any]]:
+def _analyse(ref: runs.Ref, scale: Scale) -> dict[str, dict[str, Any]]:
     print(f"{ref}: inside the mask and outside of it", file=sys.stderr, flush=True)
     run = runs.load(ref)
     with jax.enable_x64(True):
@@ -94,6 +96,4 @@ def _analyse(ref: runs.Ref, scale: Scale, where: Path) -> dict[str, dict[str, An
         settled = curvature.analyse(
             objective, stats, point, masks, data, part, key, dense_pairs=0
         )
-    found = dict(zip(POINTS, (trained, settled), strict=True))
-    results.write_result(where, found)
-    return found
+    return dict(zip(POINTS, (trained, settled), strict=True))

@@ -10,6 +10,7 @@ import pytest
 from analysis import alignment, path
 from analysis.programs import inputs, results, resumable_paths
 from landscape import runs, trees
+from landscape.cli import interrupts
 from landscape.config import from_dict, to_dict
 from landscape.errors import InputError
 from train import job
@@ -96,6 +97,33 @@ def test_an_interrupted_curve_resumes_to_the_same_bits(names, stop_at, monkeypat
     for name, array in arrays.items():
         np.testing.assert_array_equal(again[name], array)
     assert not (path.folder(config) / results.PARTIAL).exists()
+
+
+def test_an_interrupted_path_says_what_is_kept(names, monkeypatch):
+    monkeypatch.setattr(inputs, "FLOPS_PER_SAVE", 1)
+    ends = names["pruned"], names["scratch"]
+    config = path.Config(*ends, points=3, extend=0.5, seed=9)
+    said, evaluate = [], resumable_paths.evaluate
+
+    def looked(*arguments, **options):
+        said.append(interrupts._sentence)
+        return evaluate(*arguments, **options)
+
+    monkeypatch.setattr(resumable_paths, "evaluate", looked)
+    before = interrupts._sentence
+    path.run(config)
+    folder = path.folder(config)
+    starts, *others = said
+    assert starts == (
+        f"{folder}: interrupted before a piece of it was saved; the same command starts"
+        " it again."
+    )
+    assert others == [
+        f"{folder}: interrupted; kept: {done} of 3 points. The same command resumes"
+        " from there."
+        for done in (1, 2)
+    ]
+    assert interrupts._sentence == before
 
 
 def keeps_of_an_unbroken_run(config, keep, monkeypatch):

@@ -224,8 +224,8 @@ def test_an_interrupted_spectrum_resumes_to_the_same_bits(name, monkeypatch):
     )
     pieces, keep = [], results.keep
 
-    def stop(folder, arrays):
-        keep(folder, arrays)
+    def stop(folder, arrays, what):
+        keep(folder, arrays, what)
         pieces.append(sorted(arrays))
         raise KeyboardInterrupt
 

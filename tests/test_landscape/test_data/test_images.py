@@ -174,7 +174,10 @@ def test_a_set_that_is_not_prepared_names_the_command(tmp_path):
     with pytest.raises(InputError) as error:
         images.read("mnist", str(tmp_path))
     command = f"`python -m landscape.data.prepare mnist --data-dir {tmp_path}`"
-    assert str(error.value) == f"dataset 'mnist' is not prepared here: run {command}."
+    assert str(error.value) == (
+        f"dataset 'mnist' is not prepared here: run {command}, or name the folder that"
+        " holds it with --data-dir."
+    )
 
 
 @pytest.mark.parametrize(
