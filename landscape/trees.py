@@ -25,10 +25,18 @@ def _part(key: Any) -> str:
     return str(key)
 
 
+def leaf_name(path: tuple) -> str:
+    """The name of a leaf from its key path, its parts joined by `/`."""
+    return "/".join(map(_part, path))
+
+
+def leaf_name(path: tuple) -> str:
+    """The name of a leaf from its key path, its parts joined by `/`."""
+    return "/".join(map(_part, path))
+
+
 def named_leaves(tree: Any) -> dict[str, Any]:
     """The leaves of a pytree by name, in the order of `jax.tree.leaves`.
-
-    The name is the key path, its parts joined by `/`.
 
     Raises:
       InputError: two leaves have one name, as "b" in "a" and "a/b" have.
@@ -38,7 +46,7 @@ def named_leaves(tree: Any) -> dict[str, Any]:
     """
     paths, named = {}, {}
     for path, leaf in jax.tree_util.tree_flatten_with_path(tree)[0]:
-        name = "/".join(map(_part, path))
+        name = leaf_name(path)
         if name in named:
             one, other = map(jax.tree_util.keystr, (paths[name], path))
             raise InputError(
