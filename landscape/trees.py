@@ -30,11 +30,6 @@ def leaf_name(path: tuple) -> str:
     return "/".join(map(_part, path))
 
 
-def leaf_name(path: tuple) -> str:
-    """The name of a leaf from its key path, its parts joined by `/`."""
-    return "/".join(map(_part, path))
-
-
 def named_leaves(tree: Any) -> dict[str, Any]:
     """The leaves of a pytree by name, in the order of `jax.tree.leaves`.
 

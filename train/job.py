@@ -113,7 +113,6 @@ def _run(config: RunConfig, start: Start | None) -> dict[str, Any]:
     if summary is not None:
         record.note_data_dir(folder, config)
     else:
-        devices.check()
         with locks.locked(folder) as check_lock:
             # The process that held it a moment ago may have finished the run.
             summary = runs.read_summary(folder)
@@ -142,6 +141,8 @@ def _open(config: RunConfig, start: Start | None) -> Opened:
     shape = dataset.input_shape
     components = recipe.make(config, shape, dataset.num_classes)
     like = abstract_state(components, shape)
+    if checkpoint.steps(folder / runs.CHECKPOINTS):
+        devices.check()
     restored = checkpoint.restore(folder / runs.CHECKPOINTS, like)
     resumes = restored is not None
     if resumes:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from analysis.programs import results
-from landscape import devices, figures, locks
+from landscape import locks
 from landscape.cli import if_interrupted
 from landscape.errors import RunFailure
 from landscape.files import check_writable
@@ -14,7 +14,7 @@ from landscape.files import check_writable
 def read_or_compute(
     folder: Path,
     compute: Callable[[Path], tuple[dict[str, Any], results.Arrays]],
-    draw: Callable[[dict[str, Any], results.Arrays], figures.Figure],
+    draw: Callable[[dict[str, Any], results.Arrays], Any],
     describe: Callable[[dict[str, Any]], str],
 ) -> dict[str, Any]:
     """The result in a folder, or, if there is none, a new one, which is written there.
@@ -27,7 +27,7 @@ def read_or_compute(
       compute: returns the content of result.json and of arrays.npz. It reads what an
         interrupted call left in the folder (`results.kept`) and continues from it. No
         other process writes there meanwhile.
-      draw: makes the figure of the two.
+      draw: makes the `landscape.figures.Figure` of the two.
       describe: the result in words.
 
     Raises:
@@ -47,6 +47,9 @@ def read_or_compute(
     >>> found
     [{'loss': 0.5}, {'loss': 0.5}]
     """
+    # Not above: what can be refused is, before JAX and what draws are loaded.
+    from landscape import devices, figures
+
     result = results.read(folder)
     if result is None:
         check_writable(folder, "--output DIR writes the result elsewhere")

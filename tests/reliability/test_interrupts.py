@@ -70,9 +70,12 @@ MOMENTS = {
 }
 
 
-def started(*arguments, **options):
+IGNORING = "sh", "-c", 'trap "" INT; exec "$@"', "sh"
+
+
+def started(*arguments, before=(), **options):
     return subprocess.Popen(
-        [sys.executable, *map(str, arguments)],
+        [*before, sys.executable, *map(str, arguments)],
         env=os.environ | {"PYTHONPATH": str(ROOT)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -98,12 +101,9 @@ def test_a_signal_ends_the_program_at_any_moment_and_is_never_lost(moment):
 
 
 def test_a_signal_that_the_process_was_started_to_ignore_stays_ignored():
-    def ignoring():
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-
     body = "    come()\n    with noted_signals() as came:\n        come()\n"
     body += "        assert came() is None\n"
-    assert ended(body, preexec_fn=ignoring) == (0, "printed before\n", "")
+    assert ended(body, before=IGNORING) == (0, "printed before\n", "")
 
 
 def test_a_forked_process_ends_by_its_own_signals_and_not_its_parent():
