@@ -24,10 +24,13 @@ def _part(key: Any) -> str:
     return str(key)
 
 
-def named_leaves(tree: Any) -> dict[str, Any]:
-    """The leaves of a pytree by name, in the order of `jax.tree.leaves`.
+def leaf_name(path: tuple) -> str:
+    """The key path of a leaf, its parts joined by `/`; two leaves may have the same."""
+    return "/".join(map(_part, path))
 
-    The name is the key path, its parts joined by `/`.
+
+def named_leaves(tree: Any) -> dict[str, Any]:
+    """The leaves of a pytree by `leaf_name`, in the order of `jax.tree.leaves`.
 
     Raises:
       InputError: two leaves have one name, as "b" in "a" and "a/b" have.
@@ -37,7 +40,7 @@ def named_leaves(tree: Any) -> dict[str, Any]:
     """
     paths, named = {}, {}
     for path, leaf in jax.tree_util.tree_flatten_with_path(tree)[0]:
-        name = "/".join(map(_part, path))
+        name = leaf_name(path)
         if name in named:
             one, other = map(jax.tree_util.keystr, (paths[name], path))
             raise InputError(

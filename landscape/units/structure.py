@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 
 from landscape.aliases import Params
-from landscape.errors import InputError
+from landscape.errors import InputError, check_choice
 from landscape.models import MLP, AlexNet, LeNet, ResNet
 from landscape.trees import named_leaves
 
@@ -91,12 +91,14 @@ def sequential(params: Params, layers: Sequence[str]) -> Spec:
         [..., C]: their C channels are repeated at m positions.
 
     Raises:
-      InputError: the inputs of a layer are no multiple of the outputs before it.
+      InputError: there is no such layer, or its inputs are no multiple of the outputs
+        of the one before.
     """
     leaves = named_leaves(params)
     sizes, axes, before = {}, {}, None
     for layer in layers:
-        shape = jnp.shape(leaves[f"{layer}/kernel"])
+        kernel = check_choice("leaf", f"{layer}/kernel", leaves)
+        shape = jnp.shape(leaves[kernel])
         inputs, outputs = None, Axis((layer,)) if layer != layers[-1] else None
         if before is not None:
             positions, rest = divmod(shape[-2], sizes[before])
