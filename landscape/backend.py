@@ -6,7 +6,7 @@ they round the factors of float32 products by default: to 10 bits after the poin
 GPUs (TF32), to 7 on TPUs (bfloat16).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
@@ -57,17 +57,22 @@ def scannable(function: Callable, *args: Any) -> bool:
     if not on_cpu():
         return True
     jitted = function if hasattr(function, "trace") else jax.jit(function)
-    return not _convolves(jitted.trace(*args).jaxpr.jaxpr)
+    inside = operations(jitted.trace(*args).jaxpr.jaxpr)
+    return all(eqn.primitive is not jax.lax.conv_general_dilated_p for eqn in inside)
 
 
-def _convolves(jaxpr: Any) -> bool:
+def operations(jaxpr: Any) -> Iterator[Any]:
+    """The equations of a traced program and of all programs inside it.
+
+    >>> program = jax.make_jaxpr(jax.jit(lambda x: 2 * x))(1.0)
+    >>> [eqn.primitive.name for eqn in operations(program.jaxpr)]
+    ['jit', 'mul']
+    """
     for eqn in jaxpr.eqns:
-        if eqn.primitive is jax.lax.conv_general_dilated_p:
-            return True
+        yield eqn
         for inner in jax.tree.leaves(list(eqn.params.values()), is_leaf=_is_program):
-            if _is_program(inner) and _convolves(getattr(inner, "jaxpr", inner)):
-                return True
-    return False
+            if _is_program(inner):
+                yield from operations(getattr(inner, "jaxpr", inner))
 
 
 def _is_program(x: Any) -> bool:

@@ -1,9 +1,9 @@
 """Layers named by patterns."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
 
-from landscape.errors import check_choice
+from landscape.errors import InputError, check_choice
 
 
 def matching(names: Sequence[str], layers: str | Sequence[str] | None) -> set[str]:
@@ -18,8 +18,11 @@ def matching(names: Sequence[str], layers: str | Sequence[str] | None) -> set[st
     """
     if layers is None:
         return set(names)
+    patterns = [layers] if isinstance(layers, str) else layers
+    if not isinstance(patterns, Iterable) or not patterns:
+        raise InputError(f"layers must be one pattern of names or several: {layers!r}.")
     found = set()
-    for pattern in [layers] if isinstance(layers, str) else layers:
+    for pattern in map(str, patterns):
         hits = {
             name
             for name in names

@@ -26,12 +26,12 @@ def _part(key: Any) -> str:
 
 
 def leaf_name(path: tuple) -> str:
-    """The name of a leaf from its key path, its parts joined by `/`."""
+    """The key path of a leaf, its parts joined by `/`; two leaves may have the same."""
     return "/".join(map(_part, path))
 
 
 def named_leaves(tree: Any) -> dict[str, Any]:
-    """The leaves of a pytree by name, in the order of `jax.tree.leaves`.
+    """The leaves of a pytree by `leaf_name`, in the order of `jax.tree.leaves`.
 
     Raises:
       InputError: two leaves have one name, as "b" in "a" and "a/b" have.

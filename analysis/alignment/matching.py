@@ -16,6 +16,7 @@ from analysis.alignment.permutations import Permutations, apply, identity, indic
 from analysis.planes import inner
 from landscape import rng, trees
 from landscape.aliases import Masks, Params
+from landscape.arrays import check_floating
 from landscape.errors import InputError
 from landscape.units import Spec
 
@@ -67,8 +68,9 @@ def match(
       int arrays [units], one for each name of the spec.
 
     Raises:
-      InputError: shapes differ, a value is not finite, a permutation acts on two axes
-        of one leaf (no linear assignment), or `preserve_mask` without two equal masks.
+      InputError: shapes differ, a value is not a finite float, a permutation acts on
+        two axes of one leaf (no linear assignment), or `preserve_mask` without two
+        equal masks.
 
     >>> from landscape.units import sequential
     >>> draw = np.random.default_rng(0).normal
@@ -81,6 +83,8 @@ def match(
     >>> match(params, moved, spec, jax.random.key(0))["Dense_0"].tolist()
     [2, 0, 1]
     """
+    for network in (a, b):
+        check_floating(network, "a network")
     trees.check_mask(masks_a, a)
     trees.check_mask(masks_b, b)
     masks = _shared_mask(masks_a, masks_b) if preserve_mask else None

@@ -13,6 +13,7 @@ from analysis.curvature.coordinates import Coordinates, kept_entries
 from analysis.curvature.operator_algebra import Operator, less_outer_product
 from landscape import devices
 from landscape.aliases import Batch, Batches, Masks, Params
+from landscape.arrays import check_arrays
 from landscape.backend import in_full_precision
 from landscape.callables import Static
 from landscape.derivatives import as_batches, examples, same_twice
@@ -62,6 +63,7 @@ def construct(
     Raises:
       InputError: they do not fit together; see `analysis.curvature.hessian`.
     """
+    check_arrays(params, "the parameters")
     params = jax.tree.map(jnp.asarray, params)
     coordinates = Coordinates.of(params, layers)
     kept = kept_entries(coordinates, mask)

@@ -10,6 +10,7 @@ import numpy as np
 
 from landscape import trees
 from landscape.aliases import Masks, Params
+from landscape.arrays import check_arrays, check_floating
 from landscape.errors import InputError
 from landscape.patterns import matching
 
@@ -35,21 +36,22 @@ class Coordinates(NamedTuple):
         """Those of `params`, whose leaves vary if they belong to the layers.
 
         Raises:
-          InputError: no leaf, one that is not of floating point, or a pattern that
-            names none.
+          InputError: no leaf, one that varies and is not of floating point, or a
+            pattern that names none.
 
         >>> Coordinates.of({"a": jnp.zeros(2), "b": jnp.zeros((2, 3))}, "b").size
         6
         """
+        check_arrays(params, "the parameters")
         named = trees.named_leaves(params)
         if not named:
             raise InputError("an operator needs parameters, not an empty pytree.")
-        for name, leaf in named.items():
-            if not jnp.issubdtype(jnp.result_type(leaf), jnp.floating):
-                raise InputError(
-                    f"{name} must be of floating point, not {jnp.result_type(leaf)}."
-                )
         chosen = matching(named, layers)
+        check_floating(
+            {name: leaf for name, leaf in named.items() if name in chosen},
+            "the parameters",
+            ", or be held fixed: name the `layers` that vary",
+        )
         return cls(
             jax.tree.structure(params),
             tuple(map(jnp.shape, named.values())),
@@ -132,6 +134,7 @@ def kept_entries(
     [1, 2, 3]
     """
     template = coordinates.template()
+    check_arrays(mask, "the mask")
     trees.check_mask(mask, template)
     names = list(trees.named_leaves(template))
     chosen = matching(names, layers)

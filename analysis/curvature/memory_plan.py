@@ -175,7 +175,8 @@ def _held(
 
 
 def _bytes(tree: Any) -> int:
-    sizes = (x.size * jnp.dtype(x.dtype).itemsize for x in jax.tree.leaves(tree))
+    # A dtype of NumPy, or that of keys, which jnp.dtype does not know.
+    sizes = (x.size * x.dtype.itemsize for x in jax.tree.leaves(tree))
     return int(sum(sizes))
 
 
@@ -188,7 +189,7 @@ def _abstract(batch: Batch, examples: int | None = None) -> Batch:
 
     def leaf(x):
         shape = x.shape if examples is None else (examples, *x.shape[1:])
-        return jax.ShapeDtypeStruct(shape, jax.dtypes.canonicalize_dtype(x.dtype))
+        return jax.ShapeDtypeStruct(shape, jnp.result_type(x))
 
     return jax.tree.map(leaf, batch)
 

@@ -45,7 +45,8 @@ def hessian(
         compiled program, slowly: bind them with `jax.tree_util.Partial`.
       params: any pytree of floating-point arrays: float32 or float64, as the products
         are. Accelerators too multiply float32 in full, where they would use TF32 or
-        bfloat16 by default, unless `jax_default_matmul_precision` is set.
+        bfloat16 by default, unless `jax_default_matmul_precision` is set. Keys,
+        counters and other arrays are held fixed if `layers` leave them out.
       batches: one batch or an iterable of them, see `landscape.derivatives`; an example
         counts the same in whichever batch it comes.
       mask: booleans with the structure of `params`, whose leaves may be scalars. Only

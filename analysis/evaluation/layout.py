@@ -59,7 +59,10 @@ def choose(
         jax.ShapeDtypeStruct(program.shape(atom), program.dtype(atom))
         for atom in program.outputs
     ]
-    if options.scalars and any(leaf.shape for leaf in shapes):
+    result = program.structure.unflatten(shapes)
+    values = result.values() if isinstance(result, dict) else [result]
+    one_each = jax.tree_util.all_leaves(list(values))
+    if options.scalars and (any(leaf.shape for leaf in shapes) or not one_each):
         raise InputError("the loss function must return a scalar or a dict of scalars.")
     found = jaxprs.dependent(program.operations, program.arguments[-1])
     on_data = tuple(
@@ -81,7 +84,7 @@ def choose(
     return Layout(
         min(chunk_size, size),
         _group(widest, num_rows, options.order),
-        program.structure.unflatten(shapes),
+        result,
         on_data,
         bool(cut.cached),
     )

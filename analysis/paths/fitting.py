@@ -12,6 +12,7 @@ from jax.tree_util import Partial
 from analysis.paths.curves import Path
 from landscape import backend, order, rng, trees
 from landscape.aliases import Batches, LossFn, Masks
+from landscape.arrays import check_floating
 from landscape.callables import Static
 from landscape.derivatives import (
     as_batches,
@@ -153,7 +154,7 @@ def _step(basis, optimizer, loss_fn, ends, mask, data, t_key, carry, index, step
     inner = optax.apply_updates(inner, updates)
     # Momentum, decay or noise of an optimizer must not leave the subspace either.
     inner = tuple(trees.project(mask, point) for point in inner)
-    return (inner, opt_state), (value.astype(jnp.float32), t.astype(jnp.float32))
+    return (inner, opt_state), (jnp.asarray(value, jnp.float32), t.astype(jnp.float32))
 
 
 @partial(jax.jit, donate_argnums=1)
@@ -186,11 +187,13 @@ def _scannable(loss_fn, point, data, batch_size) -> bool:
     )
     jitted = jax.jit(loss_fn)
     # One trace for both questions: the jitted function keeps it.
-    if getattr(jitted.trace(point, batch).out_info, "shape", None) != ():
+    result = jitted.trace(point, batch).out_info
+    if getattr(result, "shape", None) != ():
         raise InputError(
             "fit needs a loss function that returns a scalar, the sum of all terms, as"
             " Objective.bind(batch_stats, l2=True) is."
         )
+    check_floating(result, "the loss")
     return backend.scannable(jitted, point, batch)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from landscape import layout, trees
 from landscape.aliases import Masks, Params
+from landscape.arrays import check_floating
 from landscape.errors import InputError
 from landscape.layout import Rules
 
@@ -68,6 +69,7 @@ def filter_normalised(
     >>> direction["bias"].tolist()
     [0.0, 0.0]
     """
+    check_floating(params, "the parameters")
     trees.check_mask(mask, params)
 
     known = layout.leaves(params, rules)

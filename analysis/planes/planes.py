@@ -23,8 +23,9 @@ from analysis.planes.directions import (
     principal_axes,
 )
 from analysis.planes.grids import Grid, around, blocks, grid
-from landscape import rng, trees
+from landscape import rng
 from landscape.aliases import Batches, Masks, Params
+from landscape.arrays import check_floating
 from landscape.derivatives import as_batches
 from landscape.errors import InputError
 from landscape.layout import Rules
@@ -213,8 +214,11 @@ def evaluate(
 
 
 def _check_structures(*points) -> None:
-    names = [
-        {k: jnp.shape(x) for k, x in trees.named_leaves(p).items()} for p in points
+    for point in points:
+        check_floating(point, "a point of a plane")
+    kinds = [
+        (jax.tree.structure(point), [jnp.shape(x) for x in jax.tree.leaves(point)])
+        for point in points
     ]
-    if any(other != names[0] for other in names):
+    if any(other != kinds[0] for other in kinds):
         raise InputError("points and directions of a plane must have the same leaves.")

@@ -15,9 +15,11 @@ from landscape.derivatives.averages import (
 )
 from landscape.derivatives.batches import (
     as_batches,
+    examples,
     joinable,
     joined,
     num_examples,
+    same_twice,
     total_weight,
 )
 from landscape.derivatives.checks import (
@@ -25,8 +27,6 @@ from landscape.derivatives.checks import (
     check_mean,
     check_rows,
     check_scalar_mean,
-    examples,
-    same_twice,
 )
 from landscape.derivatives.diagonals import diagonal, hessian_diagonal
 from landscape.derivatives.products import (

@@ -60,15 +60,25 @@ def average(
       even if their mean is not finite.
 
     Raises:
-      InputError: no batch, unequal leading axes, or a chunk size below 1.
+      InputError: batches or a chunk size that `as_batches` refuses.
 
     >>> batches = [jnp.ones(3), jnp.zeros(1)]
     >>> float(average(lambda batch: batch.mean(), batches))
     0.75
     """
     batches = as_batches(batches, chunk_size)
-    parts = _parts(as_partial(function), args, batches, chunk_size, scan)
-    return reduce(added, parts).mean()
+    return average_of(as_partial(function), args, batches, chunk_size, scan)
+
+
+def average_of(
+    function: Partial,
+    args: tuple,
+    batches: list,
+    chunk_size: int | None = None,
+    scan: bool = False,
+) -> Any:
+    """`average` over batches that `as_batches` gave: nothing is looked at again."""
+    return reduce(added, _parts(function, args, batches, chunk_size, scan)).mean()
 
 
 def as_partial(function: Callable) -> Partial:

@@ -3,7 +3,8 @@
 The definition is that of `landscape.derivatives`.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 import jax
@@ -12,19 +13,23 @@ import numpy as np
 
 from landscape import weighting
 from landscape.aliases import Batch, Batches
+from landscape.arrays import check_arrays
 from landscape.errors import InputError
+from landscape.trees import leaf_name
 
 
 def as_batches(batches: Batches, chunk_size: int | None = None) -> list:
     """The list of batches that `batches` stands for, checked.
 
     Raises:
-      InputError: there is none, leading axes within a batch differ, or the chunk size
-        is below 1.
+      InputError: there is none, a leaf is no array, leading axes within a batch differ,
+        weights that are not finite or add up to 0, or a chunk size below 1.
 
     >>> len(as_batches({"image": jnp.ones((5, 2)), "label": jnp.ones(5)}))
     1
     """
+    if not isinstance(chunk_size, int | np.integer | None):
+        raise InputError(f"chunk_size must be an integer, not {chunk_size!r}.")
     if chunk_size is not None and chunk_size < 1:
         raise InputError(f"chunk_size must be at least 1, not {chunk_size}.")
     one = isinstance(batches, Mapping | tuple) or hasattr(batches, "shape")
@@ -32,13 +37,57 @@ def as_batches(batches: Batches, chunk_size: int | None = None) -> list:
     if not batches:
         raise InputError("an average needs at least one batch, not none.")
     for batch in batches:
-        lengths = sorted({jnp.shape(leaf)[:1] for leaf in jax.tree.leaves(batch)})
-        if len(lengths) != 1 or lengths[0] in ((), (0,)):
-            raise InputError(
-                "the arrays of a batch must have one leading axis of equal, positive"
-                f" length, not {', '.join(str(n[0]) if n else '()' for n in lengths)}."
-            )
+        check_batch(batch)
+    _check_total([weighting.of_batch(batch) for batch in batches])
     return batches
+
+
+def check_batch(batch: Batch) -> None:
+    """Raises InputError unless it is a pytree of arrays, examples leading.
+
+    >>> check_batch([jnp.ones((3, 2)), np.array(["a", "b", "c"])])
+    Traceback (most recent call last):
+    ...
+    landscape.errors.InputError: 1 in a batch must be an array of numbers, not one of \
+<U1: leave it out, or convert it to NumPy.
+    """
+    check_arrays(batch, "a batch", "leave it out, or convert it to NumPy")
+    leaves = jax.tree_util.tree_leaves_with_path(batch)
+    lengths = {jnp.shape(leaf)[:1]: leaf_name(path) for path, leaf in leaves}
+    if len(lengths) != 1 or () in lengths or (0,) in lengths:
+        seen = (
+            f"{n[0] if n else 'none'}{f' of {name}' if name else ''}"
+            for n, name in sorted(lengths.items())
+        )
+        raise InputError(
+            "the arrays of a batch must have one leading axis of equal, positive"
+            f" length, not {', '.join(seen) or 'no array'}."
+        )
+    weight = weighting.of_batch(batch)
+    if weight is not None and not _is_real(weight):
+        raise InputError('batch["weight"] must be one array of real numbers.')
+
+
+def _is_real(weight: Any) -> bool:
+    if not jax.tree_util.all_leaves([weight]):
+        return False
+    dtype = jnp.result_type(weight)
+    return any(
+        jnp.issubdtype(dtype, kind) for kind in (jnp.bool_, jnp.integer, jnp.floating)
+    )
+
+
+def _check_total(weights: list) -> None:
+    """Refuses weights that leave no mean, where their values are known."""
+    if any(w is None or isinstance(w, jax.core.Tracer) for w in weights):
+        return
+    if not all(getattr(w, "is_fully_addressable", True) for w in weights):
+        return
+    total = sum(float(np.sum(np.asarray(w, np.float64))) for w in weights)
+    if not np.isfinite(total) or total == 0:
+        raise InputError(
+            f"the weights of the examples add up to {total:g}, and no mean is left."
+        )
 
 
 def joinable(batches: list[Batch]) -> list[Batch]:
@@ -79,7 +128,7 @@ def joined(batches: list[Batch]) -> Batch:
 def _kind(batch: Batch) -> Any:
     leaves, structure = jax.tree.flatten(batch)
     # Of NumPy arrays the dtypes that they will have on a device.
-    dtypes = [jax.dtypes.canonicalize_dtype(x.dtype) for x in leaves]
+    dtypes = [jnp.result_type(x) for x in leaves]
     return structure, dtypes, [x.shape[1:] for x in leaves]
 
 
@@ -98,3 +147,41 @@ def total_weight(batch: Batch) -> jax.Array:
     if weight is None:
         return jnp.asarray(num_examples(batch), float)
     return weighting.of_examples(weight).sum()
+
+
+def same_twice(batches: Batches) -> Batches:
+    """`batches`, if two passes over them begin with the same batch.
+
+    Raises:
+      InputError: they do not: a loader shuffles, augments or is used up.
+
+    >>> same_twice([jnp.ones(2)])
+    [Array([1., 1.], dtype=float32)]
+    """
+    plain = isinstance(batches, Mapping | tuple | list) or hasattr(batches, "shape")
+    if plain or not isinstance(batches, Iterable) or isinstance(batches, Iterator):
+        return batches
+    first, second = (list(islice(batches, 1)) for _ in range(2))
+    one, two = (jax.tree.map(_bits, batch) for batch in (first, second))
+    if jax.tree.structure(one) != jax.tree.structure(two) or not all(
+        map(np.array_equal, jax.tree.leaves(one), jax.tree.leaves(two))
+    ):
+        raise InputError(
+            "two passes over the batches differ: does the loader shuffle or augment?"
+            " Give a list of batches."
+        )
+    return batches
+
+
+def _bits(leaf: Any) -> np.ndarray:
+    is_key = jnp.issubdtype(getattr(leaf, "dtype", None), jax.dtypes.prng_key)
+    return np.asarray(jax.random.key_data(leaf) if is_key else leaf)
+
+
+def examples(batches: list[Batch]) -> Batch | None:
+    """A batch of at least two examples; None if there is one in total."""
+    for batch in batches:
+        if num_examples(batch) > 1:
+            return batch
+    some = joinable(batches)[:8]
+    return joined(some) if len(some) > 1 else None

@@ -4,8 +4,7 @@ Noise, dropout (also with a fixed key), statistics of the batch, sums instead of
 and weights that are left out all change what a batch has to do with its halves.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import islice
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -13,15 +12,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from landscape import trees
-from landscape.aliases import Batch, Batches, LossFn, Params
+from landscape.aliases import Batch, LossFn, Params
+from landscape.arrays import check_arrays, check_floating
 from landscape.backend import in_full_precision
-from landscape.derivatives.batches import (
-    as_batches,
-    joinable,
-    joined,
-    num_examples,
-    total_weight,
-)
+from landscape.derivatives.batches import check_batch, num_examples, total_weight
 from landscape.errors import InputError
 
 MAX_EXAMPLES = 64
@@ -49,6 +43,7 @@ def check_mean(
 but 1.12 is not that of 0.5 and 0.5: has it dropout, statistics of the batch, or a sum \
 or weights of its own?
     """
+    check_arrays(point, "the parameters")
     loss_fn = in_full_precision(loss_fn)
     unsure, parts = False, _parts(batch, max_examples)
     weights = [float(total_weight(part)) for part in parts[:3]]
@@ -80,6 +75,7 @@ def check_scalar_mean(loss_fn: LossFn, point: Params, batch: Batch) -> None:
     ...
     landscape.errors.InputError: the loss function must return a scalar, not a dict.
     """
+    check_arrays(point, "the parameters")
     check_scalar(loss_fn, point, _parts(batch, MAX_EXAMPLES)[0])
     check_mean(loss_fn, point, batch)
 
@@ -98,10 +94,17 @@ def check_scalar(loss_fn: LossFn, point: Params, batch: Batch) -> None:
 (4,).
     """
     result = jax.eval_shape(_call, in_full_precision(loss_fn), point, batch)
-    shape = getattr(result, "shape", None)
+    check_is_scalar(result)
+
+
+def check_is_scalar(result: Any) -> None:
+    """Raises InputError unless what a loss function returned is one real scalar."""
+    number = isinstance(result, int | float | complex)
+    shape = () if number else getattr(result, "shape", None)
     if shape != ():
         seen = f"a {type(result).__name__}" if shape is None else f"shape {shape}"
         raise InputError(f"the loss function must return a scalar, not {seen}.")
+    check_floating(result, "the loss")
 
 
 def check_each(
@@ -121,6 +124,7 @@ def check_each(
 but in halves of the batch it differs by 0.5: has it dropout, or statistics of the \
 batch?
     """
+    check_arrays(point, "the parameters")
     parts = _parts(batch, MAX_EXAMPLES)
     function = in_full_precision(function)
     shapes = jax.eval_shape(_call, function, point, parts[0])
@@ -168,42 +172,9 @@ def check_rows(result: Any, count: int, scalars: bool = False) -> None:
             )
 
 
-def same_twice(batches: Batches) -> Batches:
-    """`batches`, if two passes over them begin with the same batch.
-
-    Raises:
-      InputError: they do not: a loader shuffles, augments or is used up.
-
-    >>> same_twice([jnp.ones(2)])
-    [Array([1., 1.], dtype=float32)]
-    """
-    plain = isinstance(batches, Mapping | tuple | list) or hasattr(batches, "shape")
-    if plain or not isinstance(batches, Iterable) or isinstance(batches, Iterator):
-        return batches
-    first, second = (list(islice(batches, 1)) for _ in range(2))
-    one, two = (jax.tree.map(np.asarray, batch) for batch in (first, second))
-    if jax.tree.structure(one) != jax.tree.structure(two) or not all(
-        map(np.array_equal, jax.tree.leaves(one), jax.tree.leaves(two))
-    ):
-        raise InputError(
-            "two passes over the batches differ: does the loader shuffle or augment?"
-            " Give a list of batches."
-        )
-    return batches
-
-
-def examples(batches: list[Batch]) -> Batch | None:
-    """A batch of at least two examples; None if there is one in total."""
-    for batch in batches:
-        if num_examples(batch) > 1:
-            return batch
-    some = joinable(batches)[:8]
-    return joined(some) if len(some) > 1 else None
-
-
 def _parts(batch: Batch, max_examples: int) -> list:
     """The first examples, their two halves, and the first examples again."""
-    (batch,) = as_batches(batch)
+    check_batch(batch)
     half = min(num_examples(batch), max_examples) // 2
     if not half:
         raise InputError("two examples are needed to see whether a loss is a mean.")

@@ -13,10 +13,13 @@ import jax.numpy as jnp
 from jax.tree_util import Partial
 
 from landscape.aliases import Batch, Batches, LossFn, Params
+from landscape.arrays import check_floating
 from landscape.backend import in_full_precision
 from landscape.callables import Static
-from landscape.derivatives.averages import added, average, weighted
+from landscape.derivatives.averages import added, average, average_of, weighted
 from landscape.derivatives.batches import as_batches, total_weight
+from landscape.derivatives.checks import check_is_scalar
+from landscape.derivatives.linearization import value_and_map
 
 Product = Callable[[Params], Params]
 
@@ -37,6 +40,7 @@ def gradient(
     >>> gradient(loss, jnp.array([1.0]), jnp.array([[1.0], [3.0]])).tolist()
     [10.0]
     """
+    check_floating(params, "the parameters")
     grad = Partial(_gradient, in_full_precision(loss_fn))
     mean = average(grad, batches, params, chunk_size=chunk_size, scan=scan)
     return _as_typed(mean, params)
@@ -77,17 +81,23 @@ def hessian_product(
     >>> product(jnp.array([1.0, 0.0])).tolist()
     [1.0, 2.0]
     """
-    linearize = Partial(hessian_map, in_full_precision(loss_fn))
-    return product_of(linearize, params, batches, chunk_size, scan)
+    check_floating(params, "the parameters")
+    maps = Partial(hessian_map, in_full_precision(loss_fn))
+    return product_of(maps, params, batches, chunk_size, scan)
 
 
 def _gradient(loss_fn, params, batch):
-    return jax.grad(loss_fn)(params, batch)
+    return jax.grad(lambda p: _scalar(loss_fn(p, batch)))(params)
+
+
+def _scalar(loss):
+    check_is_scalar(loss)
+    return loss
 
 
 def hessian_map(loss_fn: LossFn, params: Params, batch: Batch) -> Product:
     """v -> H v of one batch, the gradient linearised: a pytree of its residuals."""
-    return jax.linearize(lambda p: jax.grad(loss_fn)(p, batch), params)[1]
+    return value_and_map(lambda p: _gradient(loss_fn, p, batch), params)[1]
 
 
 def gauss_newton_map(
@@ -107,10 +117,15 @@ def gauss_newton_map(
     >>> gauss_newton_map(model, loss, jnp.zeros(2), jnp.eye(2))(jnp.ones(2)).tolist()
     [0.5, 0.5]
     """
-    outputs, jacobian = jax.linearize(lambda p: model_fn(p, batch), params)
-    output_gradient = jax.grad(lambda o: output_loss(o, batch))
-    _, curvature = jax.linearize(output_gradient, outputs)
+    outputs, jacobian = value_and_map(lambda p: _outputs(model_fn, p, batch), params)
+    _, curvature = value_and_map(lambda o: _gradient(output_loss, o, batch), outputs)
     return Partial(_sandwich, jacobian, curvature)
+
+
+def _outputs(model_fn, params, batch):
+    outputs = model_fn(params, batch)
+    check_floating(outputs, "the outputs of the model")
+    return outputs
 
 
 def _sandwich(jacobian, curvature, v):
@@ -158,7 +173,7 @@ def _term(linear_map, fraction, v):
 
 def _mean_in_chunks(chunk_size, scan, linearize, params, batches, v):
     function = Partial(_differentiate, linearize)
-    mean = average(function, batches, params, v, chunk_size=chunk_size, scan=scan)
+    mean = average_of(function, (params, v), batches, chunk_size, scan)
     return _as_typed(mean, params)
 
 

@@ -3,6 +3,8 @@
 A leaf that is never pruned holds a scalar True, which broadcasts in `where`.
 """
 
+import math
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -57,7 +59,7 @@ def pruned_leaves(counts: dict[str, int], params: Params) -> dict[str, int]:
     >>> pruned_leaves({"a": 7, "b": 5}, params)
     {'a': 20}
     """
-    sizes = {name: leaf.size for name, leaf in trees.named_leaves(params).items()}
+    sizes = _sizes(params)
     for name, count in counts.items():
         check_choice("parameter", name, sizes)
         if not 1 <= count <= sizes[name]:
@@ -99,15 +101,21 @@ def apply(masks: Masks, tree: Params) -> Params:
 def count(masks: Masks, params: Params) -> dict[str, jax.Array]:
     """Kept entries of every leaf, by name: int32, exact, also inside jit.
 
+    Raises:
+      InputError: the masks do not fit the parameters.
+
     >>> masks = {"a": jnp.array([True, False]), "b": jnp.array(True)}
     >>> kept = count(masks, {"a": jnp.ones(2), "b": jnp.ones(3)})
     >>> int(kept["a"]), int(kept["b"])
     (1, 3)
     """
+    trees.check_mask(masks, params)
     kept = trees.named_leaves(masks)
     return {
-        name: jnp.sum(kept[name], dtype=jnp.int32) * (leaf.size // kept[name].size)
-        for name, leaf in trees.named_leaves(params).items()
+        # A scalar counts for all entries of its leaf.
+        name: jnp.sum(kept[name], dtype=jnp.int32)
+        * (1 if jnp.ndim(kept[name]) else size)
+        for name, size in _sizes(params).items()
     }
 
 
@@ -133,9 +141,13 @@ def sparsity_total(masks: Masks, params: Params) -> float:
     return _removed_fraction(masks, params, set(trees.named_leaves(params)))
 
 
+def _sizes(params: Params) -> dict[str, int]:
+    return {k: math.prod(jnp.shape(x)) for k, x in trees.named_leaves(params).items()}
+
+
 def _removed_fraction(masks: Masks, params: Params, names: set[str]) -> float:
     # Python's integers: sums over leaves may not fit 32 bits.
     kept = {k: int(v) for k, v in jax.device_get(count(masks, params)).items()}
-    sizes = {k: leaf.size for k, leaf in trees.named_leaves(params).items()}
+    sizes = _sizes(params)
     total = sum(sizes[name] for name in names)
     return (total - sum(kept[name] for name in names)) / max(total, 1)

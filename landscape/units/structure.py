@@ -92,8 +92,8 @@ def sequential(params: Params, layers: Sequence[str], rules: Rules = ()) -> Spec
       rules: for leaves that `landscape.layout` does not know.
 
     Raises:
-      InputError: the inputs of a layer are no multiple of the outputs before it, or
-        are on several axes, as of attention.
+      InputError: there is no such layer, or its inputs are no multiple of the outputs
+        of the one before, or are on several axes, as of attention.
     """
     kernels = layout.kernels(params, rules)
     sizes, axes, before = {}, {}, None

@@ -349,6 +349,9 @@ def test_masked_weights_of_all_points_stay_exactly_zero():
         ({"chunk_size": 0}, "chunk_size must be at least 1"),
         ({"batches": []}, "at least one batch"),
         ({"loss_fn": lambda w, b: b["image"].sum(0)}, "must return a scalar"),
+        ({"loss_fn": lambda w, b: (b["image"].sum(), 1.0)}, "must return a scalar"),
+        ({"loss_fn": lambda w, b: None}, "must return a scalar"),
+        ({"points": [{"a": jnp.tanh}] * 2}, "a in point 0 must be an array of numbers"),
     ],
 )
 def test_what_does_not_fit_is_refused_in_a_sentence(change, message):

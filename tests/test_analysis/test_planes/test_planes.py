@@ -474,6 +474,12 @@ def test_bad_input_is_refused_in_words():
         planes.through(a, b, jax.tree.map(lambda x: x * jnp.nan, b))
     with pytest.raises(InputError, match="must have the same leaves"):
         planes.along(a, (b, b["Dense_0"]))
+    for leaf, message in (
+        (jax.random.key(0), "key must be of floating point, not key"),
+        (jnp.tanh, "key in a point of a plane must be an array of numbers"),
+    ):
+        with pytest.raises(InputError, match=message):
+            planes.along(a | {"key": leaf}, (a, b))
     with pytest.raises(InputError, match="these are multiples"):
         planes.along(a, (b, jax.tree.map(jnp.negative, b)))
     with pytest.raises(InputError, match="zero or not finite"):

@@ -50,3 +50,38 @@ def test_batches_of_other_structures_shapes_or_dtypes_are_not_joined():
         assert len(joinable([first, second, second | change])) == 2
         with pytest.raises(InputError, match="must have one structure"):
             joined([first, second | change])
+
+
+@pytest.mark.parametrize(
+    ("leaf", "message"),
+    [
+        (np.array(list("abcdefg")), "extra in a batch must be an array of numbers"),
+        ("a name", "extra in a batch must be an array of numbers, not of type str"),
+        (3, "length, not none of extra, 7 of x"),
+        (np.zeros(6), "length, not 6 of extra, 7 of x"),
+    ],
+)
+def test_what_is_no_array_of_the_examples_is_refused_by_name(leaf, message):
+    for batches in (data() | {"extra": leaf}, [data(), data() | {"extra": leaf}]):
+        with pytest.raises(InputError, match=message):
+            as_batches(batches)
+    for nothing in ({}, None, [{}]):
+        with pytest.raises(InputError, match="not no array"):
+            as_batches(nothing)
+
+
+@pytest.mark.parametrize(
+    ("weight", "message"),
+    [
+        (np.zeros(7), "weights of the examples add up to 0"),
+        (np.full(7, np.nan), "weights of the examples add up to nan"),
+        (np.ones(7, complex), "must be one array of real numbers"),
+        ({"a": np.ones(7)}, "must be one array of real numbers"),
+    ],
+)
+def test_weights_that_leave_no_mean_are_refused(weight, message):
+    with pytest.raises(InputError, match=message):
+        as_batches(data() | {"weight": weight})
+    # A batch of padding is none.
+    as_batches([data() | {"weight": np.zeros(7)}, data() | {"weight": np.ones(7)}])
+    assert as_batches(data() | {"weight": None})

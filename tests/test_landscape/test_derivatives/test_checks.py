@@ -7,7 +7,7 @@ import pytest
 from analysis import curvature
 from analysis.evaluation import of_objective
 from landscape import rng
-from landscape.derivatives.checks import (
+from landscape.derivatives import (
     check_each,
     check_mean,
     check_scalar_mean,

@@ -80,6 +80,13 @@ def test_a_kernel_that_is_never_pruned_still_counts_as_prunable():
 def test_masks_of_another_shape_are_refused():
     with pytest.raises(InputError, match="the mask of w must have shape"):
         updaters.fixed({"w": np.ones(3, bool)}).init(None, {"w": np.ones(2)})
+    with pytest.raises(InputError, match="the mask of w must have shape"):
+        masks.count({"w": np.ones(3, bool)}, {"w": np.ones(6)})
+
+
+def test_numbers_and_truths_of_python_count_as_arrays():
+    kept = masks.count({"a": True, "b": False}, {"a": np.ones(3), "b": 1.0})
+    assert (int(kept["a"]), int(kept["b"])) == (3, 0)
 
 
 def test_counts_of_large_leaves_do_not_round():

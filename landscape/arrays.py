@@ -1,0 +1,68 @@
+"""What the leaves of a pytree must be: refusals in a sentence, by the leaf's name."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from landscape.errors import InputError
+from landscape.trees import leaf_name, named_leaves
+
+APART = "keep what is no array apart, as equinox.partition does"
+
+
+def check_arrays(tree: Any, what: str, advice: str = APART) -> None:
+    """Raises InputError unless every leaf is an array that JAX takes, or a number.
+
+    Args:
+      what: the tree, for the message.
+      advice: ends the message.
+
+    >>> check_arrays({"w": jnp.ones(2), "act": jnp.tanh}, "the parameters")
+    Traceback (most recent call last):
+    ...
+    landscape.errors.InputError: act in the parameters must be an array of numbers, \
+not the function tanh: keep what is no array apart, as equinox.partition does.
+    """
+    for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
+        if not _is_array(leaf):
+            where = f"{leaf_name(path)} in {what}" if path else what
+            raise InputError(
+                f"{where} must be an array of numbers, not {_kind(leaf)}: {advice}."
+            )
+
+
+def check_floating(tree: Any, what: str, advice: str = "") -> None:
+    """Raises InputError unless every leaf is an array of floating point, or a float.
+
+    >>> check_floating({"step": 3}, "the parameters")
+    Traceback (most recent call last):
+    ...
+    landscape.errors.InputError: step must be of floating point, not int32.
+    """
+    check_arrays(tree, what)
+    for name, leaf in named_leaves(tree).items():
+        dtype = jnp.result_type(leaf)
+        if not jnp.issubdtype(dtype, jnp.floating):
+            name = name or what
+            raise InputError(f"{name} must be of floating point, not {dtype}{advice}.")
+
+
+def _is_array(leaf: Any) -> bool:
+    if isinstance(leaf, np.ma.MaskedArray):
+        return False
+    if isinstance(leaf, np.ndarray | np.generic):
+        # Text, objects, dates, spans of time and long doubles are nothing to JAX.
+        number = jnp.issubdtype(leaf.dtype, jnp.number) or leaf.dtype == bool
+        return number and leaf.dtype.char not in "mgG"
+    known = jax.Array | jax.ShapeDtypeStruct | int | float | complex
+    return isinstance(leaf, known) or hasattr(leaf, "__jax_array__")
+
+
+def _kind(leaf: Any) -> str:
+    if type(leaf) is np.ndarray:
+        return f"one of {leaf.dtype}"
+    if callable(leaf) and hasattr(leaf, "__name__"):
+        return f"the function {leaf.__name__}"
+    return f"of type {type(leaf).__name__}"
