@@ -121,7 +121,7 @@ def _probes(
 ) -> list[Quadrature]:
     """The quadratures of all probes: the saved ones, then new ones, which are saved."""
     found = []
-    while f"{len(found)}/nodes" in saved:
+    while f"{len(found)}/{Quadrature._fields[-1]}" in saved:
         fields = (saved[f"{len(found)}/{name}"] for name in Quadrature._fields)
         found.append(Quadrature(*fields))
     steps = min(num_steps, op.size - int(pairs.converged.sum()))

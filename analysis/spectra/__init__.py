@@ -1,18 +1,16 @@
 """Eigenvalues of any symmetric linear operator: extreme ones, density, trace, all."""
 
 from analysis.spectra.dense import live_rows, materialise
-from analysis.spectra.density import (
-    Density,
+from analysis.spectra.density import Density, density_from_probes, spectral_density
+from analysis.spectra.eigenpairs import Eigenpairs, as_trees, residuals, top_eigenpairs
+from analysis.spectra.estimates import (
     Estimate,
-    density_from_probes,
     expectation,
     fraction_below,
     fraction_bounds,
     moment,
-    spectral_density,
     trace,
 )
-from analysis.spectra.eigenpairs import Eigenpairs, as_trees, residuals, top_eigenpairs
 from analysis.spectra.exact import eigenvalues
 from analysis.spectra.exact_cost import Cost, check_memory, predicted_cost
 from analysis.spectra.factorisation import Inertia, inertia

@@ -4,7 +4,7 @@ The mean over probes of the quadratures of `quadrature`. Nothing is smoothed: cu
 for a figure are made in `smoothing`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import jax
@@ -24,10 +24,13 @@ class Density(NamedTuple):
       weights: [probes, m], non-negative, each row of sum 1. Nodes of weight 0 fill the
         row of a probe whose breakdown came early.
       raw: [probes, m], the weights of the plain quadrature.
-      isolated: [probes, m], True for nodes that are one isolated eigenvalue each, a
-        point mass of weight 1/n, whatever the probe's overlap was.
+      isolated: [probes, m], True for nodes that are an isolated eigenvalue of known
+        multiplicity r: a point mass of r/n, whatever the probe's overlap was. (Where a
+        probe has several nodes within rounding, these have r/n together.)
       size: n.
       products: products with the operator.
+      bounds: [probes, m], distance of the node within which an eigenvalue lies; None if
+        it is not known.
     """
 
     nodes: np.ndarray
@@ -36,20 +39,7 @@ class Density(NamedTuple):
     isolated: np.ndarray
     size: int
     products: int
-
-
-class Estimate(NamedTuple):
-    """A mean over probes.
-
-    Attributes:
-      value: the mean.
-      error: its standard error over probes; NaN for one probe.
-      samples: [probes], each probe's own.
-    """
-
-    value: float
-    error: float
-    samples: np.ndarray
+    bounds: np.ndarray | None = None
 
 
 def spectral_density(
@@ -66,15 +56,16 @@ def spectral_density(
     """The spectral density of `op`, with its spread over probes.
 
     A Ritz value that its residual bound separates from all others is an eigenvalue. The
-    plain quadrature gives it a random weight of mean 1/n and relative standard
-    deviation sqrt(2); `exact_weights` gives it 1/n and rescales the probe's other
-    weights, unless the eigenvalue appears to be multiple (see `point_masses`).
+    plain quadrature gives one of multiplicity r a random weight of mean r/n and
+    relative standard deviation sqrt(2/r). Where all probes resolve it, and there are
+    more than r of them, their Ritz vectors tell what r is (see `point_masses`):
+    `exact_weights` gives it r/n and rescales the probe's other weights.
 
     Args:
       op: a symmetric operator.
       key: probe i is a function of it and of i alone: uniform on the sphere.
       num_steps: of Lanczos for each probe, one product each; at most n.
-      num_probes: independent random starts.
+      num_probes: independent random starts; multiplicities take two or more.
       pairs: known eigenpairs: the converged ones are deflated from all probes, and are
         nodes of weight 1/n each. The probes then see the bulk alone.
       reorthogonalise: as in `lanczos.start`; with "none" an eigenvalue's weight is
@@ -90,8 +81,8 @@ def spectral_density(
     >>> from analysis.spectra.linear_operator import from_matrix
     >>> op = from_matrix(jax.numpy.diag(jax.numpy.array([0.0, 0.0, 0.0, 8.0])))
     >>> density = spectral_density(op, key=jax.random.key(0), num_steps=2)
-    >>> round(trace(density).value, 3)
-    8.0
+    >>> density.weights[0].round(4).tolist()
+    [0.75, 0.25]
     """
     found = probe_quadratures(
         op, key=key, num_steps=num_steps, num_probes=num_probes, pairs=pairs,
@@ -121,111 +112,35 @@ def density_from_probes(
     [[0.5, 0.5], [0.5, 0.5], [0.5, 0.5]]
     """
     size = op.size
-    known = np.zeros(0) if pairs is None else pairs.values[pairs.converged]
+    known, errors = np.zeros(0), np.zeros(0)
+    if pairs is not None:
+        known, errors = pairs.values[pairs.converged], pairs.errors[pairs.converged]
     if not found:
-        nodes = np.sort(known)[None]
-        weights = np.full_like(nodes, 1 / size)
-        return Density(nodes, weights, weights, weights > 0, size, 0)
+        order = np.argsort(known)
+        nodes, weights = known[None, order], np.full((1, len(known)), 1 / size)
+        bounds = errors[None, order]
+        return Density(nodes, weights, weights, weights > 0, size, 0, bounds)
     raw = [each.weights for each in found]
     weights, isolated = raw, [np.zeros(len(w), bool) for w in raw]
     if exact_weights:
         eps = float(jax.numpy.finfo(op.dtype).eps)
         weights, isolated = find_point_masses(found, size - len(known), 10 * eps)
     products = sum(len(w) for w in raw)
-    parts = (known, [each.nodes for each in found], weights, raw, isolated)
-    return Density(*_rows(*parts, size), size, products)
-
-
-def _rows(known, nodes, weights, raw, isolated, size) -> tuple[np.ndarray, ...]:
-    """Rows of one length, the known eigenvalues among them."""
-    length, rest = max(map(len, nodes)), 1 - len(known) / size
-    shape = len(nodes), len(known)
-
-    def rows(parts, value, fill):
-        filled = [np.pad(p, (0, length - len(p)), **fill) for p in parts]
-        return np.concatenate([np.stack(filled), np.broadcast_to(value, shape)], 1)
-
-    at = rows(nodes, known, {"mode": "edge"})
-    columns = (
-        rows([rest * w for w in weights], 1 / size, {}),
-        rows([rest * w for w in raw], 1 / size, {}),
-        rows(isolated, True, {}),
+    rest, each = 1 - len(known) / size, np.full(len(known), 1 / size)
+    nodes = _rows([each.nodes for each in found], known, mode="edge")
+    parts = (
+        _rows([rest * w for w in weights], each),
+        _rows([rest * w for w in raw], each),
+        _rows(isolated, each > 0),
+        _rows([each.bounds for each in found], errors),
     )
-    order = np.argsort(at, axis=1, kind="stable")
-    return tuple(np.take_along_axis(x, order, 1) for x in (at, *columns))
+    order = np.argsort(nodes, axis=1, kind="stable")
+    nodes, *parts = (np.take_along_axis(x, order, 1) for x in (nodes, *parts))
+    return Density(nodes, *parts[:3], size, products, parts[3])
 
 
-def expectation(density: Density, function: Callable) -> Estimate:
-    """The mean of `function(eigenvalue)` over the eigenvalues.
-
-    >>> nodes = np.array([[0.0, 2.0], [0.0, 4.0]])
-    >>> density = Density(nodes, np.full((2, 2), 0.5), *(None,) * 2, 10, 4)
-    >>> expectation(density, np.square).value
-    5.0
-    """
-    samples = (density.weights * function(density.nodes)).sum(1)
-    count = len(samples)
-    error = samples.std(ddof=1) / np.sqrt(count) if count > 1 else np.nan
-    return Estimate(float(samples.mean()), float(error), samples)
-
-
-def moment(density: Density, order: int) -> Estimate:
-    """(1/n) tr A^order, the mean of eigenvalue^order.
-
-    >>> nodes = np.array([[0.0, 2.0], [0.0, 4.0]])
-    >>> density = Density(nodes, np.full((2, 2), 0.5), *(None,) * 2, 10, 4)
-    >>> moment(density, 1).value
-    1.5
-    """
-    return expectation(density, lambda nodes: nodes**order)
-
-
-def trace(density: Density) -> Estimate:
-    """The sum of all eigenvalues; `xtrace` needs fewer products for the same error.
-
-    >>> nodes = np.array([[0.0, 2.0], [0.0, 4.0]])
-    >>> density = Density(nodes, np.full((2, 2), 0.5), *(None,) * 2, 10, 4)
-    >>> trace(density).value
-    15.0
-    """
-    return Estimate(*(density.size * x for x in moment(density, 1)))
-
-
-def fraction_below(density: Density, tol: float) -> Estimate:
-    """The fraction of eigenvalues of magnitude at most `tol`.
-
-    A node stands for the mass around it: the error is about the weight of one node.
-
-    >>> nodes = np.array([[0.0, 2.0], [0.0, 4.0]])
-    >>> density = Density(nodes, np.full((2, 2), 0.5), *(None,) * 2, 10, 4)
-    >>> fraction_below(density, 0.1).value
-    0.5
-    """
-    return expectation(density, lambda nodes: np.abs(nodes) <= tol)
-
-
-def fraction_bounds(density: Density, tol: float) -> tuple[float, float]:
-    """The smallest and largest `fraction_below` that the quadrature allows.
-
-    Of each probe's measure, the mass below a node is at least the sum of the weights
-    before it, and at most that sum with its own (Chebyshev, Markov and Stieltjes; Szego
-    1975, section 3.41). So the outermost nodes within `tol` may stand for mass beyond
-    it, and the next ones outside for mass within. Means over probes; the spread over
-    probes (`fraction_below`) is an error beside these.
-
-    >>> nodes = np.array([[-1.0, -0.1, 0.0, 0.1, 1.0]])
-    >>> density = Density(nodes, np.full((1, 5), 0.2), *(None,) * 2, 10, 5)
-    >>> [round(bound, 6) for bound in fraction_bounds(density, 0.5)]
-    [0.2, 1.0]
-    """
-    bounds = []
-    for nodes, weights in zip(density.nodes, density.weights, strict=True):
-        used = weights > 0  # The others fill up a row.
-        nodes, weights = nodes[used], weights[used]
-        first, last = np.searchsorted(nodes, [-tol, tol], "left")
-        last += int(last < len(nodes) and nodes[last] == tol)
-        inside = weights[first:last]
-        ends = weights[max(first - 1, 0) : last + 1].sum()
-        bounds.append((inside[1:-1].sum(), ends))
-    low, high = np.mean(bounds, axis=0)
-    return float(low), float(min(high, 1.0))
+def _rows(parts, known, **options) -> np.ndarray:
+    """Rows of one length, filled up, each with what is `known` after it."""
+    length = max(map(len, parts))
+    rows = np.stack([np.pad(p, (0, length - len(p)), **options) for p in parts])
+    return np.concatenate([rows, np.tile(known, (len(rows), 1))], 1)

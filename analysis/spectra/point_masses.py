@@ -1,63 +1,128 @@
-"""Which nodes of a quadrature are one isolated eigenvalue each, of weight exactly 1/n.
+"""Which nodes of a quadrature are eigenvalues of known multiplicity, and their weights.
 
-The plain quadrature gives such a node the squared overlap of the probe with the
-eigenvector, a random weight of mean 1/n and relative standard deviation sqrt(2).
+The plain quadrature gives an eigenvalue of multiplicity r the squared length of the
+probe's projection on its eigenvectors, a random weight of mean r/n and relative
+standard deviation sqrt(2/r). The Ritz vectors that several probes have for it are
+random vectors of its eigenspace: so they span r dimensions, if there are more probes.
 """
 
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.stats import chi2
 
-from analysis.spectra.quadrature import Quadrature
+from analysis.spectra.quadrature import SKETCH, Quadrature
+
+RESOLVED = 1e-3
+"""Largest angle of a Ritz vector from its eigenspace, at a typical overlap."""
+
+CHANCE = 1e-2
+"""Bound of that with which the vectors span a dimension less than there is."""
 
 
 def find_point_masses(
     found: Sequence[Quadrature], size: int, noise: float
 ) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """Weights with 1/size for each isolated eigenvalue, and which nodes these are.
+    """Weights with r/size for each eigenvalue of known multiplicity r, and its nodes.
 
-    A node is resolved if its error bound is a hundredth of its distance to the others.
-    Resolved nodes of several probes within their bounds are one eigenvalue, which is
-    isolated unless its overlaps with all probes say that it is multiple (beyond the
-    99.9 % of a chi-squared distribution). The other weights of a probe are rescaled.
+    Resolved nodes of all probes within their bounds are one eigenvalue (or several that
+    none of the bounds tells apart, and that count together). Its multiplicity is the
+    rank of its Ritz vectors, if that is less than their number. Where a probe does not
+    resolve it, its weights remain as they are: those that do are the probes of large
+    overlap. The other weights of a probe are rescaled, to those of a random start
+    orthogonal to these eigenspaces.
 
     Args:
       found: one quadrature for each probe.
       size: the number of eigenvalues that the probes stand for.
       noise: difference of two nodes, relative to the largest, that is rounding.
     """
-    values = np.concatenate([each.nodes for each in found])
-    bounds = np.concatenate([each.bounds for each in found])
-    overlaps = size * np.concatenate([each.weights for each in found])
-    bounds = bounds + noise * max(np.abs(values).max(), np.finfo(float).tiny)
-    resolved = np.concatenate([_resolved(each) for each in found])
-    isolated = np.zeros(len(values), bool)
-    order = np.flatnonzero(resolved)[np.argsort(values[resolved], kind="stable")]
-    # One eigenvalue as several probes see it: neighbours within their error bounds.
-    apart = np.diff(values[order]) > bounds[order][1:] + bounds[order][:-1]
+    if all(len(each.nodes) == size for each in found):
+        # All eigenvalues, once each.
+        return [np.full(size, 1 / size)] * len(found), [np.ones(size, bool)] * len(
+            found
+        )
+    limit = noise**2
+    # Copies of an eigenvalue that come of rounding alone begin with such a weight.
+    kept = np.concatenate([each.weights > limit for each in found])
+    values, bounds, weights, sketches = (
+        np.concatenate([getattr(each, name) for each in found])[kept]
+        for name in ("nodes", "bounds", "weights", "sketches")
+    )
+    counts = [len(each.nodes) for each in found]
+    probe = np.repeat(np.arange(len(found)), counts)[kept]
+    noise *= max(np.abs(values).max(initial=0), np.finfo(float).tiny)
+    gaps, cluster = _gaps(values, probe, 10 * noise)
+    angles = (bounds + noise) / gaps
+    # A bound is inversely proportional to the overlap, which must not decide: else the
+    # eigenvalues that have a large one would be chosen.
+    typical = (bounds * np.sqrt(size * weights) + noise) / gaps
+    fails = (typical > RESOLVED) | (angles > 30 * RESOLVED)
+    resolved = np.flatnonzero(np.bincount(cluster, fails)[cluster] == 0)
+    order = resolved[np.argsort(values[resolved], kind="stable")]
+    within = bounds[order] + 5 * noise
+    apart = np.diff(values[order]) > within[1:] + within[:-1]
+    masses = np.zeros(len(values))
     for group in np.split(order, np.flatnonzero(apart) + 1):
-        if len(group):
-            limit = chi2.ppf(0.999, len(group))
-            isolated[group] = overlaps[group].sum() <= limit
-    ends = np.cumsum([len(each.nodes) for each in found])[:-1]
-    flags = np.split(isolated, ends)
-    pairs = zip(found, flags, strict=True)
-    return [_reweighted(each.weights, flag, size) for each, flag in pairs], flags
+        if len(np.unique(probe[group])) == len(found):
+            rank = _rank(sketches[group], angles[group], typical[group])
+            of_probe = np.bincount(probe[group], weights[group])
+            masses[group] = weights[group] / of_probe[probe[group]] * (rank / size)
+    split = [np.zeros(len(each.nodes)) for each in found]
+    for i, (each, mass) in enumerate(zip(found, split, strict=True)):
+        mass[each.weights > limit] = masses[probe == i]
+    if not all(
+        _fit(each.weights, mass) for each, mass in zip(found, split, strict=True)
+    ):
+        split = [np.zeros_like(mass) for mass in split]
+    pairs = zip(found, split, strict=True)
+    weights = [_reweighted(each.weights, mass) for each, mass in pairs]
+    return weights, [mass > 0 for mass in split]
 
 
-def _resolved(found: Quadrature) -> np.ndarray:
-    """Whether the bound of a node is a hundredth of its distance to the others."""
-    distance = np.diff(found.nodes, prepend=-np.inf, append=np.inf)
-    nearest = np.minimum(distance[1:], distance[:-1])
-    return found.bounds <= 0.01 * nearest
+def _gaps(values, probe, width) -> tuple[np.ndarray, np.ndarray]:
+    """Clusters of nodes of one probe, no farther apart than `width`, and their gaps.
+
+    In a probe rounding brings further copies of a multiple eigenvalue beside the first.
+
+    Args:
+      values, probe: [k], ascending in each probe, and which it is.
+    """
+    starts = np.diff(values, prepend=-np.inf) > width
+    starts |= np.diff(probe, prepend=-1) > 0
+    cluster = np.cumsum(starts) - 1
+    first = np.flatnonzero(starts)
+    last = np.append(first[1:], len(values))[: len(first)] - 1
+    same = np.diff(probe[first]) == 0
+    between = np.where(same, values[first[1:]] - values[last[:-1]], np.inf)
+    padded = np.concatenate([[np.inf], between, [np.inf]])
+    return np.minimum(padded[1:], padded[:-1])[cluster], cluster
 
 
-def _reweighted(weights, isolated, size) -> np.ndarray:
-    rest = weights[~isolated].sum()
-    left = 1 - isolated.sum() / size
-    if isolated.all() and len(isolated) == size:
-        return np.full(size, 1 / size)
-    if not (rest > 0 and left > 0):
-        return weights
-    return np.where(isolated, 1 / size, weights * (left / rest))
+def _rank(sketches, angles, typical) -> int:
+    """The dimension that unit vectors span to within their angles; 0 if it may be more.
+
+    Args:
+      sketches: [k, SKETCH], of the vectors; zeros if they are not known.
+      angles: [k], of each from the exact span.
+      typical: [k], the same as if all overlaps were typical ones.
+    """
+    count = len(sketches)
+    values = np.linalg.svd(sketches, compute_uv=False)
+    tolerance = 2 * np.linalg.norm(angles)
+    rank = int((values > tolerance).sum())
+    if not 0 < rank < count or rank > SKETCH // 2 or values[rank - 1] < 10 * tolerance:
+        return 0
+    chance = (2 * count * np.linalg.norm(typical)) ** (count - rank)
+    return rank if chance <= CHANCE else 0
+
+
+def _fit(weights, masses) -> bool:
+    """Whether the masses leave what the nodes without one can have."""
+    left, rest = 1 - masses.sum(), weights[masses == 0].sum()
+    return left > 1e-9 if rest > 1e-9 else abs(left) <= 1e-9
+
+
+def _reweighted(weights, masses) -> np.ndarray:
+    rest = weights[masses == 0].sum()
+    factor = (1 - masses.sum()) / rest if rest > 1e-9 else 0.0
+    return np.where(masses > 0, masses, weights * factor)

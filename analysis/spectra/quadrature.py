@@ -6,6 +6,7 @@ from z give its Gauss quadrature: m nodes and weights, exact for polynomials up 
 degree 2 m - 1 (Golub and Welsch 1969; Lin, Saad and Yang 2016).
 """
 
+import zlib
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
@@ -14,6 +15,7 @@ import numpy as np
 from jax.typing import ArrayLike
 
 from analysis.spectra import lanczos
+from analysis.spectra.basis import dot
 from analysis.spectra.eigenpairs import Eigenpairs
 from analysis.spectra.linear_operator import LinearOperator, check_operator
 from landscape import rng
@@ -23,6 +25,9 @@ from landscape.errors import InputError
 STEPS_PER_CALL = 10
 """Of one compiled loop, between two reports."""
 
+SKETCH = 32
+"""Numbers that stand for a Ritz vector: its inner products with random signs."""
+
 
 class Quadrature(NamedTuple):
     """The quadrature of one probe's measure; float64.
@@ -31,11 +36,16 @@ class Quadrature(NamedTuple):
       nodes: [m], ascending.
       weights: [m], non-negative, of sum 1.
       bounds: [m], distance of the node within which an eigenvalue lies.
+      sketches: [m, SKETCH], float64: random projections of the unit Ritz vectors, the
+        same ones for all probes, so that their angles remain; zeros for one probe and
+        without re-orthogonalisation. They tell how many dimensions the vectors of
+        several probes span, which is the multiplicity of an eigenvalue.
     """
 
     nodes: np.ndarray
     weights: np.ndarray
     bounds: np.ndarray
+    sketches: np.ndarray
 
 
 def probe_quadratures(
@@ -84,13 +94,18 @@ def probe_quadratures(
     )
 
     locked = None if pairs is None else pairs.vectors[np.flatnonzero(pairs.converged)]
+    # One probe alone has nothing to compare its Ritz vectors with.
+    sketch_key = jax.random.fold_in(key, zlib.crc32(b"sketches of Ritz vectors"))
     states = tridiagonalise_each(
         op, vectors, steps, vmap=vmap, reorthogonalise=reorthogonalise, locked=locked,
         report=lambda done: report(first * steps + done),
+        sketch_key=sketch_key if num_probes > 1 else None,
     )  # fmt: skip
-    for state in states:
+    for state, sketch in states:
         ritz = lanczos.ritz(state, known)
-        yield Quadrature(ritz.values, ritz.vectors[0] ** 2, ritz.bounds)
+        rows = np.asarray(sketch, np.float64)[known : known + len(ritz.values)]
+        sketches = ritz.vectors.T @ rows
+        yield Quadrature(ritz.values, ritz.vectors[0] ** 2, ritz.bounds, sketches)
 
 
 def tridiagonalise_each(
@@ -102,8 +117,12 @@ def tridiagonalise_each(
     reorthogonalise: str = "full",
     locked: ArrayLike | None = None,
     report: Callable[[int], None] = lambda done: None,
-) -> Iterator[lanczos.State]:
-    """The state after `num_steps` steps from each start, without its basis.
+    sketch_key: jax.Array | None = None,
+) -> Iterator[tuple[lanczos.State, jax.Array]]:
+    """The state after `num_steps` steps from each start, with a sketch for its basis.
+
+    The sketch is [rows, SKETCH], the inner products of the basis' rows with random
+    signs over sqrt(SKETCH); zeros without a basis or a key.
 
     Args:
       op: a symmetric operator.
@@ -113,6 +132,7 @@ def tridiagonalise_each(
         if the operator is scannable.
       reorthogonalise, locked: as in `lanczos.start`.
       report: is called with the number of steps so far, of all starts.
+      sketch_key: of the signs; None for no sketch.
 
     Raises:
       InputError: vmap of an operator that is not scannable, or as in `lanczos.start`.
@@ -121,7 +141,7 @@ def tridiagonalise_each(
     >>> from analysis.spectra.linear_operator import from_matrix
     >>> op = from_matrix(jax.numpy.diag(jax.numpy.arange(4.0)))
     >>> states = tridiagonalise_each(op, jax.numpy.eye(4)[:2] + 1, 2)
-    >>> [int(state.step) for state in states]
+    >>> [int(state.step) for state, _ in states]
     [2, 2]
     """
     if vmap is None:
@@ -136,20 +156,40 @@ def tridiagonalise_each(
                 done += count
                 report(i * num_steps + done)
             report((i + 1) * num_steps)
-            yield state._replace(basis=())
+            sketch = _sketch(state, sketch_key)
+            yield state._replace(basis=()), sketch
         return
     if not op.scannable:
         raise InputError("this operator is not scannable, which vmap=True needs.")
     states = [lanczos.start(op, vector, num_steps, **options) for vector in vectors]
     first = int(states[0].step)
     states = jax.tree.map(lambda *x: jax.numpy.stack(x), *states)
-    states = _vmapped(op, states, first + num_steps)._replace(basis=())
-    lanczos.check_finite(states)
-    report(len(states.step) * num_steps)
-    for i in range(len(states.step)):
-        yield jax.tree.map(lambda x, i=i: x[i], states)
+    found = _vmapped(op, states, first + num_steps, sketch_key)
+    lanczos.check_finite(found[0])
+    report(len(found[0].step) * num_steps)
+    for i in range(len(found[0].step)):
+        yield jax.tree.map(lambda x, i=i: x[i], found)
 
 
 @jax.jit
-def _vmapped(op, states, until):
-    return jax.vmap(lanczos.run_until, (None, 0, None))(op, states, until)
+def _vmapped(op, states, until, key):
+    states = jax.vmap(lanczos.run_until, (None, 0, None))(op, states, until)
+    sketches = jax.vmap(_sketch, (0, None))(states, key)
+    return states._replace(basis=()), sketches
+
+
+@jax.jit
+def _sketch(state: lanczos.State, key: jax.Array | None) -> jax.Array:
+    """The basis' rows times random signs: see `tridiagonalise_each`."""
+    if not state.basis or key is None:
+        return jax.numpy.zeros((len(state.alphas), SKETCH))
+    bits = jax.random.bits(key, state.current.shape, "uint32")
+
+    # A few at a time: all the signs would take as much memory as that many vectors.
+    def some(shifts):
+        signs = 2 * (bits >> shifts[:, None] & 1).astype(state.current.dtype) - 1
+        return jax.numpy.concatenate([dot(rows, signs.T) for rows in state.basis])
+
+    shifts = jax.numpy.arange(SKETCH, dtype="uint32").reshape(-1, SKETCH // 4)
+    parts = jax.lax.map(some, shifts)
+    return jax.numpy.concatenate(list(parts), 1) / SKETCH**0.5

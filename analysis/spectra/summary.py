@@ -7,8 +7,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from analysis.spectra.dense import live_rows
-from analysis.spectra.density import Density, fraction_below, fraction_bounds
+from analysis.spectra.density import Density
 from analysis.spectra.eigenpairs import Eigenpairs
+from analysis.spectra.estimates import fraction_below, fraction_bounds
 from analysis.spectra.exact import eigenvalues
 from analysis.spectra.linear_operator import LinearOperator
 from analysis.spectra.outliers import beyond_bulk, elbow, largest_gap, largest_ratio
@@ -65,7 +66,7 @@ def summarise(
         "trace": trace.value,
         "trace_error": trace.error,
         "share_near_zero": near.value,
-        "share_near_zero_error": None if np.isnan(near.error) else near.error,
+        "share_near_zero_error": near.error,
         "share_near_zero_bounds": list(fraction_bounds(density, NEAR_ZERO * scale)),
         "outliers": count_outliers(largest, density, _rounding(op)),
         "density": {name: getattr(curve, name).tolist() for name in _CURVE},
@@ -110,7 +111,7 @@ def summarise_exact(
     values = eigenvalues(op, live=live, report=report)[::-1]
     # One probe that overlaps with all eigenvectors equally.
     weights = np.full((1, op.size), 1 / op.size)
-    isolated = np.zeros((1, op.size), bool)
+    isolated = np.ones((1, op.size), bool)
     density = Density(values[None, ::-1], weights, weights, isolated, op.size, op.size)
     curve = smoothed(density)
     scale = np.abs(values).max()
