@@ -35,8 +35,8 @@ class Coordinates(NamedTuple):
         """Those of `params`, whose leaves vary if they belong to the layers.
 
         Raises:
-          InputError: no leaf, one that is not of floating point, or a pattern that
-            names none.
+          InputError: no leaf, one that is not of floating point, or of half precision,
+            or a pattern that names none.
 
         >>> Coordinates.of({"a": jnp.zeros(2), "b": jnp.zeros((2, 3))}, "b").size
         6
@@ -48,6 +48,12 @@ class Coordinates(NamedTuple):
             if not jnp.issubdtype(jnp.result_type(leaf), jnp.floating):
                 raise InputError(
                     f"{name} must be of floating point, not {jnp.result_type(leaf)}."
+                )
+            if jnp.finfo(jnp.result_type(leaf)).bits < 32:
+                raise InputError(
+                    f"{name} must be float32 or float64, not {jnp.result_type(leaf)}:"
+                    " products in half precision are too coarse. Convert the"
+                    " parameters, and let the model compute in their dtype."
                 )
         chosen = matching(named, layers)
         return cls(

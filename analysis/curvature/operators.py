@@ -44,7 +44,7 @@ def hessian(
         batch["weight"] if there is one. Arrays it closes over are folded into the
         compiled program, slowly: bind them with `jax.tree_util.Partial`.
       params: any pytree of floating-point arrays: float32 or float64, as the products
-        are.
+        are; half precision is refused.
       batches: one batch or an iterable of them, see `landscape.derivatives`; an example
         counts the same in whichever batch it comes.
       mask: booleans with the structure of `params`, whose leaves may be scalars. Only

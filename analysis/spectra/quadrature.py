@@ -144,6 +144,7 @@ def tridiagonalise_each(
     states = jax.tree.map(lambda *x: jax.numpy.stack(x), *states)
     states = _vmapped(op, states, first + num_steps)._replace(basis=())
     lanczos.check_finite(states)
+    lanczos.check_symmetric(states)
     report(len(states.step) * num_steps)
     for i in range(len(states.step)):
         yield jax.tree.map(lambda x, i=i: x[i], states)

@@ -54,10 +54,13 @@ def xtrace(op: LinearOperator, num_products: int, *, key: jax.Array) -> Trace:
         raise InputError(f"num_products must be at least 4, not {num_products}.")
     size, count = op.size, num_products // 2
     if count >= size:
-        rows = linear_operator.products(op, jnp.eye(size, dtype=op.dtype))
+        units = jnp.eye(size, dtype=op.dtype)
+        rows = linear_operator.products(op, units)
+        linear_operator.check_symmetric(units, rows, op.dtype)
         return Trace(float(np.trace(np.asarray(rows, np.float64))), 0.0, size)
     tests = jax.random.normal(key, (count, size), op.dtype)
     images = linear_operator.products(op, tests)
+    linear_operator.check_symmetric(tests, images, op.dtype)
     basis = _range(images)
     parts = _parts(tests, images, basis, linear_operator.products(op, basis))
     samples = _leave_one_out(*(np.asarray(x, np.float64) for x in parts), size)
