@@ -64,13 +64,15 @@ def completed(
         before = found.products
         found, probability = _look(op, found, goal, jax.random.fold_in(key, looks))
         looks += 1
+        max_products += found.products - before
+        if probability is None or not found.converged(goal.tol).all():
+            # Something joins, or a value that was seen is nearer than it seemed.
+            found = continued(
+                op, goal, (found.state, found.head), found.others, found.products,
+                max_products,
+            )  # fmt: skip
         if probability is not None:
             return found, probability
-        max_products += found.products - before
-        found = continued(
-            op, goal, (found.state, found.head), found.others, found.products,
-            max_products,
-        )  # fmt: skip
 
 
 def _look(op, found, goal, key) -> tuple[Search, float | None]:

@@ -146,3 +146,17 @@ def test_stated_errors_hold_the_rounding_of_products_in_single_precision():
     unit = np.finfo(np.float32).eps * values[0]
     assert pairs.converged.all() and off.max() > 0.1 * unit
     assert np.all(off <= pairs.errors) and np.median(pairs.errors) < 20 * unit
+
+
+def test_stated_errors_hold_the_noise_that_products_show():
+    def coarse(dense, x):
+        return dense @ x.astype(jnp.bfloat16).astype(x.dtype)
+
+    values = np.concatenate([np.linspace(-0.1, 0.1, 60), [1.0, 2.0, 3.0]])
+    basis = np.linalg.qr(np.random.default_rng(0).normal(size=(63, 63)))[0]
+    dense = jnp.asarray((basis * values) @ basis.T, jnp.float32)
+    op = spectra.from_function(Partial(coarse, dense), 63)
+    pairs = top_eigenpairs(op, 3, key=KEY, which="largest")
+    off = np.abs(pairs.values - [3, 2, 1])
+    assert off.max() > 1e-5 and np.all(off <= pairs.errors)
+    assert pairs.errors.max() < 0.1
