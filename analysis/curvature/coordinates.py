@@ -36,8 +36,8 @@ class Coordinates(NamedTuple):
         """Those of `params`, whose leaves vary if they belong to the layers.
 
         Raises:
-          InputError: no leaf, one that varies and is not of floating point, or a
-            pattern that names none.
+          InputError: no leaf, one that varies and is not of floating point, or of half
+            precision, or a pattern that names none.
 
         >>> Coordinates.of({"a": jnp.zeros(2), "b": jnp.zeros((2, 3))}, "b").size
         6
@@ -47,11 +47,16 @@ class Coordinates(NamedTuple):
         if not named:
             raise InputError("an operator needs parameters, not an empty pytree.")
         chosen = matching(named, layers)
-        check_floating(
-            {name: leaf for name, leaf in named.items() if name in chosen},
-            "the parameters",
-            ", or be held fixed: name the `layers` that vary",
-        )
+        varying = {name: leaf for name, leaf in named.items() if name in chosen}
+        held = ", or be held fixed: name the `layers` that vary"
+        check_floating(varying, "the parameters", held)
+        for name, leaf in varying.items():
+            if jnp.finfo(jnp.result_type(leaf)).bits < 32:
+                raise InputError(
+                    f"{name} must be float32 or float64, not {jnp.result_type(leaf)}:"
+                    " products in half precision are too coarse. Convert the"
+                    " parameters, and let the model compute in their dtype."
+                )
         return cls(
             jax.tree.structure(params),
             tuple(map(jnp.shape, named.values())),

@@ -44,9 +44,10 @@ def hessian(
         batch["weight"] if there is one. Arrays it closes over are folded into the
         compiled program, slowly: bind them with `jax.tree_util.Partial`.
       params: any pytree of floating-point arrays: float32 or float64, as the products
-        are. Accelerators too multiply float32 in full, where they would use TF32 or
-        bfloat16 by default, unless `jax_default_matmul_precision` is set. Keys,
-        counters and other arrays are held fixed if `layers` leave them out.
+        are; half precision is refused. Accelerators too multiply float32 in full, where
+        they would use TF32 or bfloat16 by default, unless
+        `jax_default_matmul_precision` is set. Keys, counters and other arrays are held
+        fixed if `layers` leave them out.
       batches: one batch or an iterable of them, see `landscape.derivatives`; an example
         counts the same in whichever batch it comes.
       mask: booleans with the structure of `params`, whose leaves may be scalars. Only

@@ -94,7 +94,8 @@ def _eigenpairs(
 ) -> Eigenpairs:
     """The saved eigenpairs, or new ones, which are saved."""
     names = {name: f"pairs/{name}" for name in Eigenpairs._fields}
-    if names["values"] not in saved:
+    # A partial result of an earlier version may lack a field.
+    if not saved.keys() >= set(names.values()):
         bar = Progress("eigenpairs", min(2 * top, op.size), unit="pair")
         pairs = spectra.top_eigenpairs(
             op, top, key=key, tol=TOLERANCE,
@@ -106,8 +107,11 @@ def _eigenpairs(
         found = pairs._asdict().items()
         save({names[name]: np.asarray(value) for name, value in found})
     pairs = Eigenpairs(**{name: saved[label] for name, label in names.items()})
-    vectors = jax.numpy.asarray(pairs.vectors)
-    return pairs._replace(vectors=vectors, products=int(pairs.products))
+    return pairs._replace(
+        vectors=jax.numpy.asarray(pairs.vectors),
+        products=int(pairs.products),
+        miss_probability=float(pairs.miss_probability),
+    )
 
 
 def _probes(

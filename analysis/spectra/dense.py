@@ -12,7 +12,11 @@ import numpy as np
 from jax.typing import ArrayLike
 
 from analysis.spectra.exact_cost import MEMORY, Cost, check_memory, predicted_cost
-from analysis.spectra.linear_operator import LinearOperator, check_operator
+from analysis.spectra.linear_operator import (
+    LinearOperator,
+    check_operator,
+    refuse_asymmetry,
+)
 from landscape.errors import InputError
 
 BLOCK = 32
@@ -43,7 +47,8 @@ def materialise(
       report: is called with the number of rows computed so far.
 
     Raises:
-      InputError: the matrix takes more memory, or the block size is below 1.
+      InputError: the matrix takes more memory or is not symmetric, or the block size
+        is below 1.
 
     >>> from analysis import curvature
     >>> loss = lambda w, x: jnp.mean((x @ w) ** 2) / 2
@@ -72,8 +77,12 @@ def materialise(
             rows = np.asarray(_unit_products(op, block))[:count]
         dense[start : start + count] = rows[:, indices]
         report(start + count)
-    for start in range(0, size, STRIPE):
+    squares = [
         _symmetrise(dense, slice(start, start + STRIPE))
+        for start in range(0, size, STRIPE)
+    ]
+    different, whole = np.sqrt(np.sum(squares, axis=0)) if size else (0.0, 0.0)
+    refuse_asymmetry(different / whole if whole > 0 else 0.0, op.dtype)
     return dense
 
 
@@ -139,11 +148,18 @@ def _unit_products(op: LinearOperator, indices: jax.Array) -> jax.Array:
     return jax.vmap(op.matvec)(units)
 
 
-def _symmetrise(dense: np.ndarray, rows: slice) -> None:
-    """In place, one stripe of rows: memory may not hold a large matrix twice."""
+def _symmetrise(dense: np.ndarray, rows: slice) -> tuple[float, float]:
+    """In place, one stripe of rows: memory may not hold a large matrix twice.
+
+    Returns the sums of squares of the differences to the transpose, and of the means.
+    """
     right = slice(rows.start, None)
-    mean = (dense[rows, right] + dense[right, rows].T) / 2
+    # Copies: the two may overlap.
+    upper, lower = dense[rows, right].copy(), dense[right, rows].T.copy()
+    mean = (upper + lower) / 2
     dense[rows, right], dense[right, rows] = mean, mean.T
+    upper -= lower
+    return float(np.vdot(upper, upper)), float(np.vdot(mean, mean))
 
 
 def _check_cost(live: np.ndarray, size: int, task: str, memory: int) -> None:

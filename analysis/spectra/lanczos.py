@@ -26,7 +26,11 @@ from analysis.spectra.basis import (
     orthogonalise,
     write,
 )
-from analysis.spectra.linear_operator import LinearOperator, check_operator
+from analysis.spectra.linear_operator import (
+    LinearOperator,
+    check_operator,
+    refuse_asymmetry,
+)
 from landscape.errors import InputError, RunFailure, check_choice
 
 
@@ -43,6 +47,7 @@ class State(NamedTuple):
       step: completed steps, one product each.
       scale: the largest entry of T so far: what "small" is measured against.
       breakdown: True once the Krylov space is exhausted: all Ritz values are exact.
+      asymmetry: the largest |q_(j-1) . A q_j - q_j . A q_(j-1)| over the scale.
     """
 
     basis: Basis
@@ -53,6 +58,7 @@ class State(NamedTuple):
     step: jax.Array
     scale: jax.Array
     breakdown: jax.Array
+    asymmetry: jax.Array
 
 
 class Ritz(NamedTuple):
@@ -129,7 +135,8 @@ def advance(
     the given state's arrays, which saves time and memory for a copy of the basis.
 
     Raises:
-      InputError: more steps than the state's capacity.
+      InputError: more steps than the state's capacity, or products that show that A is
+        not symmetric.
       RunFailure: a product is not finite.
 
     >>> from analysis.spectra.linear_operator import from_matrix
@@ -153,7 +160,23 @@ def advance(
                 break
             state = _absorb_in_place(state, op.matvec(state.current))
     check_finite(state)
+    check_symmetric(state)
     return state
+
+
+def check_symmetric(state: State) -> None:
+    """Raises InputError if products of the earlier steps were not symmetric.
+
+    >>> from analysis.spectra.linear_operator import from_matrix
+    >>> op = from_matrix(jnp.eye(3) + jnp.eye(3, k=1))
+    >>> tridiagonalise(op, jnp.ones(3), 2)
+    Traceback (most recent call last):
+    ...
+    landscape.errors.InputError: the operator must be symmetric, but u . A v and v . A \
+u differ by 0.424 of its scale: has the loss a backward pass of its own (custom_vjp, \
+straight-through, clipped or reversed gradients), or half precision within?
+    """
+    refuse_asymmetry(np.max(np.asarray(state.asymmetry)), state.alphas.dtype)
 
 
 def check_finite(state: State) -> None:
@@ -229,6 +252,7 @@ def _start(vector, rows, blocks, full) -> State:
         step=step,
         scale=jnp.where(vanished, 0, before),
         breakdown=jnp.zeros((), bool),
+        asymmetry=jnp.zeros((), vector.dtype),
     )
 
 
@@ -241,7 +265,10 @@ def _absorb(state: State, w: jax.Array) -> State:
     j, q = state.step, state.current
     basis = write(state.basis, j, q)
     beta = jnp.where(j > 0, state.betas[jnp.maximum(j - 1, 0)], 0)
-    w = w.astype(q.dtype) - beta * state.previous
+    w = w.astype(q.dtype)
+    # Of a symmetric matrix it is beta, whatever was orthogonalised: a check for free.
+    difference = jnp.abs(dot(state.previous, w) - beta)
+    w = w - beta * state.previous
     alpha = dot(q, w)
     w = w - alpha * q
     if basis:
@@ -261,6 +288,9 @@ def _absorb(state: State, w: jax.Array) -> State:
         step=j + 1,
         scale=scale,
         breakdown=breakdown,
+        asymmetry=jnp.maximum(
+            state.asymmetry, difference / jnp.where(scale > 0, scale, 1)
+        ),
     )
 
 

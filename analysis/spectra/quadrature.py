@@ -166,6 +166,7 @@ def tridiagonalise_each(
     states = jax.tree.map(lambda *x: jax.numpy.stack(x), *states)
     found = _vmapped(op, states, first + num_steps, sketch_key)
     lanczos.check_finite(found[0])
+    lanczos.check_symmetric(found[0])
     report(len(found[0].step) * num_steps)
     for i in range(len(found[0].step)):
         yield jax.tree.map(lambda x, i=i: x[i], found)
@@ -183,7 +184,7 @@ def _sketch(state: lanczos.State, key: jax.Array | None) -> jax.Array:
     """The basis' rows times random signs: see `tridiagonalise_each`."""
     if not state.basis or key is None:
         return jax.numpy.zeros((len(state.alphas), SKETCH))
-    bits = jax.random.bits(key, state.current.shape, "uint32")
+    bits = rng.bits(key, state.current.shape)
 
     # A few at a time: all the signs would take as much memory as that many vectors.
     def some(shifts):

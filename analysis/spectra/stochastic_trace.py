@@ -70,12 +70,16 @@ def xtrace(op: LinearOperator, num_products: int, *, key: jax.Array) -> Trace:
     size, count = op.size, num_products // 2
     eps = float(jnp.finfo(op.dtype).eps)
     if count >= size:
-        rows = _finite(op, jnp.eye(size, dtype=op.dtype))
+        units = jnp.eye(size, dtype=op.dtype)
+        rows = _finite(op, units)
+        linear_operator.check_symmetric(units, rows, op.dtype)
         rows, scale = (np.asarray(x, np.float64) for x in _scaled(rows))
         rounding = eps * np.linalg.norm(rows, axis=1).sum()
         return Trace(*(float(scale * x) for x in (np.trace(rows), rounding)), size)
     tests = rng.normal(key, (count, size), op.dtype)
-    images, scale = _scaled(_finite(op, tests))
+    images = _finite(op, tests)
+    linear_operator.check_symmetric(tests, images, op.dtype)
+    images, scale = _scaled(images)
     basis = _range(images)
     products = _finite(op, basis) / jnp.where(scale > 0, scale, 1)
     host = partial(jax.tree.map, lambda x: np.asarray(x, np.float64))

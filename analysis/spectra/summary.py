@@ -63,6 +63,7 @@ def summarise(
         "smallest_errors": pairs.errors[::-1][:top].tolist(),
         "residuals": pairs.residuals.tolist(),
         "unconverged": int((~pairs.converged).sum()),
+        "miss_probability": pairs.miss_probability,
         "trace": trace.value,
         "trace_error": trace.error,
         "share_near_zero": near.value,

@@ -167,6 +167,14 @@ def test_examples_are_spread_over_devices_without_changing_the_result():
     [
         ({"params": {}}, "needs parameters, not an empty pytree"),
         ({"params": {"w": jnp.arange(3)}}, "w must be of floating point, not int32"),
+        (
+            {"params": make_params(jnp.bfloat16)},
+            "w must be float32 or float64, not bfloat16",
+        ),
+        (
+            {"params": make_params(float) | {"v": jnp.ones(2, jnp.float16)}},
+            "v must be float32 or float64, not float16",
+        ),
         ({"mask": {"v": True}}, "structure of the parameters"),
         ({"mask": {"w": jnp.ones((4, 3))}}, "must hold booleans"),
         ({"mask": {"w": False}}, "keeps no entry"),

@@ -234,7 +234,7 @@ def test_an_interrupted_spectrum_resumes_to_the_same_bits(name, monkeypatch):
         for _ in range(3):
             with pytest.raises(KeyboardInterrupt):
                 spectrum.run(config)
-    assert [len(names) for names in pieces] == [6, 10, 14]
+    assert [len(names) for names in pieces] == [7, 11, 15]
     with monkeypatch.context() as patch:
         patch.setattr(resumable_spectra.spectra, "top_eigenpairs", None)
         result = spectrum.run(config)

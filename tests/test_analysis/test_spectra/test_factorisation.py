@@ -39,6 +39,20 @@ def test_a_shift_at_an_eigenvalue_counts_all_its_copies_as_zero():
     assert inertia(dense, tolerance=10.0).zero == 15
 
 
+@pytest.mark.parametrize("scale", [1.0, 1e-6])
+def test_copies_at_the_shift_are_counted_whatever_the_pivots_are(scale):
+    for seed in range(30):
+        draw = np.random.default_rng(seed)
+        basis = np.linalg.qr(draw.normal(size=(20, 20)))[0]
+        for copies in (5, 10):
+            values = np.append(np.full(copies, 1.0), draw.normal(size=20 - copies))
+            dense = (basis * values * scale) @ basis.T
+            dense = (dense + dense.T) / 2
+            below = (values[copies:] < 1).sum()
+            want = below, copies, 20 - copies - below
+            assert inertia(dense, scale) == want
+
+
 def test_pivots_of_two_rows_are_taken_in_pairs():
     a = np.zeros((6, 6))
     for i in (0, 2, 4):

@@ -93,3 +93,77 @@ def test_operators_of_this_repository_have_what_the_protocol_names():
     for op in (hessian, spectra.from_matrix(np.eye(2))):
         assert all(hasattr(op, name) for name in MEMBERS)
         assert isinstance(op.scannable, bool) and isinstance(op.dtype, np.dtype)
+
+
+@jax.custom_vjp
+def reversed_gradient(x):
+    return x
+
+
+def _reverse(_, cotangent):
+    return (-cotangent,)
+
+
+reversed_gradient.defvjp(lambda x: (x, None), _reverse)
+
+
+def hessian_of(layer):
+    """Of a network with `layer` between its two layers."""
+    draw = np.random.default_rng(0)
+    params = {
+        name: draw.normal(size=shape).astype(np.float32)
+        for name, shape in (("a", (4, 4)), ("b", (4, 2)))
+    }
+    x, y = (draw.normal(size=(20, n)).astype(np.float32) for n in (4, 2))
+
+    def loss(params, batch):
+        hidden = layer(jax.nn.relu(batch["x"] @ params["a"]))
+        return jnp.mean((jnp.tanh(hidden @ params["b"]) - batch["y"]) ** 2)
+
+    return curvature.hessian(loss, params, {"x": x, "y": y}, check=False)
+
+
+SYMMETRIC_ONLY = {
+    "top_eigenpairs": SOLVERS["top_eigenpairs"],
+    "spectral_density": lambda op: spectra.spectral_density(
+        op, key=jax.random.key(0), num_probes=1
+    ),
+    "vmapped density": lambda op: spectra.spectral_density(
+        op, key=jax.random.key(0), num_probes=2, num_steps=8, vmap=True
+    ),
+    "xtrace": lambda op: spectra.xtrace(op, 8, key=jax.random.key(0)),
+    "xtrace, exact": lambda op: spectra.xtrace(op, 60, key=jax.random.key(0)),
+    "eigenvalues": spectra.eigenvalues,
+    "inertia": spectra.inertia,
+}
+
+
+REFUSED = r"must be symmetric, but u \. A v and v \. A u differ by"
+
+
+def test_an_operator_that_is_not_symmetric_is_refused_by_every_solver():
+    draw = np.random.default_rng(0).normal(size=(2, 24, 24))
+    symmetric, skew = draw[0] + draw[0].T, (draw[1] - draw[1].T) / 4
+    for solve in SYMMETRIC_ONLY.values():
+        solve(spectra.from_matrix(symmetric + 1e-5 * skew))
+        with pytest.raises(InputError, match=REFUSED):
+            solve(spectra.from_matrix(symmetric + skew))
+
+
+def test_a_loss_with_a_backward_pass_of_its_own_is_refused_an_honest_one_is_not():
+    op = hessian_of(reversed_gradient)
+    start = jax.random.normal(jax.random.key(0), (op.size,))
+    with pytest.raises(InputError, match=REFUSED):
+        spectra.tridiagonalise(op, start, 24)
+    # Statistics that divide by small numbers amplify rounding.
+    op = hessian_of(lambda x: (x - x.mean(0)) / (x.std(0) + 1e-3))
+    assert spectra.tridiagonalise(op, start, 24).asymmetry < 1e-5
+
+
+@pytest.mark.parametrize("dtype", [jnp.bfloat16, jnp.float16, jnp.int32, jnp.complex64])
+def test_an_operator_of_another_precision_is_refused(dtype):
+    op = spectra.from_function(lambda x: 2 * x, 6, dtype=dtype)
+    message = f"has dtype float32 or float64, not {jnp.dtype(dtype)}"
+    for solve in SOLVERS.values():
+        with pytest.raises(InputError, match=message):
+            solve(op)
