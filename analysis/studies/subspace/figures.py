@@ -40,7 +40,7 @@ def _drawn(analysis) -> dict:
 def _curve(values: np.ndarray) -> spectra.Curve:
     """All eigenvalues, smoothed as those of a density without spread."""
     weights = np.full((1, len(values)), 1 / len(values))
-    isolated = np.zeros((1, len(values)), bool)
+    isolated = np.ones((1, len(values)), bool)
     whole = spectra.Density(values[None], weights, weights, isolated, len(values), 0)
     return spectra.smoothed(whole, linear=1e-4 * float(np.abs(values).max()))
 
