@@ -87,7 +87,7 @@ def write(
     config.folder.mkdir(parents=True, exist_ok=True)
     result = {
         **asdict(config),
-        "claims": [c._asdict() | {"verdict": verdict(c.holds)} for c in claims],
+        "claims": [c._asdict() | {"verdict": verdict(c)} for c in claims],
         **measured._asdict(),
     }
     content = texts | {"result.json": json.dumps(result, indent=1)}
