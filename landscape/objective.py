@@ -19,6 +19,7 @@ from landscape import trees
 from landscape.aliases import Batch, Params
 from landscape.callables import Static
 from landscape.errors import check_choice
+from landscape.one_line import one_line
 
 
 def cross_entropy(
@@ -66,6 +67,8 @@ class Aux(NamedTuple):
     accuracy: jax.Array
     batch_stats: Any
 
+    __repr__ = one_line
+
 
 class Objective(NamedTuple):
     """The objective of a model; hashable, so usable as a static argument of jit.
@@ -97,6 +100,8 @@ class Objective(NamedTuple):
     label_smoothing: float = 0.0
     weight_decay: float = 0.0
     decay_all: bool = False
+
+    __repr__ = one_line
 
     def logits(
         self, params: Params, image, batch_stats=None, batch_norm: str = "stored"

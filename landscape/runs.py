@@ -22,6 +22,7 @@ from landscape.data import Dataset
 from landscape.errors import InputError
 from landscape.initial_state import abstract_state
 from landscape.objective import Objective
+from landscape.one_line import one_line
 from landscape.state import TrainState
 
 CONFIG, METRICS, TIMINGS = "config.json", "metrics.jsonl", "timings.jsonl"
@@ -63,6 +64,20 @@ class Run(NamedTuple):
     masks: Masks
     data: Dataset
 
+    def __repr__(self) -> str:
+        """Name, method, network, data, step and sparsity, in one line."""
+        # Here, as settings are read without JAX.
+        from landscape import trees
+        from landscape.sparsity import masks
+
+        settings, params = self.config, self.state.params
+        removed = 100 * masks.sparsity(self.masks, params)
+        return (
+            f"Run({settings.workdir}, step {int(self.state.step)}: {settings.method},"
+            f" {settings.model} on {settings.dataset}, {trees.size(params):,}"
+            f" parameters, sparsity {removed:.2f} %)"
+        )
+
 
 class Description(NamedTuple):
     """What a run is, without its state.
@@ -78,6 +93,8 @@ class Description(NamedTuple):
     components: recipe.Components
     data: Dataset
     shapes: TrainState
+
+    __repr__ = one_line
 
 
 def parse(name: str | Ref) -> Ref:

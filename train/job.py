@@ -14,6 +14,7 @@ from landscape.config import RunConfig
 from landscape.errors import InputError, Interrupted, RunFailure
 from landscape.initial_state import abstract_state, initial_state
 from landscape.methods import METHODS
+from landscape.one_line import one_line
 from landscape.recipe import Components
 from landscape.sparsity import accounting
 from landscape.state import TrainState
@@ -45,6 +46,8 @@ class Opened(NamedTuple):
     splits: measure.Splits
     mesh: Mesh
     input_shape: tuple[int, ...]
+
+    __repr__ = one_line
 
 
 def run_all(

@@ -11,6 +11,7 @@ import numpy as np
 from landscape import trees
 from landscape.aliases import Masks, Params
 from landscape.errors import InputError
+from landscape.one_line import one_line
 
 # What is left of a direction without its part along the other must be more than this
 # fraction of it: less is rounding, and would be scaled up to a direction of its own.
@@ -108,6 +109,8 @@ class Principal(NamedTuple):
     axes: tuple[Params, Params]
     coordinates: np.ndarray
     explained: np.ndarray
+
+    __repr__ = one_line
 
 
 def principal_axes(states: Sequence[Params], origin: int = -1) -> Principal:

@@ -27,6 +27,7 @@ from landscape import trees
 from landscape.aliases import Batches, Masks, Params
 from landscape.derivatives import as_batches
 from landscape.errors import InputError
+from landscape.one_line import one_line
 
 __all__ = [
     "Grid",
@@ -60,6 +61,8 @@ class Plane(NamedTuple):
     coordinates: np.ndarray
     explained: np.ndarray | None = None
     eigenvalues: np.ndarray | None = None
+
+    __repr__ = one_line
 
 
 def through(a: Params, b: Params, c: Params, normalise: bool = True) -> Plane:

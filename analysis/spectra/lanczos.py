@@ -28,6 +28,7 @@ from analysis.spectra.basis import (
 )
 from analysis.spectra.linear_operator import LinearOperator, check_operator
 from landscape.errors import InputError, RunFailure, check_choice
+from landscape.one_line import one_line
 
 
 class State(NamedTuple):
@@ -54,6 +55,8 @@ class State(NamedTuple):
     scale: jax.Array
     breakdown: jax.Array
 
+    __repr__ = one_line
+
 
 class Ritz(NamedTuple):
     """Eigenvalues of T, float64, ascending.
@@ -67,6 +70,8 @@ class Ritz(NamedTuple):
     values: np.ndarray
     vectors: np.ndarray
     bounds: np.ndarray
+
+    __repr__ = one_line
 
 
 def start(

@@ -8,6 +8,7 @@ from scipy.special import ndtr
 
 from analysis.spectra.density import Density
 from landscape.errors import InputError
+from landscape.one_line import one_line
 
 
 class Curve(NamedTuple):
@@ -32,6 +33,8 @@ class Curve(NamedTuple):
     point_masses: np.ndarray
     min_fraction: np.ndarray
     max_fraction: np.ndarray
+
+    __repr__ = one_line
 
 
 def smoothed(

@@ -15,6 +15,7 @@ from analysis.spectra.linear_operator import LinearOperator
 from analysis.spectra.outliers import elbow, largest_gap, largest_ratio
 from analysis.spectra.smoothing import smoothed
 from analysis.spectra.stochastic_trace import Trace
+from landscape.one_line import one_line
 
 NEAR_ZERO = 1e-3
 """Fraction of the largest eigenvalue up to which one is called near zero."""
@@ -38,6 +39,8 @@ class Summary(NamedTuple):
     result: dict[str, Any]
     arrays: dict[str, np.ndarray]
     figure: dict[str, Any]
+
+    __repr__ = one_line
 
 
 def summarise(

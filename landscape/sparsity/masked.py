@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import optax
 
 from landscape.aliases import Masks, Params
+from landscape.one_line import one_line
 from landscape.sparsity import masks as masks_lib
 from landscape.sparsity.updater import Updater
 
@@ -29,6 +30,8 @@ class SparseState(NamedTuple):
     masks: Masks
     opt_state: Any
     updater_state: Any
+
+    __repr__ = one_line
 
 
 def sparse_state(
