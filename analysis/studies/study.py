@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from analysis.studies.claims import Claim, verdict
-from landscape.errors import InputError, check_choice, require
+from landscape.errors import InputError, check_choice, percent_hint, require
 from landscape.files import write_atomically
 
 
@@ -63,9 +63,10 @@ class SparseStudyOptions(StudyOptions):
         super().__post_init__()
         rising = list(self.sparsities) == sorted(set(self.sparsities))
         if not rising or any(not 0 < s < 1 for s in self.sparsities):
+            hint = percent_hint(max(self.sparsities))
             raise InputError(
                 "--sparsities must increase and lie in (0, 1), not"
-                f" {' '.join(map(str, self.sparsities))}."
+                f" {' '.join(map(str, self.sparsities))}{hint or '.'}"
             )
 
     def _words(self) -> list[str]:
