@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 from landscape import methods
-from landscape.errors import InputError, check_choice, require
+from landscape.errors import InputError, check_choice, percent_hint, require
 
 FORMAT_VERSION = 1
 # Settings that came later, with what they are in a run from before.
@@ -228,7 +228,8 @@ class SparseRun(TrainConfig):
         for pattern, value in self.max_sparsity.items():
             if not 0 <= value < 1:
                 raise InputError(
-                    f"--max-sparsity {pattern} must be in [0, 1), not {value}."
+                    f"--max-sparsity {pattern} must be in [0, 1), not"
+                    f" {value}{percent_hint(value) or '.'}"
                 )
         if self.global_pruning and (
             self.max_sparsity or self.distribution != "uniform"

@@ -38,8 +38,18 @@ def require(settings: Any, name: str, holds: bool, allowed: str = "at least 1") 
       InputError: names the flag, what is allowed, and the value seen.
     """
     if not holds:
-        flag = "--" + name.replace("_", "-")
-        raise InputError(f"{flag} must be {allowed}, not {getattr(settings, name)}.")
+        flag, value = "--" + name.replace("_", "-"), getattr(settings, name)
+        hint = percent_hint(value) if allowed.startswith("in [0, 1") else ""
+        raise InputError(f"{flag} must be {allowed}, not {value}{hint or '.'}")
+
+
+def percent_hint(value: float) -> str:
+    """The end of a sentence about a fraction that was given in percent; or "".
+
+    >>> percent_hint(95.0), percent_hint(-1)
+    ('; perhaps you meant 0.95?', '')
+    """
+    return f"; perhaps you meant {value / 100:.12g}?" if 1 < value < 100 else ""
 
 
 class RunFailure(RuntimeError):

@@ -19,6 +19,7 @@ from landscape import layout, trees, weighting
 from landscape.aliases import Batch, Params
 from landscape.callables import Static
 from landscape.errors import check_choice
+from landscape.one_line import one_line
 from landscape.weighting import weighted_mean
 
 
@@ -55,6 +56,8 @@ class Aux(NamedTuple):
     accuracy: jax.Array
     batch_stats: Any
 
+    __repr__ = one_line
+
 
 class Objective(NamedTuple):
     """The objective of a model; hashable, so usable as a static argument of jit.
@@ -89,6 +92,8 @@ class Objective(NamedTuple):
     weight_decay: float = 0.0
     decay_all: bool = False
     rules: tuple[tuple[str, str], ...] = ()
+
+    __repr__ = one_line
 
     def logits(
         self, params: Params, image, batch_stats=None, batch_norm: str = "stored"

@@ -11,6 +11,7 @@ from landscape import methods, models, optimizers, rng, schedules, sparsity
 from landscape.aliases import Params
 from landscape.config import RunConfig, SparseRun
 from landscape.objective import Objective
+from landscape.one_line import one_line
 from landscape.sparsity import Updater
 
 
@@ -32,6 +33,8 @@ class Components(NamedTuple):
     optimizer: optax.GradientTransformation
     updater: Updater
     init_zeros: float
+
+    __repr__ = one_line
 
 
 def make(

@@ -24,6 +24,7 @@ from landscape.data import load as load_data
 from landscape.errors import InputError
 from landscape.files import read_json, read_lines
 from landscape.folders import folder_of
+from landscape.one_line import one_line
 from landscape.refs import Ref, parse
 
 # What only reads JSON does without JAX.
@@ -69,6 +70,20 @@ class Run(NamedTuple):
     masks: Masks
     data: Dataset | None
 
+    def __repr__(self) -> str:
+        """Name, method, network, data, step and sparsity, in one line."""
+        # Here, as settings are read without JAX.
+        from landscape import trees
+        from landscape.sparsity import masks
+
+        settings, params = self.config, self.state.params
+        removed = 100 * masks.sparsity(self.masks, params)
+        return (
+            f"Run({settings.workdir}, step {int(self.state.step)}: {settings.method},"
+            f" {settings.model} on {settings.dataset}, {trees.size(params):,}"
+            f" parameters, sparsity {removed:.2f} %)"
+        )
+
 
 class Description(NamedTuple):
     """What a run is, without its state.
@@ -84,6 +99,8 @@ class Description(NamedTuple):
     components: recipe.Components
     data: Dataset | None
     shapes: TrainState
+
+    __repr__ = one_line
 
 
 def read_config(folder: Path) -> config.RunConfig:

@@ -4,6 +4,8 @@ from typing import Any, NamedTuple
 
 import jax
 
+from landscape.one_line import one_line
+
 
 class TrainState(NamedTuple):
     """The state after `step` completed updates; saved and restored as a whole.
@@ -28,3 +30,5 @@ class TrainState(NamedTuple):
     masks: Any
     opt_state: Any
     updater_state: Any
+
+    __repr__ = one_line

@@ -36,6 +36,7 @@ PURE_LEAVES = {
     "schedules",
     "optimizers",
     "tables",
+    "one_line",
 }
 IMPURE = {"os", "time", "pathlib", "orbax", "matplotlib"}
 # They read, write, or talk to the machine: that is what they are for.

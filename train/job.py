@@ -24,6 +24,7 @@ from landscape.config import RunConfig
 from landscape.errors import InputError, Interrupted, RunFailure
 from landscape.initial_state import abstract_state, initial_state
 from landscape.methods import METHODS
+from landscape.one_line import one_line
 from landscape.recipe import Components
 from landscape.sources import check_data
 from landscape.sparsity import accounting
@@ -58,6 +59,8 @@ class Opened(NamedTuple):
     splits: measure.Splits
     mesh: Mesh
     input_shape: tuple[int, ...]
+
+    __repr__ = one_line
 
 
 def run_all(

@@ -37,6 +37,7 @@ def construct(
     params: Params,
     batches: Batches,
     *,
+    kind: str,
     checker: Callable[[Params, Batch], None],
     data_of: Callable[[Params, list], list] | None = None,
     mean_of: Callable | None = None,
@@ -53,6 +54,7 @@ def construct(
       map_of: `hessian_map` or `gauss_newton_map` of `landscape.derivatives`.
       functions: what it takes before params and batch; of these the first alone is a
         function of the parameters, `functions[0](params, batch)`.
+      kind: of the operator, a word or two.
       checker: with `check` it is called with params and a few examples, and raises.
       data_of: `data_of(params, batches)`, the batches that are differentiated on, if
         these are not the batches given.
@@ -86,7 +88,8 @@ def construct(
     if mean_of is not None:
         mean_of = memory_plan.sharded(mesh, Partial(mean_of, function))
         product = less_outer_product(product, plan.average(mean_of, leaves))
-    return Operator(product, kept, coordinates, plan.scannable, plan.description)
+    how = plan.scannable, plan.description
+    return Operator(product, kept, coordinates, *how, kind)
 
 
 def _check_sizes(memory, chunk_size, mesh) -> None:

@@ -29,6 +29,13 @@ class Coordinates(NamedTuple):
     dtypes: tuple[np.dtype, ...]
     varying: tuple[int, ...]
 
+    def __repr__(self) -> str:
+        total = sum(map(prod, self.shapes))
+        return (
+            f"Coordinates({self.size:,} of {total:,} entries, in {len(self.varying)} of"
+            f" {len(self.shapes)} leaves, {self.dtype})"
+        )
+
     @classmethod
     def of(
         cls, params: Params, layers: str | Sequence[str] | None = None

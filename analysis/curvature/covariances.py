@@ -60,6 +60,7 @@ def gradient_covariance(
         [_checked(per_example_loss, scalars=True), _half_square],
         params,
         batches,
+        kind="gradient covariance",
         checker=partial(check_each, per_example_loss, scalars=True),
         mean_of=_mean_gradient if centred else None,
         **options,
@@ -86,8 +87,9 @@ def output_gradient_covariance(
     functions = [_checked(model_fn), _half_square]
     checker = partial(check_each, model_fn)
     return construct(
-        gauss_newton_map, functions, params, batches, checker=checker, **options
-    )
+        gauss_newton_map, functions, params, batches,
+        kind="output gradient covariance", checker=checker, **options,
+    )  # fmt: skip
 
 
 def fisher(
@@ -129,6 +131,7 @@ def fisher(
         [Partial(_log_loss, model_fn), _half_square],
         params,
         batches,
+        kind="fisher",
         checker=partial(check_each, model_fn),
         data_of=_with_own_labels if key is None else drawn,
         **options,

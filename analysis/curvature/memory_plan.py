@@ -24,6 +24,7 @@ from landscape.derivatives import (
     num_examples,
     product_of,
 )
+from landscape.one_line import one_line
 
 MEMORY = 2**32
 """Bytes that an operator may take on a device that does not report its memory."""
@@ -50,6 +51,8 @@ class Plan(NamedTuple):
     chunk_size: int | None
     scannable: bool
     description: str
+
+    __repr__ = one_line
 
     @property
     def scan(self) -> bool:

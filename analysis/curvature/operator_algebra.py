@@ -25,7 +25,7 @@ from landscape.errors import InputError
 @partial(
     jax.tree_util.register_dataclass,
     data_fields=("leaf_product", "kept"),
-    meta_fields=("coordinates", "scannable", "description"),
+    meta_fields=("coordinates", "scannable", "description", "kind"),
 )
 @dataclass(frozen=True, eq=False)
 class Operator:
@@ -49,6 +49,7 @@ class Operator:
       scannable: whether products may run inside one compiled loop; else each product
         is best called outside of jit (convolutions on a CPU, data on the host).
       description: of how products are computed.
+      kind: of matrix, such as "hessian"; of sums and multiples how they were made.
 
     >>> coordinates = Coordinates.of({"w": jnp.zeros(2)})
     >>> twice = Partial(lambda leaves: (2 * leaves[0],))
@@ -64,6 +65,17 @@ class Operator:
     coordinates: Coordinates
     scannable: bool
     description: str
+    kind: str = "symmetric"
+
+    def __repr__(self) -> str:
+        over = self.coordinates
+        kept = f"{over.size:,} entries"
+        if self.kept is not None:
+            kept = f"{np.shape(self.kept)[0]:,} kept of {kept}"
+        return (
+            f"Operator({self.kind}, {kept} in {len(over.varying)} of"
+            f" {len(over.shapes)} leaves, {over.dtype}; {self.description})"
+        )
 
     # So that NumPy's scalars leave `c * op` to this class.
     __array_ufunc__ = None
@@ -159,11 +171,15 @@ class Operator:
         return replace(self, kept=jnp.asarray(kept, jnp.int32))
 
     def with_product(
-        self, leaf_product: Callable, description: str | None = None
+        self,
+        leaf_product: Callable,
+        description: str | None = None,
+        kind: str | None = None,
     ) -> "Operator":
         """Another operator on the same entries; the arguments are its attributes."""
-        description = self.description if description is None else description
-        return replace(self, leaf_product=leaf_product, description=description)
+        given = {"description": description, "kind": kind}
+        given = {name: value for name, value in given.items() if value is not None}
+        return replace(self, leaf_product=leaf_product, **given)
 
     def __add__(self, other: Any) -> "Operator":
         if isinstance(other, Operator):
@@ -172,23 +188,27 @@ class Operator:
             description = "; ".join(dict.fromkeys(terms))
             both = Partial(_sum, self.leaf_product, other.leaf_product)
             scannable = self.scannable and other.scannable
-            return replace(self.with_product(both, description), scannable=scannable)
+            kind = f"{self.kind} + {other.kind}".replace("+ -", "- ")
+            found = self.with_product(both, description, kind)
+            return replace(found, scannable=scannable)
         if not _is_scalar(other):
             return NotImplemented
         shift = jnp.asarray(other, self.dtype)
-        return self.with_product(Partial(_shifted, self.leaf_product, shift))
+        shifted = Partial(_shifted, self.leaf_product, shift)
+        return self.with_product(shifted, kind=f"{self.kind} + c")
 
     def __mul__(self, factor: Any) -> "Operator":
         if not _is_scalar(factor):
             return NotImplemented
         factor = jnp.asarray(factor, self.dtype)
-        return self.with_product(Partial(_scaled, self.leaf_product, factor))
+        scaled = Partial(_scaled, self.leaf_product, factor)
+        return self.with_product(scaled, kind=f"c * {_term(self.kind)}")
 
     def __truediv__(self, divisor: Any) -> "Operator":
         return self * (1 / divisor) if _is_scalar(divisor) else NotImplemented
 
     def __neg__(self) -> "Operator":
-        return self * -1.0
+        return replace(self * -1.0, kind=f"-{_term(self.kind)}")
 
     def __sub__(self, other: Any) -> "Operator":
         known = isinstance(other, Operator) or _is_scalar(other)
@@ -213,6 +233,10 @@ class Operator:
                 "operators can be added only if they keep the same entries of the same"
                 f" parameters: these have {self.size} and {other.size}."
             )
+
+
+def _term(kind: str) -> str:
+    return f"({kind})" if " " in kind else kind
 
 
 def _is_scalar(x: Any) -> bool:

@@ -81,8 +81,9 @@ def hessian(
     """
     checker = partial(check_scalar_mean, loss_fn)
     return construct(
-        hessian_map, [loss_fn], params, batches, checker=checker, **options
-    )
+        hessian_map, [loss_fn], params, batches, kind="hessian", checker=checker,
+        **options,
+    )  # fmt: skip
 
 
 def gauss_newton(
@@ -109,8 +110,9 @@ def gauss_newton(
     functions = [model_fn, output_loss]
     checker = partial(check_scalar_mean, _composed(_loss, *functions))
     return construct(
-        gauss_newton_map, functions, params, batches, checker=checker, **options
-    )
+        gauss_newton_map, functions, params, batches, kind="gauss-newton",
+        checker=checker, **options,
+    )  # fmt: skip
 
 
 def residual(
@@ -133,7 +135,10 @@ def residual(
     functions = [model_fn, output_loss]
     checker = partial(check_scalar_mean, _composed(_loss, *functions))
     linear = [_composed(_loss_linear_in_outputs, *functions)]
-    return construct(hessian_map, linear, params, batches, checker=checker, **options)
+    return construct(
+        hessian_map, linear, params, batches, kind="residual", checker=checker,
+        **options,
+    )  # fmt: skip
 
 
 def _composed(kind: Callable, model_fn: Callable, output_loss: Callable) -> Partial:

@@ -13,6 +13,7 @@ from landscape.callables import Static
 from landscape.derivatives import num_examples
 from landscape.errors import InputError
 from landscape.objective import Objective
+from landscape.one_line import one_line
 
 
 class BatchStatistics(NamedTuple):
@@ -27,6 +28,8 @@ class BatchStatistics(NamedTuple):
 
     batch_size: int
     moments: Partial | None = None
+
+    __repr__ = one_line
 
     def check(self, batch: Batch) -> None:
         """Raises InputError if the statistics of some batch would not be the stated."""

@@ -12,6 +12,7 @@ from jax.typing import ArrayLike
 from analysis.evaluation import check_points, combine
 from landscape.aliases import Params
 from landscape.errors import InputError, check_choice
+from landscape.one_line import one_line
 
 
 def bernstein(t: ArrayLike, num_points: int) -> list:
@@ -54,6 +55,8 @@ class Path(NamedTuple):
 
     points: tuple[Params, ...]
     basis: str
+
+    __repr__ = one_line
 
     def coefficients(self, ts: ArrayLike) -> np.ndarray:
         """B_i(t) in float64, [T, k], for ts [T].

@@ -21,6 +21,7 @@ from landscape.derivatives import (
     num_examples,
 )
 from landscape.errors import InputError
+from landscape.one_line import one_line
 
 STEPS_PER_CALL = 256
 """Steps in one compiled call."""
@@ -37,6 +38,8 @@ class FitState(NamedTuple):
     step: int
     opt_state: Any
 
+    __repr__ = one_line
+
 
 class Fit(NamedTuple):
     """A trained curve.
@@ -52,6 +55,8 @@ class Fit(NamedTuple):
     state: FitState
     losses: np.ndarray
     ts: np.ndarray
+
+    __repr__ = one_line
 
 
 @cache  # One object: the steps are compiled again for every other.

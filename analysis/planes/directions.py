@@ -13,6 +13,7 @@ from landscape.aliases import Masks, Params
 from landscape.arrays import check_floating
 from landscape.errors import InputError
 from landscape.layout import Rules
+from landscape.one_line import one_line
 
 # What is left of a direction without its part along the other must be more than this
 # fraction of it: less is rounding, and would be scaled up to a direction of its own.
@@ -119,6 +120,8 @@ class Principal(NamedTuple):
     axes: tuple[Params, Params]
     coordinates: np.ndarray
     explained: np.ndarray
+
+    __repr__ = one_line
 
 
 def principal_axes(states: Sequence[Params], origin: int = -1) -> Principal:

@@ -8,6 +8,7 @@ import numpy as np
 from jax.typing import ArrayLike
 
 from landscape.errors import InputError
+from landscape.one_line import one_line
 
 # Points in a block by default: a second of an MLP's time, and enough for what is cached
 # once a block to count for little.
@@ -19,6 +20,8 @@ class Grid(NamedTuple):
 
     alphas: np.ndarray
     betas: np.ndarray
+
+    __repr__ = one_line
 
 
 def grid(
@@ -98,6 +101,8 @@ class Block(NamedTuple):
     row: int
     coefficients: np.ndarray
     keep: slice
+
+    __repr__ = one_line
 
 
 def blocks(

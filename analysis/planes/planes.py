@@ -29,6 +29,7 @@ from landscape.arrays import check_floating
 from landscape.derivatives import as_batches
 from landscape.errors import InputError
 from landscape.layout import Rules
+from landscape.one_line import one_line
 
 __all__ = [
     "Grid",
@@ -62,6 +63,8 @@ class Plane(NamedTuple):
     coordinates: np.ndarray
     explained: np.ndarray | None = None
     eigenvalues: np.ndarray | None = None
+
+    __repr__ = one_line
 
 
 def through(a: Params, b: Params, c: Params, normalise: bool = True) -> Plane:

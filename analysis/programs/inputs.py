@@ -12,6 +12,7 @@ from analysis import evaluation
 from analysis.programs import checks
 from landscape import devices, models, runs
 from landscape.aliases import Masks
+from landscape.one_line import one_line
 from landscape.sparsity import accounting
 from landscape.trees import named_leaves
 
@@ -37,6 +38,8 @@ class EvaluationSetup(NamedTuple):
     batch_norm: str
     points_per_save: int
     mesh: Mesh | None
+
+    __repr__ = one_line
 
     @property
     def num_examples(self) -> int:

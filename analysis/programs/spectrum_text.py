@@ -25,23 +25,33 @@ def title(result: dict[str, Any]) -> str:
 
 def describe(result: dict[str, Any]) -> str:
     """The results of one spectrum, a few lines."""
-    largest, smallest = result["largest"][0], result["smallest"][0]
     lines = [
         f"{title(result)}.",
-        f"Largest eigenvalue {largest:.6g}, smallest {smallest:.4g}; trace"
-        f" {result['trace']:.4g}"
+        f"Largest eigenvalue {_end(result, 'largest', '.6g')}, smallest"
+        f" {_end(result, 'smallest', '.4g')}; trace {result['trace']:.4g}"
         + (f" +- {result['trace_error']:.2g}." if result["trace_error"] else "."),
         _near_zero(result),
         _outliers(result["outliers"]),
     ]
-    if result["unconverged"]:
+    if count := result["unconverged"]:
+        are = "1 of the extreme eigenvalues has" if count == 1 else (
+            f"{count} of the extreme eigenvalues have"
+        )  # fmt: skip
         lines.append(
-            f"{result['unconverged']} of the extreme eigenvalues have not converged to"
-            " a relative error of 1e-6: see their errors."
+            f"{are} not converged to a relative error of 1e-6: see their errors; left"
+            " out of the figure."
         )
-    if not result["exact"] and smallest < 0 and -smallest < 1e-6 * largest:
-        lines.append("The smallest eigenvalue is zero within single precision.")
     return "\n".join(lines)
+
+
+def _end(result: dict[str, Any], end: str, spec: str) -> str:
+    """The outermost eigenvalue of an end, as far as it is known."""
+    value = result[end][0]
+    error = max(result.get(f"{end}_errors", [0.0])[0], result.get("resolution", 0.0))
+    if abs(value) <= error:
+        return f"0 +- {error:.1g}"
+    converged = result.get(f"{end}_converged", [True])[0]
+    return f"{value:{spec}}" if converged else f"{value:{spec}} +- {error:.1g}"
 
 
 def _near_zero(result: dict[str, Any]) -> str:
@@ -64,15 +74,14 @@ def _outliers(counts: dict[str, Any]) -> str:
     three = (
         "too few eigenvalues for the gap, ratio and elbow"
         if counts["gap"] is None
-        else f"{counts['gap']} by the largest gap, {counts['ratio']} by the largest"
-        f" ratio, {counts['elbow']} by the elbow"
+        else f"gap {counts['gap']}, ratio {counts['ratio']}, elbow {counts['elbow']}"
     )
-    return (
-        f"Outliers at the large end: {three};"
-        f" beyond the bulk's edge {counts['beyond_bulk']} (from"
-        f" {counts['beyond_bulk_fewest']} to {counts['beyond_bulk_most']})"
-        + ("." if counts["bulk_fits"] else "; the bulk has a tail, without an edge.")
-    )
+    beyond = "no bulk edge (a tail without a gap), so no count beyond it"
+    if counts["bulk_fits"]:
+        low, high = counts["beyond_bulk_fewest"], counts["beyond_bulk_most"]
+        between = "" if low == high else f" (from {low} to {high})"
+        beyond = f"beyond the bulk's edge {counts['beyond_bulk']}{between}"
+    return f"Outliers at the large end: {three}; {beyond}."
 
 
 def describe_layers(result: dict[str, Any]) -> str:
@@ -84,11 +93,10 @@ def describe_layers(result: dict[str, Any]) -> str:
     one_sign = total and (min(traces) >= 0 or max(traces) <= 0)
     rows = [
         [
-            name, f"{layer['size']:,}", f"{layer['largest'][0]:.4g}",
-            f"{layer['smallest'][0]:.2g}", f"{layer['trace']:.4g}",
+            name, f"{layer['size']:,}", _end(layer, "largest", ".4g"),
+            _end(layer, "smallest", ".2g"), f"{layer['trace']:.4g}",
             f"{100 * layer['trace'] / total:.1f} %" if one_sign else "-",
-            f"{100 * layer['share_near_zero']:.1f} %",
-            f"{layer['outliers']['beyond_bulk']}",
+            _range_near_zero(layer), _beyond_bulk(layer["outliers"]),
         ]
         for name, layer in found.items()
     ]  # fmt: skip
@@ -97,13 +105,25 @@ def describe_layers(result: dict[str, Any]) -> str:
         f"{title(result)}.",
         format_table([*header, "outliers"], rows),
         "of all: fraction of the sum of the layers' traces; near 0: below a thousandth"
-        " of the layer's own largest in magnitude; outliers: beyond the edge of its"
-        " bulk.",
+        " of the layer's own largest in magnitude, with the bounds of the quadrature;"
+        " outliers: beyond the edge of its bulk, - if it has none.",
     ]
     if result["skipped"]:
         names = ", ".join(result["skipped"])
         lines.append(f"Left out, since they keep too few parameters: {names}.")
     return "\n".join(lines)
+
+
+def _range_near_zero(layer: dict[str, Any]) -> str:
+    share = f"{100 * layer['share_near_zero']:.1f} %"
+    if layer["share_near_zero_bounds"] is None:
+        return share
+    low, high = (100 * bound for bound in layer["share_near_zero_bounds"])
+    return f"{share} ({low:.1f} to {high:.1f})"
+
+
+def _beyond_bulk(counts: dict[str, Any]) -> str:
+    return f"{counts['beyond_bulk']}" if counts["bulk_fits"] else "-"
 
 
 def next_command(config: Any, result: dict[str, Any]) -> str:

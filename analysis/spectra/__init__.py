@@ -1,5 +1,6 @@
 """Eigenvalues of any symmetric linear operator: extreme ones, density, trace, all."""
 
+from analysis.spectra.bulk import Bulk, beyond_bulk
 from analysis.spectra.dense import live_rows, materialise
 from analysis.spectra.density import Density, density_from_probes, spectral_density
 from analysis.spectra.eigenpairs import Eigenpairs, as_trees, residuals, top_eigenpairs
@@ -16,13 +17,7 @@ from analysis.spectra.exact_cost import Cost, check_memory, predicted_cost
 from analysis.spectra.factorisation import Inertia, inertia
 from analysis.spectra.lanczos import Ritz, ritz, tridiagonalise
 from analysis.spectra.linear_operator import LinearOperator, from_function, from_matrix
-from analysis.spectra.outliers import (
-    Bulk,
-    beyond_bulk,
-    elbow,
-    largest_gap,
-    largest_ratio,
-)
+from analysis.spectra.outliers import elbow, largest_gap, largest_ratio
 from analysis.spectra.quadrature import Quadrature, probe_quadratures
 from analysis.spectra.random_matrices import (
     largest_fluctuation,

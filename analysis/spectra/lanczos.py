@@ -32,6 +32,7 @@ from analysis.spectra.linear_operator import (
     refuse_asymmetry,
 )
 from landscape.errors import InputError, RunFailure, check_choice
+from landscape.one_line import one_line
 
 
 class State(NamedTuple):
@@ -60,6 +61,8 @@ class State(NamedTuple):
     breakdown: jax.Array
     asymmetry: jax.Array
 
+    __repr__ = one_line
+
 
 class Ritz(NamedTuple):
     """Eigenvalues of T, float64, ascending.
@@ -73,6 +76,8 @@ class Ritz(NamedTuple):
     values: np.ndarray
     vectors: np.ndarray
     bounds: np.ndarray
+
+    __repr__ = one_line
 
 
 def start(

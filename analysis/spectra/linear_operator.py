@@ -134,6 +134,9 @@ class Symmetric:
     dtype: np.dtype
     scannable: bool = True
 
+    def __repr__(self) -> str:
+        return f"Symmetric({self.size:,} x {self.size:,}, {self.dtype})"
+
     @property
     def shape(self) -> tuple[int, int]:
         """(size, size)."""

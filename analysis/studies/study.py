@@ -9,7 +9,7 @@ from typing import Any, ClassVar, TypeVar
 
 from analysis.studies.claims import Claim, verdict
 from landscape import locks
-from landscape.errors import InputError, check_choice, require
+from landscape.errors import InputError, check_choice, percent_hint, require
 from landscape.files import check_writable, write_atomically, writing
 from landscape.folders import folder_of
 from landscape.methods import check_model
@@ -76,9 +76,10 @@ class SparseStudyOptions(StudyOptions):
             check_model(self.model, (), "relu")
         rising = list(self.sparsities) == sorted(set(self.sparsities))
         if not rising or any(not 0 < s < 1 for s in self.sparsities):
+            hint = percent_hint(max(self.sparsities))
             raise InputError(
                 "--sparsities must increase and lie in (0, 1), not"
-                f" {' '.join(map(str, self.sparsities))}."
+                f" {' '.join(map(str, self.sparsities))}{hint or '.'}"
             )
 
     def _words(self) -> list[str]:
@@ -123,7 +124,7 @@ def write(
     """
     result = {
         **asdict(config),
-        "claims": [c._asdict() | {"verdict": verdict(c.holds)} for c in claims],
+        "claims": [c._asdict() | {"verdict": verdict(c)} for c in claims],
         **measured._asdict(),
     }
     content = texts | {RESULT: json.dumps(result, indent=1)}

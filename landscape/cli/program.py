@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
+from landscape.cli.guesses import check_words
 from landscape.cli.interrupts import end
 from landscape.errors import InputError, Interrupted, RunFailure
 
@@ -27,12 +28,16 @@ def parse(
 
     `default` replaces the defaults of the fields. A wrong flag or value ends the
     program with status 2 and one message on stderr.
+
+    Raises:
+      InputError: a flag or number that is known by another name; see `guesses`.
     """
     import tyro
 
     module = getattr(sys.modules["__main__"], "__spec__", None)
     name = module.name.removesuffix(".__main__") if module else None
     prog = f"python -m {name}" if name else None
+    check_words(config_class, sys.argv[1:] if argv is None else argv)
     return tyro.cli(
         config_class, prog=prog, description=description, default=default, args=argv
     )

@@ -14,6 +14,7 @@ from landscape.config import TrainConfig
 from landscape.data.counts import check_batch_size, check_kind, check_split
 from landscape.data.raw import Raw
 from landscape.methods import DATA_SETS, TFDS, resolve
+from landscape.one_line import one_line
 
 Split = dict[str, np.ndarray]
 CHUNK = 128  # examples in float64 at once
@@ -40,6 +41,8 @@ class Dataset(NamedTuple):
     train: Split
     validation: Split | None
     test: Split
+
+    __repr__ = one_line
 
 
 def load(config: TrainConfig) -> Dataset:

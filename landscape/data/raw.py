@@ -4,6 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from landscape.one_line import one_line
+
 
 class Raw(NamedTuple):
     """A data set with its own training and test split.
@@ -19,3 +21,5 @@ class Raw(NamedTuple):
     test: tuple[np.ndarray, np.ndarray]
     num_classes: int
     highest: float | None
+
+    __repr__ = one_line

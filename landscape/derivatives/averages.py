@@ -17,6 +17,7 @@ from jax.tree_util import Partial
 
 from landscape.aliases import Batches
 from landscape.derivatives.batches import as_batches, num_examples, total_weight
+from landscape.one_line import one_line
 
 
 class WeightedSum(NamedTuple):
@@ -29,6 +30,8 @@ class WeightedSum(NamedTuple):
 
     total: Any
     weight: jax.Array
+
+    __repr__ = one_line
 
     def mean(self) -> Any:
         """Sum_k w_k x_k / sum_k w_k."""

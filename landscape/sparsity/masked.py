@@ -9,6 +9,7 @@ import optax
 from landscape import trees
 from landscape.aliases import Masks, Params
 from landscape.errors import InputError
+from landscape.one_line import one_line
 from landscape.sparsity import masks as masks_lib
 from landscape.sparsity.updater import Updater
 
@@ -31,6 +32,8 @@ class SparseState(NamedTuple):
     masks: Masks
     opt_state: Any
     updater_state: Any
+
+    __repr__ = one_line
 
 
 def sparse_state(

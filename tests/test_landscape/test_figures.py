@@ -1,5 +1,8 @@
 """Figures say what they show: labels, units, every curve of every run."""
 
+import numpy as np
+import pytest
+
 from landscape import figures
 
 LINES = [
@@ -27,3 +30,96 @@ def test_more_labels_than_colours_are_drawn_without_a_warning(tmp_path):
     figure = figures.training({str(i): [LINES] for i in range(9)})
     figures.save(figure, tmp_path / "new" / "figure.png")
     assert (tmp_path / "new" / "figure.png").stat().st_size > 1000
+
+
+def spectrum(largest, smallest, resolution=1e-6, **more):
+    """What `figures.spectrum` takes; errors of a thousandth, all converged."""
+    found = {"largest": np.array(largest), "smallest": np.array(smallest), "size": 90}
+    for end in ("largest", "smallest"):
+        found[f"{end}_errors"] = 1e-3 * np.abs(found[end])
+        found[f"{end}_converged"] = np.full(len(found[end]), True)
+    grid = np.linspace(-1, 9, 50)
+    curve = {"grid": grid, "value": np.full(50, 0.1), "spread": np.zeros(50)}
+    curve |= {"linear": 0.1, "point_masses": np.zeros(0)}
+    curve |= {"min_fraction": (grid + 1) / 20, "max_fraction": (grid + 1) / 10}
+    return found | {"resolution": resolution, "curve": curve, "trace": 3.0} | more
+
+
+def marks(axes):
+    """Rank, value and length of the error bar of every eigenvalue that is drawn."""
+    found = []
+    for line, _, (bars,) in axes.containers:
+        for (x, y), bar in zip(line.get_xydata(), bars.get_segments(), strict=True):
+            found.append((x, y, np.ptp(bar[:, 1]) / 2))
+    return sorted(found)
+
+
+def legend(axes):
+    return [text.get_text() for text in axes.get_legend().get_texts()]
+
+
+def test_eigenvalues_have_their_errors_and_those_not_converged_are_left_out():
+    found = spectrum([5.0, 4.0, 3.0], [-2.0, -1.0, -0.5])
+    found["largest_converged"] = np.array([True, False, True])
+    large, small = figures.spectrum(found, "").axes[:2]
+    np.testing.assert_allclose(marks(large), [(1, 5.0, 5e-3), (3, 3.0, 3e-3)])
+    expected = [(88, -0.5, 5e-4), (89, -1.0, 1e-3), (90, -2.0, 2e-3)]
+    np.testing.assert_allclose(marks(small), expected)
+    assert legend(large) == ["1 not converged: left out"]
+    assert small.get_legend() is None
+
+
+def test_rounding_is_not_drawn_as_negative_eigenvalues():
+    """The axis does not look closer at zero than rounding allows."""
+    found = spectrum([5.0, 4.0], [-3e-9, -2e-9, -1e-9], resolution=1e-5)
+    small = figures.spectrum(found, "").axes[1]
+    assert [y for _, y, _ in marks(small)] == [0.0, 0.0, 0.0]
+    assert all(error >= 1e-5 for *_, error in marks(small))
+    low, high = small.get_ylim()
+    assert low <= -3e-5 and high >= 3e-5
+    assert set(legend(small)) == {"rounding", "zero within its error"}
+    (band,) = small.patches
+    np.testing.assert_allclose(band.get_extents().transformed(
+        small.transData.inverted()).intervaly, [-1e-5, 1e-5])  # fmt: skip
+
+
+def test_a_value_within_its_own_error_of_zero_has_no_sign():
+    found = spectrum([5.0, 4.0], [-2.0, 7.3e-3])
+    found["smallest_errors"] = np.array([1e-3, 8e-3])
+    small = figures.spectrum(found, "").axes[1]
+    np.testing.assert_allclose(marks(small), [(89, 0.0, 15.3e-3), (90, -2.0, 1e-3)])
+
+
+def test_all_eigenvalues_are_drawn_over_the_band_that_is_rounding():
+    values = np.array([5.0, 1.0, 1e-7, -1e-7, -0.1])
+    everything = figures.spectrum(spectrum([5.0], [-0.1], all=values), "").axes[0]
+    assert list(everything.lines[0].get_ydata()) == [5.0, 1.0, 0.0, 0.0, -0.1]
+    assert everything.get_yscale() == "symlog"
+
+
+def test_the_cumulative_is_a_band_between_its_bounds():
+    found = spectrum([5.0], [-0.1])
+    axes = figures.spectrum(found, "").axes[3]
+    low, high = (line.get_ydata() for line in axes.lines)
+    np.testing.assert_allclose(low, 100 * found["curve"]["min_fraction"])
+    np.testing.assert_allclose(high, 100 * found["curve"]["max_fraction"])
+    assert "%" in axes.get_ylabel() and len(axes.collections) == 1
+
+
+@pytest.mark.parametrize("converged", [True, False])
+def test_layers_have_errors_and_leave_out_what_is_not_converged(converged):
+    layers = {"a": spectrum([5.0, 4.0], [0.0]), "b": spectrum([0.5, 1e-9], [0.0])}
+    layers["a"]["trace_error"] = 0.25
+    layers["a"]["largest_converged"] = np.array([converged, True])
+    curves = {name: layer["curve"] for name, layer in layers.items()}
+    compared, edge, _ = figures.spectra_by_layer(layers, curves, "").axes
+    first = [] if not converged else [(1, 5.0, 5e-3)]
+    rest = [(1, 0.5, 5e-4), (2, 4.0, 4e-3)]
+    known = [mark for mark in marks(edge) if mark[1] > 1e-3]
+    np.testing.assert_allclose(known, sorted(first + rest))
+    # On a log axis zero is an upper limit.
+    assert edge.get_yscale() == "log" and len(marks(edge)) == len(known) + 1
+    assert ("1 not converged" in edge.get_title()) != converged
+    (_, _, (bars,)) = compared.containers[0]
+    assert np.ptp(bars.get_segments()[0][:, 0]) == pytest.approx(2 * 2 * 0.25)
+    assert len(compared.containers) == 3 + converged

@@ -12,6 +12,7 @@ from analysis import spectra
 from analysis.studies.claims import Claim, judged
 from analysis.studies.hessian.claims_2016 import in_the_plane, of_2016
 from analysis.studies.hessian.claims_images import on_images
+from analysis.studies.hessian.measurements import known
 from analysis.studies.hessian.runs import Measured
 from analysis.studies.hessian.scales import JUDGED
 
@@ -48,6 +49,7 @@ def claims(measured: Measured) -> list[Claim]:
             "",
             None,
         ),
+        *_unconverged(measured),
     ]
 
 
@@ -60,9 +62,21 @@ def by_ratio(largest: Sequence[float], k: int) -> int:
     return spectra.largest_ratio(largest, (math.ceil(k / 2), 3 * k))[0]
 
 
-def _hits(group: dict[str, list[dict[str, Any]]], seed: int, keys) -> int:
-    counts = [by_ratio(group[k][seed]["largest"], int(k)) - int(k) for k in keys]
-    return sum(abs(count) <= 1 for count in counts)
+def count(found: dict[str, Any], k: int) -> int | None:
+    """The same of a network; None if one of the eigenvalues has not converged."""
+    if not known(found, "largest", 3 * k + 1):
+        return None
+    return by_ratio(found["largest"], k)
+
+
+NO_COUNT = "eigenvalues that are compared have not converged, so there is no count"
+
+
+def _hits(group: dict[str, list[dict[str, Any]]], seed: int, keys) -> int | None:
+    counts = {int(k): count(group[k][seed], int(k)) for k in keys}
+    if None in counts.values():
+        return None
+    return sum(abs(found - k) <= 1 for k, found in counts.items())
 
 
 def _outlier_counts(measured: Measured) -> list[Claim]:
@@ -85,6 +99,7 @@ def _outlier_counts(measured: Measured) -> list[Claim]:
             "4",
             [_hits(separable, seed, keys) for seed in seeds],
             lambda value: value >= enough,
+            NO_COUNT,
         ),
         judged(
             "C3.2",
@@ -92,6 +107,7 @@ def _outlier_counts(measured: Measured) -> list[Claim]:
             "4",
             [_hits(wide, seed, keys) for seed in seeds],
             lambda value: value >= enough,
+            NO_COUNT,
         ),
         judged(
             "C3.2l",
@@ -180,6 +196,22 @@ def _parts(measured: Measured) -> list[Claim]:
             lambda value: value <= 1,
         ),
     ]
+
+
+def _unconverged(measured: Measured) -> list[Claim]:
+    """The number of eigenvalues that figures and counts leave out, if there are any."""
+    groups = (measured.blobs | measured.batches).values()
+    every = [seeds for group in groups for seeds in group.values()]
+    every += measured.widths.values()
+    flags = [
+        found.get(f"{end}_converged", [])
+        for seeds in every
+        for found in seeds
+        for end in ("largest", "smallest")
+    ]
+    left_out = sum(not flag for each in flags for flag in each)
+    words = "eigenvalues at the edges that have not converged: left out of the figures"
+    return [Claim("-", words, [left_out], "", None)] if left_out else []
 
 
 def _worst_loss(measured: Measured) -> float:

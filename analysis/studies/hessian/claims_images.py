@@ -3,7 +3,10 @@
 import numpy as np
 
 from analysis.studies.claims import Claim, judged
+from analysis.studies.hessian.measurements import known
 from analysis.studies.hessian.runs import Measured
+
+NOT_CONVERGED = "a largest eigenvalue has not converged"
 
 
 def on_images(measured: Measured) -> list[Claim]:
@@ -17,26 +20,33 @@ def _widths(measured: Measured) -> list[Claim]:
     claims = []
     if len(wide) > 1:
         tops = np.array([[found["largest"][:10] for found in seeds] for seeds in wide])
-        off = np.abs(tops / tops.mean(0) - 1).max((0, 2))
+        off = np.abs(tops / tops.mean(0) - 1).max((0, 2)).tolist()
         above = np.array(
             [[np.sum(np.array(f["largest"]) > 0.1 * f["largest"][0]) for f in seeds]
              for seeds in wide]
         )  # fmt: skip
+        changes = np.ptp(above, axis=0).tolist()
+        # Of one seed in all widths.
+        for i, seeds in enumerate(zip(*wide, strict=True)):
+            if not all(known(found, "largest") for found in seeds):
+                off[i] = changes[i] = None
         claims += [
             judged(
                 "C3.8",
                 "the right edge does not move with width: l1 ... l10 within 35 % of"
                 " their mean",
                 "0.13",
-                off.tolist(),
+                off,
                 lambda value: value <= 0.35,
+                NOT_CONVERGED,
             ),
             judged(
                 "C3.8n",
                 "and its shape: number above 0.1 l1 changes by at most 2",
                 "1",
-                np.ptp(above, axis=0).tolist(),
+                changes,
                 lambda value: value <= 2,
+                NOT_CONVERGED,
             ),
         ]
     counted = {
@@ -72,7 +82,7 @@ def _batches(measured: Measured) -> list[Claim]:
         small, large = (sizes[size] for size in sorted(sizes, key=int))
         pairs = list(zip(small, large, strict=True))
         tops = [lb["largest"][0] / sb["largest"][0] for sb, lb in pairs]
-        ends = [sb["smallest"][0] / lb["smallest"][0] for sb, lb in pairs]
+        ends = [_quotient(sb, lb) for sb, lb in pairs]
         words = f"LB ends sharper at rate {rate}: mean of l1(LB) / l1(SB) > 1"
         found += [
             Claim("C3.11", words, tops, "4.0", bool(np.mean(tops) > 1)),
@@ -82,9 +92,19 @@ def _batches(measured: Measured) -> list[Claim]:
                 "4.9",
                 ends,
                 lambda value: value >= 1.5,
+                "a smallest eigenvalue has not converged, or is zero within its error",
             ),
         ]
     return found
+
+
+def _quotient(small: dict, large: dict) -> float | None:
+    """Of the smallest eigenvalues; None unless both are known, and not zero."""
+    for found in (small, large):
+        error = found.get("smallest_errors", [0.0])[0]
+        if not known(found, "smallest", 1) or abs(found["smallest"][0]) <= error:
+            return None
+    return small["smallest"][0] / large["smallest"][0]
 
 
 def _phases(measured: Measured) -> list[Claim]:

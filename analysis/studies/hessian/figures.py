@@ -105,8 +105,16 @@ def _over_largest(paper: dict[str, Any], size: int) -> tuple[np.ndarray, np.ndar
     return ranks, values / _points(paper, f"fig3_{size}")[1].max()
 
 
+def _known(found: dict[str, Any], end: str) -> np.ndarray:
+    """NaN, which is not drawn, for what has not converged; 0 for what is zero."""
+    values = np.array(found[end])
+    errors = np.array(found.get(f"{end}_errors", np.zeros(len(values))))
+    converged = np.array(found.get(f"{end}_converged", [True] * len(values)), bool)
+    return np.where(converged, np.where(np.abs(values) <= errors, 0.0, values), np.nan)
+
+
 def _tops(seeds: list[dict[str, Any]], count: int = 136) -> list[list[float]]:
-    return [found["largest"][:count] for found in seeds]
+    return [_known(found, "largest")[:count].tolist() for found in seeds]
 
 
 def _ranked(seeds: list[list[float]]) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -119,7 +127,9 @@ def _left(seeds: list[dict[str, Any]], upto: float | None):
     Up to `upto`; without it in units of the largest eigenvalue, up to -1e-5 of it.
     """
     found = seeds[0]
-    values = np.array(found.get("all", found["smallest"][::-1]))[::-1]
+    values = (
+        np.array(found["all"])[::-1] if "all" in found else _known(found, "smallest")
+    )
     ranks = np.arange(len(values)) / found["size"]
     if upto is None:
         values = values / found["largest"][0]

@@ -48,27 +48,49 @@ def hessian(name: str) -> curvature.Operator:
 def edges(
     name: str, top: int, bottom: int = 2, *, exact: bool = False
 ) -> dict[str, list[float]]:
-    """The `top` largest and `bottom` smallest eigenvalues, outermost first."""
+    """The `top` largest and `bottom` smallest eigenvalues, outermost first.
+
+    Each with its error and whether it has converged: `largest`, `largest_errors`,
+    `largest_converged`, and the same of `smallest`.
+    """
+    counts = {"largest": top, "smallest": bottom}
     if exact:
         values = everything(name)
-        smallest = values[::-1][:bottom]
-        return {"largest": values[:top].tolist(), "smallest": smallest.tolist()}
+        ends = {"largest": values, "smallest": values[::-1]}
+        error = 20 * float(np.finfo(np.float32).eps) * float(np.abs(values).max())
+        found = {}
+        for end, count in counts.items():
+            found[end] = ends[end][:count]
+            found[f"{end}_errors"] = np.full(len(found[end]), error)
+            found[f"{end}_converged"] = np.full(len(found[end]), True)
+        return {key: value.tolist() for key, value in found.items()}
 
     def measure():
-        op = hessian(name)
-        large, small = (
-            top_eigenpairs(
-                op, min(count, op.size), which=which, tol=tol,
-                key=rng.stream(0, f"edge-{which}"),
-            )
-            for which, count, tol in (
-                ("largest", top, TOLERANCE), ("smallest", bottom, 1e-3)
-            )
-        )  # fmt: skip
-        return {"largest": large.values, "smallest": small.values[::-1]}
+        op, found = hessian(name), {}
+        for end, tol in (("largest", TOLERANCE), ("smallest", 1e-3)):
+            pairs = top_eigenpairs(
+                op, min(counts[end], op.size), which=end, tol=tol,
+                key=rng.stream(0, f"edge-{end}"),
+            )  # fmt: skip
+            # Outermost first.
+            order = slice(None, None, 1 if end == "largest" else -1)
+            found[end] = pairs.values[order]
+            found[f"{end}_errors"] = pairs.errors[order]
+            found[f"{end}_converged"] = pairs.converged[order]
+        return found
 
-    found = stored(name, "edges", {"top": top, "bottom": bottom}, measure)
+    settings = {"top": top, "bottom": bottom, "errors": True}
+    found = stored(name, "edges", settings, measure)
     return {key: value.tolist() for key, value in found.items()}
+
+
+def known(found: dict[str, Any], end: str, count: int | None = None) -> bool:
+    """Whether the outermost `count` eigenvalues of an end (default: all) are known.
+
+    >>> known({"largest": [3.0, 2.0], "largest_converged": [True, False]}, "largest", 1)
+    True
+    """
+    return all(found.get(f"{end}_converged", [True])[:count])
 
 
 def mean(name: str, *, exact: bool = False) -> float:

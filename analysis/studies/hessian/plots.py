@@ -70,7 +70,7 @@ def by_classes(
             axes.set(title=f"{k} classes", xlabel="rank", yscale="log")
             axes.set_xlim(0, high + 1)
         shown = [v[: 2 * int(k) + 20] for k, seeds in ours.items() for v in seeds]
-        low = min(min(min(values) for values in shown), threshold / 20)
+        low = min(min(np.nanmin(values) for values in shown), threshold / 20)
         panels[0].set_ylim(bottom=max(low, threshold / 100) / 1.3)
         panels[0].set_ylabel("eigenvalue")
         marks = [

@@ -1,7 +1,8 @@
 """Table 1 of paper 3: outliers by each counter."""
 
 from analysis import spectra
-from analysis.studies.hessian.claims import by_ratio
+from analysis.studies.hessian.claims import count
+from analysis.studies.hessian.measurements import known
 from analysis.studies.hessian.runs import Measured
 from landscape.tables import format_table
 
@@ -13,10 +14,15 @@ def table_one(measured: Measured) -> str:
         for k, seeds in networks.items():
             found, many = seeds[0], int(k)
             top = found["largest"]
+            # A count among what has not converged is none.
+            converged = known(found, "largest")
+            gap = spectra.largest_gap(top)[0] if converged else "-"
+            elbow = spectra.elbow(top)[0] if converged else "-"
+            ratio = count(found, many)
             rows.append([
                 group, f"{found['size']}", k, f"{found['mean']:.3g}",
-                f"{spectra.largest_gap(top)[0]}", f"{by_ratio(top, many)}",
-                f"{spectra.elbow(top)[0]}", f"{top[0]:.3g}",
+                f"{gap}", "-" if ratio is None else f"{ratio}", f"{elbow}",
+                f"{top[0]:.3g}",
                 f"{found['train_loss']:.2g}",
             ])  # fmt: skip
     header = ["training", "parameters", "k", "mean", "gap", "ratio", "elbow", "l1"]

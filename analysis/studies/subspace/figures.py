@@ -27,6 +27,7 @@ def _drawn(analysis) -> dict:
     found = {
         "eigenvalues": values,
         "curve": _curve(values) if inside["exact"] else None,
+        "error": inside["smallest_errors"][0],
         "inside": {"gradient": _line(inside["down"])},
         "outside": {"gradient": _line(outside["down"])},
     }

@@ -17,9 +17,9 @@ def rows(found: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> Figure:
 
     Args:
       found: sparsity as text -> solution -> "eigenvalues", their "curve" (see
-        `analysis.spectra.Curve`; None: the eigenvalues are the ends alone), and
-        "inside" and "outside": "gradient" and perhaps "eigenvector" -> distances and
-        change of the objective.
+        `analysis.spectra.Curve`; None: the eigenvalues are the ends alone), the
+        "error" of an end, and "inside" and "outside": "gradient" and perhaps
+        "eigenvector" -> distances and change of the objective.
     """
     with style():
         figure = Figure(figsize=(10.2, 2.7 * len(found) + 0.5), layout="constrained")
@@ -52,7 +52,9 @@ def _spectrum(axes, each, color) -> None:
         shown = np.where(curve.value > floor, curve.value, np.nan)
         axes.plot(curve.grid, shown, color=color, lw=1.0)
     for end in (values.max(), values.min()):
-        axes.axvline(end, ymax=0.12, color=color, lw=1.4)
+        # Where its sign is not known it has none.
+        if abs(end) > each["error"]:
+            axes.axvline(end, ymax=0.12, color=color, lw=1.4)
 
 
 def _lines(axes, directions, color) -> None:

@@ -68,7 +68,9 @@ def test_edges_trace_and_fractions_are_those_of_the_dense_twin(name):
     assert f"between {100 * low:.1f}" in spectrum.describe(result)
     curve = result["density"]
     mass = np.trapezoid(curve["value"], curve["grid"])
-    rest = result["size"] - 10 + result["unconverged"]
+    ends = np.array(result["largest"] + result["smallest"])
+    known = np.array(result["largest_converged"] + result["smallest_converged"])
+    rest = result["size"] - (known & (abs(ends) > result["resolution"])).sum()
     assert mass == pytest.approx(rest / result["size"], abs=0.02)
     arrays = np.load(spectrum.folder(config) / "arrays.npz")
     np.testing.assert_allclose(arrays["weights"].sum(1), 1, rtol=1e-6)
@@ -286,12 +288,48 @@ def test_rounding_is_no_outlier():
         assert (found["beyond_bulk"], found["below_bulk"]) == (10, 0)
 
 
+@pytest.mark.parametrize("exact", [False, True])
+def test_a_tail_has_no_count_in_result_text_or_table(exact):
+    op = spectra.from_matrix(jax.numpy.diag(jax.numpy.arange(1.0, 201) ** -1.5))
+    if exact:
+        found = spectra.summarise_exact(op, 5)
+    else:
+        found = resumable_spectra.estimated(op, 5, 40, 4, jax.random.key(0))
+    counts = found.result["outliers"]
+    names = ("beyond_bulk", "beyond_bulk_fewest", "beyond_bulk_most", "below_bulk")
+    assert [counts[name] for name in (*names, "bulk_edges")] == [None] * 5
+    assert not counts["bulk_fits"] and '"beyond_bulk": null' in json.dumps(counts)
+    words = {"layers": [], "include_l2": False, "operator": "hessian", "size": 200}
+    words |= {"subspace": "sparse", "num_examples": 9, "num_steps": 40, "skipped": []}
+    result = found.result | words
+    assert "no bulk edge" in spectrum_text.describe(result)
+    table = spectrum_text.describe_layers(result | {"by_layer": {"a": result}})
+    (row,) = (line for line in table.splitlines() if line.startswith("a "))
+    assert row.endswith("  -")
+
+
+def test_an_edge_of_rounding_is_zero_within_it_and_no_isolated_eigenvalue():
+    """A matrix of rank 5: its smallest eigenvalues are zero, of no sign."""
+    vectors = np.linalg.qr(np.random.default_rng(0).normal(size=(200, 5)))[0]
+    matrix = (vectors * np.arange(1.0, 6)) @ vectors.T
+    op = spectra.from_matrix(jax.numpy.asarray(matrix, "float32"))
+    found = resumable_spectra.estimated(op, 8, 20, 2, jax.random.key(0))
+    curve = found.figure["curve"]
+    np.testing.assert_allclose(curve["point_masses"], np.arange(1.0, 6), rtol=1e-5)
+    words = {"layers": [], "include_l2": False, "operator": "hessian", "size": 200}
+    words |= {"subspace": "sparse", "num_examples": 9, "num_steps": 20}
+    assert "smallest 0 +- " in spectrum_text.describe(found.result | words)
+    small = figures.spectrum(found.figure, "").axes[1]
+    drawn = np.concatenate([each[0].get_ydata() for each in small.containers])
+    assert len(drawn) and not drawn.any()
+
+
 def test_a_spectrum_of_isolated_eigenvalues_has_a_figure(tmp_path):
     op = spectra.from_matrix(jax.numpy.diag(jax.numpy.arange(1.0, 9.0)))
     found = resumable_spectra.estimated(op, 4, 8, 2, jax.random.key(0))
     figure = figures.spectrum(found.figure, "all eight")
     figures.save(figure, tmp_path / "figure.png")
-    (lines,) = figure.axes[-1].collections[-1:]
+    (lines,) = figure.axes[-2].collections[-1:]
     assert len(lines.get_segments()) == 8
 
 
@@ -310,6 +348,7 @@ def test_edges_far_above_zero_are_drawn_without_it():
     }
     curve = {"grid": np.linspace(-2, 1, 9), "value": np.ones(9), "linear": 0.1}
     curve |= {"spread": np.zeros(9), "point_masses": np.zeros(0)}
-    right, left, _ = figures.spectrum(found | {"curve": curve}, "").axes
+    curve |= {"min_fraction": np.zeros(9), "max_fraction": np.ones(9)}
+    right, left, *_ = figures.spectrum(found | {"curve": curve}, "").axes
     assert right.get_yscale() == "log" and right.get_ylim()[0] > 1e-3
     assert left.get_yscale() == "linear" and left.get_ylim()[1] >= 0

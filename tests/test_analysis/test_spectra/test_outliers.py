@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 
 from analysis.spectra import linear_operator
+from analysis.spectra.bulk import beyond_bulk
 from analysis.spectra.density import spectral_density
 from analysis.spectra.eigenpairs import top_eigenpairs
-from analysis.spectra.outliers import beyond_bulk, elbow, largest_gap, largest_ratio
+from analysis.spectra.outliers import elbow, largest_gap, largest_ratio
 from landscape.errors import InputError
 
 
@@ -83,15 +84,52 @@ def test_a_density_counts_as_the_exact_spectrum_does():
         np.testing.assert_allclose(bulk.edges[1], exact.edges[1], rtol=0.05)
 
 
-def test_a_heavy_tail_fits_no_bulk():
-    assert not beyond_bulk(np.arange(1.0, 501) ** -2).fits
+COUNTS = ("above", "below", "min_above", "max_above", "edges")
+
+
+def tails(size):
+    draw = np.random.default_rng(0)
+    return {
+        "power law": np.arange(1.0, size + 1) ** -2,
+        "exponential": draw.exponential(size=size),
+        "normal": draw.normal(size=size),
+        "Student": draw.standard_t(3, size),
+        "lognormal": np.exp(3 * draw.normal(size=size)),
+    }
+
+
+@pytest.mark.parametrize("size", [300, 2920])
+@pytest.mark.parametrize("kind", tails(3))
+def test_a_tail_without_an_edge_has_no_count(kind, size):
+    """A fit leaves out a tenth of them, or another part: out of where it is begun."""
+    bulk = beyond_bulk(tails(size)[kind])
+    assert not bulk.fits
+    assert [getattr(bulk, name) for name in COUNTS] == [None] * 5
+    assert np.isfinite([bulk.mean, bulk.variance, bulk.third]).all()
+
+
+def test_a_null_space_and_a_tail_down_to_rounding_have_no_count():
+    """As an exact Gauss-Newton matrix: its edge is where rounding is said to be."""
+    nonzero = np.logspace(-9, 0, 20)
+    bulk = beyond_bulk(np.concatenate([np.zeros(280), nonzero]), 2e-6)
+    assert not bulk.fits and bulk.above is None
+    # Nonzero ones apart from rounding are as many as there are.
+    bulk = beyond_bulk(np.concatenate([np.zeros(280), 1 + nonzero]), 2e-6)
+    assert bulk.fits and bulk.above == 20
+
+
+def test_a_density_of_a_tail_has_no_count():
+    values = np.random.default_rng(0).exponential(size=300)
+    op = linear_operator.from_matrix(np.diag(values))
+    got = spectral_density(op, key=jax.random.key(0), num_steps=56, num_probes=3)
+    assert beyond_bulk(got, 2e-6).above is None
 
 
 @pytest.mark.parametrize("seed", range(40))
 def test_the_count_lies_between_its_bounds(seed):
     tail = np.random.default_rng(seed).pareto(1 + seed / 10, 300)
     bulk = beyond_bulk(tail)
-    assert bulk.min_above <= bulk.above <= bulk.max_above
+    assert not bulk.fits or bulk.min_above <= bulk.above <= bulk.max_above
 
 
 def test_equal_eigenvalues_have_no_outlier():

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from analysis import curvature, spectra
+from analysis.studies.claims import verdict_table
 from analysis.studies.hessian import (
     claims,
     figures,
@@ -28,6 +29,7 @@ from analysis.studies.hessian.scales import (
     Plane,
     Scale,
 )
+from analysis.studies.hessian.table import table_one
 from landscape import rng, runs, trees
 from train import job
 
@@ -204,6 +206,47 @@ def test_one_number_of_classes_may_be_miscounted_but_not_two():
     world = put(NO_EDGE, "blobs", JUDGED[0], "10", 0, "largest")(world)
     (counts,) = (c for c in claims.claims(world) if c.name == "C3.1")
     assert counts.held == [False, True] and counts.ours == [2, 4]
+
+
+NOT_YET = [True] * 4 + [False] * 40
+
+
+@pytest.mark.parametrize(
+    ("claim", "change"),
+    [
+        ("C3.1", put(NOT_YET, "blobs", JUDGED[0], "5", 0, "largest_converged")),
+        ("C3.8", put(NOT_YET, "widths", "50", 0, "largest_converged")),
+        ("C3.12", put([False], "batches", "0.1", "10", 0, "smallest_converged")),
+        ("C3.12", put([0.02], "batches", "0.1", "512", 0, "smallest_errors")),
+    ],
+)
+def test_a_claim_about_what_is_not_known_is_not_decided(claim, change):
+    (found,) = (c for c in claims.claims(change(measured())) if c.name == claim)
+    assert found.holds is None and found.held == [None, True] and found.ours[0] is None
+    assert "converged" in found.reason
+    table = verdict_table(claims.claims(change(measured())))
+    assert f"{claim} is not decided: {found.reason}." in table
+
+
+def test_figures_and_table_leave_out_what_is_not_known():
+    found = network(2) | {"largest_converged": [True, False] + [True] * 6}
+    found["smallest_errors"] = [1e-7, 1e-5]
+    assert np.isnan(figures._tops([found])[0]).tolist() == [False, True] + [False] * 6
+    ((_, values),) = figures._left([found], 0.02)
+    assert values.tolist() == [-1e-5, 0.0]
+    (row,) = table_one(measured()._replace(blobs={"a": {"2": [found]}})).splitlines()[
+        2:
+    ]
+    assert row.split()[4:7] == ["-", "-", "-"]
+    worlds = (
+        measured(),
+        put([False] * 2, "widths", "10", 0, "smallest_converged")(measured()),
+    )
+    left_out = [
+        [c.ours for c in claims.claims(world) if "left out" in c.words]
+        for world in worlds
+    ]
+    assert left_out == [[], [[2]]]
 
 
 def test_the_papers_own_points_give_the_papers_numbers():

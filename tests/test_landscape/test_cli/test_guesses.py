@@ -1,0 +1,51 @@
+"""What was probably meant is said in the refusal."""
+
+import pytest
+
+from analysis.path import Config as Path
+from analysis.spectrum import Config as Spectrum
+from landscape.cli import parse
+from landscape.config import SparseRun
+from landscape.errors import InputError
+
+WRONG = [
+    (SparseRun, "--lr 0.1", "no --lr; perhaps you meant --learning-rate?"),
+    (SparseRun, "--lr=0.1", "no --lr; perhaps you meant --learning-rate?"),
+    (SparseRun, "--batchsize 9", "no --batchsize; perhaps you meant --batch-size?"),
+    (SparseRun, "--epochs 3", "--steps (an epoch takes the number of examples"),
+    (SparseRun, "--density 0.1", "--sparsity (the fraction that is removed"),
+    (Spectrum, "run --probes 3", "no --probes; perhaps you meant --num-probes?"),
+    (SparseRun, "--steps 1e3", "an integer, not '1e3'; perhaps you meant 1000?"),
+    (SparseRun, "--steps=10k", "an integer, not '10k'; perhaps you meant 10000?"),
+    (SparseRun, "--steps 1,000", "an integer, not '1,000'; perhaps you meant 1000?"),
+    (SparseRun, "--steps 1.5", "--steps must be an integer, not '1.5'."),
+    (SparseRun, "--steps many", "--steps must be an integer, not 'many'."),
+    (SparseRun, "--num-train 1e2", "not '1e2'; perhaps you meant 100?"),
+    (SparseRun, "--widths 30 1e1", "not '1e1'; perhaps you meant 10?"),
+    (SparseRun, "--sparsity 95%", "a number, not '95%'; perhaps you meant 0.95?"),
+    (Path, "a b --points 1e1", "not '1e1'; perhaps you meant 10?"),
+]
+
+
+@pytest.mark.parametrize(("config", "words", "message"), WRONG)
+def test_a_flag_or_number_of_elsewhere_names_the_one_here(config, words, message):
+    with pytest.raises(InputError) as error:
+        parse(config, argv=words.split())
+    assert message in str(error.value)
+
+
+def test_percent_is_recognised():
+    for settings in ({"sparsity": 95.0}, {"max_sparsity": {"Dense_0": 95.0}}):
+        with pytest.raises(InputError, match=r"not 95.0; perhaps you meant 0.95\?"):
+            SparseRun(**settings)
+    with pytest.raises(InputError, match=r"not -1\.$"):
+        SparseRun(sparsity=-1)
+
+
+def test_what_is_right_is_read():
+    words = "--steps 20 --num-train None --widths 3 4 --max-sparsity Dense_0 0.8"
+    words += " --learning-rate 1e-3 --no-augment --weight_decay=1e-4 --prune-every 2"
+    found = parse(SparseRun, argv=words.split())
+    assert (found.steps, found.num_train, found.widths) == (20, None, (3, 4))
+    assert (found.learning_rate, found.weight_decay) == (1e-3, 1e-4)
+    assert found.max_sparsity == {"Dense_0": 0.8}
