@@ -18,7 +18,6 @@ from typing import Any
 from filelock import SoftFileLease, Timeout
 
 from landscape.errors import InputError, RunFailure
-from landscape.files import write_atomically
 
 FILES = LEASE, TAKEN = ".lock", ".lock.json"
 
@@ -61,9 +60,10 @@ def locked(folder: Path) -> Iterator[Callable[[], None]]:
             _acquire(lease, folder)
         token = lease.token
         try:
-            with _in_a_sentence(folder):
-                taken = json.dumps({"token": token, "time": time.time()})
-                write_atomically(folder / TAKEN, taken + "\n")
+            taken = json.dumps({"token": token, "time": time.time()})
+            # A full disk that takes the lease may not take what is only for messages.
+            with contextlib.suppress(OSError):
+                (folder / TAKEN).write_text(taken + "\n")
             yield lambda: _check(lease, folder, token)
         finally:
             if _taken(folder).get("token") == token:

@@ -7,13 +7,16 @@ from collections.abc import Sequence
 def format_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Columns as wide as their widest cell; numbers and percentages to the right.
 
+    What is not printable, as a line break in the name of a run, is shown as a mark.
+
     >>> print(format_table(["run", "loss"], [["pruned", "0.5"], ["lottery", "12"]]))
     run      loss
     -------  ----
     pruned    0.5
     lottery    12
     """
-    lines = [list(header), *map(list, rows)]
+    rows = [[_printable(cell) for cell in row] for row in rows]
+    lines = [list(header), *rows]
     widths = [max(len(line[i]) for line in lines) for i in range(len(header))]
     columns = zip(*rows, strict=True)
     right = [all(map(_is_number, column)) for column in columns] or [False] * len(
@@ -48,6 +51,10 @@ def spread(values: Sequence[float], spec: str = ".3g") -> str:
         return f"{mean:{spec}}"
     variance = math.fsum((v - mean) ** 2 for v in values) / (len(values) - 1)
     return f"{mean:{spec}} +- {math.sqrt(variance):{spec}}"
+
+
+def _printable(cell: str) -> str:
+    return "".join(c if c.isprintable() else "\ufffd" for c in cell)
 
 
 def _is_number(cell: str) -> bool:

@@ -12,6 +12,7 @@ from landscape import checkpoint, runs
 from landscape.errors import InputError
 from landscape.folders import folder_of
 from landscape.state import TrainState
+from landscape.tables import format_table
 
 PRINTABLE = [character for character in string.printable if character != "/"]
 
@@ -41,6 +42,11 @@ def test_the_step_of_a_run_is_meant_where_a_folder_has_the_name_of_both(tmp_path
     assert runs.parse(f"{tmp_path}/a@20") == runs.Ref(tmp_path / "a@20", None)
     assert runs.parse(f"{tmp_path}/a/@20") == runs.Ref(tmp_path / "a", 20)
     assert str(runs.Ref(tmp_path / "a", 20)) == f"{tmp_path}/a/@20"
+
+
+def test_a_run_of_any_name_has_one_row_in_a_table():
+    lines = format_table(["run", "loss"], [["a\nb\tc", "1"], ["d", "2"]]).splitlines()
+    assert lines[2:] == ["a\ufffdb\ufffdc     1", "d         2"]
 
 
 def test_home_is_expanded():
