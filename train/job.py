@@ -99,7 +99,6 @@ def _run(config: RunConfig, start: Start | None) -> dict[str, Any]:
     folder = Path(config.workdir)
     summary = runs.read_summary(folder)
     if summary is None:
-        devices.check()
         opened = _open(config, start)
         summary = _close(opened, _train(opened))
     # Last: the run is finished, whatever becomes of its figure.

@@ -71,11 +71,12 @@ def read(folder: Path) -> dict[str, Any] | None:
     if not path.exists():
         return None
     try:
-        return json.loads(path.read_text())
+        found = json.loads(path.read_text())
     except ValueError:
-        return _damaged(path, None)
+        found = None
     except OSError as error:
         raise InputError(f"{path} cannot be read ({error.strerror}).") from None
+    return found if isinstance(found, dict) else _damaged(path, None)
 
 
 def write(folder: Path, result: dict[str, Any], arrays: Arrays | None = None) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from analysis.programs import results
-from landscape import devices, figures
+from landscape import figures
 from landscape.cli import if_interrupted
 from landscape.errors import RunFailure
 from landscape.files import check_writable
@@ -48,7 +48,6 @@ def read_or_compute(
     result = results.read(folder)
     if result is None:
         check_writable(folder, "--output DIR writes the result elsewhere")
-        devices.check()
         with if_interrupted(_kept(folder)):
             result, arrays = compute(folder)
             try:

@@ -98,6 +98,9 @@ TABLE = [
     ("analysis.studies.difficulty --num-seeds 0", "at least 1, not 0"),
     ("analysis.studies.difficulty --scale mnist --data-dir empty", "prepare mnist"),
     ("train.dense --init-zeros 1.5", "in [0, 1], not 1.5"),
+    ("train.dense --workdir new", "no device with JAX_PLATFORMS=none_such"),
+    ("analysis.path pruned dense", "no device with JAX_PLATFORMS=none_such"),
+    ("analysis.spectrum pruned", "no device with JAX_PLATFORMS=none_such"),
 ]
 PROGRAM = """
 import contextlib, io, json, runpy, sys

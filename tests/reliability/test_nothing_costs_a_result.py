@@ -8,6 +8,8 @@ import importlib
 import json
 import os
 import string
+import subprocess
+import sys
 import tempfile
 import warnings
 from pathlib import Path
@@ -25,6 +27,7 @@ from landscape.config import DenseRun
 from landscape.errors import InputError, RunFailure
 from train import job, report
 
+ROOT = Path(__file__).parents[2]
 TINY = {"model": "mlp", "widths": (4,), "num_train": 40, "batch_size": 20, "steps": 4}
 EVERY = "".join(c for c in string.printable if c not in "/")
 LINES = [
@@ -158,6 +161,26 @@ def test_drawing_asks_for_no_backend(tmp_path):
         matplotlib.rcParams["backend"] = "module://of_a_notebook_elsewhere"
         figures.save(figures.training({"a": [LINES]}), tmp_path / "figure.png")
     assert (tmp_path / "figure.png").stat().st_size > 1000
+
+
+def test_programs_draw_whatever_backend_the_environment_names():
+    code = (
+        "import landscape.cli as c; c.launch(lambda: __import__('landscape.figures'))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True,
+        env=os.environ | {"PYTHONPATH": str(ROOT), "MPLBACKEND": "of_no_library"},
+    )  # fmt: skip
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+@pytest.mark.parametrize("text", ["", "{", "[1]"])
+def test_a_result_that_is_none_is_computed_again(text, tmp_path, capsys):
+    results.write(tmp_path, {"loss": 0.5})
+    assert results.read(tmp_path) == {"loss": 0.5}
+    (tmp_path / results.RESULT).write_text(text)
+    assert results.read(tmp_path) is None
+    assert f"{tmp_path / results.RESULT} is damaged" in capsys.readouterr().err
 
 
 def read_only(*_, **__):
