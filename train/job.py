@@ -144,8 +144,6 @@ def _open(config: RunConfig, start: Start | None) -> Opened:
     shape = dataset.input_shape
     components = recipe.make(config, shape, dataset.num_classes)
     like = abstract_state(components, shape)
-    if checkpoint.steps(folder / runs.CHECKPOINTS):
-        devices.check()
     restored = checkpoint.restore(folder / runs.CHECKPOINTS, like)
     resumes = restored is not None
     if resumes:

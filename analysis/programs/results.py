@@ -3,6 +3,7 @@
 Until it is finished, partial.npz holds what an interrupted analysis continues from.
 """
 
+import functools
 import hashlib
 import json
 import sys
@@ -15,7 +16,7 @@ import numpy as np
 
 from landscape import runs
 from landscape.cli import say_if_interrupted
-from landscape.errors import InputError
+from landscape.errors import InputError, RunFailure
 from landscape.files import write_atomically, writing
 from landscape.folders import LONGEST_NAME, folder_of, shortened
 
@@ -76,11 +77,12 @@ def read(folder: Path) -> dict[str, Any] | None:
     if not path.exists():
         return None
     try:
-        return json.loads(path.read_text())
+        found = json.loads(path.read_text())
     except ValueError:
-        return _damaged(path, None)
+        found = None
     except OSError as error:
         raise InputError(f"{path} cannot be read ({error.strerror}).") from None
+    return found if isinstance(found, dict) else _damaged(path, None)
 
 
 def write(folder: Path, result: dict[str, Any], arrays: Arrays | None = None) -> None:
@@ -98,15 +100,19 @@ def write(folder: Path, result: dict[str, Any], arrays: Arrays | None = None) ->
 def keep(folder: Path, arrays: Arrays, what: str) -> None:
     """Replaces the partial result of an analysis; a kill leaves the old one.
 
+    It may be larger than the result: where a disk does not take it, that is said once,
+    and the analysis goes on.
+
     Args:
       folder: of the analysis.
       arrays: what it continues from.
       what: they are, in words; said if the program is interrupted.
-
-    Raises:
-      RunFailure: it could not be written.
     """
-    _write(folder / PARTIAL, lambda file: np.savez(file, **arrays))
+    try:
+        _write(folder / PARTIAL, lambda file: np.savez(file, **arrays))
+    except RunFailure as failure:
+        _say_once(f"{failure} It goes on without.")
+        return
     say_if_interrupted(
         f"{folder}: interrupted; kept: {what}. The same command resumes from there."
     )
@@ -136,9 +142,14 @@ def read_arrays(path: Path) -> Arrays:
 
 
 def _write(path: Path, content: str | Callable[[BinaryIO], None]) -> None:
-    with writing(path, "What was saved before stays: the same command resumes."):
+    with writing(path, "What was saved before is kept."):
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(path, content)
+
+
+@functools.cache
+def _say_once(text: str) -> None:
+    print(text, file=sys.stderr)
 
 
 def _damaged(path: Path, instead: Any) -> Any:

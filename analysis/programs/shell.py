@@ -48,12 +48,11 @@ def read_or_compute(
     [{'loss': 0.5}, {'loss': 0.5}]
     """
     # Not above: what can be refused is, before JAX and what draws are loaded.
-    from landscape import devices, figures
+    from landscape import figures
 
     result = results.read(folder)
     if result is None:
         check_writable(folder, "--output DIR writes the result elsewhere")
-        devices.check()
         with locks.locked(folder):
             # The process that held it a moment ago may have finished.
             result = results.read(folder)

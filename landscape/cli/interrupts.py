@@ -32,6 +32,8 @@ def watch_signals() -> None:
     A signal that the process was started to ignore stays ignored.
     """
     global _watching
+    if _watching:
+        return
     _watching = True
     read, write = os.pipe()
     os.set_blocking(write, False)

@@ -113,6 +113,9 @@ TABLE = [
     ("analysis.studies.subspace --scale mnist --data-dir empty", "prepare mnist"),
 ]
 SHAPES = [
+    ("train.dense --workdir new", "no device with JAX_PLATFORMS=none_such"),
+    ("analysis.path pruned dense", "no device with JAX_PLATFORMS=none_such"),
+    ("analysis.spectrum pruned", "no device with JAX_PLATFORMS=none_such"),
     ("train.sparse --sparsity 0.9999", "leaves nothing of"),
     ("train.sparse --dense-layers Dense_9", "Dense_9"),
     ("train.sparse --distribution er --dense-layers Dense_0 Dense_1 Dense_2", "dense"),

@@ -108,6 +108,8 @@ def test_a_signal_that_the_process_was_started_to_ignore_stays_ignored():
 
 def test_a_forked_process_ends_by_its_own_signals_and_not_its_parent():
     body = """
+    import warnings
+    warnings.simplefilter("ignore")  # Newer Pythons advise against forking at all.
     sys.stdout.flush()
     with noted_signals() as came:
         child = os.fork()

@@ -8,6 +8,8 @@ import importlib
 import json
 import os
 import string
+import subprocess
+import sys
 import tempfile
 import warnings
 from pathlib import Path
@@ -19,12 +21,13 @@ import pytest
 
 from analysis import path, spectrum
 from analysis import runs as runs_program
-from analysis.programs import results
+from analysis.programs import inputs, results
 from landscape import figures, files, runs
 from landscape.config import DenseRun
 from landscape.errors import InputError, RunFailure
 from train import job, report
 
+ROOT = Path(__file__).parents[2]
 TINY = {"model": "mlp", "widths": (4,), "num_train": 40, "batch_size": 20, "steps": 4}
 EVERY = "".join(c for c in string.printable if c not in "/")
 LINES = [
@@ -160,6 +163,26 @@ def test_drawing_asks_for_no_backend(tmp_path):
     assert (tmp_path / "figure.png").stat().st_size > 1000
 
 
+def test_programs_draw_whatever_backend_the_environment_names():
+    code = (
+        "import landscape.cli as c; c.launch(lambda: __import__('landscape.figures'))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True,
+        env=os.environ | {"PYTHONPATH": str(ROOT), "MPLBACKEND": "of_no_library"},
+    )  # fmt: skip
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+@pytest.mark.parametrize("text", ["", "{", "[1]"])
+def test_a_result_that_is_none_is_computed_again(text, tmp_path, capsys):
+    results.write(tmp_path, {"loss": 0.5})
+    assert results.read(tmp_path) == {"loss": 0.5}
+    (tmp_path / results.RESULT).write_text(text)
+    assert results.read(tmp_path) is None
+    assert f"{tmp_path / results.RESULT} is damaged" in capsys.readouterr().err
+
+
 def read_only(*_, **__):
     raise OSError(errno.EROFS, os.strerror(errno.EROFS))
 
@@ -206,10 +229,14 @@ def test_numbers_that_a_full_disk_does_not_take_are_printed(
     job.run_training(run)
     config = line(run, tmp_path)
     with monkeypatch.context() as patch:
+        patch.setattr(inputs, "FLOPS_PER_SAVE", 1)
         full_disk(patch)
-        with pytest.raises(RunFailure, match=r"No space left .* same command resumes"):
+        with pytest.raises(RunFailure, match=r"arrays\.npz could .*No space left"):
             path.main(config)
-    assert "Barrier" in capsys.readouterr().out
+    said = capsys.readouterr()
+    assert "Barrier" in said.out
+    # Pieces that could not be saved stop nothing.
+    assert said.err.count("partial.npz could not be written: No space left") == 1
     # Nothing half written takes the room that is wanted.
     assert not any(path.folder(config).iterdir())
     path.main(config)

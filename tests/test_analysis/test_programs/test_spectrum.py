@@ -224,10 +224,11 @@ def test_an_interrupted_spectrum_resumes_to_the_same_bits(name, monkeypatch):
     whole = resumable_spectra.estimated(
         op, *settings.values(), rng.stream(0, "spectrum")
     )
-    pieces, keep = [], results.keep
+    pieces, told, keep = [], [], results.keep
 
     def stop(folder, arrays, what):
         keep(folder, arrays, what)
+        told.append(what)
         pieces.append(sorted(arrays))
         raise KeyboardInterrupt
 
@@ -237,6 +238,7 @@ def test_an_interrupted_spectrum_resumes_to_the_same_bits(name, monkeypatch):
             with pytest.raises(KeyboardInterrupt):
                 spectrum.run(config)
     assert [len(names) for names in pieces] == [7, 11, 15]
+    assert told == [f"the eigenpairs and {n} of 2 probes" for n in range(3)]
     with monkeypatch.context() as patch:
         patch.setattr(resumable_spectra.spectra, "top_eigenpairs", None)
         result = spectrum.run(config)
