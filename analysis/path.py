@@ -21,7 +21,7 @@ import tyro
 
 from analysis.programs.options import LossOptions, check_points
 from analysis.programs.text import describe_data, short_names
-from landscape.cli import launch, parse
+from landscape.cli import activity, launch, parse
 from landscape.errors import InputError, check_choice, require
 
 ORDERS = {"line": 1, "quadratic": 2, "cubic": 3}
@@ -85,8 +85,14 @@ def _check(config: Config, where: Path) -> None:
         return
     count = checks.num_examples(first, config.num_examples)
     checks.check_statistics(refs[0], config, count)
-    if config.kind == "line":
-        return
+    if config.kind != "line":
+        _check_curve(config, refs, count)
+    checks.load_jax()
+
+
+def _check_curve(config: Config, refs: list[Any], count: int) -> None:
+    from analysis.programs import checks
+
     if config.batch_size > count:
         raise InputError(
             f"--batch-size {config.batch_size} of a curve's training is more than the"
@@ -118,7 +124,8 @@ def _evaluate(config: Config, where: Path) -> dict[str, Any]:
     a, b = inputs.load(_refs(config))
     before = run(replace(config, align=False)) if config.align else None
     if config.align:
-        b = _aligned(a, b, config.seed)
+        with activity("aligning the units"):
+            b = _aligned(a, b, config.seed)
     same = inputs.same_masks(a.masks, b.masks)
     _check_masks(config, same)
     setup = inputs.evaluation_setup(

@@ -30,7 +30,7 @@ from analysis.programs.spectrum_text import (
     next_command,
     title,
 )
-from landscape.cli import launch, limit_compiled_programs, parse
+from landscape.cli import activity, launch, limit_compiled_programs, parse
 from landscape.errors import InputError, check_choice, require
 
 OPERATORS = ("hessian", "gauss-newton", "residual", "covariance")
@@ -103,6 +103,7 @@ def _check(config: Config, where: Path) -> None:
     if not checks.is_finished(where):
         checks.num_examples(run, config.num_examples)
         checks.check_layers(_ref(config), config.layers)
+        checks.load_jax()
 
 
 def _find(config: Config, where: Path) -> dict[str, Any]:
@@ -110,9 +111,11 @@ def _find(config: Config, where: Path) -> dict[str, Any]:
     from analysis.programs import inputs, results, resumable_spectra
     from landscape import figures, rng, runs
 
-    loaded = runs.load(_ref(config))
+    with activity("loading the run"):
+        loaded = runs.load(_ref(config))
     examples = inputs.examples_of(loaded, config.num_examples)
-    op = operator(config, loaded, examples)
+    with activity("compiling the products"):
+        op = operator(config, loaded, examples)
     if op.size < MIN_PARAMETERS:
         raise InputError(
             f"a spectrum needs at least {MIN_PARAMETERS} parameters: {config.run} keeps"

@@ -23,7 +23,7 @@ import tyro
 from analysis.programs.options import LossOptions, check_points
 from analysis.programs.surface_text import axes, describe, title
 from analysis.programs.text import short_names
-from landscape.cli import launch, parse
+from landscape.cli import activity, launch, parse
 from landscape.errors import InputError, check_choice, require
 
 PLANES = ("random", "through", "trajectory", "eigenvectors")
@@ -98,6 +98,7 @@ def _check(config: Config, where: Path) -> None:
         _kept_states(refs[0])
     count = checks.num_examples(first, config.num_examples)
     checks.check_statistics(refs[0], config, count)
+    checks.load_jax()
 
 
 def _evaluate(config: Config, where: Path) -> dict[str, Any]:
@@ -120,7 +121,8 @@ def _evaluate(config: Config, where: Path) -> dict[str, Any]:
         config.batch_norm,
         config.batch_size,
     )
-    plane = _plane(config, loaded, setup.examples)
+    with activity("directions of the plane"):
+        plane = _plane(config, loaded, setup.examples)
     extent: Any = config.extent
     if config.kind in ("through", "trajectory"):
         extent = planes.around(plane.coordinates, config.margin)

@@ -15,7 +15,7 @@ import os
 from dataclasses import dataclass
 from typing import Any
 
-from landscape.cli import launch, parse
+from landscape.cli import activity, launch, parse
 from landscape.config import SparseRun
 from landscape.errors import InputError, check_choice
 from landscape.methods import METHODS, SPARSE_METHODS
@@ -120,7 +120,8 @@ def run(config: Config) -> list[dict[str, Any]]:
     settings = expand(config)
     # What can be known to fail fails before JAX is loaded.
     checks.check(settings)
-    from train import job, mask_source, report
+    with activity("loading JAX"):
+        from train import job, mask_source, report
 
     summaries = job.run_all(settings, mask_source.start_from)
     report.print_outcome(settings, summaries)

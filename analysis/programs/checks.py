@@ -1,11 +1,13 @@
 """What can be refused of an analysis before JAX is loaded: names, numbers and sizes."""
 
+import importlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from analysis.programs import results
 from landscape import checkpoint_tables, data, patterns, runs
+from landscape.cli import activity
 from landscape.config import RunConfig
 from landscape.errors import InputError
 
@@ -36,6 +38,12 @@ def same_space(refs: Sequence[runs.Ref]) -> list[RunConfig]:
                 " blobs differ)."
             )
     return configs
+
+
+def load_jax() -> None:
+    """Loads what computes, and says so on a terminal: it takes a second or more."""
+    with activity("loading JAX"):
+        importlib.import_module("analysis.programs.inputs")
 
 
 def is_finished(folder: Path) -> bool:

@@ -3,10 +3,11 @@ compiled programs that a long one holds."""
 
 from landscape.cli.compiled_programs import limit_compiled_programs
 from landscape.cli.program import launch, parse
-from landscape.cli.progress import Progress
+from landscape.cli.progress import Progress, activity
 
 __all__ = [
     "Progress",
+    "activity",
     "launch",
     "limit_compiled_programs",
     "parse",

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
+from landscape.cli import progress
 from landscape.errors import InputError, Interrupted, RunFailure
 
 Config = TypeVar("Config")
@@ -47,6 +48,7 @@ def launch(run: Callable[[], Any]) -> None:
     except Interrupted as error:
         _stop(128 + error.signum, str(error))
     except KeyboardInterrupt:
+        progress.close_bars()
         print("interrupted.", file=sys.stderr, flush=True)
         # Immediately: threads in which XLA compiles can crash an interpreter that shuts
         # down.
@@ -58,5 +60,6 @@ def launch(run: Callable[[], Any]) -> None:
 
 
 def _stop(status: int, message: str) -> None:
+    progress.close_bars()
     print(message, file=sys.stderr)
     sys.exit(status)
