@@ -21,7 +21,7 @@ import tyro
 
 from analysis.programs.options import LossOptions, check_points
 from analysis.programs.text import describe_data, short_names
-from landscape.cli import activity, launch, parse
+from landscape.cli import activity, command, launch, parse
 from landscape.errors import InputError, check_choice, require
 
 ORDERS = {"line": 1, "quadratic": 2, "cubic": 3}
@@ -241,12 +241,22 @@ def main(config: Config) -> None:
     from analysis.programs import shell
 
     result = run(config)
-    other = {"line": "quadratic", "quadratic": "cubic", "cubic": "line"}[config.kind]
-    space = "" if result["same_masks"] or other == "line" else " --subspace dense"
-    align = " --align" if config.align else ""
-    ends = f"{config.run_a} {config.run_b}"
-    following = f"python -m analysis.path {ends} --kind {other}{space}{align}"
+    following = _following(config, result["same_masks"])
     shell.announce(describe(result), folder(config), following)
+
+
+def _following(config: Config, same_masks: bool) -> str:
+    """The same path of the next kind, through a space that holds both ends."""
+    other = {"line": "quadratic", "quadratic": "cubic", "cubic": "line"}[config.kind]
+    subspace = config.subspace if same_masks else "dense"
+    if other == "line":
+        subspace = "sparse"  # as by default: it means nothing
+    return command_line(replace(config, kind=other, subspace=subspace))
+
+
+def command_line(config: Config) -> str:
+    """The command that evaluates a path."""
+    return command("analysis.path", config, positional=("run_a", "run_b"))
 
 
 if __name__ == "__main__":

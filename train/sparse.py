@@ -108,6 +108,11 @@ def with_settings_of_mask(argv: list[str] | None = None) -> Config | None:
     theirs = runs.read_config(runs.parse(name).folder)
     if not isinstance(theirs, SparseRun):
         raise InputError(f"--mask-from {name}: a dense run has no masks.")
+    return defaults_of_mask(name, theirs)
+
+
+def defaults_of_mask(name: str, theirs: SparseRun) -> Config:
+    """The defaults beside `--mask-from`: the settings of that run but for a few."""
     own = {f: getattr(Config(), f) for f in ("workdir", "seed", "rewind_to")}
     # Named on the command line as well; here it lets the defaults pass their checks.
     return Config.of(theirs, **own, mask_from=name, method=("lottery",))

@@ -51,6 +51,8 @@ def run(config: Config, scale: Any = None) -> dict[str, Any]:
 def main(config: Config) -> None:
     """Runs the study; prints the verdicts, the folder and what to try next."""
     result = run(config)
+    from analysis import spectrum
+    from analysis.programs.spectrum_text import command_line
     from analysis.studies.hessian import claims, scales
 
     study.report(
@@ -58,7 +60,7 @@ def main(config: Config) -> None:
         result["table"],
         claims.NOTES,
         ["*.png", "claims.txt", "table1.txt"],
-        f"python -m analysis.spectrum {result['example']} --exact",
+        command_line(spectrum.Config(result["example"], exact=True)),
         study.differences(scales.full(config), scales.of(config)),
     )
 
