@@ -19,7 +19,7 @@ from typing import Any
 
 from analysis.studies import study
 from analysis.studies.hessian.config import Config
-from landscape.cli import launch, parse
+from landscape.cli import activity, launch, parse
 
 
 def run(config: Config, scale: Any = None) -> dict[str, Any]:
@@ -38,7 +38,9 @@ def run(config: Config, scale: Any = None) -> dict[str, Any]:
     if not (config.folder / study.RESULT).exists():
         scales.check(scale)
     from analysis.studies.claims import verdict_table
-    from analysis.studies.hessian import claims, figures, runs, table
+
+    with activity("loading JAX"):
+        from analysis.studies.hessian import claims, figures, runs, table
 
     measured = runs.measure(config, scale)
     judged = claims.claims(measured)
