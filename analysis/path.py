@@ -18,7 +18,6 @@ if __name__ == "__main__":
 
     watch_signals()
 
-import shlex
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -28,7 +27,7 @@ import tyro
 
 from analysis.programs.options import LossOptions, check_points
 from analysis.programs.text import describe_data, short_names
-from landscape.cli import launch, parse
+from landscape.cli import activity, command, launch, parse
 from landscape.errors import InputError, check_choice, require
 
 ORDERS = {"line": 1, "quadratic": 2, "cubic": 3}
@@ -92,8 +91,14 @@ def _check(config: Config, where: Path) -> None:
         return
     count = checks.num_examples(first, config.num_examples)
     checks.check_statistics(refs[0], config, count)
-    if config.kind == "line":
-        return
+    if config.kind != "line":
+        _check_curve(config, refs, count)
+    checks.load_jax()
+
+
+def _check_curve(config: Config, refs: list[Any], count: int) -> None:
+    from analysis.programs import checks
+
     if config.batch_size > count:
         raise InputError(
             f"--batch-size {config.batch_size} of a curve's training is more than the"
@@ -125,7 +130,8 @@ def _evaluate(config: Config, where: Path) -> tuple[dict[str, Any], dict[str, An
     a, b = inputs.load(_refs(config), config.data_dir)
     before = run(replace(config, align=False)) if config.align else None
     if config.align:
-        b = _aligned(a, b, config.seed)
+        with activity("aligning the units"):
+            b = _aligned(a, b, config.seed)
     same = inputs.same_masks(a.masks, b.masks)
     _check_masks(config, same)
     setup = inputs.evaluation_setup(
@@ -246,12 +252,22 @@ def main(config: Config) -> None:
     from analysis.programs import shell
 
     result = run(config)
-    other = {"line": "quadratic", "quadratic": "cubic", "cubic": "line"}[config.kind]
-    space = "" if result["same_masks"] or other == "line" else " --subspace dense"
-    align = " --align" if config.align else ""
-    ends = shlex.join([config.run_a, config.run_b])
-    following = f"python -m analysis.path {ends} --kind {other}{space}{align}"
+    following = _following(config, result["same_masks"])
     shell.announce(describe(result), folder(config), following)
+
+
+def _following(config: Config, same_masks: bool) -> str:
+    """The same path of the next kind, through a space that holds both ends."""
+    other = {"line": "quadratic", "quadratic": "cubic", "cubic": "line"}[config.kind]
+    subspace = config.subspace if same_masks else "dense"
+    if other == "line":
+        subspace = "sparse"  # as by default: it means nothing
+    return command_line(replace(config, kind=other, subspace=subspace))
+
+
+def command_line(config: Config) -> str:
+    """The command that evaluates a path."""
+    return command("analysis.path", config, positional=("run_a", "run_b"))
 
 
 if __name__ == "__main__":

@@ -35,7 +35,7 @@ from analysis.programs.spectrum_text import (
     describe_layers,
     next_command,
 )
-from landscape.cli import launch, limit_compiled_programs, parse
+from landscape.cli import activity, launch, limit_compiled_programs, parse
 from landscape.errors import InputError, check_choice, require
 
 OPERATORS = ("hessian", "gauss-newton", "residual", "covariance")
@@ -112,6 +112,7 @@ def _check(config: Config, where: Path) -> None:
     if not checks.is_finished(where):
         checks.num_examples(run, config.num_examples)
         checks.check_layers(_ref(config), config.layers)
+        checks.load_jax()
 
 
 def _find(config: Config, where: Path) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -119,9 +120,11 @@ def _find(config: Config, where: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     from analysis.programs import inputs, resumable_spectra, spectrum_figures
     from landscape import rng, runs
 
-    loaded = runs.load(_ref(config), data_dir=config.data_dir)
+    with activity("loading the run"):
+        loaded = runs.load(_ref(config), data_dir=config.data_dir)
     examples = inputs.examples_of(loaded, config.num_examples)
-    op = operator(config, loaded, examples)
+    with activity("compiling the products"):
+        op = operator(config, loaded, examples)
     if op.size < MIN_PARAMETERS:
         raise InputError(
             f"a spectrum needs at least {MIN_PARAMETERS} parameters: {config.run} keeps"

@@ -19,18 +19,18 @@ if __name__ == "__main__":
 
     watch_signals()
 
-import shlex
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import tyro
 
+from analysis import path
 from analysis.programs.options import LossOptions, check_points
 from analysis.programs.surface_text import axes, describe, title
 from analysis.programs.text import short_names
-from landscape.cli import launch, parse
+from landscape.cli import activity, command, launch, parse
 from landscape.errors import InputError, check_choice, require
 
 PLANES = ("random", "through", "trajectory", "eigenvectors")
@@ -105,6 +105,7 @@ def _check(config: Config, where: Path) -> None:
         _kept_states(refs[0])
     count = checks.num_examples(first, config.num_examples)
     checks.check_statistics(refs[0], config, count)
+    checks.load_jax()
 
 
 def _evaluate(config: Config, where: Path) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -126,7 +127,8 @@ def _evaluate(config: Config, where: Path) -> tuple[dict[str, Any], dict[str, An
         config.batch_norm,
         config.batch_size,
     )
-    plane = _plane(config, loaded, setup.examples)
+    with activity("directions of the plane"):
+        plane = _plane(config, loaded, setup.examples)
     extent: Any = config.extent
     if config.kind in ("through", "trajectory"):
         extent = planes.around(plane.coordinates, config.margin)
@@ -235,18 +237,28 @@ def main(config: Config) -> None:
     """Evaluates a plane; prints the result, its folder and what to try next."""
     from analysis.programs import shell
 
-    shell.announce(describe(run(config)), folder(config), _next_command(config))
+    result = run(config)
+    following = _next_command(config, result["same_masks"])
+    shell.announce(describe(result), folder(config), following)
 
 
-def _next_command(config: Config) -> str:
+def _next_command(config: Config, same_masks: bool) -> str:
     if config.kind == "through":
-        ends = shlex.join(config.runs[:2])
-        return f"python -m analysis.path {ends} --kind quadratic"
-    command = f"python -m analysis.surface {shlex.quote(config.runs[0])}"
+        shared = {f.name: getattr(config, f.name) for f in fields(LossOptions)}
+        subspace = "sparse" if same_masks else "dense"
+        ends = config.runs[:2]
+        return path.command_line(
+            path.Config(*ends, kind="quadratic", subspace=subspace, **shared)
+        )
     if config.kind == "trajectory":
-        return command
+        return command_line(replace(config, plane=None))
     other = {"sparse": "dense", "dense": "sparse"}[config.subspace]
-    return f"{command} --plane {config.kind} --subspace {other}"
+    return command_line(replace(config, subspace=other))
+
+
+def command_line(config: Config) -> str:
+    """The command that evaluates a plane."""
+    return command("analysis.surface", config, positional=("runs",))
 
 
 if __name__ == "__main__":

@@ -8,11 +8,11 @@ Hessians of small networks in float32, against the eigenvalues of the same matri
 loss in float64: the five largest and the five smallest of each. A unit is the dtype's
 precision times the largest eigenvalue. "covered" is the percentage of pairs whose
 eigenvalue is within the stated error; "wrong" counts values marked as converged that
-are off by more than the stated error and 1e-6 of themselves; "off" is the median and the 99th
-percentile of the deviation, "stated" the median stated error, both in units; "over" the
-median of the stated error over the deviation (of 0.001 units at least). "looked" is the
-largest number of products that the look for missed values added, "missed" the median of
-the stated probability. A minute of CPU time.
+are off by more than the stated error and 1e-6 of themselves; "off" is the median and
+the 99th percentile of the deviation, "stated" the median stated error, both in units;
+"over" the median of the stated error over the deviation (of 0.001 units at least).
+"looked" is the largest number of products that the look for missed values added,
+"missed" the median of the stated probability. A minute of CPU time.
 """
 
 import argparse

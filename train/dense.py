@@ -15,7 +15,7 @@ if __name__ == "__main__":
 from dataclasses import dataclass
 from typing import Any
 
-from landscape.cli import launch, parse
+from landscape.cli import activity, launch, parse
 from landscape.config import DenseRun
 from landscape.folders import folder_of
 
@@ -48,7 +48,8 @@ def run(config: Config) -> list[dict[str, Any]]:
     settings = expand(config)
     # What can be known to fail fails before JAX is loaded.
     checks.check(settings)
-    from train import job, report
+    with activity("loading JAX"):
+        from train import job, report
 
     summaries = job.run_all(settings)
     report.print_outcome(settings, summaries)

@@ -19,7 +19,12 @@ from landscape import (
     recipe,
     runs,
 )  # fmt: skip
-from landscape.cli import Progress, limit_compiled_programs, noted_signals
+from landscape.cli import (
+    Progress,
+    activity,
+    limit_compiled_programs,
+    noted_signals,
+)
 from landscape.config import RunConfig
 from landscape.errors import InputError, Interrupted, RunFailure
 from landscape.initial_state import abstract_state, initial_state
@@ -77,7 +82,8 @@ def run_all(
       start_of: gives what `run_training` takes as `start`, once those before are done.
     """
     checks.check(configs)
-    checks.check_shapes(configs)
+    with activity("reading the data"):
+        checks.check_shapes(configs)
     summaries = []
     for config in configs:
         if summaries:
@@ -163,7 +169,8 @@ def _open(config: RunConfig, start: Start | None) -> Opened:
             )
         mesh = _mesh_and_folder(config, None)
         record.write_sources(folder, config, dataset)
-        state = initial_state(components, config.seed, shape, *given)
+        with activity("compiling the initial weights"):
+            state = initial_state(components, config.seed, shape, *given)
     splits = {
         name: devices.replicate(mesh, getattr(dataset, name))
         for name in ("train", "validation", "test")
@@ -187,7 +194,9 @@ def _train(opened: Opened, check_lock: Callable[[], None]) -> TrainState:
     folder, config, components, state, resumes, splits, mesh, _ = opened
     recorder = record.Recorder(folder, config.keep_every, check_lock)
     if not resumes:
-        recorder.log(0, *measure.held_out(components, state, splits, mesh))
+        with activity("compiling the evaluation"):
+            lines = measure.held_out(components, state, splits, mesh)
+        recorder.log(0, *lines)
         recorder.save(state)
     update = step.make(
         components, seed=config.seed, order_seed=config.order, augmented=config.augment

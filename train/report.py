@@ -1,12 +1,15 @@
 """What a training command prints when it is done."""
 
 import shlex
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from landscape import figures, runs
+from landscape.cli import command
 from landscape.config import RunConfig
 from landscape.tables import format_table, spread
+from train import sparse
 from train.job import FIGURE
 
 
@@ -72,22 +75,24 @@ def print_outcome(settings: list[RunConfig], summaries: list[dict[str, Any]]) ->
         path = folder / runs.FIGURES / FIGURE
         if path.exists():
             print(f"Figure of {folder.name}: {path}")
-    print(f"\nNext: {_next_command(settings)}")
+    print(f"\nNext: {next_command(settings)}")
 
 
-def _next_command(settings: list[RunConfig]) -> str:
+def next_command(settings: list[RunConfig]) -> str:
+    """What to try next, with the settings of the run where it is one.
+
+    The dense network of these settings, pruned; the lottery network of a pruned one;
+    else the table of all runs.
+    """
     last = settings[-1]
-    folder = shlex.quote(last.workdir)
     if len(settings) == 1 and last.method == "pruning":
-        return (
-            f"python -m train.sparse --method lottery --mask-from {folder}"
-            f" --workdir {shlex.quote(last.workdir + '-lottery')}"
-        )
+        default = sparse.defaults_of_mask(last.workdir, last)
+        config = replace(default, workdir=f"{last.workdir}-lottery", seed=last.seed)
+        named = ("method", "mask_from")
+        return command("train.sparse", config, always=named, default=default)
     if len(settings) == 1 and last.method == "dense":
-        data_dir = f" --data-dir {shlex.quote(last.data_dir)}" if last.data_dir else ""
-        return (
-            f"python -m train.sparse --method pruning --dataset {last.dataset}"
-            f"{data_dir} --model {last.model} --steps {last.steps}"
-            f" --workdir {shlex.quote(last.workdir + '-pruned')}"
+        config = sparse.Config.of(
+            last, method=("pruning",), workdir=f"{last.workdir}-pruned"
         )
-    return f"python -m analysis.runs {shlex.quote(str(Path(last.workdir).parent))}"
+        return command("train.sparse", config)
+    return shlex.join(["python", "-m", "analysis.runs", str(Path(last.workdir).parent)])

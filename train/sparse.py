@@ -20,7 +20,7 @@ import argparse
 from dataclasses import dataclass, replace
 from typing import Any
 
-from landscape.cli import launch, parse
+from landscape.cli import activity, launch, parse
 from landscape.config import SparseRun
 from landscape.errors import InputError, check_choice
 from landscape.folders import folder_of
@@ -116,6 +116,11 @@ def with_settings_of_mask(argv: list[str] | None = None) -> Config | None:
     theirs = runs.read_config(runs.parse(name).folder)
     if not isinstance(theirs, SparseRun):
         raise InputError(f"--mask-from {name}: a dense run has no masks.")
+    return defaults_of_mask(name, theirs)
+
+
+def defaults_of_mask(name: str, theirs: SparseRun) -> Config:
+    """The defaults beside `--mask-from`: the settings of that run but for a few."""
     own = {f: getattr(Config(), f) for f in ("workdir", "seed", "rewind_to")}
     # Named on the command line as well; here it lets the defaults pass their checks.
     return Config.of(theirs, **own, mask_from=name, method=("lottery",))
@@ -133,7 +138,8 @@ def run(config: Config) -> list[dict[str, Any]]:
         ]
     # What can be known to fail fails before JAX is loaded.
     checks.check(settings)
-    from train import job, report
+    with activity("loading JAX"):
+        from train import job, mask_source, report
 
     summaries = job.run_all(settings, mask_source.start_from)
     report.print_outcome(settings, summaries)

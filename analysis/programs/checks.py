@@ -1,5 +1,6 @@
 """What can be refused of an analysis before JAX is loaded: names, numbers and sizes."""
 
+import importlib
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Any
 
 from analysis.programs import results
 from landscape import checkpoint_tables, data, patterns, runs
+from landscape.cli import activity
 from landscape.config import RunConfig
 from landscape.errors import InputError
 
@@ -45,6 +47,12 @@ def same_space(
     if data_dir is None:
         return configs
     return [replace(config, data_dir=data_dir) for config in configs]
+
+
+def load_jax() -> None:
+    """Loads what computes, and says so on a terminal: it takes a second or more."""
+    with activity("loading JAX"):
+        importlib.import_module("analysis.programs.inputs")
 
 
 def is_finished(folder: Path) -> bool:

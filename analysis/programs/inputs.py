@@ -12,6 +12,7 @@ from analysis import evaluation
 from analysis.programs import checks
 from landscape import devices, models, runs
 from landscape.aliases import Masks
+from landscape.cli import activity
 from landscape.one_line import one_line
 from landscape.sparsity import accounting
 from landscape.trees import named_leaves
@@ -115,7 +116,8 @@ def load(refs: Sequence[runs.Ref], data_dir: str | None = None) -> list[runs.Run
         trained on different examples.
     """
     checks.same_space(refs)
-    return [runs.load(ref, data_dir=data_dir) for ref in refs]
+    with activity("loading the runs"):
+        return [runs.load(ref, data_dir=data_dir) for ref in refs]
 
 
 def same_masks(a: Masks, b: Masks) -> bool:

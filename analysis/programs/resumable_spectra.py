@@ -10,7 +10,7 @@ from analysis import spectra
 from analysis.programs import results
 from analysis.spectra import Eigenpairs, LinearOperator, Quadrature, Summary
 from landscape import rng
-from landscape.cli import Progress
+from landscape.cli import Progress, activity
 
 TOLERANCE = 1e-6
 """Of the extreme eigenvalues, relative."""
@@ -64,7 +64,8 @@ def estimated(
     probes = _probes(saved, save, op, pairs, num_steps, num_probes, keys[1])
     density = spectra.density_from_probes(op, probes, pairs)
     say(f"the trace, by {min(TRACE_PRODUCTS, op.size)} products")
-    trace = spectra.xtrace(op, TRACE_PRODUCTS, key=keys[2])
+    with activity("trace"):
+        trace = spectra.xtrace(op, TRACE_PRODUCTS, key=keys[2])
     return spectra.summarise(op, top, pairs, density, trace)
 
 

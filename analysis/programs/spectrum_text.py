@@ -1,8 +1,9 @@
 """Text of the spectrum program: title, results, and the next command."""
 
-import shlex
+from dataclasses import replace
 from typing import Any
 
+from landscape.cli import command
 from landscape.tables import format_table
 
 SMALL = 4000
@@ -133,20 +134,22 @@ def next_command(config: Any, result: dict[str, Any]) -> str:
       config: `analysis.spectrum.Config`.
       result: of it.
     """
-    words = ["python -m analysis.spectrum", shlex.quote(config.run)]
-    operator = config.operator
-    if not config.by_layer and operator == "hessian":
-        operator = "gauss-newton"
-    if operator != "hessian":
-        words.append(f"--operator {operator}")
-    if config.subspace != "sparse":
-        words.append(f"--subspace {config.subspace}")
     if config.by_layer:
         tops = {name: each["largest"][0] for name, each in result["by_layer"].items()}
         sharpest = max(tops, key=tops.get)
-        words.append(f"--layers {sharpest}")
-        if result["by_layer"][sharpest]["size"] <= SMALL and not config.exact:
-            words.append("--exact")
-    elif operator == config.operator:
-        words.append("--by-layer")
-    return " ".join(words)
+        small = result["by_layer"][sharpest]["size"] <= SMALL
+        changes = {
+            "by_layer": False, "layers": (sharpest,),
+            # Where all eigenvalues were found, their density is what is new.
+            "exact": small and not config.exact,
+        }  # fmt: skip
+    elif config.operator == "hessian":
+        changes = {"operator": "gauss-newton", "include_l2": False}
+    else:
+        changes = {"by_layer": True}
+    return command_line(replace(config, **changes))
+
+
+def command_line(config: Any) -> str:
+    """The command that finds a spectrum."""
+    return command("analysis.spectrum", config, positional=("run",))

@@ -1,6 +1,7 @@
-"""What every command has: flags, exit status, signals, progress bars; and a limit on
-the compiled programs that a long one holds."""
+"""What every command has: flags, exit status, signals, progress bars, the next command;
+and a limit on the compiled programs that a long one holds."""
 
+from landscape.cli.commands import command
 from landscape.cli.compiled_programs import limit_compiled_programs
 from landscape.cli.interrupts import (
     if_interrupted,
@@ -9,10 +10,12 @@ from landscape.cli.interrupts import (
     watch_signals,
 )
 from landscape.cli.program import launch, parse
-from landscape.cli.progress import Progress
+from landscape.cli.progress import Progress, activity
 
 __all__ = [
     "Progress",
+    "activity",
+    "command",
     "if_interrupted",
     "launch",
     "limit_compiled_programs",

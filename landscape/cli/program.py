@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
+from landscape.cli import progress
 from landscape.cli.guesses import check_words
 from landscape.cli.interrupts import end
 from landscape.errors import InputError, Interrupted, RunFailure
@@ -76,5 +77,6 @@ def _promote_as_usual() -> None:
 
 
 def _stop(status: int, message: str) -> None:
+    progress.close_bars()
     print(message, file=sys.stderr)
     sys.exit(status)

@@ -1,11 +1,66 @@
-"""A progress bar on a terminal; elsewhere a line every 30 seconds."""
+"""A progress bar on a terminal, whose clock always runs; elsewhere a line every 30
+seconds."""
 
+import contextlib
 import sys
+import threading
 import time
-from collections.abc import Sequence
+import weakref
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 _SECONDS_BETWEEN_LINES = 30.0
+_SECONDS_BETWEEN_TICKS = 1.0
+_FIRST = "compiling"
+"""The note of a bar until its first unit is done."""
+_shown: weakref.WeakSet = weakref.WeakSet()
+
+
+@contextlib.contextmanager
+def activity(text: str) -> Iterator[None]:
+    """On a terminal shows `text` and the seconds passed while a block runs.
+
+    For work that cannot say how far it is: loading, compiling. Elsewhere says nothing.
+
+    >>> with activity("compiling the evaluation"):
+    ...     pass
+    """
+    bar = _open_bar(desc=text, total=0, bar_format="{desc} {elapsed}", leave=False)
+    try:
+        yield
+    finally:
+        bar.close()
+
+
+def close_bars() -> None:
+    """Ends all bars that are shown, so that a message begins on a line of its own."""
+    for bar in list(_shown):
+        bar.close()
+
+
+def _open_bar(**settings: Any) -> Any:
+    """A bar of tqdm that is shown on a terminal alone, and refreshed once a second."""
+    # Not above: a program watches for signals before it imports what takes time.
+    from tqdm import tqdm
+
+    hidden = not sys.stderr.isatty()
+    bar = tqdm(disable=hidden, dynamic_ncols=True, **settings)
+    if not hidden:
+        _shown.add(bar)
+        threading.Thread(target=_tick, args=(weakref.ref(bar),), daemon=True).start()
+    return bar
+
+
+def _tick(shown: weakref.ref) -> None:
+    """Lets the clock of a bar run while XLA compiles or a long unit is worked on."""
+    while (bar := shown()) is not None:
+        with bar.get_lock():
+            # `close` writes its last line under this lock, after it disables the bar.
+            if bar.disable:
+                return
+            bar.display()
+        del bar
+        time.sleep(_SECONDS_BETWEEN_TICKS)
 
 
 class Progress:
@@ -23,17 +78,9 @@ class Progress:
         self._unit = unit
         self._started = self._shown = time.monotonic()
         self._numbers: dict[str, float] = {}
-        # Not above: a program watches for signals before it imports what takes time.
-        from tqdm import tqdm
-
-        self._bar = tqdm(
-            total=total,
-            initial=initial,
-            desc=label,
-            unit=unit,
-            disable=not sys.stderr.isatty(),
-            dynamic_ncols=True,
-        )
+        self._bar = _open_bar(total=total, initial=initial, desc=label, unit=unit)
+        if not self._bar.disable and initial < total:
+            self._bar.set_postfix_str(_FIRST)
 
     def update(
         self, step: int, lines: Sequence[dict[str, Any]] = (), note: str = ""

@@ -21,7 +21,6 @@ if __name__ == "__main__":
 
     watch_signals()
 
-import shlex
 from typing import Any
 
 from analysis.studies import study
@@ -62,17 +61,19 @@ def run(config: Config, scale: Any = None) -> dict[str, Any]:
 def main(config: Config) -> None:
     """Runs the study; prints the verdicts, the folder and what to try next."""
     result = run(config)
+    from analysis import surface
     from analysis.studies.difficulty import claims, scales
 
     high = f"{max(map(float, result['sparsities_used'])):g}"
     folder = f"{result['root']}/sparsity-{high}/seed-0"
-    runs = [f"{folder}/{name}" for name in ("pruned", "lottery", "scratch")]
+    runs = tuple(f"{folder}/{name}" for name in ("pruned", "lottery", "scratch"))
+    plane = surface.Config(runs, num_examples=config.num_examples)
     study.report(
         config,
         result["table"],
         claims.NOTES,
         ["figure*.png", "claims.txt"],
-        f"python -m analysis.surface {shlex.join(runs)}",
+        surface.command_line(plane),
         study.differences(scales.full(config), scales.of(config)),
     )
 

@@ -12,7 +12,7 @@ from analysis.studies.difficulty.solutions import SOLUTIONS, train
 from analysis.studies.difficulty.trainings import folder_of, from_zeros
 from analysis.studies.steps import Steps
 from landscape import derivatives, runs
-from landscape.cli import limit_compiled_programs
+from landscape.cli import activity, limit_compiled_programs
 from landscape.sparsity import masks
 
 # name: from, to, kind, subspace
@@ -122,12 +122,13 @@ def _gradient_size(name: str) -> tuple[float, bool]:
     """
     run = runs.load(name)
     state = run.state
-    gradient = derivatives.gradient(
-        run.objective.bind(state.batch_stats, l2=True),
-        state.params,
-        run.data.train,
-        chunk_size=1000,
-    )
+    with activity("gradient"):
+        gradient = derivatives.gradient(
+            run.objective.bind(state.batch_stats, l2=True),
+            state.params,
+            run.data.train,
+            chunk_size=1000,
+        )
     gradient = masks.apply(run.masks, gradient)
     total = sum(float(abs(leaf).sum()) for leaf in jax.tree.leaves(gradient))
     kept = sum(int(n) for n in masks.count(run.masks, state.params).values())

@@ -5,6 +5,7 @@ from typing import Any
 from analysis.programs.checks import check_num_examples
 from analysis.studies.difficulty.scales import Scale
 from landscape import data
+from landscape.cli import activity
 from landscape.config import DenseRun, RunConfig, SparseRun
 from train import checks, sparse
 
@@ -68,4 +69,5 @@ def _check_shapes(settings: list[RunConfig]) -> None:
     distinct = {
         (each.method, getattr(each, "sparsity", None)): each for each in settings
     }
-    checks.check_shapes(list(distinct.values()))
+    with activity("loading JAX"):
+        checks.check_shapes(list(distinct.values()))

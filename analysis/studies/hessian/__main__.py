@@ -21,12 +21,11 @@ if __name__ == "__main__":
 
     watch_signals()
 
-import shlex
 from typing import Any
 
 from analysis.studies import study
 from analysis.studies.hessian.config import Config
-from landscape.cli import launch, parse
+from landscape.cli import activity, launch, parse
 
 
 @study.one_process
@@ -47,8 +46,10 @@ def run(config: Config, scale: Any = None) -> dict[str, Any]:
         scales.check(scale)
     study.check(config)
     from analysis.studies.claims import verdict_table
-    from analysis.studies.hessian import claims, figures, runs, table
-    from landscape.figures import attempt
+
+    with activity("loading JAX"):
+        from analysis.studies.hessian import claims, figures, runs, table
+        from landscape.figures import attempt
 
     measured = runs.measure(config, scale)
     judged = claims.claims(measured)
@@ -63,6 +64,8 @@ def run(config: Config, scale: Any = None) -> dict[str, Any]:
 def main(config: Config) -> None:
     """Runs the study; prints the verdicts, the folder and what to try next."""
     result = run(config)
+    from analysis import spectrum
+    from analysis.programs.spectrum_text import command_line
     from analysis.studies.hessian import claims, scales
 
     study.report(
@@ -70,7 +73,7 @@ def main(config: Config) -> None:
         result["table"],
         claims.NOTES,
         ["*.png", "claims.txt", "table1.txt"],
-        f"python -m analysis.spectrum {shlex.quote(result['example'])} --exact",
+        command_line(spectrum.Config(result["example"], exact=True)),
         study.differences(scales.full(config), scales.of(config)),
     )
 

@@ -13,7 +13,7 @@ from analysis import curvature, spectra
 from analysis.programs import results
 from analysis.spectra import NEAR_ZERO, NEGATIVE, top_eigenpairs, xtrace
 from landscape import rng, runs
-from landscape.cli import limit_compiled_programs
+from landscape.cli import activity, limit_compiled_programs
 
 Arrays = dict[str, np.ndarray]
 
@@ -33,7 +33,8 @@ def stored(
     if not found:
         limit_compiled_programs()
         print(f"{name}: {what}", file=sys.stderr, flush=True)
-        found = measure()
+        with activity(what):
+            found = measure()
         results.keep(folder, found)
     return found
 

@@ -20,7 +20,6 @@ if __name__ == "__main__":
 
     watch_signals()
 
-import shlex
 from typing import Any
 
 from analysis.studies import study
@@ -64,6 +63,8 @@ def run(config: Config, scale: Any = None) -> dict[str, Any]:
 def main(config: Config) -> None:
     """Runs the study; prints the result, the folder and what to try next."""
     result = run(config)
+    from analysis import spectrum
+    from analysis.programs.spectrum_text import command_line
     from analysis.studies.subspace import scales, text
 
     high = f"{max(map(float, result['sparsities_used'])):g}"
@@ -73,7 +74,7 @@ def main(config: Config) -> None:
         result["text"],
         text.NOTES,
         ["figure.png", "claims.txt"],
-        f"python -m analysis.spectrum {shlex.quote(folder)}/scratch --include-l2",
+        command_line(spectrum.Config(f"{folder}/scratch", include_l2=True)),
         study.differences(scales.full(config), scales.of(config)),
     )
 

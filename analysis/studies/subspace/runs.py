@@ -15,7 +15,7 @@ from analysis.studies.study import SparseStudyOptions
 from analysis.studies.subspace import curvature, descent
 from analysis.studies.subspace.scales import Scale
 from landscape import rng, runs, trees
-from landscape.cli import limit_compiled_programs
+from landscape.cli import activity, limit_compiled_programs
 
 POINTS = ("trained", "settled")  # Stored names, as `looks` is.
 
@@ -83,7 +83,7 @@ def analyse(name: str, scale: Scale) -> dict[str, dict[str, Any]]:
 def _analyse(ref: runs.Ref, scale: Scale) -> dict[str, dict[str, Any]]:
     print(f"{ref}: inside the mask and outside of it", file=sys.stderr, flush=True)
     run = runs.load(ref)
-    with jax.enable_x64(True):
+    with activity("curvature"), jax.enable_x64(True):
         # So that signs are not rounding.
         wide = trees.widened((run.state.params, run.state.batch_stats, run.data.train))
         params, stats, data = jax.tree.map(jnp.asarray, wide)

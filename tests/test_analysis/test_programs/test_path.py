@@ -1,7 +1,9 @@
 """`python -m analysis.path`, from two runs to its folder."""
 
 import json
+import shlex
 import shutil
+from dataclasses import replace
 
 import jax
 import numpy as np
@@ -10,7 +12,7 @@ import pytest
 from analysis import alignment, path
 from analysis.programs import inputs, results, resumable_paths
 from landscape import runs, trees
-from landscape.cli import interrupts
+from landscape.cli import interrupts, parse
 from landscape.config import from_dict, to_dict
 from landscape.errors import InputError
 from train import job
@@ -206,6 +208,27 @@ def test_bad_settings_are_one_sentence(names):
         path.run(config)
     with pytest.raises(InputError, match="more than the 200"):
         path.run(path.Config(names["pruned"], names["scratch"], num_examples=201))
+
+
+@pytest.mark.parametrize(
+    ("settings", "same_masks", "following"),
+    [
+        ({}, True, {"kind": "quadratic"}),
+        ({}, False, {"kind": "quadratic", "subspace": "dense"}),
+        ({"kind": "quadratic", "subspace": "dense"}, True, {"kind": "cubic"}),
+        ({"kind": "cubic"}, True, {"kind": "line"}),
+        (
+            {"num_examples": 9, "align": True, "extend": 0.0, "batch_norm": "stored"},
+            True,
+            {"kind": "quadratic"},
+        ),
+    ],
+)
+def test_the_next_command_keeps_what_was_asked_for(settings, same_masks, following):
+    config = path.Config("my runs/a@init", "b", **settings)
+    words = shlex.split(path._following(config, same_masks))
+    assert words[:3] == ["python", "-m", "analysis.path"]
+    assert parse(path.Config, argv=words[3:]) == replace(config, **following)
 
 
 def test_the_description_states_barrier_and_rise():

@@ -1,6 +1,7 @@
 """`python -m analysis.spectrum`, from a run to its folder."""
 
 import json
+import shlex
 from dataclasses import replace
 
 import jax
@@ -10,6 +11,7 @@ import pytest
 from analysis import spectra, spectrum
 from analysis.programs import results, resumable_spectra, spectrum_text
 from landscape import figures, rng, runs
+from landscape.cli import parse
 from landscape.config import SparseRun
 from landscape.errors import InputError
 from landscape.trees import ravel
@@ -201,19 +203,31 @@ def test_memory_is_no_setting_of_the_result(name):
 @pytest.mark.parametrize(
     ("settings", "following"),
     [
-        ({}, "--operator gauss-newton"),
-        ({"subspace": "dense"}, "--operator gauss-newton --subspace dense"),
-        ({"operator": "residual"}, "--operator residual --by-layer"),
-        ({"by_layer": True}, "--layers Dense_1 --exact"),
-        ({"by_layer": True, "exact": True}, "--layers Dense_1"),
+        ({}, {"operator": "gauss-newton"}),
+        ({"include_l2": True}, {"operator": "gauss-newton", "include_l2": False}),
+        ({"subspace": "dense"}, {"operator": "gauss-newton"}),
+        (
+            {"num_examples": 9, "num_probes": 2, "layers": ("a b", "Dense_*")},
+            {"operator": "gauss-newton"},
+        ),
+        ({"operator": "residual", "seed": 3}, {"by_layer": True}),
+        (
+            {"by_layer": True, "top": 5},
+            {"by_layer": False, "layers": ("Dense_1",), "exact": True},
+        ),
+        (
+            {"by_layer": True, "exact": True},
+            {"by_layer": False, "layers": ("Dense_1",), "exact": False},
+        ),
     ],
 )
 def test_the_next_command_keeps_what_was_asked_for(settings, following):
     layers = {"Dense_0": (1.0, 9), "Dense_1": (2.0, 9)}
     by_layer = {n: {"largest": [top], "size": s} for n, (top, s) in layers.items()}
-    config = spectrum.Config("runs/a", **settings)
-    words = spectrum_text.next_command(config, {"by_layer": by_layer})
-    assert words == f"python -m analysis.spectrum runs/a {following}"
+    config = spectrum.Config("my runs/a", **settings)
+    words = shlex.split(spectrum_text.next_command(config, {"by_layer": by_layer}))
+    assert words[:3] == ["python", "-m", "analysis.spectrum"]
+    assert parse(spectrum.Config, argv=words[3:]) == replace(config, **following)
 
 
 def test_an_interrupted_spectrum_resumes_to_the_same_bits(name, monkeypatch):

@@ -1,15 +1,18 @@
 """`python -m analysis.surface`, from runs to its folder."""
 
 import json
+import shlex
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from analysis import surface
+from analysis import path, surface
 from analysis.planes import planes
 from analysis.programs import inputs, results
 from landscape import runs
+from landscape.cli import parse
 from landscape.errors import InputError
 
 
@@ -105,3 +108,28 @@ def test_along_eigenvectors_the_loss_bends_by_the_eigenvalues(names):
         bend = (line[0] - 2 * line[1] + line[2]) / 0.1**2
         assert bend == pytest.approx(value, rel=0.1)
     assert result["eigenvalues"][0] >= result["eigenvalues"][1] > 0
+
+
+@pytest.mark.parametrize(
+    ("settings", "following"),
+    [
+        ({"points": 5, "num_examples": 9}, {"subspace": "dense"}),
+        ({"plane": "eigenvectors", "subspace": "dense"}, {"subspace": "sparse"}),
+        ({"plane": "trajectory", "batch_norm": "stored"}, {"plane": None}),
+    ],
+)
+def test_the_next_command_keeps_what_was_asked_for(settings, following):
+    config = surface.Config(("my runs/a",), **settings)
+    words = shlex.split(surface._next_command(config, True))
+    assert words[:3] == ["python", "-m", "analysis.surface"]
+    assert parse(surface.Config, argv=words[3:]) == replace(config, **following)
+
+
+@pytest.mark.parametrize(("same", "subspace"), [(True, "sparse"), (False, "dense")])
+def test_after_a_plane_through_three_runs_comes_a_curve_between_two(same, subspace):
+    config = surface.Config(("a", "b c", "d"), num_examples=9, seed=2, points=5)
+    words = shlex.split(surface._next_command(config, same))
+    assert words[:3] == ["python", "-m", "analysis.path"]
+    assert parse(path.Config, argv=words[3:]) == path.Config(
+        "a", "b c", kind="quadratic", subspace=subspace, num_examples=9, seed=2
+    )

@@ -1,15 +1,22 @@
-"""Every scale of every study, and its small one; nothing is trained."""
+"""Every scale of every study, its small one, the next command; nothing is trained."""
+
+import importlib
+import shlex
 
 import pytest
 
+from analysis import spectrum, surface
 from analysis.studies import study
 from analysis.studies.difficulty import scales as difficulty
 from analysis.studies.difficulty.config import Config as Difficulty
+from analysis.studies.difficulty.solutions import SOLUTIONS
 from analysis.studies.hessian import scales as hessian
 from analysis.studies.hessian.config import Config as Hessian
 from analysis.studies.subspace import scales as subspace
 from analysis.studies.subspace.config import Config as Subspace
+from landscape.cli import parse
 
+ROOT = "my runs/sparsity-0.98/seed-0/{}"
 STUDIES = [(Difficulty, difficulty), (Hessian, hessian), (Subspace, subspace)]
 # The first scale of each study, and what differs only in another one.
 DIGITS = {
@@ -76,3 +83,33 @@ def test_the_report_lists_what_differs(capsys, tmp_path):
     printed = capsys.readouterr().out
     assert "Settings that differ: images num_train 100 instead of 1000;" in printed
     assert "blobs exact_up_to 4000 instead of 0" in printed
+
+
+@pytest.mark.parametrize(
+    ("program", "flags", "following"),
+    [
+        (
+            "difficulty",
+            ["--num-examples", "9"],
+            (surface, {"runs": tuple(map(ROOT.format, SOLUTIONS)), "num_examples": 9}),
+        ),
+        ("hessian", [], (spectrum, {"run": "my runs/a", "exact": True})),
+        (
+            "subspace",
+            [],
+            (spectrum, {"run": ROOT.format("scratch"), "include_l2": True}),
+        ),
+    ],
+)
+def test_the_next_command_of_a_study_is_of_its_runs(
+    program, flags, following, capsys, monkeypatch
+):
+    main = importlib.import_module(f"analysis.studies.{program}.__main__")
+    found = {"sparsities_used": ["0.9", "0.98"], "root": "my runs"}
+    found |= {"table": "", "text": "", "example": "my runs/a"}
+    monkeypatch.setattr(main, "run", lambda config: found)
+    main.main(parse(main.Config, argv=flags))
+    words = shlex.split(capsys.readouterr().out.rpartition("Next: ")[2])
+    module, settings = following
+    assert words[:3] == ["python", "-m", module.__name__]
+    assert parse(module.Config, argv=words[3:]) == module.Config(**settings)

@@ -1,0 +1,72 @@
+"""The command line of a config: the inverse of `landscape.cli.parse`."""
+
+import dataclasses
+import shlex
+from collections.abc import Sequence
+from typing import Any
+
+
+def command(
+    program: str,
+    config: Any,
+    *,
+    positional: Sequence[str] = (),
+    always: Sequence[str] = (),
+    default: Any | None = None,
+) -> str:
+    """The shell command that makes `config`: flags for what is not as by default.
+
+    Args:
+      program: its module.
+      config: an instance of the program's dataclass.
+      positional: names of the fields that are given without a flag: paths.
+      always: names of the fields that are named whatever they are.
+      default: replaces the defaults of the fields, as in `landscape.cli.parse`.
+
+    Returns:
+      One line, quoted for a shell.
+
+    >>> from landscape.config import SparseRun
+    >>> run = SparseRun(widths=(9, 8), model="mlp", augment=True, workdir="my runs")
+    >>> command("train.sparse", run, always=["method"])
+    "python -m train.sparse --augment --model mlp --widths 9 8 --workdir 'my runs' \
+--method pruning"
+    """
+    words = ["python", "-m", program]
+    for name in positional:
+        # Else a name that begins with - is read as a flag.
+        values = _values(getattr(config, name))
+        words += [f"./{v}" if v.startswith("-") else v for v in values]
+    for field in dataclasses.fields(config):
+        value = getattr(config, field.name)
+        if field.name in positional or not field.init:
+            continue
+        if field.name in always or value != _default_of(field, default):
+            words += _flag(field.name, value)
+    return shlex.join(words)
+
+
+def _default_of(field: dataclasses.Field, default: Any | None) -> Any:
+    if default is not None:
+        return getattr(default, field.name)
+    made = field.default_factory is not dataclasses.MISSING
+    return field.default_factory() if made else field.default
+
+
+def _flag(name: str, value: Any) -> list[str]:
+    flag = name.replace("_", "-")
+    if isinstance(value, bool):
+        return [f"--{flag}" if value else f"--no-{flag}"]
+    values = _values(value)
+    if len(values) == 1 and values[0].startswith("-"):
+        # Else it is read as a flag of its own.
+        return [f"--{flag}={values[0]}"]
+    return [f"--{flag}", *values]
+
+
+def _values(value: Any) -> list[str]:
+    if isinstance(value, dict):
+        return [str(part) for pair in value.items() for part in pair]
+    if isinstance(value, list | tuple):
+        return [str(part) for part in value]
+    return [str(value)]
