@@ -65,11 +65,14 @@ def completed(
         found, probability = _look(op, found, goal, jax.random.fold_in(key, looks))
         looks += 1
         max_products += found.products - before
+        limit = max_products
+        if probability is not None:
+            # A value may have been seen that is nearer than it seemed.
+            limit = min(limit, found.products + LOOK)
         if probability is None or not found.converged(goal.tol).all():
-            # Something joins, or a value that was seen is nearer than it seemed.
             found = continued(
                 op, goal, (found.state, found.head), found.others, found.products,
-                max_products,
+                limit,
             )  # fmt: skip
         if probability is not None:
             return found, probability
