@@ -23,6 +23,10 @@ from analysis.programs.options import LossOptions
 from analysis.programs.text import describe_data, short_names
 from landscape.cli import launch, parse
 from landscape.errors import InputError, check_choice, require
+from landscape.tables import counted
+
+ROUNDING = 1e-6
+"""Of an objective, relative: smaller changes are no rise."""
 
 ORDERS = {"line": 1, "quadratic": 2, "cubic": 3}
 # Of `analysis.paths.barriers.Barrier`, in result.json.
@@ -99,7 +103,7 @@ def _evaluate(config: Config, where: Path) -> dict[str, Any]:
     if config.kind != "line" and config.batch_size > setup.num_examples:
         raise InputError(
             f"--batch-size {config.batch_size} of a curve's training is more than the"
-            f" {setup.num_examples} examples."
+            f" {counted(setup.num_examples, 'example')}."
         )
     path = paths.straight(a.state.params, b.state.params, ORDERS[config.kind])
     if config.kind != "line":
@@ -195,9 +199,14 @@ def describe(result: dict[str, Any]) -> str:
         lines.append(
             f"Barrier before alignment: {result['barrier_before_alignment']:.4g}."
         )
-    if ascent == 0:
+    inside = [y for t, y in zip(result["ts"], totals, strict=True) if 0 <= t <= 1]
+    # Means over examples in single precision differ by this much by themselves.
+    rounding = ROUNDING * max(map(abs, inside))
+    if max(inside) - min(inside) <= rounding:
+        lines.append("The objective is constant from t = 0 to t = 1, to rounding.")
+    elif ascent <= rounding:
         lines.append("The objective never rises from t = 0 to t = 1.")
-    elif barrier == 0:
+    elif barrier <= rounding:
         lines.append(
             f"No barrier, but the objective rises by {ascent:.4g} on the path."
         )

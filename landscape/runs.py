@@ -235,6 +235,12 @@ def read_metrics(folder: Path) -> list[dict[str, Any]]:
     return read_lines(folder / METRICS)
 
 
+def read_end(folder: Path) -> str | None:
+    """Why a run ended before its last step, if it said so and has not gone on since."""
+    lines = read_lines(folder / TIMINGS)
+    return lines[-1].get("ended") if lines else None
+
+
 def read_lines(path: Path) -> list[dict[str, Any]]:
     """The whole lines of a .jsonl file; none if there is no such file."""
     text = path.read_text() if path.exists() else ""

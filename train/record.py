@@ -103,6 +103,12 @@ class Recorder:
         spent = {"step": step, "seconds": self._logged - before}
         append(self.folder, runs.TIMINGS, spent)
 
+    def log_end(self, step: int, why: str) -> None:
+        """Adds to timings.jsonl why the run ended before its last step."""
+        seconds = time.perf_counter() - self._logged
+        spent = {"step": step, "seconds": seconds, "ended": why}
+        append(self.folder, runs.TIMINGS, spent)
+
     def save(self, state: TrainState) -> None:
         """Writes a checkpoint."""
         checkpoints = self.folder / runs.CHECKPOINTS

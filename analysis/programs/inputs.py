@@ -14,6 +14,7 @@ from landscape.aliases import Masks
 from landscape.errors import InputError
 from landscape.one_line import one_line
 from landscape.sparsity import accounting
+from landscape.tables import counted
 from landscape.trees import named_leaves
 
 # Multiplications and additions between two saves of a program: some ten seconds of two
@@ -74,7 +75,8 @@ def evaluation_setup(
         if not size:
             raise InputError(
                 f"a batch of {batch_size}, over which batch norm has its statistics,"
-                f" is more than all {total} examples: use a smaller --batch-size."
+                f" is more than all {counted(total, 'example')}: use a smaller"
+                " --batch-size."
             )
     loss_fn, statistics = evaluation.of_objective(
         run.objective,

@@ -8,7 +8,7 @@ import pytest
 
 from analysis import surface
 from analysis.planes import planes
-from analysis.programs import inputs, results
+from analysis.programs import inputs, results, surface_text
 from landscape import runs
 from landscape.errors import InputError
 
@@ -105,3 +105,28 @@ def test_along_eigenvectors_the_loss_bends_by_the_eigenvalues(names):
         bend = (line[0] - 2 * line[1] + line[2]) / 0.1**2
         assert bend == pytest.approx(value, rel=0.1)
     assert result["eigenvalues"][0] >= result["eigenvalues"][1] > 0
+
+
+@pytest.mark.parametrize("count", [3, 4, 9])
+def test_a_random_walk_is_explained_as_far_as_is_said(count):
+    steps = np.random.default_rng(0).normal(size=(count - 1, 50_000))
+    walk = np.concatenate([np.zeros((1, 50_000)), np.cumsum(steps, 0)])
+    centred = walk - walk.mean(0)
+    values = np.linalg.eigvalsh(centred @ centred.T)
+    expected = values[-2:].sum() / values.sum()
+    assert surface_text.random_walk(count) == pytest.approx(expected, abs=0.01)
+
+
+def test_states_that_span_the_plane_are_in_it():
+    result = {
+        "plane": "trajectory", "num_examples": 9, "batch_norm": "none",
+        "subspace": "sparse",
+        "minimum": 0.1, "maximum": 1.0, "minimum_at": [0.0, 0.0], "not_finite": 1,
+        "explained": [0.8, 0.2], "names": ["a", "b", "c"], "same_masks": True,
+    }  # fmt: skip
+    text = surface_text.describe(result)
+    assert "All 3 states lie in the plane." in text and "projected" not in text
+    assert "Not finite at 1 point (left" in text
+    more = result | {"explained": [0.6, 0.3], "names": list("abcd")}
+    text = surface_text.describe(more)
+    assert "90 % of the variance of 4 states" in text and "projected" in text
