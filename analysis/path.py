@@ -30,6 +30,9 @@ from analysis.programs.text import describe_data, short_names
 from landscape.cli import activity, command, launch, parse
 from landscape.errors import InputError, check_choice, require
 
+ROUNDING = 1e-6
+"""Of an objective, relative: smaller changes are no rise."""
+
 ORDERS = {"line": 1, "quadratic": 2, "cubic": 3}
 # Of `analysis.paths.barriers.Barrier`, in result.json.
 NAMES = {name: f"barrier_{name}" for name in ("chord", "mean", "midpoint")}
@@ -102,7 +105,7 @@ def _check_curve(config: Config, refs: list[Any], count: int) -> None:
     if config.batch_size > count:
         raise InputError(
             f"--batch-size {config.batch_size} of a curve's training is more than the"
-            f" {count} examples."
+            f" {counted(count, 'example')}."
         )
     # Units that are permuted take their masks with them: known only then.
     if not config.align and checks.masks_differ(refs):
@@ -236,9 +239,14 @@ def describe(result: dict[str, Any]) -> str:
         lines.append(
             f"Barrier before alignment: {result['barrier_before_alignment']:.4g}."
         )
-    if ascent == 0:
+    inside = [y for t, y in zip(result["ts"], totals, strict=True) if 0 <= t <= 1]
+    # Means over examples in single precision differ by this much by themselves.
+    rounding = ROUNDING * max(map(abs, inside))
+    if max(inside) - min(inside) <= rounding:
+        lines.append("The objective is constant from t = 0 to t = 1, to rounding.")
+    elif ascent <= rounding:
         lines.append("The objective never rises from t = 0 to t = 1.")
-    elif barrier == 0:
+    elif barrier <= rounding:
         lines.append(
             f"No barrier, but the objective rises by {ascent:.4g} on the path."
         )

@@ -49,7 +49,7 @@ def run(config: Config) -> str:
 def table(folders: list[Path]) -> str:
     """One row a run folder; what cannot be read says so in its row."""
     from landscape import checkpoint_tables, runs
-    from landscape.tables import format_table
+    from landscape.tables import counted, format_table
 
     rows = []
     for folder in folders:
@@ -61,7 +61,9 @@ def table(folders: list[Path]) -> str:
             continue
         kept = checkpoint_tables.steps(folder / runs.CHECKPOINTS)
         if summary:
-            state = f"finished, {config.steps} steps"
+            state = f"finished, {counted(config.steps, 'step')}"
+        elif why := runs.read_end(folder):
+            state = f"diverged: {why}"
         elif kept:
             state = f"saved at step {max(kept)} of {config.steps}"
         else:

@@ -32,6 +32,7 @@ from analysis.programs.surface_text import axes, describe, title
 from analysis.programs.text import short_names
 from landscape.cli import activity, command, launch, parse
 from landscape.errors import InputError, check_choice, require
+from landscape.tables import counted
 
 PLANES = ("random", "through", "trajectory", "eigenvectors")
 
@@ -55,7 +56,7 @@ class Config(LossOptions):
 
     def __post_init__(self):
         super().__post_init__()
-        names = f"{len(self.runs)} runs"
+        names = counted(len(self.runs), "run")
         if len(self.runs) == 2:
             raise InputError(
                 "two runs span a line, not a plane: use python -m analysis.path, or"

@@ -254,3 +254,9 @@ def read_metrics(folder: Path) -> list[dict[str, Any]]:
     for line in read_lines(folder / METRICS):
         lines.setdefault((line["step"], line.get("split")), line)
     return sorted(lines.values(), key=lambda line: line["step"])
+
+
+def read_end(folder: Path) -> str | None:
+    """Why a run ended before its last step, if it said so and has not gone on since."""
+    lines = read_lines(folder / TIMINGS)
+    return lines[-1].get("ended") if lines else None

@@ -57,6 +57,15 @@ def _printable(cell: str) -> str:
     return "".join(c if c.isprintable() else "\ufffd" for c in cell)
 
 
+def counted(count: int, noun: str, plural: str | None = None) -> str:
+    """A number and its noun, in the singular for one.
+
+    >>> counted(1, "step"), counted(3000, "step"), counted(2, "leaf", "leaves")
+    ('1 step', '3,000 steps', '2 leaves')
+    """
+    return f"{count:,} {noun if count == 1 else plural or f'{noun}s'}"
+
+
 def _is_number(cell: str) -> bool:
     try:
         float(cell.split("+-")[0].replace(",", "").rstrip(" %") or 0)

@@ -215,6 +215,7 @@ def _train(opened: Opened, check_lock: Callable[[], None]) -> TrainState:
             at, last = boundary, boundary == config.steps
             bad = measure.non_finite(state, metrics)
             if bad:
+                recorder.log_end(at, f"the {bad} is not finite")
                 raise RunFailure(_not_finite(bad, config))
             lines = [measure.window(components, state, metrics)]
             if last or at % config.eval_interval == 0:

@@ -152,6 +152,12 @@ class Recorder:
         spent = {"step": step, "seconds": self._logged - before}
         append(self.folder, runs.TIMINGS, spent)
 
+    def log_end(self, step: int, why: str) -> None:
+        """Adds to timings.jsonl why the run ended before its last step."""
+        seconds = time.perf_counter() - self._logged
+        spent = {"step": step, "seconds": seconds, "ended": why}
+        append(self.folder, runs.TIMINGS, spent)
+
     def save(self, state: Any) -> None:
         """Writes a checkpoint of a `landscape.state.TrainState`."""
         # Not above: what a folder holds is asked before JAX is loaded.

@@ -11,6 +11,7 @@ from landscape import checkpoint_tables, data, patterns, runs
 from landscape.cli import activity
 from landscape.config import RunConfig
 from landscape.errors import InputError
+from landscape.tables import counted
 
 
 def same_space(
@@ -75,8 +76,8 @@ def check_num_examples(dataset: str, asked: int | None, size: int) -> None:
     """Raises InputError if more training examples are asked for than there are."""
     if asked is not None and asked > size:
         raise InputError(
-            f"--num-examples {asked} is more than the {size} training examples"
-            f" of {dataset}."
+            f"--num-examples {asked} is more than the"
+            f" {counted(size, 'training example')} of {dataset}."
         )
 
 
@@ -97,7 +98,7 @@ def no_whole_batch(batch_size: int, count: int) -> InputError:
     """Batch norm has no batch of that size among so few examples."""
     return InputError(
         f"a batch of {batch_size}, over which batch norm has its statistics,"
-        f" is more than all {count} examples: use a smaller --batch-size."
+        f" is more than all {counted(count, 'example')}: use a smaller --batch-size."
     )
 
 

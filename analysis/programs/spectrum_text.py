@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from landscape.cli import command
-from landscape.tables import format_table
+from landscape.tables import counted, format_table
 
 SMALL = 4000
 """Parameters up to which --exact is proposed: it takes seconds."""
@@ -20,7 +20,8 @@ def title(result: dict[str, Any]) -> str:
     l2 = " with L2 term" if result["include_l2"] else ""
     return (
         f"{result['operator']}{layers}{l2}, {result['subspace']} space,"
-        f" {result['size']:,} parameters, {result['num_examples']} examples"
+        f" {counted(result['size'], 'parameter')},"
+        f" {counted(result['num_examples'], 'example')}"
     )
 
 
@@ -66,8 +67,8 @@ def _near_zero(result: dict[str, Any]) -> str:
         return f"{text}."
     low, high = (100 * bound for bound in result["share_near_zero_bounds"])
     return (
-        f"{text}; {result['num_steps']} steps bound it to between {low:.1f} and"
-        f" {high:.1f} %."
+        f"{text}; with {counted(result['num_steps'], 'step')} it lies between"
+        f" {low:.1f} and {high:.1f} %."
     )
 
 

@@ -1,8 +1,13 @@
 """The surface program's result in words: title, axes and description."""
 
+import math
 from typing import Any
 
 from analysis.programs.text import describe_data
+from landscape.tables import counted
+
+IN_PLANE = 1e-6
+"""Fraction of the variance that is rounding of the states."""
 
 
 def title(result: dict[str, Any]) -> str:
@@ -42,17 +47,38 @@ def describe(result: dict[str, Any]) -> str:
         f" {result['maximum']:.4g}.",
     ]
     if result["plane"] == "trajectory":
-        explained = 100 * sum(result["explained"])
-        lines.append(
-            f"The two axes explain {explained:.0f} % of the variance of"
-            f" {len(result['names'])} states (of a random walk in many dimensions also"
-            " about three quarters); only the last state is in the plane, the others"
-            " are projected."
-        )
+        lines.append(_explained(result))
     if result["plane"] == "through" and not result["same_masks"]:
         lines.append(
             "The runs have different masks: the plane is in no sparse subspace."
         )
     if result["not_finite"]:
-        lines.append(f"Not finite at {result['not_finite']} points (left white).")
+        points = counted(result["not_finite"], "point")
+        lines.append(f"Not finite at {points} (left white).")
     return "\n".join(lines)
+
+
+def _explained(result: dict[str, Any]) -> str:
+    """How much of a trajectory its plane holds."""
+    count, explained = len(result["names"]), sum(result["explained"])
+    if explained > 1 - IN_PLANE:
+        return f"All {count} states lie in the plane."
+    return (
+        f"The two axes explain {100 * explained:.0f} % of the variance of {count}"
+        f" states (of a random walk in many dimensions"
+        f" {100 * random_walk(count):.0f} %); only the last state is in the plane, the"
+        " others are projected."
+    )
+
+
+def random_walk(count: int) -> float:
+    """The fraction of variance on two principal axes of as many states of a walk.
+
+    In many dimensions the Gram matrix of `count` states, about their mean, has
+    eigenvalues in proportion to 1 / sin(pi k / 2 count)^2.
+
+    >>> round(random_walk(3), 6), round(random_walk(1000), 2)
+    (1.0, 0.76)
+    """
+    leading = sum(math.sin(math.pi * k / (2 * count)) ** -2 for k in (1, 2))
+    return leading / (2 / 3 * (count**2 - 1))

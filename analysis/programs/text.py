@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from landscape.tables import counted
+
 
 def describe_data(result: dict[str, Any]) -> str:
     """The examples that a loss is averaged over, and the statistics of batch norm.
@@ -11,7 +13,7 @@ def describe_data(result: dict[str, Any]) -> str:
     """
     norm = result["batch_norm"]
     norms = "" if norm == "none" else f", batch norm: {norm} statistics"
-    return f"{result['num_examples']} examples{norms}"
+    return f"{counted(result['num_examples'], 'example')}{norms}"
 
 
 def short_names(names: list[str]) -> list[str]:

@@ -243,3 +243,9 @@ def test_the_description_states_barrier_and_rise():
     assert "rises by 2" in path.describe(result)
     downhill = result | {"barrier": 0.0, "rise": 0.0, "ascent": 0.0}
     assert "never rises" in path.describe(downhill)
+    # As from a run to itself.
+    flat = result | {"losses": [1.0, 1.0 + 1e-7, 1.0], "barrier": 1e-7, "ascent": 1e-7}
+    text = path.describe(flat)
+    assert "constant" in text and "A barrier" not in text and "rises" not in text
+    one = path.describe(result | {"num_examples": 1})
+    assert "1 example:" in one

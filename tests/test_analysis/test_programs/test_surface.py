@@ -10,7 +10,7 @@ import pytest
 
 from analysis import path, surface
 from analysis.planes import planes
-from analysis.programs import inputs, results
+from analysis.programs import inputs, results, surface_text
 from landscape import runs
 from landscape.cli import parse
 from landscape.errors import InputError
@@ -133,3 +133,28 @@ def test_after_a_plane_through_three_runs_comes_a_curve_between_two(same, subspa
     assert parse(path.Config, argv=words[3:]) == path.Config(
         "a", "b c", kind="quadratic", subspace=subspace, num_examples=9, seed=2
     )
+
+
+@pytest.mark.parametrize("count", [3, 4, 9])
+def test_a_random_walk_is_explained_as_far_as_is_said(count):
+    steps = np.random.default_rng(0).normal(size=(count - 1, 50_000))
+    walk = np.concatenate([np.zeros((1, 50_000)), np.cumsum(steps, 0)])
+    centred = walk - walk.mean(0)
+    values = np.linalg.eigvalsh(centred @ centred.T)
+    expected = values[-2:].sum() / values.sum()
+    assert surface_text.random_walk(count) == pytest.approx(expected, abs=0.01)
+
+
+def test_states_that_span_the_plane_are_in_it():
+    result = {
+        "plane": "trajectory", "num_examples": 9, "batch_norm": "none",
+        "subspace": "sparse",
+        "minimum": 0.1, "maximum": 1.0, "minimum_at": [0.0, 0.0], "not_finite": 1,
+        "explained": [0.8, 0.2], "names": ["a", "b", "c"], "same_masks": True,
+    }  # fmt: skip
+    text = surface_text.describe(result)
+    assert "All 3 states lie in the plane." in text and "projected" not in text
+    assert "Not finite at 1 point (left" in text
+    more = result | {"explained": [0.6, 0.3], "names": list("abcd")}
+    text = surface_text.describe(more)
+    assert "90 % of the variance of 4 states" in text and "projected" in text

@@ -1,0 +1,31 @@
+"""`python -m analysis.runs`: a row a run, whatever its state."""
+
+import json
+
+from analysis import runs as program
+from landscape import runs
+from landscape.config import DenseRun, to_dict
+
+
+def test_a_row_says_in_words_how_far_a_run_is(tmp_path):
+    summary = {"sparsity": 0.0, "train_loss": 0.5, "test_accuracy": 0.9}
+    ended = {"step": 3, "seconds": 1.0, "ended": "the loss of step 3 is not finite"}
+    files = {
+        "a-new": {},
+        "b-one": {runs.SUMMARY: summary},
+        "c-wild": {runs.TIMINGS: ended},
+        "d-resumed": {runs.TIMINGS: ended | {"ended": None}},
+    }
+    for name, content in files.items():
+        (tmp_path / name).mkdir()
+        content = {runs.CONFIG: to_dict(DenseRun(steps=1)), **content}
+        for file, values in content.items():
+            (tmp_path / name / file).write_text(json.dumps(values) + "\n")
+    rows = program.run(program.Config(str(tmp_path))).splitlines()[2:]
+    states = [row.split("  ")[-1] for row in rows]
+    assert states == [
+        "started, nothing saved",
+        "finished, 1 step",
+        "diverged: the loss of step 3 is not finite",
+        "started, nothing saved",
+    ]
