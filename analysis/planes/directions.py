@@ -10,7 +10,7 @@ import numpy as np
 
 from landscape import trees
 from landscape.aliases import Masks, Params
-from landscape.arrays import check_floating
+from landscape.arrays import check_floating, check_key
 from landscape.errors import InputError
 
 # What is left of a direction without its part along the other must be more than this
@@ -64,6 +64,7 @@ def filter_normalised(
     >>> direction["bias"].tolist()
     [0.0, 0.0]
     """
+    check_key(key)
     check_floating(params, "the parameters")
     trees.check_mask(mask, params)
 

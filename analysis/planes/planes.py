@@ -24,7 +24,7 @@ from analysis.planes.directions import (
 )
 from analysis.planes.grids import Grid, around, blocks, grid
 from landscape.aliases import Batches, Masks, Params
-from landscape.arrays import check_floating
+from landscape.arrays import check_floating, check_key
 from landscape.derivatives import as_batches
 from landscape.errors import InputError
 
@@ -104,6 +104,7 @@ def random(params: Params, key: jax.Array, mask: Masks | None = None) -> Plane:
     >>> abs(inner(plane.u, plane.v)) < 1e-6
     True
     """
+    check_key(key)
     u, v = (filter_normalised(k, params, mask) for k in jax.random.split(key))
     return along(params, (u, orthogonalised(v, u)))
 
