@@ -29,6 +29,7 @@ from analysis.programs.options import LossOptions, check_points
 from analysis.programs.text import describe_data, short_names
 from landscape.cli import activity, command, launch, parse
 from landscape.errors import InputError, check_choice, require
+from landscape.tables import counted
 
 ROUNDING = 1e-6
 """Of an objective, relative: smaller changes are no rise."""

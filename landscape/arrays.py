@@ -49,6 +49,34 @@ def check_floating(tree: Any, what: str, advice: str = "") -> None:
             raise InputError(f"{name} must be of floating point, not {dtype}{advice}.")
 
 
+def check_key(key: Any, name: str = "key") -> None:
+    """Raises InputError unless it is one key, of `jax.random.key` or `PRNGKey`.
+
+    >>> check_key(0)
+    Traceback (most recent call last):
+    ...
+    landscape.errors.InputError: key must be a key, as of jax.random.key(0), not 0.
+    """
+    dtype, shape = getattr(key, "dtype", None), getattr(key, "shape", None)
+    typed = isinstance(key, jax.Array) and jnp.issubdtype(dtype, jax.dtypes.prng_key)
+    raw = dtype == np.uint32 and len(shape) == 1
+    if not (typed and shape == ()) and not raw:
+        seen = repr(key) if dtype is None else f"{dtype}{list(shape)}"
+        raise InputError(f"{name} must be a key, as of jax.random.key(0), not {seen}.")
+
+
+def check_integer(value: Any, name: str) -> None:
+    """Raises InputError unless it is an integer.
+
+    >>> check_integer(2.5, "num_steps")
+    Traceback (most recent call last):
+    ...
+    landscape.errors.InputError: num_steps must be an integer, not 2.5.
+    """
+    if not isinstance(value, int | np.integer):
+        raise InputError(f"{name} must be an integer, not {value!r}.")
+
+
 def _is_array(leaf: Any) -> bool:
     if isinstance(leaf, np.ma.MaskedArray):
         return False

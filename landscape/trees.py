@@ -136,13 +136,16 @@ def project(mask: Any, x: Any) -> Any:
 
 
 def check_mask(mask: Any, tree: Any) -> None:
-    """Raises InputError if `mask` does not fit `tree`; None always fits."""
+    """Raises InputError unless `mask` holds booleans and fits `tree`, as None does."""
     if mask is None:
         return
     if jax.tree.structure(mask) != jax.tree.structure(tree):
         raise InputError("the mask must have the structure of the parameters.")
     leaves, kept = named_leaves(tree), jax.tree.leaves(mask)
     for (name, leaf), m in zip(leaves.items(), kept, strict=True):
+        kind = m.dtype if hasattr(m, "dtype") else type(m).__name__
+        if kind not in (np.bool_, "bool"):
+            raise InputError(f"the mask of {name} must hold booleans, not {kind}.")
         seen, shape = jnp.shape(m), jnp.shape(leaf)
         if seen not in ((), shape):
             raise InputError(

@@ -16,7 +16,7 @@ from analysis.alignment.permutations import Permutations, apply, identity, indic
 from analysis.planes import inner
 from landscape import rng, trees
 from landscape.aliases import Masks, Params
-from landscape.arrays import check_floating
+from landscape.arrays import check_floating, check_key
 from landscape.errors import InputError
 from landscape.units import Spec
 
@@ -83,6 +83,7 @@ def match(
     >>> match(params, moved, spec, jax.random.key(0))["Dense_0"].tolist()
     [2, 0, 1]
     """
+    check_key(key)
     for network in (a, b):
         check_floating(network, "a network")
     trees.check_mask(masks_a, a)

@@ -146,15 +146,11 @@ def kept_entries(
     [1, 2, 3]
     """
     template = coordinates.template()
-    check_arrays(mask, "the mask")
     trees.check_mask(mask, template)
     names = list(trees.named_leaves(template))
     chosen = matching(names, layers)
     kept = [True] * len(names) if mask is None else jax.tree.leaves(mask)
     kept = [np.asarray(kept[i]) for i in coordinates.varying]
-    for flag in kept:
-        if flag.dtype != bool:
-            raise InputError(f"a mask must hold booleans, not {flag.dtype}.")
     flags = [
         np.broadcast_to(flag & (names[i] in chosen), coordinates.shapes[i]).ravel()
         for i, flag in zip(coordinates.varying, kept, strict=True)

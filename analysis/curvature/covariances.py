@@ -12,6 +12,7 @@ from analysis.curvature.construction import Options, construct
 from analysis.curvature.operator_algebra import Operator
 from landscape import rng
 from landscape.aliases import Batch, Batches, Params
+from landscape.arrays import check_integer, check_key
 from landscape.callables import Static
 from landscape.derivatives import (
     as_batches,
@@ -122,8 +123,11 @@ def fisher(
     >>> F.to_dense().tolist()
     [[0.25, -0.25], [-0.25, 0.25]]
     """
+    check_integer(num_samples, "num_samples")
     if num_samples < 1:
         raise InputError(f"num_samples must be at least 1, not {num_samples}.")
+    if key is not None:
+        check_key(key)
     model_fn = as_partial(model_fn)
     drawn = partial(_with_drawn_labels, model_fn, key, num_samples)
     return construct(

@@ -101,14 +101,16 @@ class Operator:
         Raises:
           InputError: another number of entries.
         """
+        product = _compiled_matvec if self.scannable else _matvec
+        return product(self, self._flat(x)).reshape(np.shape(x))
+
+    def _flat(self, x: ArrayLike) -> jax.Array:
         if np.shape(x) not in ((self.size,), (self.size, 1)):
             raise InputError(
                 f"a vector of this operator has shape ({self.size},), not"
                 f" {np.shape(x)}."
             )
-        flat = jnp.asarray(x, self.dtype).reshape(self.size)
-        product = _compiled_matvec if self.scannable else _matvec
-        return product(self, flat).reshape(np.shape(x))
+        return jnp.asarray(x, self.dtype).reshape(self.size)
 
     rmatvec = matvec
     __matmul__ = matvec
@@ -131,7 +133,7 @@ class Operator:
         >>> op.unravel(jnp.array([1.0, 2.0]))
         {'w': Array([[1., 2.]], dtype=float32)}
         """
-        return self.coordinates.tree(_scatter(self, jnp.asarray(x, self.dtype)))
+        return self.coordinates.tree(_scatter(self, self._flat(x)))
 
     def to_dense(self) -> jax.Array:
         """The matrix [size, size]; large ones: `analysis.spectra.materialise`."""

@@ -5,7 +5,7 @@ parameter space; `evaluate` gives the loss, and whatever else, of each of its ro
 whole data set.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial, reduce
 
 import jax
@@ -36,6 +36,10 @@ def check_points(points: Sequence[Params]) -> tuple[Params, ...]:
       InputError: there is none, their structures, shapes or dtypes differ, or a leaf is
         not of floating point.
     """
+    if isinstance(points, Mapping) or not isinstance(points, Iterable):
+        raise InputError(
+            f"points are a list of pytrees, not a {type(points).__name__}."
+        )
     points = tuple(points)
     for i, point in enumerate(points):
         check_arrays(point, f"point {i}")
@@ -109,7 +113,7 @@ def evaluate(
     [0.0, 1.25, 5.0]
     """
     points = check_points(points)
-    rows = jnp.asarray(coefficients, float)
+    rows = _numbers(coefficients)
     if rows.ndim != 2 or rows.shape[1] != len(points) or not len(rows):
         raise InputError(
             f"the coefficients of {len(points)} points must have shape"
@@ -132,6 +136,13 @@ def evaluate(
     options = options._replace(scalars=True)
     means = _average(loss_fn, points, rows, extras, batches, options)
     return means if isinstance(means, dict) else {"loss": means}
+
+
+def _numbers(coefficients: ArrayLike) -> jax.Array:
+    try:
+        return jnp.asarray(coefficients, float)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"the coefficients must be real numbers: {error}.") from None
 
 
 def _check_chunks(statistics, batches, chunk_size, mesh) -> int | None:

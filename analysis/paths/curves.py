@@ -11,6 +11,7 @@ from jax.typing import ArrayLike
 
 from analysis.evaluation import check_points, combine
 from landscape.aliases import Params
+from landscape.arrays import check_integer
 from landscape.errors import InputError, check_choice
 from landscape.one_line import one_line
 
@@ -137,6 +138,7 @@ def straight(a: Params, b: Params, order: int, basis: str = "bezier") -> Path:
     [0.0, 1.0, 2.0, 3.0]
     """
     check_choice("basis", basis, BASES)
+    check_integer(order, "the order of a curve")
     if order < 1:
         raise InputError(f"the order of a curve must be at least 1, not {order}.")
     path = line(a, b)

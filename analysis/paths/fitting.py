@@ -12,7 +12,7 @@ from jax.tree_util import Partial
 from analysis.paths.curves import Path
 from landscape import backend, order, rng, trees
 from landscape.aliases import Batches, LossFn, Masks
-from landscape.arrays import check_floating
+from landscape.arrays import check_floating, check_integer, check_key
 from landscape.callables import Static
 from landscape.derivatives import (
     as_batches,
@@ -114,6 +114,7 @@ def fit(
     """
     data = jax.tree.map(jnp.asarray, joined(as_batches(batches)))
     _check(path, mask, num_examples(data), batch_size, num_steps)
+    check_key(key)
     optimizer = default_optimizer() if optimizer is None else optimizer
     ends, inner = (path.points[0], path.points[-1]), path.points[1:-1]
     start, opt_state = (0, optimizer.init(inner)) if state is None else state
@@ -208,6 +209,8 @@ def _check(path, mask, num_examples, batch_size, num_steps) -> None:
             "a path of two points has none to train: make a curve with"
             " straight(a, b, order=2)."
         )
+    for name, value in (("batch_size", batch_size), ("num_steps", num_steps)):
+        check_integer(value, name)
     if not 1 <= batch_size <= num_examples:
         raise InputError(
             f"the batch size must be from 1 to the {num_examples} examples, not"

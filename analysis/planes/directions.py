@@ -10,7 +10,7 @@ import numpy as np
 
 from landscape import layout, trees
 from landscape.aliases import Masks, Params
-from landscape.arrays import check_floating
+from landscape.arrays import check_floating, check_key
 from landscape.errors import InputError
 from landscape.layout import Rules
 from landscape.one_line import one_line
@@ -70,6 +70,7 @@ def filter_normalised(
     >>> direction["bias"].tolist()
     [0.0, 0.0]
     """
+    check_key(key)
     check_floating(params, "the parameters")
     trees.check_mask(mask, params)
 

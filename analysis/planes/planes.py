@@ -25,7 +25,7 @@ from analysis.planes.directions import (
 from analysis.planes.grids import Grid, around, blocks, grid
 from landscape import rng
 from landscape.aliases import Batches, Masks, Params
-from landscape.arrays import check_floating
+from landscape.arrays import check_floating, check_key
 from landscape.derivatives import as_batches
 from landscape.errors import InputError
 from landscape.layout import Rules
@@ -111,6 +111,7 @@ def random(
     >>> abs(inner(plane.u, plane.v)) < 1e-6
     True
     """
+    check_key(key)
     u, v = (filter_normalised(k, params, mask, rules) for k in rng.split(key))
     return along(params, (u, orthogonalised(v, u)))
 

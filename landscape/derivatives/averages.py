@@ -17,6 +17,7 @@ from jax.tree_util import Partial
 
 from landscape.aliases import Batches
 from landscape.derivatives.batches import as_batches, num_examples, total_weight
+from landscape.errors import InputError
 from landscape.one_line import one_line
 
 
@@ -85,7 +86,13 @@ def average_of(
 
 
 def as_partial(function: Callable) -> Partial:
-    """A function as a pytree, fit to be an argument of a jitted one."""
+    """A function as a pytree, fit to be an argument of a jitted one.
+
+    Raises:
+      InputError: it cannot be called.
+    """
+    if not callable(function):
+        raise InputError(f"a function is needed, not {function!r}.")
     return function if isinstance(function, Partial) else Partial(function)
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from landscape import weighting
 from landscape.aliases import Batch, Batches
-from landscape.arrays import check_arrays
+from landscape.arrays import check_arrays, check_integer
 from landscape.errors import InputError
 from landscape.trees import leaf_name
 
@@ -28,10 +28,10 @@ def as_batches(batches: Batches, chunk_size: int | None = None) -> list:
     >>> len(as_batches({"image": jnp.ones((5, 2)), "label": jnp.ones(5)}))
     1
     """
-    if not isinstance(chunk_size, int | np.integer | None):
-        raise InputError(f"chunk_size must be an integer, not {chunk_size!r}.")
-    if chunk_size is not None and chunk_size < 1:
-        raise InputError(f"chunk_size must be at least 1, not {chunk_size}.")
+    if chunk_size is not None:
+        check_integer(chunk_size, "chunk_size")
+        if chunk_size < 1:
+            raise InputError(f"chunk_size must be at least 1, not {chunk_size}.")
     one = isinstance(batches, Mapping | tuple) or hasattr(batches, "shape")
     batches = [batches] if one or not isinstance(batches, Iterable) else list(batches)
     if not batches:

@@ -9,6 +9,7 @@ from jax.tree_util import Partial
 
 from landscape import trees
 from landscape.aliases import Batches, LossFn, Masks, Params
+from landscape.arrays import check_floating, check_integer, check_key
 from landscape.derivatives.products import Product, hessian_product
 from landscape.errors import InputError, check_choice
 
@@ -85,10 +86,14 @@ def diagonal(
     """
     check_choice("method of the diagonal", method, ("exact", "hutchinson"))
     exact = method == "exact"
+    check_floating(like, "what the diagonal is shaped as")
     if not exact and key is None:
         raise InputError("the method hutchinson needs a key.")
+    if not exact:
+        check_key(key)
     block_size = (32 if exact else 1) if block_size is None else block_size
     for name, value in (("num_probes", num_probes), ("block_size", block_size)):
+        check_integer(value, name)
         if value < 1:
             raise InputError(f"{name} must be at least 1, not {value}.")
     trees.check_mask(mask, like)

@@ -109,6 +109,7 @@ def count(masks: Masks, params: Params) -> dict[str, jax.Array]:
     >>> int(kept["a"]), int(kept["b"])
     (1, 3)
     """
+    masks = dense(params) if masks is None else masks
     trees.check_mask(masks, params)
     kept = trees.named_leaves(masks)
     return {

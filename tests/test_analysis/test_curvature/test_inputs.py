@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from analysis import curvature, paths
-from landscape.derivatives import gradient, hessian_product
+from landscape.derivatives import diagonal, gradient, hessian_product
 from landscape.errors import InputError
 
 X = np.random.default_rng(0).standard_normal((5, 2)).astype(np.float32)
@@ -119,12 +119,29 @@ def test_a_loss_that_has_no_gradient_is_refused_unchecked(loss, message):
         )
 
 
-def test_layers_and_sizes_of_the_wrong_kind_are_refused():
+def test_layers_sizes_and_keys_of_the_wrong_kind_are_refused():
     for options, message in (
         ({"layers": []}, "layers must be one pattern"),
         ({"layers": 3}, "layers must be one pattern"),
         ({"chunk_size": 2.5}, "chunk_size must be an integer, not 2.5"),
-        ({"mask": {"w": jnp.tanh}}, "w in the mask must be an array"),
+        ({"mask": {"w": jnp.tanh}}, "mask of w must hold booleans, not PjitFunction"),
     ):
         with pytest.raises(InputError, match=message):
             curvature.hessian(loss_fn, W, {"x": X, "key": KEYS}, **options)
+    for attempt, message in (
+        (lambda: curvature.hessian(None, W, X), "a function is needed, not None"),
+        (lambda: curvature.fisher(outputs, W, X, key=3), "a key, as of .*, not 3"),
+        (
+            lambda: paths.fit(
+                paths.straight(W, W, 2), loss_fn, X, KEYS, num_steps=1, batch_size=2
+            ),
+            r"not key<fry>\[5\]",
+        ),
+        (
+            lambda: diagonal(abs, W, method="hutchinson", key=3),
+            "a key, as of .*, not 3",
+        ),
+        (lambda: diagonal(abs, {"w": "text"}), "must be an array of numbers"),
+    ):
+        with pytest.raises(InputError, match=message):
+            attempt()

@@ -343,6 +343,8 @@ def test_masked_weights_of_all_points_stay_exactly_zero():
         ({"points": [{"a": jnp.ones(1)}, {"b": jnp.ones(1)}]}, "another structure"),
         ({"points": [{"a": jnp.ones(1)}, {"a": jnp.ones(2)}]}, r"a is float32\[2\]"),
         ({"points": [{"a": 1}, {"a": 2}]}, "a must be of floating point"),
+        ({"points": {"a": jnp.ones(1)}}, "points are a list of pytrees, not a dict"),
+        ({"coefficients": [["a", "b"]]}, "the coefficients must be real numbers"),
         ({"coefficients": [[1.0]]}, r"shape \(rows, 2\), not \(1, 1\)"),
         ({"coefficients": np.zeros((0, 2))}, r"not \(0, 2\)"),
         ({"order": "sequentially"}, "perhaps you meant 'sequential'"),
