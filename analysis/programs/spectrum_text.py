@@ -58,7 +58,7 @@ def _end(result: dict[str, Any], end: str, spec: str) -> str:
 
 def _near_zero(result: dict[str, Any]) -> str:
     fraction, error = result["share_near_zero"], result["share_near_zero_error"]
-    spread = f" (+- {100 * error:.1f} over probes)" if error else ""
+    spread = f" (+- {100 * error:.1f})" if error else ""
     text = (
         f"{100 * fraction:.1f} % of the eigenvalues are below a thousandth of the"
         f" largest in magnitude{spread}"

@@ -264,6 +264,15 @@ def test_an_interrupted_spectrum_resumes_to_the_same_bits(name, monkeypatch):
     assert not (spectrum.folder(config) / results.PARTIAL).exists()
 
 
+def test_probes_saved_without_sketches_are_found_anew(tmp_path):
+    op = spectra.from_matrix(jax.numpy.diag(jax.numpy.arange(8.0)))
+    old = {f"0/{name}": np.full(3, 99.0) for name in ("nodes", "weights", "bounds")}
+    results.keep(tmp_path, old)
+    key = jax.random.key(0)
+    found = resumable_spectra.estimated(op, 1, 4, 2, key, folder=tmp_path)
+    np.testing.assert_allclose(found.arrays["nodes"].max(1), 7, rtol=1e-5)
+
+
 def test_bad_settings_are_one_sentence(name):
     with pytest.raises(InputError, match="perhaps you meant 'hessian'"):
         spectrum.Config(name, operator="hesian")
