@@ -97,7 +97,7 @@ def write(folder: Path, result: dict[str, Any], arrays: Arrays | None = None) ->
     (folder / PARTIAL).unlink(missing_ok=True)
 
 
-def keep(folder: Path, arrays: Arrays, what: str) -> None:
+def keep(folder: Path, arrays: Arrays, what: str | None = None) -> None:
     """Replaces the partial result of an analysis; a kill leaves the old one.
 
     It may be larger than the result: where a disk does not take it, that is said once,
@@ -106,16 +106,18 @@ def keep(folder: Path, arrays: Arrays, what: str) -> None:
     Args:
       folder: of the analysis.
       arrays: what it continues from.
-      what: they are, in words; said if the program is interrupted.
+      what: they are, in words, said if the program is interrupted; None: what is said
+        stays the same.
     """
     try:
         _write(folder / PARTIAL, lambda file: np.savez(file, **arrays))
     except RunFailure as failure:
         _say_once(f"{failure} It goes on without.")
         return
-    say_if_interrupted(
-        f"{folder}: interrupted; kept: {what}. The same command resumes from there."
-    )
+    if what is not None:
+        say_if_interrupted(
+            f"{folder}: interrupted; kept: {what}. The same command resumes from there."
+        )
 
 
 def kept(folder: Path) -> Arrays:
