@@ -170,6 +170,13 @@ OPTIMIZERS = {
 """Functions of optax that make an optimizer from a learning rate alone, with those of
 the settings momentum, nesterov and weight_decay that they take."""
 
+OTHER_OPTIMIZERS = {
+    "lbfgs": "it needs the loss at other points within a step",
+    "polyak_sgd": "it makes its rate out of the loss",
+    "noisy_sgd": "it keeps a random key of its own",
+}
+"""Functions of optax that look like these, and why they do not train here."""
+
 
 def check_optimizer(name: str, nesterov: bool, decoupled_decay: float) -> None:
     """Refuses an optimizer that is not there, or that cannot honour a setting.
@@ -182,6 +189,11 @@ def check_optimizer(name: str, nesterov: bool, decoupled_decay: float) -> None:
     ...
     landscape.errors.InputError: the optimizer adagrad does not take --nesterov.
     """
+    if name in OTHER_OPTIMIZERS:
+        raise InputError(
+            f"the optimizer {name} is not among those of training:"
+            f" {OTHER_OPTIMIZERS[name]}."
+        )
     takes = OPTIMIZERS[check_choice("optimizer", name, OPTIMIZERS)]
     if nesterov and "nesterov" not in takes:
         raise InputError(f"the optimizer {name} does not take --nesterov.")

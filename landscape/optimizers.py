@@ -4,10 +4,7 @@ import inspect
 
 import optax
 
-from landscape.methods import check_optimizer
-
-# They need more than gradients and parameters at each step, or keep a random key.
-_OTHER_SIGNATURES = ("lbfgs", "polyak_sgd", "noisy_sgd")
+from landscape.methods import OTHER_OPTIMIZERS, check_optimizer
 
 
 def names() -> list[str]:
@@ -20,7 +17,7 @@ def names() -> list[str]:
         for name, function in vars(optax).items()
         if inspect.isfunction(function)
         and not name.startswith("scale_by_")
-        and name not in _OTHER_SIGNATURES
+        and name not in OTHER_OPTIMIZERS
         and _takes_only_a_rate(function)
     ]
 
