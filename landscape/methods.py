@@ -175,6 +175,7 @@ REFUSED_OPTIMIZERS = {
     "polyak_sgd": "it makes its rate out of the loss",
     "noisy_sgd": "it keeps a random key of its own",
 }
+"""Functions of optax that look like these, and why they do not train here."""
 
 
 def check_optimizer(name: str, nesterov: bool, decoupled_decay: float) -> None:

@@ -7,13 +7,17 @@ import threading
 import time
 import weakref
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
 
 _SECONDS_BETWEEN_LINES = 30.0
 _SECONDS_BETWEEN_TICKS = 1.0
 _FIRST = "compiling"
 """The note of a bar until its first unit is done."""
-_shown: weakref.WeakSet = weakref.WeakSet()
+_shown: "weakref.WeakSet[tqdm]" = weakref.WeakSet()
+"""The bars on the terminal, as far as they are not closed."""
 
 
 @contextlib.contextmanager
@@ -38,9 +42,9 @@ def close_bars() -> None:
         bar.close()
 
 
-def _open_bar(**settings: Any) -> Any:
-    """A bar of tqdm that is shown on a terminal alone, and refreshed once a second."""
-    # Not above: a program watches for signals before it imports what takes time.
+def _open_bar(**settings: Any) -> "tqdm":
+    """A bar that is shown on a terminal alone, and refreshed once a second."""
+    # Not above: many a command ends before it shows one.
     from tqdm import tqdm
 
     hidden = not sys.stderr.isatty()

@@ -26,6 +26,7 @@ TABLE = [
     ("train.sparse --method prunning", "perhaps you meant 'pruning'"),
     ("train.sparse --distribution unifrom", "perhaps you meant 'uniform'"),
     ("train.sparse --optimizer adm", "perhaps you meant 'adam'"),
+    ("train.sparse --optimizer lbfgs", "it needs the loss at other points"),
     ("train.sparse --schedule cosin", "perhaps you meant 'cosine'"),
     ("train.sparse --optimizer adagrad --nesterov", "does not take --nesterov"),
     ("train.sparse --sparsity 1.0", "in [0, 1), not 1.0"),
@@ -123,6 +124,8 @@ SHAPES = [
     ("train.dense --model lenet5", "16"),
     ("analysis.studies.difficulty --sparsities 0.95 0.9999", "leaves nothing of"),
     ("analysis.studies.subspace --model lenet5", "16x16"),
+    ("analysis.spectrum narrow", "holds another kind of state"),
+    ("analysis.surface narrow", "holds another kind of state"),
 ]
 LISTING = "analysis.runs ."
 PROGRAM = """
