@@ -92,8 +92,8 @@ def refuse_asymmetry(asymmetry: float, dtype: DTypeLike) -> None:
         raise InputError(
             "the operator must be symmetric, but u . A v and v . A u differ by"
             f" {asymmetry:.3g} of its scale: has the loss a backward pass of its own"
-            " (custom_vjp, straight-through, clipped or reversed gradients), or half"
-            " precision within?"
+            " (custom_vjp, straight-through, clipped or reversed gradients), half"
+            " precision within, or nothing but rounding?"
         )
 
 

@@ -62,6 +62,7 @@ def continued(
         stride = goal.num_pairs + 4 - step if first else max(1, step // 16)
         count = min(max(stride, 1), goal.max_basis - step, max_products - products)
         state = lanczos.advance(op, state, max(count, 0), overwrite=True)
+        lanczos.check_symmetric(state)
         products += int(state.step) - step
         found = rayleigh_ritz(state, head, goal, others, products)
         converged = found.converged(goal.tol)
