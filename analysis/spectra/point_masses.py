@@ -21,15 +21,16 @@ CHANCE = 1e-2
 
 def find_point_masses(
     found: Sequence[Quadrature], size: int, noise: float
-) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """Weights with r/size for each eigenvalue of known multiplicity r, and its nodes.
+) -> tuple[list[np.ndarray], list[np.ndarray], list[np.ndarray]]:
+    """Weights, r/size for an eigenvalue of known multiplicity r; its nodes; bounds.
 
     Resolved nodes of all probes within their bounds are one eigenvalue (or several that
     none of the bounds tells apart, and that count together). Its multiplicity is the
     rank of its Ritz vectors, if that is less than their number. Where a probe does not
     resolve it, its weights remain as they are: those that do are the probes of large
     overlap. The other weights of a probe are rescaled, to those of a random start
-    orthogonal to these eigenspaces.
+    orthogonal to these eigenspaces. Such a node's bound is that of Kato and Temple,
+    bound^2 / gap.
 
     Args:
       found: one quadrature for each probe.
@@ -38,9 +39,9 @@ def find_point_masses(
     """
     if all(len(each.nodes) == size for each in found):
         # All eigenvalues, once each.
-        return [np.full(size, 1 / size)] * len(found), [np.ones(size, bool)] * len(
-            found
-        )
+        weights, flags = np.full(size, 1 / size), np.full(size, True)
+        bounds = [each.bounds for each in found]
+        return [weights] * len(found), [flags] * len(found), bounds
     limit = noise**2
     # Copies of an eigenvalue that come of rounding alone begin with such a weight.
     kept = np.concatenate([each.weights > limit for each in found])
@@ -68,15 +69,18 @@ def find_point_masses(
             of_probe = np.bincount(probe[group], weights[group])
             masses[group] = weights[group] / of_probe[probe[group]] * (rank / size)
     split = [np.zeros(len(each.nodes)) for each in found]
-    for i, (each, mass) in enumerate(zip(found, split, strict=True)):
-        mass[each.weights > limit] = masses[probe == i]
+    errors = [each.bounds.copy() for each in found]
+    for i, each in enumerate(found):
+        split[i][each.weights > limit] = masses[probe == i]
+        closer = np.where(masses > 0, np.minimum(angles, 1), 1)[probe == i]
+        errors[i][each.weights > limit] *= closer
     if not all(
         _fit(each.weights, mass) for each, mass in zip(found, split, strict=True)
     ):
         split = [np.zeros_like(mass) for mass in split]
     pairs = zip(found, split, strict=True)
     weights = [_reweighted(each.weights, mass) for each, mass in pairs]
-    return weights, [mass > 0 for mass in split]
+    return weights, [mass > 0 for mass in split], errors
 
 
 def _gaps(values, probe, width) -> tuple[np.ndarray, np.ndarray]:
