@@ -29,8 +29,8 @@ def find_point_masses(
     rank of its Ritz vectors, if that is less than their number. Where a probe does not
     resolve it, its weights remain as they are: those that do are the probes of large
     overlap. The other weights of a probe are rescaled, to those of a random start
-    orthogonal to these eigenspaces. Such a node's bound is that of Kato and Temple,
-    bound^2 / gap.
+    orthogonal to these eigenspaces. The bound of a single eigenvalue is that of Kato
+    and Temple, bound^2 / gap.
 
     Args:
       found: one quadrature for each probe.
@@ -62,25 +62,25 @@ def find_point_masses(
     order = resolved[np.argsort(values[resolved], kind="stable")]
     within = bounds[order] + 5 * noise
     apart = np.diff(values[order]) > within[1:] + within[:-1]
-    masses = np.zeros(len(values))
+    masses, closer = np.zeros(len(values)), np.ones(len(values))
     for group in np.split(order, np.flatnonzero(apart) + 1):
         if len(np.unique(probe[group])) == len(found):
             rank = _rank(sketches[group], angles[group], typical[group])
             of_probe = np.bincount(probe[group], weights[group])
             masses[group] = weights[group] / of_probe[probe[group]] * (rank / size)
+            if rank == 1:
+                closer[group] = angles[group]
     split = [np.zeros(len(each.nodes)) for each in found]
     errors = [each.bounds.copy() for each in found]
     for i, each in enumerate(found):
-        split[i][each.weights > limit] = masses[probe == i]
-        closer = np.where(masses > 0, np.minimum(angles, 1), 1)[probe == i]
-        errors[i][each.weights > limit] *= closer
-    if not all(
-        _fit(each.weights, mass) for each, mass in zip(found, split, strict=True)
-    ):
-        split = [np.zeros_like(mass) for mass in split]
-    pairs = zip(found, split, strict=True)
-    weights = [_reweighted(each.weights, mass) for each, mass in pairs]
-    return weights, [mass > 0 for mass in split], errors
+        own = each.weights > limit
+        split[i][own] = masses[probe == i]
+        errors[i][own] *= closer[probe == i]
+    plain = [each.weights for each in found]
+    pairs = list(zip(plain, split, strict=True))
+    if not all(_fit(*pair) for pair in pairs):
+        return plain, [mass < 0 for mass in split], [each.bounds for each in found]
+    return [_reweighted(*pair) for pair in pairs], [mass > 0 for mass in split], errors
 
 
 def _gaps(values, probe, width) -> tuple[np.ndarray, np.ndarray]:
