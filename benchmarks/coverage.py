@@ -1,7 +1,7 @@
 """How often two stated errors hold the exact value: densities and XTrace.
 
     python -m benchmarks.coverage                   # everything, 1,000 keys a row
-    python -m benchmarks.coverage --num-keys 200 density
+    python -m benchmarks.coverage density --num-keys 200 --sizes 20 200
     python -m benchmarks.coverage xtrace
 
 Diagonal matrices, whose spectra are known; the starts are random, so that a diagonal
@@ -235,9 +235,9 @@ def show(heads: list[str], names: list[str], found: list[tuple]) -> None:
     print(format_table([heads[0], *heads[2:], *header], lines), end="\n\n", flush=True)
 
 
-def density_cases() -> Iterator[tuple[int, bool, int, int]]:
+def density_cases(sizes) -> Iterator[tuple[int, bool, int, int]]:
     """Size, float64, probes, pairs."""
-    for size in (20, 200, 2000):
+    for size in sizes:
         for x64 in (False, True):
             yield size, x64, 10, 0
             yield size, x64, 10, 4
@@ -246,10 +246,10 @@ def density_cases() -> Iterator[tuple[int, bool, int, int]]:
             yield size, False, 1, 0
 
 
-def show_density(num_keys: int) -> None:
+def show_density(num_keys: int, sizes: list[int]) -> None:
     """The tables of densities."""
     lines = []
-    for size, x64, probes, pairs in density_cases():
+    for size, x64, probes, pairs in density_cases(sizes):
         for name, values in density_spectra(size).items():
             with jax.enable_x64(x64):
                 found = density_rows(values, num_keys, min(size, 40), probes, pairs)
@@ -260,10 +260,10 @@ def show_density(num_keys: int) -> None:
     show(heads, ["trace", "moment", "share"], lines)
 
 
-def show_xtrace(num_keys: int) -> None:
+def show_xtrace(num_keys: int, sizes: list[int]) -> None:
     """The tables of XTrace."""
     lines = []
-    for size in (20, 200, 2000):
+    for size in sizes:
         for products in (4, 6, 8, 16, 40):
             for name, values in xtrace_spectra(size).items():
                 if products // 2 < size:
@@ -276,12 +276,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("cases", nargs="*", help="density, xtrace")
     parser.add_argument("--num-keys", type=int, default=1000)
+    parser.add_argument("--sizes", type=int, nargs="+", default=[20, 200, 2000])
     args = parser.parse_args()
     cases = args.cases or ["density", "xtrace"]
     if "density" in cases:
-        show_density(args.num_keys)
+        show_density(args.num_keys, args.sizes)
     if "xtrace" in cases:
-        show_xtrace(args.num_keys)
+        show_xtrace(args.num_keys, args.sizes)
 
 
 if __name__ == "__main__":

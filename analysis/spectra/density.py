@@ -122,9 +122,11 @@ def density_from_probes(
         return Density(nodes, weights, weights, weights > 0, size, 0, bounds)
     raw = [each.weights for each in found]
     weights, isolated = raw, [np.zeros(len(w), bool) for w in raw]
+    bounds = [each.bounds for each in found]
     if exact_weights:
         eps = float(jax.numpy.finfo(op.dtype).eps)
-        weights, isolated = find_point_masses(found, size - len(known), 10 * eps)
+        noise = 10 * eps
+        weights, isolated, bounds = find_point_masses(found, size - len(known), noise)
     products = sum(len(w) for w in raw)
     rest, each = 1 - len(known) / size, np.full(len(known), 1 / size)
     nodes = _rows([each.nodes for each in found], known, mode="edge")
@@ -132,7 +134,7 @@ def density_from_probes(
         _rows([rest * w for w in weights], each),
         _rows([rest * w for w in raw], each),
         _rows(isolated, each > 0),
-        _rows([each.bounds for each in found], errors),
+        _rows(bounds, errors),
     )
     order = np.argsort(nodes, axis=1, kind="stable")
     nodes, *parts = (np.take_along_axis(x, order, 1) for x in (nodes, *parts))

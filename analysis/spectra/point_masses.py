@@ -21,15 +21,16 @@ CHANCE = 1e-2
 
 def find_point_masses(
     found: Sequence[Quadrature], size: int, noise: float
-) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """Weights with r/size for each eigenvalue of known multiplicity r, and its nodes.
+) -> tuple[list[np.ndarray], list[np.ndarray], list[np.ndarray]]:
+    """Weights, r/size for an eigenvalue of known multiplicity r; its nodes; bounds.
 
     Resolved nodes of all probes within their bounds are one eigenvalue (or several that
     none of the bounds tells apart, and that count together). Its multiplicity is the
     rank of its Ritz vectors, if that is less than their number. Where a probe does not
     resolve it, its weights remain as they are: those that do are the probes of large
     overlap. The other weights of a probe are rescaled, to those of a random start
-    orthogonal to these eigenspaces.
+    orthogonal to these eigenspaces. The bound of a single eigenvalue is that of Kato
+    and Temple, bound^2 / gap.
 
     Args:
       found: one quadrature for each probe.
@@ -38,9 +39,9 @@ def find_point_masses(
     """
     if all(len(each.nodes) == size for each in found):
         # All eigenvalues, once each.
-        return [np.full(size, 1 / size)] * len(found), [np.ones(size, bool)] * len(
-            found
-        )
+        weights, flags = np.full(size, 1 / size), np.full(size, True)
+        bounds = [each.bounds for each in found]
+        return [weights] * len(found), [flags] * len(found), bounds
     limit = noise**2
     # Copies of an eigenvalue that come of rounding alone begin with such a weight.
     kept = np.concatenate([each.weights > limit for each in found])
@@ -61,22 +62,25 @@ def find_point_masses(
     order = resolved[np.argsort(values[resolved], kind="stable")]
     within = bounds[order] + 5 * noise
     apart = np.diff(values[order]) > within[1:] + within[:-1]
-    masses = np.zeros(len(values))
+    masses, closer = np.zeros(len(values)), np.ones(len(values))
     for group in np.split(order, np.flatnonzero(apart) + 1):
         if len(np.unique(probe[group])) == len(found):
             rank = _rank(sketches[group], angles[group], typical[group])
             of_probe = np.bincount(probe[group], weights[group])
             masses[group] = weights[group] / of_probe[probe[group]] * (rank / size)
+            if rank == 1:
+                closer[group] = angles[group]
     split = [np.zeros(len(each.nodes)) for each in found]
-    for i, (each, mass) in enumerate(zip(found, split, strict=True)):
-        mass[each.weights > limit] = masses[probe == i]
-    if not all(
-        _fit(each.weights, mass) for each, mass in zip(found, split, strict=True)
-    ):
-        split = [np.zeros_like(mass) for mass in split]
-    pairs = zip(found, split, strict=True)
-    weights = [_reweighted(each.weights, mass) for each, mass in pairs]
-    return weights, [mass > 0 for mass in split]
+    errors = [each.bounds.copy() for each in found]
+    for i, each in enumerate(found):
+        own = each.weights > limit
+        split[i][own] = masses[probe == i]
+        errors[i][own] *= closer[probe == i]
+    plain = [each.weights for each in found]
+    pairs = list(zip(plain, split, strict=True))
+    if not all(_fit(*pair) for pair in pairs):
+        return plain, [mass < 0 for mass in split], [each.bounds for each in found]
+    return [_reweighted(*pair) for pair in pairs], [mass > 0 for mass in split], errors
 
 
 def _gaps(values, probe, width) -> tuple[np.ndarray, np.ndarray]:
