@@ -12,7 +12,8 @@ over the training split, without augmentation, batch norm with its stored statis
 (Sagun et al. 2017), over the weights that the mask keeps, or with --subspace dense over
 all. --by-layer finds the spectrum of each layer with the others held fixed: a diagonal
 block of the matrix. Writes result.json, arrays.npz and figure.png below RUN/analysis/,
-and resumes if interrupted (except with --exact). Half a minute for networks of digits.
+and resumes if interrupted (except with --exact). Networks of digits take about half a
+minute of CPU time.
 """
 
 import sys
@@ -97,6 +98,7 @@ def _find(config: Config, where: Path) -> dict[str, Any]:
     """The spectrum, and its files in the folder `where`."""
     from analysis.programs import inputs, results, resumable_spectra
     from landscape import figures, rng, runs
+    from landscape.tables import counted
 
     loaded = runs.load(_ref(config))
     examples = inputs.examples_of(loaded, config.num_examples)
@@ -108,7 +110,7 @@ def _find(config: Config, where: Path) -> dict[str, Any]:
         )
     top = min(config.top, op.size // 2) or 1
     products = f"products: {op.description}"
-    _say(f"{config.operator} over {op.size:,} parameters; {products}")
+    _say(f"{config.operator} over {counted(op.size, 'parameter')}; {products}")
     if config.exact:
         found = resumable_spectra.exact(op, top, _say)
     else:
