@@ -12,7 +12,8 @@ over the training split, without augmentation, batch norm with its stored statis
 (Sagun et al. 2017), over the weights that the mask keeps, or with --subspace dense over
 all. --by-layer finds the spectrum of each layer with the others held fixed: a diagonal
 block of the matrix. Writes result.json, arrays.npz and figure.png below RUN/analysis/,
-and resumes if interrupted (except with --exact). Half a minute for networks of digits.
+and resumes if interrupted (except with --exact). Networks of digits take about half a
+minute of CPU time.
 """
 
 if __name__ == "__main__":
@@ -119,6 +120,7 @@ def _find(config: Config, where: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     """Numbers and arrays of a spectrum; pieces of the work are kept in `where`."""
     from analysis.programs import inputs, resumable_spectra, spectrum_figures
     from landscape import rng, runs
+    from landscape.tables import counted
 
     with activity("loading the run"):
         loaded = runs.load(_ref(config), data_dir=config.data_dir)
@@ -132,7 +134,7 @@ def _find(config: Config, where: Path) -> tuple[dict[str, Any], dict[str, Any]]:
         )
     top = min(config.top, op.size // 2) or 1
     products = f"products: {op.description}"
-    _say(f"{config.operator} over {op.size:,} parameters; {products}")
+    _say(f"{config.operator} over {counted(op.size, 'parameter')}; {products}")
     if config.exact:
         found = resumable_spectra.exact(op, top, _say)
     else:

@@ -9,8 +9,8 @@ Of one run: two random directions, filter-normalised and orthogonal (Li et al. 2
 inside its mask or in all dimensions; the principal plane of its training trajectory,
 from the steps it kept (--keep-every); or that of the Hessian's two largest eigenvalues.
 Of three runs: the plane through them. Writes result.json, arrays.npz and figure.png
-below RUN/analysis/, and resumes if interrupted. About 20 s for networks of digits; time
-grows with points^2.
+below RUN/analysis/, and resumes if interrupted. Networks of digits take about 15 s of
+CPU time, which grows with points^2.
 """
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from analysis.programs import results
 from analysis.spectra import Eigenpairs, LinearOperator, Quadrature, Summary
 from landscape import rng
 from landscape.cli import Progress, activity
+from landscape.tables import counted
 
 TOLERANCE = 1e-6
 """Of the extreme eigenvalues, relative."""
@@ -63,7 +64,7 @@ def estimated(
     pairs = _eigenpairs(saved, save, op, top, keys[0])
     probes = _probes(saved, save, op, pairs, num_steps, num_probes, keys[1])
     density = spectra.density_from_probes(op, probes, pairs)
-    say(f"the trace, by {min(TRACE_PRODUCTS, op.size)} products")
+    say(f"the trace, by {counted(min(TRACE_PRODUCTS, op.size), 'product')}")
     with activity("trace"):
         trace = spectra.xtrace(op, TRACE_PRODUCTS, key=keys[2])
     return spectra.summarise(op, top, pairs, density, trace)

@@ -64,11 +64,16 @@ def _explained(result: dict[str, Any]) -> str:
     if explained > 1 - IN_PLANE:
         return f"All {count} states lie in the plane."
     return (
-        f"The two axes explain {100 * explained:.0f} % of the variance of {count}"
+        f"The two axes explain {_percent(explained)} of the variance of {count}"
         f" states (of a random walk in many dimensions"
-        f" {100 * random_walk(count):.0f} %); only the last state is in the plane, the"
+        f" {_percent(random_walk(count))}); only the last state is in the plane, the"
         " others are projected."
     )
+
+
+def _percent(fraction: float) -> str:
+    """Never rounded up to all."""
+    return f"{100 * fraction:.{1 if fraction > 0.99 else 0}f} %"
 
 
 def random_walk(count: int) -> float:

@@ -10,8 +10,8 @@ the gradient, the eigenvalues and directions of descent, within the mask and alo
 pruned weights; and again at the point that L-BFGS reaches within the mask. In float64,
 of the objective that was trained (data loss and L2 term, batch norm with its stored
 statistics). The runs are those of analysis.studies.difficulty. Tables, figure and
-numbers go to WORKDIR/subspace-<scale>/; finished parts are read back. digits: minutes
-on 2 cores; mnist: hours.
+numbers go to WORKDIR/subspace-<scale>/; finished parts are read back. digits: 12
+minutes of CPU time; mnist: hours.
 """
 
 if __name__ == "__main__":
