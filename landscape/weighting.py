@@ -23,6 +23,17 @@ def of_batch(batch: Any) -> ArrayLike | None:
     return batch.get("weight") if isinstance(batch, Mapping) else None
 
 
+def without(batch: Any) -> Any:
+    """The batch in which every example counts once.
+
+    >>> list(without({"image": jnp.ones((2, 3)), "weight": jnp.ones(2)}))
+    ['image']
+    """
+    if of_batch(batch) is None:
+        return batch
+    return {name: leaf for name, leaf in batch.items() if name != "weight"}
+
+
 def of_examples(weight: ArrayLike) -> jax.Array:
     """Weights [B] of weights [B, ...]: the sums over what each example has.
 
