@@ -9,6 +9,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.typing import ArrayLike
 
 from landscape.errors import InputError
@@ -32,6 +33,19 @@ def without(batch: Any) -> Any:
     if of_batch(batch) is None:
         return batch
     return {name: leaf for name, leaf in batch.items() if name != "weight"}
+
+
+def without_padding(batch: Any) -> Any:
+    """The examples of a concrete batch whose weight is not 0.
+
+    >>> batch = {"label": jnp.array([5, 6, 7]), "weight": jnp.array([1, 0, 2])}
+    >>> without_padding(batch)["label"].tolist()
+    [5, 7]
+    """
+    weight = of_batch(batch)
+    if weight is None or (kept := np.asarray(of_examples(weight)) != 0).all():
+        return batch
+    return jax.tree.map(lambda leaf: leaf[kept], batch)
 
 
 def of_examples(weight: ArrayLike) -> jax.Array:
