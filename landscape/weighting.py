@@ -9,6 +9,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.typing import ArrayLike
 
 from landscape.errors import InputError
@@ -21,6 +22,30 @@ def of_batch(batch: Any) -> ArrayLike | None:
     True
     """
     return batch.get("weight") if isinstance(batch, Mapping) else None
+
+
+def without(batch: Any) -> Any:
+    """The batch in which every example counts once.
+
+    >>> list(without({"image": jnp.ones((2, 3)), "weight": jnp.ones(2)}))
+    ['image']
+    """
+    if of_batch(batch) is None:
+        return batch
+    return {name: leaf for name, leaf in batch.items() if name != "weight"}
+
+
+def without_padding(batch: Any) -> Any:
+    """The examples of a concrete batch whose weight is not 0.
+
+    >>> batch = {"label": jnp.array([5, 6, 7]), "weight": jnp.array([1, 0, 2])}
+    >>> without_padding(batch)["label"].tolist()
+    [5, 7]
+    """
+    weight = of_batch(batch)
+    if weight is None or (kept := np.asarray(of_examples(weight)) != 0).all():
+        return batch
+    return jax.tree.map(lambda leaf: leaf[kept], batch)
 
 
 def of_examples(weight: ArrayLike) -> jax.Array:

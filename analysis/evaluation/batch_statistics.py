@@ -22,7 +22,8 @@ class BatchStatistics(NamedTuple):
     Attributes:
       batch_size: examples in a batch that has statistics: the evaluation's chunk size.
       moments: `moments(point, batch)`, whose means over the data give the statistics
-        at a point (see `over_all`): the loss function's third argument. None: the loss
+        at a point (see `over_all`): the loss function's third argument. Every example
+        counts once in them, as batch norm knows no weights. None: the loss
         normalises each batch by the batch's own, and its third argument is {}.
     """
 

@@ -17,7 +17,7 @@ from analysis.evaluation import engine, layout
 from analysis.evaluation.batch_statistics import BatchStatistics, over_all
 from analysis.evaluation.cached_engine import cached_means_at_rows
 from analysis.evaluation.engine import combine
-from landscape import devices, trees
+from landscape import devices, trees, weighting
 from landscape.aliases import Batches, Params
 from landscape.arrays import check_arrays
 from landscape.backend import in_full_precision
@@ -131,7 +131,8 @@ def evaluate(
         moments = in_full_precision(statistics.moments)
         if mesh is not None:
             moments = devices.replicate(mesh, moments)
-        means = _average(moments, points, rows, (), batches, options)
+        unweighted = [weighting.without(batch) for batch in batches]
+        means = _average(moments, points, rows, (), unweighted, options)
         extras = (over_all(means),)
     options = options._replace(scalars=True)
     means = _average(loss_fn, points, rows, extras, batches, options)

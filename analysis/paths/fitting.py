@@ -10,7 +10,7 @@ import optax
 from jax.tree_util import Partial
 
 from analysis.paths.curves import Path
-from landscape import backend, order, rng, trees
+from landscape import backend, order, rng, trees, weighting
 from landscape.aliases import Batches, LossFn, Masks
 from landscape.arrays import check_floating, check_integer, check_key
 from landscape.callables import Static
@@ -87,7 +87,7 @@ def fit(
       loss_fn: `loss_fn(params, batch)`, a scalar: any L2 term is of w(t). With batch
         norm, Objective.bind(stats, "batch", l2=True) is what Garipov et al. minimise.
       batches: one batch or a list of them, with all the examples; they are put on the
-        device. Their order is that of `landscape.order`.
+        device, without those of weight 0. Their order is that of `landscape.order`.
       key: t and the order of examples are functions of it and of the step alone.
       num_steps: steps to take now.
       batch_size: examples in a step, at most all of them.
@@ -112,7 +112,9 @@ def fit(
     >>> bool(trained.path.at(0.5)[0] > 0.8), trained.path.points[0].tolist()
     (True, [0.0])
     """
-    data = jax.tree.map(jnp.asarray, joined(as_batches(batches)))
+    # A step that saw padding alone would have no mean.
+    data = weighting.without_padding(joined(as_batches(batches)))
+    data = jax.tree.map(jnp.asarray, data)
     _check(path, mask, num_examples(data), batch_size, num_steps)
     check_key(key)
     optimizer = default_optimizer() if optimizer is None else optimizer

@@ -75,7 +75,8 @@ def mixed(row, trees):
 def loss_and_accuracy(objective, params, batch, stats, mode):
     logits, _ = objective.logits(params, batch["image"], stats, mode)
     hits = logits.argmax(1) == batch["label"]
-    return objective.data_loss(params, batch, stats, mode), hits.mean()
+    accuracy = jnp.average(hits, weights=batch.get("weight"))
+    return objective.data_loss(params, batch, stats, mode), accuracy
 
 
 def mean(objective, params, batches, stats, mode):
@@ -198,6 +199,8 @@ def test_re_estimated_statistics_are_the_moments_over_all_of_the_data(
         objective, variables, data = make()
         points = [v["params"] for v in variables]
         stats = variables[0]["batch_stats"] if with_stats else None
+        if batch_size == 4:  # Weights are the loss's alone.
+            data["weight"] = jnp.arange(1.0, 13.0)
         made = of_objective(
             objective, stats, batch_norm="re-estimated", batch_size=batch_size
         )

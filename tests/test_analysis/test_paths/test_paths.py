@@ -21,6 +21,7 @@ from analysis.paths import (
 )
 from landscape import order
 from landscape.errors import InputError
+from landscape.weighting import weighted_mean
 
 numbers = st.floats(-3, 3, allow_subnormal=False)
 
@@ -190,6 +191,22 @@ def test_fitting_is_sgd_with_momentum_on_one_t_and_one_batch_a_step(basis):
 def same_bits(a, b):
     for x, y in zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True):
         np.testing.assert_array_equal(x, y)
+
+
+def test_padding_takes_no_part_in_a_fit():
+    def loss(w, batch):
+        return weighted_mean((batch["x"] - w) ** 2, batch["weight"])
+
+    data = {"x": jnp.arange(6.0), "weight": jnp.array([1, 0, 0, 0, 0, 2])}
+    path = straight(jnp.zeros(1), jnp.ones(1), 2)
+    padded, plain = (
+        fit(path, loss, batch, jax.random.key(0), num_steps=5, batch_size=1)
+        for batch in (data, jax.tree.map(lambda x: x[jnp.array([0, 5])], data))
+    )
+    assert np.isfinite(padded.losses).all()
+    np.testing.assert_array_equal(padded.losses, plain.losses)
+    with pytest.raises(InputError, match="from 1 to the 2 examples, not 3"):
+        fit(path, loss, data, jax.random.key(0), num_steps=1, batch_size=3)
 
 
 def test_a_resumed_fit_has_the_same_bits_and_leaves_what_it_was_given(monkeypatch):
