@@ -12,6 +12,8 @@ from typing import Any
 import jax
 from jax.tree_util import Partial
 
+from landscape.callables import as_partial
+
 
 def on_cpu() -> bool:
     """Whether computations run on a CPU by default."""
@@ -31,8 +33,7 @@ def in_full_precision(function: Callable) -> Partial:
     """
     if isinstance(function, Partial) and function.func is _in_full_precision:
         return function
-    inner = function if isinstance(function, Partial) else Partial(function)
-    return Partial(_in_full_precision, inner)
+    return Partial(_in_full_precision, as_partial(function))
 
 
 def _in_full_precision(function, *args, **kwargs):

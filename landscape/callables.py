@@ -10,6 +10,10 @@ settings in a `Static`.
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from jax.tree_util import Partial
+
+from landscape.errors import InputError
+
 
 class Static(NamedTuple):
     """`function(*settings, ...)`; two are equal if function and settings are.
@@ -29,3 +33,14 @@ class Static(NamedTuple):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self.function(*self.settings, *args, **kwargs)
+
+
+def as_partial(function: Callable) -> Partial:
+    """A function as a pytree, fit to be an argument of a jitted one.
+
+    Raises:
+      InputError: it cannot be called.
+    """
+    if not callable(function):
+        raise InputError(f"a function is needed, not {function!r}.")
+    return function if isinstance(function, Partial) else Partial(function)

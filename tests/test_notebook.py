@@ -22,4 +22,4 @@ def test_the_notebook_runs_from_top_to_bottom(capsys):
     v = np.asarray(pairs.vectors[0])
     assert abs(v @ np.asarray(G.matvec(v)) / pairs.values[0] - 1) < 0.05
     assert -pairs.values[-1] < 0.1 * pairs.values[0]
-    assert len(names["figure"].axes) == 3
+    assert len(names["figure"].axes) == 4

@@ -13,10 +13,9 @@ from analysis.curvature.operator_algebra import Operator
 from landscape import rng
 from landscape.aliases import Batch, Batches, Params
 from landscape.arrays import check_integer, check_key
-from landscape.callables import Static
+from landscape.callables import Static, as_partial
 from landscape.derivatives import (
     as_batches,
-    as_partial,
     check_each,
     check_rows,
     gauss_newton_map,

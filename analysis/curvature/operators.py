@@ -21,8 +21,8 @@ from jax.tree_util import Partial
 from analysis.curvature.construction import Options, construct
 from analysis.curvature.operator_algebra import Operator
 from landscape.aliases import Batches, LossFn, Params
+from landscape.callables import as_partial
 from landscape.derivatives import (
-    as_partial,
     check_scalar_mean,
     gauss_newton_map,
     hessian_map,

@@ -13,10 +13,9 @@ from analysis.paths.curves import Path
 from landscape import backend, order, rng, trees, weighting
 from landscape.aliases import Batches, LossFn, Masks
 from landscape.arrays import check_floating, check_integer, check_key
-from landscape.callables import Static
+from landscape.callables import Static, as_partial
 from landscape.derivatives import (
     as_batches,
-    as_partial,
     joined,
     num_examples,
 )

@@ -14,6 +14,7 @@ from analysis.spectra.eigenpairs import Eigenpairs
 from analysis.spectra.linear_operator import LinearOperator
 from analysis.spectra.point_masses import find_point_masses
 from analysis.spectra.quadrature import Quadrature, probe_quadratures
+from landscape.one_line import one_line
 
 
 class Density(NamedTuple):
@@ -40,6 +41,8 @@ class Density(NamedTuple):
     size: int
     products: int
     bounds: np.ndarray | None = None
+
+    __repr__ = one_line
 
 
 def spectral_density(

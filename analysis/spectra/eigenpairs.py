@@ -17,6 +17,7 @@ from analysis.spectra.thick_restart import search
 from landscape import rng
 from landscape.aliases import Params
 from landscape.errors import InputError, RunFailure, check_choice
+from landscape.one_line import one_line
 
 WHICH = ("both", "largest", "smallest", "magnitude")
 
@@ -61,6 +62,8 @@ class Eigenpairs(NamedTuple):
     converged: np.ndarray
     products: int
     miss_probability: float
+
+    __repr__ = one_line
 
 
 def top_eigenpairs(

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from analysis.spectra.density import Density
+from landscape.one_line import one_line
 
 
 class Estimate(NamedTuple):
@@ -22,6 +23,8 @@ class Estimate(NamedTuple):
     value: float
     error: float
     samples: np.ndarray
+
+    __repr__ = one_line
 
 
 def expectation(density: Density, function: Callable) -> Estimate:

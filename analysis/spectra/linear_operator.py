@@ -16,7 +16,7 @@ from jax.tree_util import Partial
 from jax.typing import ArrayLike, DTypeLike
 
 from landscape.backend import on_cpu
-from landscape.derivatives import as_partial
+from landscape.callables import as_partial
 from landscape.errors import InputError
 
 

@@ -21,6 +21,7 @@ from analysis.spectra.linear_operator import LinearOperator, check_operator
 from landscape import rng
 from landscape.backend import on_cpu
 from landscape.errors import InputError
+from landscape.one_line import one_line
 
 STEPS_PER_CALL = 10
 """Of one compiled loop, between two reports."""
@@ -46,6 +47,8 @@ class Quadrature(NamedTuple):
     weights: np.ndarray
     bounds: np.ndarray
     sketches: np.ndarray
+
+    __repr__ = one_line
 
 
 def probe_quadratures(

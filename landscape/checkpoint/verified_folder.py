@@ -121,12 +121,12 @@ def read(folder: Path, like: Any) -> Any:
       InputError: the folder is sound, but its leaves are not those of `like`; or JAX,
         without which orbax does not read, has no device.
     """
-    devices.check()
     digests = verify(folder)
     try:
         check_like(digests, like)
     except InputError as error:
         raise InputError(f"{folder} holds another kind of state: {error}.") from None
+    devices.check()
     try:
         with _orbax(_WaitingHandler()) as checkpointer, _plainly_named(folder) as there:
             arrays = checkpointer.restore(there / "state")

@@ -9,7 +9,6 @@ batch["weight"], [B, ...], an example counts by the sum of its own, else once
 from landscape.derivatives.averages import (
     WeightedSum,
     added,
-    as_partial,
     average,
     weighted,
 )
@@ -44,7 +43,6 @@ __all__ = [
     "WeightedSum",
     "added",
     "as_batches",
-    "as_partial",
     "average",
     "check_each",
     "check_mean",

@@ -16,8 +16,8 @@ import numpy as np
 from jax.tree_util import Partial
 
 from landscape.aliases import Batches
+from landscape.callables import as_partial
 from landscape.derivatives.batches import as_batches, num_examples, total_weight
-from landscape.errors import InputError
 from landscape.one_line import one_line
 
 
@@ -83,17 +83,6 @@ def average_of(
 ) -> Any:
     """`average` over batches that `as_batches` gave: nothing is looked at again."""
     return reduce(added, _parts(function, args, batches, chunk_size, scan)).mean()
-
-
-def as_partial(function: Callable) -> Partial:
-    """A function as a pytree, fit to be an argument of a jitted one.
-
-    Raises:
-      InputError: it cannot be called.
-    """
-    if not callable(function):
-        raise InputError(f"a function is needed, not {function!r}.")
-    return function if isinstance(function, Partial) else Partial(function)
 
 
 def weighted(mean: Any, weight: jax.Array) -> WeightedSum:

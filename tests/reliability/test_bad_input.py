@@ -80,7 +80,7 @@ TABLE = [
     ("analysis.surface pruned dense", "analysis.path"),
     ("analysis.surface pruned dense future unfinished", "not of 4 runs"),
     ("analysis.surface pruned --plane trajectry", "perhaps you meant 'trajectory'"),
-    ("analysis.surface pruned --plane through", "does not go with 1 runs"),
+    ("analysis.surface pruned --plane through", "does not go with 1 run"),
     ("analysis.surface pruned --plane trajectory", "at least 3"),
     ("analysis.surface pruned --points 10", "must be odd"),
     ("analysis.surface pruned --extent 0", "positive, not 0"),
@@ -109,7 +109,7 @@ TABLE = [
     ("analysis.spectrum pruned --layers Dense_9", "perhaps you meant 'Dense_1'"),
     ("analysis.spectrum pruned@7", "0, 20"),
     ("analysis.studies.difficulty --model lenet30", "perhaps you meant 'lenet300'"),
-    ("analysis.studies.difficulty --num-examples 1298", "than the 1297 training"),
+    ("analysis.studies.difficulty --num-examples 1298", "than the 1,297 training"),
     ("analysis.studies.hessian --scale mnist --data-dir empty", "prepare mnist"),
     ("analysis.studies.subspace --scale mnist --data-dir empty", "prepare mnist"),
 ]

@@ -187,7 +187,7 @@ def test_a_file_that_may_not_be_read_is_not_damaged_and_no_older_one_is_taken(
                 checkpoints.restore(folder, make_state(0), step)
             assert "sound" not in str(caught.value)
         with pytest.raises(RunFailure, match=error.strerror):
-            checkpoints.digest(folder, 20)
+            checkpoint_tables.digest(folder, 20)
     assert before == {path: path.read_bytes() for path in files_of(folder)}
 
 

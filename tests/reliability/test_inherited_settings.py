@@ -23,9 +23,8 @@ def bits_of(tree):
 
 def draw():
     import jax, numpy as np
-    from landscape import models, recipe, rng, sparsity, trees
+    from landscape import augment, models, order, recipe, rng, sparsity, trees
     from landscape.config import SparseRun
-    from landscape.data import augment, order
     from landscape.initial_state import initial_state
     from train import step as steps
 

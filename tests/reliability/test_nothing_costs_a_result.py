@@ -238,7 +238,7 @@ def test_numbers_that_a_full_disk_does_not_take_are_printed(
     # Pieces that could not be saved stop nothing.
     assert said.err.count("partial.npz could not be written: No space left") == 1
     # Nothing half written takes the room that is wanted.
-    assert not any(path.folder(config).iterdir())
+    assert not path.folder(config).exists()
     path.main(config)
     assert (path.folder(config) / results.FIGURE).exists()
 

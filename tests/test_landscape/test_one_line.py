@@ -18,8 +18,6 @@ from train import job
 PLAIN = {
     "Axis", "Barrier", "Bulk", "Cost", "Inertia", "Row", "Spec", "Trace", "Updater",
 }  # fmt: skip
-# Still written out.
-PLAIN |= {"Density", "Eigenpairs", "Estimate", "Quadrature"}
 UNLIFTED = [
     objective.Aux, objective.Objective, recipe.Components, runs.Description,
     state.TrainState, job.Opened,

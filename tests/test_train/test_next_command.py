@@ -1,5 +1,6 @@
 """The command that a training proposes: it is of the run that was made."""
 
+import os
 import shlex
 
 import pytest
@@ -42,6 +43,8 @@ def test_after_pruning_the_lottery_has_its_settings(changed, tmp_path):
     record.open_folder(folder, run)
     following = made_by(report.next_command([run]))
     expected = {"method": "lottery", "mask_from": str(folder)}
+    if run.data_dir:
+        expected["data_dir"] = os.path.abspath(run.data_dir)
     assert following == SparseRun.of(run, **expected, workdir=f"{folder}-lottery")
 
 

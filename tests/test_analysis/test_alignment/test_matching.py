@@ -417,7 +417,9 @@ def test_bad_input_is_refused_in_words():
     with pytest.raises(InputError, match="not a multiple of the 7 outputs"):
         shapes = {"a": {"kernel": np.ones((2, 7))}, "b": {"kernel": np.ones((8, 2))}}
         sequential(shapes, ["a", "b"])
-    with pytest.raises(InputError, match="unknown leaf 'a_/kernel': perhaps you meant"):
+    with pytest.raises(
+        InputError, match="unknown kernel 'a_/kernel': perhaps you meant"
+    ):
         sequential(shapes, ["a_", "b"])
     with pytest.raises(InputError, match="key must be of floating point, not key"):
         match(*[params | {"key": KEY}] * 2, spec, KEY)

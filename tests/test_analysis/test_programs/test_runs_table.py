@@ -8,7 +8,10 @@ from landscape.config import DenseRun, to_dict
 
 
 def test_a_row_says_in_words_how_far_a_run_is(tmp_path):
-    summary = {"sparsity": 0.0, "train_loss": 0.5, "test_accuracy": 0.9}
+    summary = {
+        "method": "dense", "sparsity": 0.0, "num_nonzero": 9, "train_loss": 0.5,
+        "test_accuracy": 0.9, "seed": 0,
+    }  # fmt: skip
     ended = {"step": 3, "seconds": 1.0, "ended": "the loss of step 3 is not finite"}
     files = {
         "a-new": {},

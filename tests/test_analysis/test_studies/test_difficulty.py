@@ -127,10 +127,10 @@ def test_one_sparsity_has_a_gap_that_need_not_grow():
     assert found["C1.1"].holds
 
 
-def test_what_is_not_a_number_holds_nothing():
+def test_what_is_not_a_number_decides_nothing():
     nowhere = np.full(len(TS), np.nan)
     for claim, path in [("C1.2", "IS-1"), ("C1.3", "IS-2"), ("C1.8", "IS-2")]:
-        assert verdicts(curves={path: nowhere})[claim] is False
+        assert verdicts(curves={path: nowhere})[claim] is None
 
 
 def test_zeros_cost_a_point_and_kill_only_at_the_end():

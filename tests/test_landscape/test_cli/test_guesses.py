@@ -43,7 +43,8 @@ def test_percent_is_recognised():
 
 
 def test_what_is_right_is_read():
-    words = "--steps 20 --num-train None --widths 3 4 --max-sparsity Dense_0 0.8"
+    words = "--steps 20 --num-train None --model mlp --widths 3 4"
+    words += " --max-sparsity Dense_0 0.8"
     words += " --learning-rate 1e-3 --no-augment --weight_decay=1e-4 --prune-every 2"
     found = parse(SparseRun, argv=words.split())
     assert (found.steps, found.num_train, found.widths) == (20, None, (3, 4))
