@@ -140,4 +140,5 @@ def test_error_bounds_of_nodes_tighten_those_of_a_fraction(tol):
     low, high = estimates.fraction_bounds(density, tol)
     loose = estimates.fraction_bounds(density._replace(bounds=None), tol)
     inside = density.weights[np.abs(density.nodes) <= tol].sum()
-    assert loose[0] < low <= inside <= high < loose[1] and high - low < 1e-6
+    assert loose[0] < low <= high < loose[1] and high - low < 1e-6
+    assert low - 1e-12 <= inside <= high + 1e-12
