@@ -116,6 +116,18 @@ def test_a_density_of_all_eigenvalues_has_no_error():
     assert estimates.trace(whole).value == 6 and estimates.trace(whole).error == 0
 
 
+def test_a_weight_of_rounding_does_not_decide_the_error():
+    nodes = np.array([[-5.0, 0.0, 1e-4]])
+    weights = np.array([[1e-26, 0.5, 0.5]])
+    density = Density(nodes, weights, weights, weights < 0, 100, 3, 0 * nodes)
+    without = density._replace(nodes=nodes[:, 1:], bounds=0 * nodes[:, 1:])
+    parts = {name: weights[:, 1:] for name in ("weights", "raw")}
+    without = without._replace(isolated=weights[:, 1:] < 0, **parts)
+    for call in (estimates.trace, lambda d: estimates.fraction_below(d, 1e-3)):
+        got, want = call(density), call(without)
+        assert got.error <= want.error + 1e-9
+
+
 def test_the_error_is_that_of_a_start_on_the_sphere():
     """Var z^T A z = 2/(n + 2) (mean of squares - square of the mean) of eigenvalues."""
     values = np.linspace(-1, 1, 200)
