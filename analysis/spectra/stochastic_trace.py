@@ -192,7 +192,7 @@ def _mean(each: _Samples, gram, norms, escaped, size, eps) -> tuple[float, float
     if escaped.max() <= 10 * eps * norms.max() < 1e-2 * each.differences:
         # The basis holds all of its eigenspaces: of one that it did not exhaust it
         # would hold nothing else, and the eigenvalues in it would be equal.
-        return each.inside, rounding + np.sqrt(size) * escaped.max()
+        return each.inside, rounding + np.sqrt(size * len(gram)) * escaped.max()
     rest = size - len(gram) + 1
     squares = np.diag(gram) / each.lengths
     deviations = np.sqrt(2 * rest / (rest + 2) * squares)
