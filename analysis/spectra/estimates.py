@@ -140,7 +140,7 @@ def _bounds(nodes, weights, isolated, bounds, tol) -> tuple[float, float]:
     """`fraction_bounds` of one probe."""
     inside = np.abs(nodes) <= tol
     distance = np.abs(np.abs(nodes) - tol)
-    certain = weights[isolated & inside & (distance > bounds)].sum()
+    certain = weights[isolated & inside & (distance >= bounds)].sum()
     possible = weights[isolated & (inside | (distance <= bounds))].sum()
     used = (weights > 0) & ~isolated  # Weights of 0 fill up a row.
     nodes, weights = nodes[used], weights[used]
