@@ -1,8 +1,9 @@
 """Which leaves of a network are kernels, and which of their axes are inputs or outputs.
 
 The one rule behind masks, weight decay, FLOPs and filters. A leaf is known by its name
-and the layer that holds it (by that layer's name, and its class where it has one), in
-parameters of Flax Linen and NNX, Equinox and Haiku:
+and the layer that holds it: by that layer's class, if it is one of linear layers or
+convolutions, else by its name and its class. In parameters of Flax Linen and NNX,
+Equinox and Haiku:
 
 | leaf | axes | layers |
 |---|---|---|
@@ -141,7 +142,10 @@ def _known(params: Params, path: tuple, leaf: Any) -> str | None:
     name, own_name = parts[-1], "".join(parts[-2:-1])
     above, holder = _nodes(params, path)
     kind = type(holder).__name__ if isinstance(path[-1], GetAttrKey) else ""
-    layer, window = f"{own_name} {kind}".lower(), "k" * (ndim - 2)
+    # What a layer is called says nothing against its class.
+    plain = any(part in kind.lower() for part in ("linear", "conv"))
+    layer = (kind if plain else f"{own_name} {kind}").lower()
+    window = "k" * (ndim - 2)
     if name in _BIASES or name == "bias_n":
         return "bias"
     if name == "scale" or (name == "weight" and ("norm" in layer or ndim < 2)):

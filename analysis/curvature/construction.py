@@ -86,7 +86,8 @@ def construct(
     plan = memory_plan.plan(linearize, leaves, batches, memory, chunk_size, mesh)
     product = plan.product(linearize, leaves)
     if mean_of is not None:
-        mean_of = memory_plan.sharded(mesh, Partial(mean_of, function))
+        mean_of = in_full_precision(Partial(mean_of, function))
+        mean_of = memory_plan.sharded(mesh, mean_of)
         product = less_outer_product(product, plan.average(mean_of, leaves))
     how = plan.scannable, plan.description
     return Operator(product, kept, coordinates, *how, kind)

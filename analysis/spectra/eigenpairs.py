@@ -16,6 +16,7 @@ from analysis.spectra.rayleigh_ritz import Goal, Search, ritz_vectors
 from analysis.spectra.thick_restart import search
 from landscape import rng
 from landscape.aliases import Params
+from landscape.arrays import check_integer, check_key
 from landscape.errors import InputError, RunFailure, check_choice
 from landscape.one_line import one_line
 
@@ -116,6 +117,8 @@ def top_eigenpairs(
     [4.0, -1.0]
     """
     linear_operator.check_operator(op)
+    check_key(key)
+    check_integer(k, "k")
     check_choice("end of the spectrum", which, WHICH)
     if not 1 <= k <= op.size:
         raise InputError(f"k must be from 1 to the operator's size {op.size}, not {k}.")
@@ -131,12 +134,12 @@ def top_eigenpairs(
         max_products = max(20 * num_pairs, 300)
     if max_products < 1:
         raise InputError(f"max_products must be at least 1, not {max_products}.")
-    start_key, check_key = rng.split(key)
+    start_key, signs_key = rng.split(key)
     goal = Goal(which, num_pairs, tol, max_basis, report)
     found = search(op, goal, max_products, start_key)
     look_key = jax.random.fold_in(key, zlib.crc32(b"look"))
     found, missed = completed(op, found, goal, max_products, look_key, verify=verify)
-    return _checked(op, found, missed, tol, check_key)
+    return _checked(op, found, missed, tol, signs_key)
 
 
 def residuals(op: LinearOperator, pairs: Eigenpairs) -> np.ndarray:

@@ -67,7 +67,11 @@ def _error(density: Density, values: np.ndarray, samples: np.ndarray) -> float:
     if not square > 0:
         return 0.0
     deviation = share * scale * np.sqrt(2 / (size + 2) * square / count)
-    skewness = np.sqrt(8 * (size + 2) / count) / (size + 4) * cube / square**1.5
+    # That of n eigenvalues is at most sqrt(n), and ten times that where a probe shows a
+    # hundredth of one; that of weights of rounding has no limit.
+    limit = 10 * np.sqrt(size)
+    asymmetry = np.clip(cube / square**1.5, -limit, limit)
+    skewness = np.sqrt(8 * (size + 2) / count) / (size + 4) * asymmetry
     spread = samples.std(ddof=1) / np.sqrt(count) if count > 1 else 0.0
     return max(deviation * (1 + skewness**2 / 8), spread)
 
@@ -136,7 +140,7 @@ def _bounds(nodes, weights, isolated, bounds, tol) -> tuple[float, float]:
     """`fraction_bounds` of one probe."""
     inside = np.abs(nodes) <= tol
     distance = np.abs(np.abs(nodes) - tol)
-    certain = weights[isolated & inside & (distance > bounds)].sum()
+    certain = weights[isolated & inside & (distance >= bounds)].sum()
     possible = weights[isolated & (inside | (distance <= bounds))].sum()
     used = (weights > 0) & ~isolated  # Weights of 0 fill up a row.
     nodes, weights = nodes[used], weights[used]

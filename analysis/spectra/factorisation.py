@@ -9,6 +9,7 @@ from jax.typing import ArrayLike
 from analysis.spectra.dense import STRIPE, live_submatrix
 from analysis.spectra.exact_cost import MEMORY
 from analysis.spectra.linear_operator import LinearOperator
+from landscape.errors import InputError
 
 
 class Inertia(NamedTuple):
@@ -30,9 +31,9 @@ def inertia(
 
     A - shift I = L D L^T (Bunch and Kaufman 1977) has the signs of D's blocks of one
     and two rows (Sylvester's law of inertia). It takes a third of `eigvalsh`'s time.
-    Where a pivot is so small that an eigenvalue may be at the shift, the signs are
-    those of the shifts less and plus `tolerance`: two factorisations more, which no
-    eigenvalue at the shift disturbs.
+    Where a pivot is so small that an eigenvalue may be at the shift, and with a given
+    `tolerance`, the signs are those of the shifts less and plus the tolerance: two
+    factorisations, which no eigenvalue at the shift disturbs.
 
     Args:
       op_or_matrix, memory: as in `exact.eigenvalues`.
@@ -42,21 +43,24 @@ def inertia(
         eigenvalue within the rounding of the products (in float32) is noise.
 
     Raises:
-      InputError: as in `exact.eigenvalues`.
+      InputError: a negative tolerance, or as in `exact.eigenvalues`.
 
     >>> inertia([[0.0, 2.0, 0.0], [2.0, 0.0, 0.0], [0.0, 0.0, 0.0]])
     Inertia(negative=1, zero=1, positive=1)
     """
+    if tolerance is not None and not tolerance >= 0:
+        raise InputError(f"tolerance must not be negative, not {tolerance}.")
     part, live, size = live_submatrix(op_or_matrix, "inertia", memory)
-    diagonal, doubt = part.diagonal().copy(), np.inf
+    diagonal, pivots = part.diagonal().copy(), None
     if tolerance is None:
         # No copy: memory may not hold a large matrix twice.
         largest = max(part.max(initial=0), -part.min(initial=0), abs(shift))
         tolerance = 100 * max(len(part), 1) * np.finfo(float).eps * largest
-        doubt = 1e3 * tolerance
-    pivots = _pivots(part, diagonal - shift)
+        pivots = _pivots(part, diagonal - shift)
+        if np.abs(pivots).min(initial=np.inf) <= 1e3 * tolerance:
+            pivots = None
     below, above = pivots, pivots
-    if np.abs(pivots).min(initial=np.inf) <= doubt:
+    if pivots is None:
         below = _pivots(part, diagonal - (shift - tolerance))
         above = _pivots(part, diagonal - (shift + tolerance))
     # A row that is zero has the eigenvalue 0, which is -shift after the shift.

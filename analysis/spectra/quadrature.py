@@ -19,6 +19,7 @@ from analysis.spectra.basis import dot
 from analysis.spectra.eigenpairs import Eigenpairs
 from analysis.spectra.linear_operator import LinearOperator, check_operator
 from landscape import rng
+from landscape.arrays import check_integer, check_key
 from landscape.backend import on_cpu
 from landscape.errors import InputError
 from landscape.one_line import one_line
@@ -82,6 +83,9 @@ def probe_quadratures(
     [0.0, 4.0]
     """
     check_operator(op)
+    check_key(key)
+    check_integer(num_steps, "num_steps")
+    check_integer(num_probes, "num_probes")
     if num_probes < 1 or num_steps < 1:
         raise InputError(
             "num_steps and num_probes must be at least 1, not"

@@ -49,10 +49,11 @@ def smoothed(
 
     On the axis asinh(eigenvalue / linear) the Gaussian of a node has the standard
     deviation `width`, or half the distance between the nodes before and after it, if
-    that is more: the quadrature places a weight no closer (`density.fraction_bounds`).
-    An isolated node is an eigenvalue and has `width`. The curve ends with the outermost
-    nodes. At best the resolution is `width * linear` at zero and `width` times the
-    eigenvalue far from it, uniform on the axis of the figure.
+    that is more: the quadrature places a weight no closer
+    (`estimates.fraction_bounds`). An isolated node is an eigenvalue and has `width`.
+    The curve ends with the outermost nodes. At best the resolution is `width * linear`
+    at zero and `width` times the eigenvalue far from it, uniform on the axis of the
+    figure.
 
     Args:
       density: of an operator.
@@ -128,7 +129,7 @@ def _sum(axis, centres, weights, widths, ends) -> np.ndarray:
 
 
 def _bounds(axis, at, weights, isolated) -> tuple[np.ndarray, np.ndarray]:
-    """Chebyshev, Markov and Stieltjes, as in `density.fraction_bounds`."""
+    """Chebyshev, Markov and Stieltjes, as in `estimates.fraction_bounds`."""
     known, others = isolated, (weights > 0) & ~isolated
     # What rounding puts beside an eigenvalue is at it.
     exact = np.append(0, np.cumsum(weights[known]))

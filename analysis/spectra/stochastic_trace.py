@@ -11,6 +11,7 @@ from analysis.spectra import linear_operator
 from analysis.spectra.basis import dot
 from analysis.spectra.linear_operator import LinearOperator
 from landscape import rng
+from landscape.arrays import check_integer, check_key
 from landscape.errors import InputError, RunFailure
 
 BASIS_SHARED = 1.2
@@ -56,7 +57,7 @@ def xtrace(op: LinearOperator, num_products: int, *, key: jax.Array) -> Trace:
       key: of the test vectors.
 
     Raises:
-      InputError: fewer than 4 products.
+      InputError: fewer than 4 products, or no key.
       RunFailure: a product is not finite.
 
     >>> from analysis.spectra.linear_operator import from_matrix
@@ -65,6 +66,8 @@ def xtrace(op: LinearOperator, num_products: int, *, key: jax.Array) -> Trace:
     28.0
     """
     linear_operator.check_operator(op)
+    check_key(key)
+    check_integer(num_products, "num_products")
     if num_products < 4:
         raise InputError(f"num_products must be at least 4, not {num_products}.")
     size, count = op.size, num_products // 2
@@ -192,7 +195,7 @@ def _mean(each: _Samples, gram, norms, escaped, size, eps) -> tuple[float, float
     if escaped.max() <= 10 * eps * norms.max() < 1e-2 * each.differences:
         # The basis holds all of its eigenspaces: of one that it did not exhaust it
         # would hold nothing else, and the eigenvalues in it would be equal.
-        return each.inside, rounding + np.sqrt(size) * escaped.max()
+        return each.inside, rounding + np.sqrt(size * len(gram)) * escaped.max()
     rest = size - len(gram) + 1
     squares = np.diag(gram) / each.lengths
     deviations = np.sqrt(2 * rest / (rest + 2) * squares)

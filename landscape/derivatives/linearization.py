@@ -35,7 +35,7 @@ def value_and_map(function: Callable, point: Any) -> tuple[Any, Callable]:
     program = jax.make_jaxpr(forward)(point)
     if all(eqn.primitive.name != _BACKWARD_ALONE for eqn in _operations(program)):
         return value, forward
-    forward = Partial(_transposed_twice, forward)
+    forward = backend.in_full_precision(Partial(_transposed_twice, forward))
     try:
         jax.eval_shape(forward, point)
     except Exception as error:  # JAX has one for each way not to be linear.

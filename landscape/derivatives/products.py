@@ -15,7 +15,7 @@ from jax.tree_util import Partial
 from landscape.aliases import Batch, Batches, LossFn, Params
 from landscape.arrays import check_floating
 from landscape.backend import in_full_precision
-from landscape.callables import Static
+from landscape.callables import Static, as_partial
 from landscape.derivatives.averages import added, average, average_of, weighted
 from landscape.derivatives.batches import as_batches, total_weight
 from landscape.derivatives.checks import check_is_scalar
@@ -41,7 +41,7 @@ def gradient(
     [10.0]
     """
     check_floating(params, "the parameters")
-    grad = Partial(_gradient, in_full_precision(loss_fn))
+    grad = Partial(_gradient, as_partial(loss_fn))
     mean = average(grad, batches, params, chunk_size=chunk_size, scan=scan)
     return _as_typed(mean, params)
 
@@ -82,12 +82,14 @@ def hessian_product(
     [1.0, 2.0]
     """
     check_floating(params, "the parameters")
-    maps = Partial(hessian_map, in_full_precision(loss_fn))
+    maps = Partial(hessian_map, as_partial(loss_fn))
     return product_of(maps, params, batches, chunk_size, scan)
 
 
 def _gradient(loss_fn, params, batch):
-    return jax.grad(lambda p: _scalar(loss_fn(p, batch)))(params)
+    # Whole: a backward rule (custom_vjp) is traced after the loss.
+    gradient = jax.grad(lambda p: _scalar(loss_fn(p, batch)))
+    return in_full_precision(gradient)(params)
 
 
 def _scalar(loss):

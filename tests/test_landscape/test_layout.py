@@ -102,6 +102,8 @@ def equinox():
             cell=module(
                 "GRUCell", weight_ih=(9, 4), weight_hh=(9, 3), bias=(9,), bias_n=(3,)
             ),
+            patch_embed=linear(8, 3),
+            norm_proj=linear(8, 2),
             table=module("Embedding", weight=(7, 8)),
             norm=module("LayerNorm", weight=(6, 8), bias=(6, 8)),
         )
@@ -114,6 +116,8 @@ OF_EQUINOX = {
     "conv/weight": (5, 4, 3, 6),
     "up/weight": (2, 3, 6),
     "mlp/layers/0/weight": (8, 5),
+    "patch_embed/weight": (8, 3),
+    "norm_proj/weight": (8, 2),
     "cell/weight_ih": (4, 9),
     "cell/weight_hh": (3, 9),
 }

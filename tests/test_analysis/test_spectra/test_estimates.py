@@ -7,6 +7,7 @@ import pytest
 
 from analysis.spectra import estimates, linear_operator
 from analysis.spectra.density import Density, density_from_probes, spectral_density
+from analysis.spectra.eigenpairs import top_eigenpairs
 from analysis.spectra.quadrature import SKETCH, Quadrature
 
 KEYS = 100
@@ -114,6 +115,26 @@ def test_a_density_of_all_eigenvalues_has_no_error():
     weights = np.full((1, 4), 0.25)
     whole = Density(values, weights, weights, weights > 0, 4, 4)
     assert estimates.trace(whole).value == 6 and estimates.trace(whole).error == 0
+
+
+def test_all_eigenvalues_of_zero_are_near_zero():
+    op = linear_operator.from_matrix(np.zeros((20, 20)))
+    pairs = top_eigenpairs(op, 3, key=jax.random.key(0))
+    density = spectral_density(op, key=jax.random.key(1), num_probes=2, pairs=pairs)
+    assert estimates.fraction_bounds(density, 0.0) == pytest.approx((1, 1))
+    assert estimates.fraction_below(density, 0.0).error < 1e-9
+
+
+def test_a_weight_of_rounding_does_not_decide_the_error():
+    nodes = np.array([[-5.0, 0.0, 1e-4]])
+    weights = np.array([[1e-26, 0.5, 0.5]])
+    density = Density(nodes, weights, weights, weights < 0, 100, 3, 0 * nodes)
+    without = density._replace(nodes=nodes[:, 1:], bounds=0 * nodes[:, 1:])
+    parts = {name: weights[:, 1:] for name in ("weights", "raw")}
+    without = without._replace(isolated=weights[:, 1:] < 0, **parts)
+    for call in (estimates.trace, lambda d: estimates.fraction_below(d, 1e-3)):
+        got, want = call(density), call(without)
+        assert got.error <= want.error + 1e-9
 
 
 def test_the_error_is_that_of_a_start_on_the_sphere():

@@ -12,6 +12,7 @@ from analysis import curvature, spectra
 from landscape.errors import InputError
 
 VALUES = np.array([-2.0, 0.5, 1.0, 3.0, 4.0, 7.0])
+KEY = jax.random.key(0)
 MEMBERS = ("matvec", "size", "dtype", "scannable")
 
 
@@ -167,3 +168,27 @@ def test_an_operator_of_another_precision_is_refused(dtype):
     for solve in SOLVERS.values():
         with pytest.raises(InputError, match=message):
             solve(op)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda op: spectra.top_eigenpairs(op, 2, key=0), "key must be a key"),
+        (lambda op: spectra.spectral_density(op, key=0), "key must be a key"),
+        (lambda op: spectra.xtrace(op, 4, key=0), "key must be a key"),
+        (lambda op: spectra.top_eigenpairs(op, 2.0, key=KEY), "k must be an integer"),
+        (
+            lambda op: spectra.spectral_density(op, key=KEY, num_steps=3.0),
+            "num_steps must be an integer, not 3.0",
+        ),
+        (
+            lambda op: spectra.spectral_density(op, key=KEY, num_probes=3.0),
+            "num_probes must be an integer",
+        ),
+        (lambda op: spectra.xtrace(op, 4.0, key=KEY), "num_products must be an integ"),
+        (lambda op: spectra.inertia(op, tolerance=-1.0), "must not be negative, not"),
+    ],
+)
+def test_keys_and_counts_of_another_kind_are_refused(call, message):
+    with pytest.raises(InputError, match=message):
+        call(spectra.from_matrix(np.eye(5)))

@@ -109,6 +109,15 @@ def test_an_exact_trace_states_its_rounding():
             assert abs(one.value - 6) <= 2 * one.error < 1e-4
 
 
+def test_a_tail_of_the_size_of_rounding_is_within_the_error():
+    # 1e-7 a thousand times is 1e-4, of which a basis of twenty vectors shows nothing.
+    values = np.r_[1, 1, np.full(1000, 1e-7)]
+    op = linear_operator.from_function(lambda x: jnp.float32(values) * x, 1002)
+    for seed in range(10):
+        one = xtrace(op, 40, key=jax.random.key(seed))
+        assert abs(one.value - values.sum()) <= 2 * one.error < 1e-3
+
+
 @pytest.mark.parametrize("products", [6, 100])
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_products_that_are_not_finite_are_refused(bad, products):

@@ -5,8 +5,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from landscape import backend
 from landscape.derivatives.linearization import value_and_map
-from landscape.derivatives.products import gauss_newton_map, hessian_map
+from landscape.derivatives.products import gauss_newton_map, gradient, hessian_map
 from landscape.errors import InputError
 
 X = np.random.default_rng(0).standard_normal((5, 3))
@@ -84,3 +85,37 @@ def test_a_backward_rule_that_is_not_linear_is_refused_by_the_functions_name(bac
         InputError, match=r"Jacobian of tanh at .*test_linearization.py"
     ):
         value_and_map(jax.jit(with_rule(backward)), W)
+
+
+@jax.custom_vjp
+def times(x, w):
+    return x @ w
+
+
+times.defvjp(
+    lambda x, w: (x @ w, (x, w)), lambda kept, g: (g @ kept[1].T, kept[0].T @ g)
+)
+
+
+@pytest.mark.parametrize("kind", ["gradient", "hessian", "gauss-newton"])
+def test_backward_rules_are_in_full_precision(kind):
+    model = backend.in_full_precision(lambda w, x: jnp.tanh(times(x, w)))
+
+    def loss(w, x):
+        return jnp.mean(model(w, x) ** 2)
+
+    made = {
+        "gradient": lambda w: gradient(loss, w, [X]),
+        "hessian": lambda w: hessian_map(loss, w, X)(w),
+        "gauss-newton": lambda w: gauss_newton_map(
+            model, lambda outputs, x: jnp.mean(outputs**2), w, X
+        )(w),
+    }
+    program = jax.make_jaxpr(made[kind])(W)
+    found = [
+        eqn.params["precision"]
+        for eqn in backend.operations(program.jaxpr)
+        if eqn.primitive.name == "dot_general"
+    ]
+    highest = (jax.lax.Precision.HIGHEST,) * 2
+    assert len(found) > 1 and set(found) == {highest}
