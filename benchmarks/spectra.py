@@ -12,13 +12,14 @@ rounds; the first call (compilation) is reported apart. "error" of the top 10 is
 largest relative one, against scipy in float64, "products" those of the last run; of the
 density the Wasserstein-1 distance from the exact spectrum over the largest eigenvalue.
 PyHessian calls torch.eig, which PyTorch no longer has: it is given torch.linalg.eig; it
-keeps the graph of one batch, but differentiates each batch of a loader again. About 10
-minutes on 2 cores.
+keeps the graph of one batch, but differentiates each batch of a loader again. Without
+PyTorch its libraries are left out. About 10 minutes on 2 cores.
 """
 
 import argparse
 import warnings
 from functools import partial
+from importlib.util import find_spec
 
 import jax
 import jax.numpy as jnp
@@ -35,6 +36,7 @@ from landscape.objective import Objective
 from landscape.tables import format_table
 
 STEPS, TOP = 80, 10
+TORCH = find_spec("torch") is not None
 
 
 def large():
@@ -133,6 +135,8 @@ def density_rivals(problem, found, bounds):
         found["matfree"] = nodes, vectors[0] ** 2
 
     rivals = {"this code": ours, "matfree": matfree}
+    if not TORCH:
+        return rivals
     net, pair, loss = torch_problem(params, batch)
     import curvlinops
     import hessian_eigenthings
@@ -196,6 +200,13 @@ def top_rivals(problem, found, products):
         )
         products[name] = len(calls)
 
+    rivals = {
+        "this code": partial(ours, "this code", True),
+        "this code, verify=False": partial(ours, "this code, verify=False", False),
+        "scipy over our product": partial(scipy_product, "scipy over our product"),
+    }
+    if not TORCH:
+        return rivals
     net, pair, loss = torch_problem(params, batch)
     import curvlinops
     import hessian_eigenthings
@@ -217,10 +228,7 @@ def top_rivals(problem, found, products):
             op, TOP, which="LA", tol=1e-6, return_eigenvectors=False
         )
 
-    return {
-        "this code": partial(ours, "this code", True),
-        "this code, verify=False": partial(ours, "this code, verify=False", False),
-        "scipy over our product": partial(scipy_product, "scipy over our product"),
+    return rivals | {
         "hessian-eigenthings, 60 steps": theirs,
         "curvlinops, scipy": curv,
     }
@@ -287,7 +295,8 @@ def main() -> None:
     cases = parser.parse_args().cases or ["accuracy", "density", "top"]
     # Peers' own: scripting, deprecated calls, complex values cast.
     warnings.simplefilter("ignore")
-    compatible_torch()
+    if TORCH:
+        compatible_torch()
     if "accuracy" in cases:
         problem, found = small(), {}
         with jax.enable_x64(True):
