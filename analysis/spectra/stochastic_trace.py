@@ -84,7 +84,7 @@ def xtrace(op: LinearOperator, num_products: int, *, key: jax.Array) -> Trace:
     linear_operator.check_symmetric(tests, images, op.dtype)
     images, scale = _scaled(images)
     basis = _range(images)
-    products = _finite(op, basis) / jnp.where(scale > 0, scale, 1)
+    products = _over(_finite(op, basis), scale)
     host = partial(jax.tree.map, lambda x: np.asarray(x, np.float64))
     each = _leave_one_out(*host(_parts(tests, images, basis, products)), size)
     given = (jnp.asarray(x, op.dtype) for x in each.directions)
@@ -96,7 +96,7 @@ def xtrace(op: LinearOperator, num_products: int, *, key: jax.Array) -> Trace:
 def _finite(op, rows) -> jax.Array:
     """The products with the rows."""
     found = linear_operator.products(op, rows)
-    if not bool(jnp.isfinite(found).all()):
+    if not bool(_all_finite(found)):
         raise RunFailure(
             "a product of the operator with a finite vector is not finite: the loss or"
             " its curvature overflows at these parameters."
@@ -104,11 +104,22 @@ def _finite(op, rows) -> jax.Array:
     return found
 
 
+# Compiled as a whole: operations one by one are a program each.
+@jax.jit
+def _all_finite(rows):
+    return jnp.isfinite(rows).all()
+
+
+@jax.jit
+def _over(rows, scale):
+    return rows / jnp.where(scale > 0, scale, 1)
+
+
 @jax.jit
 def _scaled(rows):
     """Rows whose squares neither overflow nor underflow, and what they are times."""
     largest = jnp.max(jnp.abs(rows))
-    return rows / jnp.where(largest > 0, largest, 1), largest
+    return _over(rows, largest), largest
 
 
 @jax.jit
