@@ -139,7 +139,7 @@ def run(config: Config) -> list[dict[str, Any]]:
     # What can be known to fail fails before JAX is loaded.
     checks.check(settings)
     with activity("loading JAX"):
-        from train import job, mask_source, report
+        from train import job, report
 
     summaries = job.run_all(settings, mask_source.start_from)
     report.print_outcome(settings, summaries)
