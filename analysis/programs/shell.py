@@ -8,7 +8,6 @@ from analysis.programs import results
 from landscape import locks
 from landscape.cli import if_interrupted
 from landscape.errors import RunFailure
-from landscape.files import check_writable
 
 
 def read_or_compute(
@@ -31,8 +30,8 @@ def read_or_compute(
       describe: the result in words.
 
     Raises:
-      InputError: the folder cannot be written, or another process computes it; or what
-        `compute` raises.
+      InputError: the folder cannot be written, or another process computes it
+        (`checks.load_jax` has refused both before); or what `compute` raises.
       RunFailure: the numbers could not be written.
 
     >>> import tempfile
@@ -52,7 +51,6 @@ def read_or_compute(
 
     result = results.read(folder)
     if result is None:
-        check_writable(folder, "--output DIR writes the result elsewhere")
         with locks.locked(folder):
             # The process that held it a moment ago may have finished.
             result = results.read(folder)
