@@ -46,9 +46,6 @@ def read_or_compute(
     >>> found
     [{'loss': 0.5}, {'loss': 0.5}]
     """
-    # Not above: what can be refused is, before JAX and what draws are loaded.
-    from landscape import figures
-
     result = results.read(folder)
     if result is None:
         with locks.locked(folder):
@@ -58,6 +55,9 @@ def read_or_compute(
                 result = _computed(folder, compute, describe)
     path = folder / results.FIGURE
     if not path.exists():
+        # Not above: what draws takes a second to load.
+        from landscape import figures
+
         drawn = f"{folder}: interrupted; the same command draws {path.name}."
         with if_interrupted(drawn), figures.attempt(path):
             arrays = results.read_arrays(folder / results.ARRAYS)
