@@ -1,5 +1,7 @@
 """Data, runs and the working directory move: what was trained is found the same."""
 
+import errno
+import os
 import shutil
 import sys
 import types
@@ -13,7 +15,7 @@ from analysis import path
 from landscape import methods, runs
 from landscape.data.raw import Raw
 from landscape.errors import InputError
-from train import sparse
+from train import record, sparse
 
 TINY = {
     "dataset": "filed", "model": "mlp", "widths": (8,), "batch_size": 20, "steps": 20,
@@ -131,3 +133,26 @@ def test_a_finished_run_is_told_where_its_data_is_by_its_command(moved):
     summary = lottery()
     assert runs.load("solutions/lottery").config.data_dir == str(Path("data").resolve())
     assert runs.read_summary(Path("solutions/lottery")) == summary
+
+
+def test_a_finished_run_takes_no_note_of_other_data(moved):
+    lottery()
+    for folder, why in (("other", "trained on other data"), ("none", "no data set")):
+        with pytest.raises(InputError, match=why):
+            lottery(data_dir=folder)
+        assert runs.load("solutions/lottery").config.data_dir.endswith("data")
+
+
+def test_a_finished_run_that_takes_no_note_of_its_data_says_so(
+    moved, monkeypatch, capsys
+):
+    def read_only(*_):
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    summary = lottery()
+    shutil.copytree("data", "copy")
+    monkeypatch.setattr(record, "write_atomically", read_only)
+    assert lottery(data_dir="copy") == summary
+    said = capsys.readouterr().err
+    assert "config.json still names another --data-dir" in said
+    assert "Read-only file system" in said and "resumes" not in said
