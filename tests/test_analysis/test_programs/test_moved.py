@@ -101,6 +101,18 @@ def test_an_analysis_is_told_where_the_data_is_and_is_the_same_one(moved):
     )
 
 
+def test_the_analysis_of_a_run_is_found_where_the_run_was_moved(moved):
+    config = path.Config("solutions/pruned@0", "solutions/pruned", data_dir="data")
+    here = path.folder(config)
+    shutil.copytree("solutions", "elsewhere")
+    for home in ("elsewhere", "./elsewhere/", str(Path("elsewhere").resolve())):
+        there = path.Config(f"{home}/pruned@init", f"{home}/pruned", data_dir="data")
+        assert path.folder(there).name == here.name
+        assert path.folder(there).resolve().is_relative_to(Path("elsewhere").resolve())
+    backwards = path.Config(config.run_b, config.run_a, data_dir="data")
+    assert path.folder(backwards).name[-8:] != here.name[-8:]
+
+
 def test_a_moved_run_resumes_with_moved_data_and_sources_to_the_same_bits(moved):
     folder = Path("solutions/lottery")
     state = runs.load(str(folder), data=False).state
