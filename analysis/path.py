@@ -97,7 +97,7 @@ def _check(config: Config, where: Path) -> None:
     checks.check_statistics(refs[0], config, count)
     if config.kind != "line":
         _check_curve(config, refs, count)
-    checks.load_jax()
+    checks.load_jax(where)
 
 
 def _check_curve(config: Config, refs: list[Any], count: int) -> None:

@@ -56,14 +56,15 @@ def table(folders: list[Path]) -> str:
         try:
             config = runs.read_config(folder)
             summary = runs.read_summary(folder)
+            ended = runs.read_end(folder)
         except (InputError, ValueError) as error:
             rows.append([str(folder), *["-"] * 7, f"unreadable: {error}"])
             continue
         kept = checkpoint_tables.steps(folder / runs.CHECKPOINTS)
         if summary:
             state = f"finished, {counted(config.steps, 'step')}"
-        elif why := runs.read_end(folder):
-            state = f"diverged: {why}"
+        elif ended:
+            state = f"diverged: {ended}"
         elif kept:
             state = f"saved at step {max(kept)} of {config.steps}"
         else:

@@ -113,7 +113,7 @@ def _check(config: Config, where: Path) -> None:
     if not checks.is_finished(where):
         checks.num_examples(run, config.num_examples)
         checks.check_layers(_ref(config), config.layers)
-        checks.load_jax()
+        checks.load_jax(where)
 
 
 def _find(config: Config, where: Path) -> tuple[dict[str, Any], dict[str, Any]]:

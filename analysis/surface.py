@@ -106,7 +106,7 @@ def _check(config: Config, where: Path) -> None:
         _kept_states(refs[0])
     count = checks.num_examples(first, config.num_examples)
     checks.check_statistics(refs[0], config, count)
-    checks.load_jax()
+    checks.load_jax(where)
 
 
 def _evaluate(config: Config, where: Path) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -9,6 +9,7 @@ and on others by a lease that nothing touches.
 import contextlib
 import errno
 import json
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -32,8 +33,8 @@ def locked(folder: Path) -> Iterator[Callable[[], None]]:
     Folders that it made and that are empty in the end are removed again.
 
     Yields:
-      A function that raises RunFailure if another process has taken the folder over,
-      because this one was stopped for longer than a lease lasts.
+      A function that raises RunFailure if the lease was removed, or if another process
+      has taken the folder over, because this one was stopped for longer than it lasts.
 
     Raises:
       InputError: another process, which is named, writes there, or the folder cannot be
@@ -97,6 +98,12 @@ def _acquire(lease: SoftFileLease, folder: Path) -> None:
         with contextlib.suppress(Timeout):
             lease.acquire(timeout=DURATION + 5)
             return
+    if lease.owner is None and os.path.lexists(folder / LEASE):
+        # What a crash of the machine left, say: filelock never takes an empty one over.
+        raise InputError(
+            f"{folder / LEASE} does not say which process writes the folder: remove it"
+            " if none does."
+        )
     raise InputError(
         f"{folder} is being written by {_holder(lease, folder)}: wait until it ends."
     )
@@ -104,7 +111,12 @@ def _acquire(lease: SoftFileLease, folder: Path) -> None:
 
 def _check(lease: SoftFileLease, folder: Path, token: str | None) -> None:
     owner = lease.owner
-    if owner is None or owner.token != token:
+    if owner is None:
+        raise RunFailure(
+            f"{folder / LEASE} was removed while this process wrote the folder: nothing"
+            " more is written."
+        )
+    if owner.token != token:
         raise RunFailure(
             f"{folder} was taken over by {_holder(lease, folder)}, while this process"
             " was stopped: nothing more is written."

@@ -123,7 +123,9 @@ def _run(config: RunConfig, start: Start | None) -> dict[str, Any]:
         record.note_data_dir(folder, config)
     else:
         with locks.locked(folder) as check_lock:
-            # The process that held it a moment ago may have finished the run.
+            # The process that held it a moment ago may have finished the run, or left
+            # one of other settings.
+            record.check_same(folder, config)
             summary = runs.read_summary(folder)
             if summary is None:
                 opened = _open(config, start)

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import landscape.config
-from landscape import locks, runs, sources
+from landscape import data, locks, runs, sources
 from landscape.config import RunConfig
 from landscape.data import Dataset
 from landscape.errors import InputError, RunFailure
@@ -50,14 +50,24 @@ def note_data_dir(folder: Path, config: RunConfig) -> None:
     """Writes into the settings of a finished run where its data set is now.
 
     One that cannot be written is left as it is, with a sentence on stderr.
+
+    Raises:
+      InputError: the data set is not there, or another.
     """
     stored = runs.read_config(folder)
     here = config.data_dir and _absolute(config.data_dir)
     if here and here != stored.data_dir:
+        settings = dataclasses.replace(stored, data_dir=here)
+        sources.check_data(folder, data.load(settings))
         try:
-            open_folder(folder, dataclasses.replace(stored, data_dir=here))
+            open_folder(folder, settings)
         except RunFailure as failure:
-            print(failure, file=sys.stderr)
+            # Its own sentence is of a run that is not finished.
+            print(
+                f"{folder / runs.CONFIG} still names another --data-dir"
+                f" ({failure.__cause__}): name it to each command that needs the data.",
+                file=sys.stderr,
+            )
 
 
 def write_sources(folder: Path, config: RunConfig, dataset: Dataset) -> None:

@@ -104,8 +104,9 @@ def expand(config: Config) -> list[SparseRun]:
 def with_settings_of_mask(argv: list[str] | None = None) -> Config | None:
     """The defaults that `--mask-from RUN` brings: RUN's settings but for a few."""
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    parser.add_argument("--mask-from", "--mask_from", default=None)
-    parser.add_argument("--workdir", default=None)
+    # A value that is missing is told by `parse`.
+    parser.add_argument("--mask-from", "--mask_from", nargs="?")
+    parser.add_argument("--workdir", nargs="?")
     given = parser.parse_known_args(argv)[0]
     if given.mask_from is None:
         return None
@@ -139,7 +140,7 @@ def run(config: Config) -> list[dict[str, Any]]:
     # What can be known to fail fails before JAX is loaded.
     checks.check(settings)
     with activity("loading JAX"):
-        from train import job, mask_source, report
+        from train import job, report
 
     summaries = job.run_all(settings, mask_source.start_from)
     report.print_outcome(settings, summaries)

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from analysis.programs import results
-from landscape import checkpoint_tables, data, patterns, runs
+from landscape import checkpoint_tables, data, locks, patterns, runs
 from landscape.cli import activity
 from landscape.config import RunConfig
 from landscape.errors import InputError
+from landscape.files import check_writable
 from landscape.tables import counted
 
 
@@ -50,8 +51,15 @@ def same_space(
     return [replace(config, data_dir=data_dir) for config in configs]
 
 
-def load_jax() -> None:
-    """Loads what computes, and says so on a terminal: it takes a second or more."""
+def load_jax(folder: Path) -> None:
+    """Loads what computes, and says so on a terminal: it takes a second or more.
+
+    Raises:
+      InputError: first, if `folder`, of the result, cannot be written, or another
+        process computes it.
+    """
+    check_writable(folder, "--output DIR writes the result elsewhere")
+    locks.check_free(folder)
     with activity("loading JAX"):
         importlib.import_module("analysis.programs.inputs")
 

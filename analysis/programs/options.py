@@ -20,7 +20,6 @@ class DataOptions:
     output: str | None = None
     """The folder in which the result gets its own; default: RUN/analysis, of the first
     run."""
-
     data_dir: str | None = None
     """Where the data set is now; default: where the run had it."""
 

@@ -25,6 +25,10 @@ Arrays = dict[str, np.ndarray]
 FILES = RESULT, ARRAYS, FIGURE = "result.json", "arrays.npz", "figure.png"
 PARTIAL = "partial.npz"
 
+MAY_BE_OTHERS = frozenset("data_dir output run run_a run_b runs".split())
+"""Settings that a result does not depend on: where data are, where it is written, and
+what runs are called. Tomorrow the names may mean other runs; their states do not."""
+
 
 def folder(
     program: str,
@@ -41,19 +45,17 @@ def folder(
       program: its name.
       words: the settings that tell its results apart at a glance.
       refs: the runs; the first is RUN_A.
-      settings: all of them; the hash is of these, without data_dir and output, and of
-        the runs' states, so that no two analyses share a folder.
+      settings: all of them; the hash is of these, without `MAY_BE_OTHERS`, and of the
+        runs' states: no two analyses share a folder, and that of a run that was moved
+        is found.
 
     Raises:
       InputError: a run or a step is not there.
     """
-    # The names in the settings may mean other runs tomorrow, or in another folder.
     states = [runs.fingerprint(ref) for ref in refs]
-    settings = settings.copy()
-    output = settings.pop("output", None)
-    # Data may move: which they are is in the states.
-    settings.pop("data_dir", None)
-    text = json.dumps(settings | {"states": states}, sort_keys=True)
+    output = settings.get("output")
+    fixed = {k: v for k, v in settings.items() if k not in MAY_BE_OTHERS}
+    text = json.dumps(fixed | {"states": states}, sort_keys=True)
     short = hashlib.sha256(text.encode()).hexdigest()[:8]
     first, *others = refs
     name = [program, *words]

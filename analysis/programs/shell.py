@@ -8,7 +8,6 @@ from analysis.programs import results
 from landscape import locks
 from landscape.cli import if_interrupted
 from landscape.errors import RunFailure
-from landscape.files import check_writable
 
 
 def read_or_compute(
@@ -31,8 +30,8 @@ def read_or_compute(
       describe: the result in words.
 
     Raises:
-      InputError: the folder cannot be written, or another process computes it; or what
-        `compute` raises.
+      InputError: the folder cannot be written, or another process computes it
+        (`checks.load_jax` has refused both before); or what `compute` raises.
       RunFailure: the numbers could not be written.
 
     >>> import tempfile
@@ -47,12 +46,8 @@ def read_or_compute(
     >>> found
     [{'loss': 0.5}, {'loss': 0.5}]
     """
-    # Not above: what can be refused is, before JAX and what draws are loaded.
-    from landscape import figures
-
     result = results.read(folder)
     if result is None:
-        check_writable(folder, "--output DIR writes the result elsewhere")
         with locks.locked(folder):
             # The process that held it a moment ago may have finished.
             result = results.read(folder)
@@ -60,6 +55,9 @@ def read_or_compute(
                 result = _computed(folder, compute, describe)
     path = folder / results.FIGURE
     if not path.exists():
+        # Not above: what draws takes a second to load.
+        from landscape import figures
+
         drawn = f"{folder}: interrupted; the same command draws {path.name}."
         with if_interrupted(drawn), figures.attempt(path):
             arrays = results.read_arrays(folder / results.ARRAYS)

@@ -90,25 +90,18 @@ class SparseStudyOptions(StudyOptions):
 def one_process(run: Callable[..., T]) -> Callable[..., T]:
     """Makes a function of a study's settings refuse while another process is in it.
 
-    What is locked is the folder of the results. Studies that share runs go side by
-    side; the one that comes to a run that the other is training is refused there.
+    What is locked is the folder of the results; one that cannot be written is refused
+    as well. Studies that share runs go side by side; the one that comes to a run that
+    the other is training is refused there.
     """
 
     @functools.wraps(run)
     def locked(config: StudyOptions, *args: Any, **options: Any) -> T:
+        check_writable(config.folder, "choose another --workdir")
         with locks.locked(config.folder):
             return run(config, *args, **options)
 
     return locked
-
-
-def check(config: StudyOptions) -> None:
-    """Refuses a folder that cannot be written, before anything is measured.
-
-    Raises:
-      InputError: says why it cannot.
-    """
-    check_writable(config.folder, "choose another --workdir")
 
 
 def write(

@@ -67,8 +67,8 @@ def check_words(config_class: type, words: Sequence[str]) -> None:
 meant 1000?
     """
     hints = typing.get_type_hints(config_class)
-    fields = {
-        field.name.replace("_", "-"): _number_of(hints[field.name])
+    hints = {
+        field.name.replace("_", "-"): hints[field.name]
         for field in dataclasses.fields(config_class)
         if field.init
     }
@@ -78,12 +78,15 @@ meant 1000?
         if word.startswith("--"):
             name, assigned, value = word[2:].partition("=")
             flag = name.replace("_", "-")
-            if flag not in fields:
-                _check_flag(flag, fields)
+            if flag not in hints:
+                _check_flag(flag, hints)
             if not assigned:
                 continue
-        if flag in fields:
-            _check_number(flag, value, fields[flag])
+        if flag in hints:
+            _check_number(flag, value, _number_of(hints[flag]))
+            # After the one number of a flag the name of a run may come.
+            if typing.get_origin(hints[flag]) not in (tuple, list):
+                flag = None
 
 
 def _number_of(hint: Any) -> type | None:

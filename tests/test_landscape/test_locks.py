@@ -1,6 +1,7 @@
 """Leases of other hosts, and what a lock leaves behind."""
 
 import os
+import shutil
 import time
 
 import pytest
@@ -43,6 +44,21 @@ def test_who_was_taken_over_writes_no_more(tmp_path):
             check()
     # The other's lease is not this process's to remove.
     assert (tmp_path / locks.LEASE).exists()
+
+
+def test_a_lease_that_names_nobody_is_shown_to_the_user(tmp_path, monkeypatch):
+    monkeypatch.setattr(locks, "DURATION", 0.1)
+    (tmp_path / locks.LEASE).write_text("")
+    with pytest.raises(InputError, match=r"\.lock does not say which .* remove it"):
+        locks.check_free(tmp_path)
+
+
+def test_who_lost_folder_and_lease_writes_no_more(tmp_path):
+    with locks.locked(tmp_path / "run") as check:
+        shutil.rmtree(tmp_path / "run")
+        with pytest.raises(RunFailure, match=r"\.lock was removed while this process"):
+            check()
+    assert not any(tmp_path.iterdir())
 
 
 def test_folders_that_a_lock_made_go_with_it_unless_they_are_used(tmp_path):

@@ -53,6 +53,12 @@ def test_mask_from_brings_all_settings_but_workdir_seed_and_method(tmp_path):
     assert (config.seed, config.workdir, config.mask_from) == (0, None, name)
 
 
+@pytest.mark.parametrize("flag", ["--mask-from", "--workdir"])
+def test_a_value_that_is_missing_is_told_as_of_every_flag(flag, capsys):
+    assert sparse.with_settings_of_mask([flag]) is None
+    assert not capsys.readouterr().err
+
+
 def test_the_settings_of_a_run_come_back_from_its_folder(tmp_path):
     config = SparseRun(dense_layers=("Dense_0",), max_sparsity={"Dense_1": 0.5})
     record.open_folder(tmp_path / "r", config)

@@ -45,6 +45,23 @@ def test_the_summary_counts_what_the_weights_are(pruned):
     )
 
 
+def test_a_run_that_another_process_left_meanwhile_is_not_taken_for_this_one(
+    pruned, tmp_path, monkeypatch
+):
+    folder, _ = pruned
+    run, really = tmp_path / "run", locks.locked
+
+    def locked(here):
+        shutil.copytree(folder, run)
+        return really(here)
+
+    monkeypatch.setattr(locks, "locked", locked)
+    config = SparseRun(**TINY, seed=1, workdir=str(run))
+    with pytest.raises(InputError, match="holds a run with other settings"):
+        job.run_training(config)
+    assert runs.read_config(run).seed == 0
+
+
 def test_init_is_the_lottery_start_with_the_masks_of_step_0(pruned):
     folder, _ = pruned
     run = runs.load(f"{folder}@init")

@@ -44,7 +44,6 @@ def run(config: Config, scale: Any = None) -> dict[str, Any]:
 
     scale = scale or scales.of(config)
     trainings.check(scale, scales.root_of(config, scale), config.num_examples)
-    study.check(config)
     from analysis.studies.claims import verdict_table
     from analysis.studies.difficulty import claims, figures, runs
     from landscape.figures import attempt

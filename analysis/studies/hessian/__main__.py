@@ -44,7 +44,6 @@ def run(config: Config, scale: Any = None) -> dict[str, Any]:
     scale = scale or scales.of(config)
     if not (config.folder / study.RESULT).exists():
         scales.check(scale)
-    study.check(config)
     from analysis.studies.claims import verdict_table
 
     with activity("loading JAX"):

@@ -45,7 +45,6 @@ def run(config: Config, scale: Any = None) -> dict[str, Any]:
     scale = scale or scales.of(config)
     solutions = scale.solutions
     trainings.check(solutions, root_of(config, solutions), zeros=False)
-    study.check(config)
     from analysis.studies.claims import verdict_table
     from analysis.studies.subspace import claims, figures, runs, text
     from landscape.figures import attempt

@@ -1,5 +1,7 @@
 """Data, runs and the working directory move: what was trained is found the same."""
 
+import errno
+import os
 import shutil
 import sys
 import types
@@ -13,7 +15,7 @@ from analysis import path
 from landscape import methods, runs
 from landscape.data.raw import Raw
 from landscape.errors import InputError
-from train import sparse
+from train import record, sparse
 
 TINY = {
     "dataset": "filed", "model": "mlp", "widths": (8,), "batch_size": 20, "steps": 20,
@@ -99,6 +101,18 @@ def test_an_analysis_is_told_where_the_data_is_and_is_the_same_one(moved):
     )
 
 
+def test_the_analysis_of_a_run_is_found_where_the_run_was_moved(moved):
+    config = path.Config("solutions/pruned@0", "solutions/pruned", data_dir="data")
+    here = path.folder(config)
+    shutil.copytree("solutions", "elsewhere")
+    for home in ("elsewhere", "./elsewhere/", str(Path("elsewhere").resolve())):
+        there = path.Config(f"{home}/pruned@init", f"{home}/pruned", data_dir="data")
+        assert path.folder(there).name == here.name
+        assert path.folder(there).resolve().is_relative_to(Path("elsewhere").resolve())
+    backwards = path.Config(config.run_b, config.run_a, data_dir="data")
+    assert path.folder(backwards).name[-8:] != here.name[-8:]
+
+
 def test_a_moved_run_resumes_with_moved_data_and_sources_to_the_same_bits(moved):
     folder = Path("solutions/lottery")
     state = runs.load(str(folder), data=False).state
@@ -131,3 +145,26 @@ def test_a_finished_run_is_told_where_its_data_is_by_its_command(moved):
     summary = lottery()
     assert runs.load("solutions/lottery").config.data_dir == str(Path("data").resolve())
     assert runs.read_summary(Path("solutions/lottery")) == summary
+
+
+def test_a_finished_run_takes_no_note_of_other_data(moved):
+    lottery()
+    for folder, why in (("other", "trained on other data"), ("none", "no data set")):
+        with pytest.raises(InputError, match=why):
+            lottery(data_dir=folder)
+        assert runs.load("solutions/lottery").config.data_dir.endswith("data")
+
+
+def test_a_finished_run_that_takes_no_note_of_its_data_says_so(
+    moved, monkeypatch, capsys
+):
+    def read_only(*_):
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    summary = lottery()
+    shutil.copytree("data", "copy")
+    monkeypatch.setattr(record, "write_atomically", read_only)
+    assert lottery(data_dir="copy") == summary
+    said = capsys.readouterr().err
+    assert "config.json still names another --data-dir" in said
+    assert "Read-only file system" in said and "resumes" not in said

@@ -50,3 +50,8 @@ def test_what_is_right_is_read():
     assert (found.steps, found.num_train, found.widths) == (20, None, (3, 4))
     assert (found.learning_rate, found.weight_decay) == (1e-3, 1e-4)
     assert found.max_sparsity == {"Dense_0": 0.8}
+
+
+def test_names_of_runs_may_follow_a_number():
+    found = parse(Path, argv=["--points", "5", "a", "--extend=0.5", "b"])
+    assert (found.points, found.run_a, found.extend, found.run_b) == (5, "a", 0.5, "b")
