@@ -73,7 +73,7 @@ class TrainConfig:
     decay_factor: float = 0.1
     """step schedule: the factor at each of --decay-steps."""
     optimizer: str = "sgd"
-    """Any optimizer of optax by its name: sgd, adam, adamw, lion, rmsprop, ..."""
+    """An optimizer of optax by its name: sgd, adam, adamw, lion, rmsprop, ..."""
     momentum: float = 0.9
     """Momentum, of the optimizers that take it (sgd, rmsprop, ...)."""
     nesterov: bool = False

@@ -130,16 +130,20 @@ def start_from(config: SparseRun) -> Callable | None:
     def start(like):
         check(config)
         source = runs.parse(config.mask_from)
-        given = runs.describe(source.folder, data=False).shapes
+        given = runs.describe(
+            source.folder, data=False, data_dir=config.data_dir
+        ).shapes
         if _shapes(given.masks) != _shapes(like.masks):
             raise InputError(
                 f"--mask-from {config.mask_from}: its masks do not fit {config.model}"
                 f" on {config.dataset}."
             )
-        masks = runs.load(source, data=False).masks
+        masks = runs.load(source, data=False, data_dir=config.data_dir).masks
         if "weights" not in takes:
             return None, None, masks
-        first = runs.load(_first(config, source), data=False).state
+        first = runs.load(
+            _first(config, source), data=False, data_dir=config.data_dir
+        ).state
         return first.params, first.batch_stats, masks
 
     return start
