@@ -46,10 +46,10 @@ def require(settings: Any, name: str, holds: bool, allowed: str = "at least 1") 
 def percent_hint(value: float) -> str:
     """The end of a sentence about a fraction that was given in percent; or "".
 
-    >>> percent_hint(95.0), percent_hint(-1)
-    ('; perhaps you meant 0.95?', '')
+    >>> percent_hint(95.0), percent_hint(-1), percent_hint(1.5)
+    ('; perhaps you meant 0.95?', '', '')
     """
-    return f"; perhaps you meant {value / 100:.12g}?" if 1 < value < 100 else ""
+    return f"; perhaps you meant {value / 100:.12g}?" if 2 <= value < 100 else ""
 
 
 class RunFailure(RuntimeError):

@@ -121,7 +121,10 @@ def read_config(folder: Path) -> config.RunConfig:
     except InputError as error:
         raise InputError(f"{folder}: {error}") from None
     except (ValueError, TypeError, AttributeError) as error:
-        raise InputError(f"{path} cannot be read: {error}.") from None
+        raise InputError(
+            f"{path} has a value of the wrong kind ({error}): bring it back from a copy"
+            " of the run."
+        ) from None
 
 
 def describe(

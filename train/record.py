@@ -24,7 +24,7 @@ from landscape.errors import InputError, RunFailure
 from landscape.files import check_writable, read_lines, write_atomically, writing
 from train import mask_source
 
-_RESUMES = "The same command resumes from the newest checkpoint."
+_RESUMES = "The same command resumes from what is saved."
 
 
 def open_folder(folder: Path, config: RunConfig) -> None:

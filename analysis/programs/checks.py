@@ -58,7 +58,7 @@ def load_jax(folder: Path) -> None:
       InputError: first, if `folder`, of the result, cannot be written, or another
         process computes it.
     """
-    check_writable(folder, "--output DIR writes the result elsewhere")
+    check_writable(folder, "--output DIR names a folder elsewhere")
     locks.check_free(folder)
     with activity("loading JAX"):
         importlib.import_module("analysis.programs.inputs")

@@ -87,6 +87,18 @@ def read(folder: Path) -> dict[str, Any] | None:
     return found if isinstance(found, dict) else _damaged(path, None)
 
 
+def read_whole(folder: Path) -> dict[str, Any] | None:
+    """As `read`; None too where its arrays are missing or damaged.
+
+    Raises:
+      InputError: as `read`.
+    """
+    result, path = read(folder), folder / ARRAYS
+    if result is None or zipfile.is_zipfile(path):
+        return result
+    return _damaged(path, None)
+
+
 def write(folder: Path, result: dict[str, Any], arrays: Arrays | None = None) -> None:
     """Writes the numbers; result.json, which marks them finished, last.
 

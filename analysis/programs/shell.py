@@ -46,15 +46,15 @@ def read_or_compute(
     >>> found
     [{'loss': 0.5}, {'loss': 0.5}]
     """
-    result = results.read(folder)
+    result = results.read_whole(folder)
     if result is None:
         with locks.locked(folder):
             # The process that held it a moment ago may have finished.
-            result = results.read(folder)
+            result = results.read_whole(folder)
             if result is None:
                 result = _computed(folder, compute, describe)
     path = folder / results.FIGURE
-    if not path.exists():
+    if not path.exists() or not path.stat().st_size:
         # Not above: what draws takes a second to load.
         from landscape import figures
 

@@ -17,10 +17,13 @@ def describe_data(result: dict[str, Any]) -> str:
 
 
 def short_names(names: list[str]) -> list[str]:
-    """Names of runs without their folders, if they remain different.
+    """Names of runs without their folders, if they remain as different as they are.
 
     >>> short_names(["runs/digits/pruned@init", "runs/digits/pruned"])
     ['pruned@init', 'pruned']
+    >>> short_names(["runs/digits/pruned", "runs/digits/pruned/"])
+    ['pruned', 'pruned']
     """
-    short = [name.rstrip("/").rpartition("/")[2] for name in names]
-    return short if len(set(short)) == len(names) else names
+    names = [name.rstrip("/") for name in names]
+    short = [name.rpartition("/")[2] for name in names]
+    return short if len(set(short)) == len(set(names)) else names

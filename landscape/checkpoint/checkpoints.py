@@ -113,8 +113,14 @@ def restore(
             refused.append(f"step {number}: {damage}")
     if not refused:
         return None
-    wanted = "no checkpoint" if step is None else f"not the one of step {step}"
-    raise CheckpointError(f"{wanted} in {folder} is sound: {'; '.join(refused)}.")
+    if step is None:
+        raise CheckpointError(
+            f"no checkpoint in {folder} is sound: {'; '.join(refused)}."
+        )
+    others = ", ".join(str(other) for other in kept if other != step) or "none"
+    raise CheckpointError(
+        f"the checkpoint of {refused[0]} ({folder}); others there: {others}."
+    )
 
 
 def _newest_sound(folder: Path, candidates: list[int]) -> int | None:

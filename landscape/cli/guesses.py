@@ -5,6 +5,7 @@ that other programs use, and numbers that are written otherwise.
 """
 
 import dataclasses
+import re
 import types
 import typing
 from collections.abc import Sequence
@@ -83,9 +84,10 @@ meant 1000?
             if not assigned:
                 continue
         if flag in hints:
-            _check_number(flag, value, _number_of(hints[flag]))
+            several = typing.get_origin(hints[flag]) in (tuple, list)
+            _check_number(flag, value, _number_of(hints[flag]), several)
             # After the one number of a flag the name of a run may come.
-            if typing.get_origin(hints[flag]) not in (tuple, list):
+            if not several:
                 flag = None
 
 
@@ -114,7 +116,7 @@ def _check_flag(flag: str, fields: dict[str, Any]) -> None:
         )
 
 
-def _check_number(flag: str, value: str, kind: type | None) -> None:
+def _check_number(flag: str, value: str, kind: type | None, several: bool) -> None:
     if kind is None or value == "None":
         return
     try:
@@ -124,12 +126,17 @@ def _check_number(flag: str, value: str, kind: type | None) -> None:
         meant = _read(value)
         fits = meant is not None and (kind is float or meant.is_integer())
         hint = f"; perhaps you meant {meant:.12g}?" if fits else "."
+        if several and re.fullmatch(r"[\d.]+(,[\d.]+)+", value):
+            hint = f"; perhaps you meant {value.replace(',', ' ')}?"
         raise InputError(f"--{flag} must be {what}, not {value!r}{hint}") from None
 
 
 def _read(value: str) -> float | None:
-    """A number as people write it: 1e3, 10k, 1,000, 95%."""
-    text, factor = value.strip().replace(",", ""), 1.0
+    """A number as people write it: 1e3, 10k, 1,000, 95%, 0,5."""
+    text, factor = value.strip(), 1.0
+    thousands = re.fullmatch(r"[1-9]\d{0,2}(,\d{3})+(\D.*)?", text)
+    # Else a comma is that of decimals.
+    text = text.replace(",", "" if thousands else ".")
     for end, size in (("%", 0.01), ("k", 1e3), ("K", 1e3), ("M", 1e6)):
         if text.endswith(end):
             text, factor = text.removesuffix(end), size

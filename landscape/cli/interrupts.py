@@ -23,7 +23,7 @@ _lock = threading.Lock()
 _watching = False
 # The signals that came while the caller of `noted_signals` looks for them.
 _noted: list[int] | None = None
-_sentence = "interrupted; what is saved is kept, and the same command goes on from it."
+_sentence = "interrupted; what was saved is kept."
 
 
 def watch_signals() -> None:

@@ -7,6 +7,7 @@ Exit status: 0 done; 2 a mistake of the caller; 130 and 143 after Ctrl-C and SIG
 import os
 import signal
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
@@ -64,9 +65,19 @@ def launch(run: Callable[[], Any]) -> None:
         # The reader of a table has closed the pipe (`| head`).
         sys.stderr.close()
         sys.exit(1)
+    except ValueError as error:
+        if not _of_jax_settings(error):
+            raise
+        _stop(2, f"error: {error}: unset that variable, or give it another value.")
     except OSError as error:
         # A disk, rights or a network: the place is what the user wants to know.
         _stop(1, f"stopped: {error}")
+
+
+def _of_jax_settings(error: ValueError) -> bool:
+    """Whether JAX refused one of its environment variables, as it was imported."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return frames[-1].filename.endswith(os.path.join("jax", "_src", "config.py"))
 
 
 def _promote_as_usual() -> None:

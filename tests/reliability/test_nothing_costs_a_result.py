@@ -274,3 +274,15 @@ def test_what_an_atomic_write_could_not_finish_is_removed(tmp_path, full_disk):
     with pytest.raises(OSError, match=r"No space left"):
         files.write_atomically(tmp_path / "a", "text")
     assert not list(tmp_path.iterdir())
+
+
+def test_arrays_and_figures_that_were_lost_are_made_again(run, tmp_path, capsys):
+    job.run_training(run)
+    config = line(run, tmp_path)
+    before = path.run(config)
+    for name in (results.ARRAYS, results.FIGURE):
+        (path.folder(config) / name).write_bytes(b"")
+    assert path.run(config) == before
+    assert "arrays.npz is damaged: it is computed again" in capsys.readouterr().err
+    assert results.read_arrays(path.folder(config) / results.ARRAYS)
+    assert (path.folder(config) / results.FIGURE).stat().st_size

@@ -123,3 +123,13 @@ def test_layers_have_errors_and_leave_out_what_is_not_converged(converged):
     (_, _, (bars,)) = compared.containers[0]
     assert np.ptp(bars.get_segments()[0][:, 0]) == pytest.approx(2 * 2 * 0.25)
     assert len(compared.containers) == 3 + converged
+
+
+def test_the_last_accuracy_of_a_training_is_within_the_axes():
+    lines = [
+        {"step": step, "split": split, "loss": 1.0, "accuracy": value, "sparsity": 0.5}
+        for step, value in enumerate((0.97, 0.6))
+        for split in ("train", "test")
+    ]
+    _, accuracy, _ = figures.training({"pruned": [lines]}).axes
+    assert accuracy.get_ylim()[0] < 60

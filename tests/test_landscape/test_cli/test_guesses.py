@@ -55,3 +55,16 @@ def test_what_is_right_is_read():
 def test_names_of_runs_may_follow_a_number():
     found = parse(Path, argv=["--points", "5", "a", "--extend=0.5", "b"])
     assert (found.points, found.run_a, found.extend, found.run_b) == (5, "a", 0.5, "b")
+
+
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        ("--sparsity 0,9", "0.9"),
+        ("--widths 20,30", "20 30"),
+        ("--steps 1,000", "1000"),
+    ],
+)
+def test_commas_are_read_as_they_are_meant(words, meant):
+    with pytest.raises(InputError, match=rf"perhaps you meant {meant}\?"):
+        parse(SparseRun, argv=words.split())
