@@ -117,6 +117,7 @@ class TrainConfig:
         methods.check_optimizer(self.optimizer, self.nesterov, self.decoupled_decay)
         check_choice("schedule", self.schedule, methods.SCHEDULES)
         check_choice("kind of inputs", self.inputs, methods.INPUTS)
+        self._require("workdir", lambda v: v != "", "the name of a folder")
         counts = "num_train blob_dim steps batch_size num_devices"
         for name in f"{counts} log_every eval_every save_every keep_every".split():
             self._require(name, lambda v: v is None or v >= 1, "at least 1")

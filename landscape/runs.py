@@ -26,6 +26,7 @@ from landscape.files import read_json, read_lines
 from landscape.folders import folder_of
 from landscape.one_line import one_line
 from landscape.refs import Ref, parse
+from landscape.tables import counted
 
 # What only reads JSON does without JAX.
 if TYPE_CHECKING:
@@ -111,10 +112,7 @@ def read_config(folder: Path) -> config.RunConfig:
     """
     path = folder / CONFIG
     if not path.exists():
-        beside = [str(path.parent) for path in folder.parent.glob(f"*/{CONFIG}")]
-        near = difflib.get_close_matches(str(folder), beside, n=1)
-        hint = f"; perhaps you meant {near[0]!r}?" if near else "."
-        raise InputError(f"{folder} is not a run folder: no {CONFIG} in it{hint}")
+        raise InputError(f"{folder} is not a run folder{_instead(folder)}.")
     found = read_json(path, "bring it back from a copy of the run")
     try:
         return config.from_dict(found)
@@ -125,6 +123,19 @@ def read_config(folder: Path) -> config.RunConfig:
             f"{path} has a value of the wrong kind ({error}): bring it back from a copy"
             " of the run."
         ) from None
+
+
+def _instead(folder: Path) -> str:
+    """What is there instead of a run folder, or near it."""
+    if folder.is_file():
+        return ", but a file"
+    inside = sorted(path.parent.name for path in folder.glob(f"*/{CONFIG}"))
+    if inside:
+        return f", but holds {counted(len(inside), 'run')}: {', '.join(inside[:5])}"
+    beside = [path.parent.name for path in folder.parent.glob(f"*/{CONFIG}")]
+    near = difflib.get_close_matches(folder.name, beside, n=1)
+    hint = f"; perhaps you meant {str(folder.with_name(near[0]))!r}" if near else ""
+    return f": no {CONFIG} in it{hint}"
 
 
 def describe(
