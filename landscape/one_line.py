@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 ITEMS = 4
-"""Items of a list or dict without arrays up to which they are written out."""
+"""Items of a list or dict without arrays up to which they are shown."""
 
 
 def one_line(value: Any) -> str:

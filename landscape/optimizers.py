@@ -21,7 +21,7 @@ def create(
     """The optimizer `optax.<name>`, given those of the settings that it takes.
 
     Where optax takes a constant rate alone (sm3, optimistic_adam), the optimizer is
-    made anew at each step with the rate of that step. Rprop has a rate for each weight:
+    made again at each step with its rate. Rprop has a rate for each weight:
     the schedule's first one is where they start.
 
     Raises:

@@ -252,7 +252,7 @@ def read_summary(folder: Path) -> dict[str, Any] | None:
     path = folder / SUMMARY
     if not path.exists():
         return None
-    again = "remove it, and the training command of the run writes it anew"
+    again = "remove it, and the training command of the run writes it again"
     found = read_json(path, again)
     if missing := [name for name in _SUMMARISED if name not in found]:
         raise InputError(f"{path} has no {', '.join(missing)}: {again}.")

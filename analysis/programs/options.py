@@ -46,7 +46,7 @@ class LossOptions(DataOptions):
 
 
 def check_points(points: int) -> None:
-    """Raises InputError unless a grid of so many points has one in the middle."""
+    """Raises InputError unless a grid of that number of points has a middle one."""
     if points < 3 or points % 2 == 0:
         raise InputError(
             f"--points must be odd and at least 3, not {points}: an even number misses"

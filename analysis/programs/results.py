@@ -115,7 +115,7 @@ def keep(folder: Path, arrays: Arrays, what: str | None = None) -> None:
     """Replaces the partial result of an analysis; a kill leaves the old one.
 
     It may be larger than the result: where a disk does not take it, that is said once,
-    and the analysis goes on.
+    and the analysis continues.
 
     Args:
       folder: of the analysis.
@@ -126,7 +126,7 @@ def keep(folder: Path, arrays: Arrays, what: str | None = None) -> None:
     try:
         _write(folder / PARTIAL, lambda file: np.savez(file, **arrays))
     except RunFailure as failure:
-        _say_once(f"{failure} It goes on without.")
+        _say_once(f"{failure} The analysis continues without it.")
         return
     if what is not None:
         say_if_interrupted(

@@ -52,7 +52,7 @@ class Eigenpairs(NamedTuple):
       products: products with the operator, in total.
       miss_probability: an upper bound of the probability, over random starts, that an
         eigenvalue was missed that belongs to the pairs sought (beyond tol of the last);
-        1 where nothing is known: without `verify`, or in a spectrum that goes on
+        1 where nothing is known: without `verify`, or in a spectrum that continues
         densely where the pairs end. See `missed.miss_probability`.
     """
 
