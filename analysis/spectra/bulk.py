@@ -24,6 +24,9 @@ GAP = 5.0
 """Spacings between the bulk and what lies beyond it, those of as many eigenvalues at
 its end; of independent values exp(-5) are as far apart."""
 
+MIN_NODES = 10
+"""Of a probe in a bulk that is wider than rounding: fewer do not show its shape."""
+
 TRACY_WIDOM_99 = 2.023
 """99 % quantile of the Tracy-Widom law of real matrices, in its own units."""
 
@@ -69,7 +72,7 @@ def beyond_bulk(spectrum: Density | ArrayLike, noise: float = 1e-9) -> Bulk:
     eigenvalue is added. A bulk with an edge is found from the middle 60 % as well, and
     with ten times the rounding; of a tail without an edge each fit leaves out another
     part, and then there is no count. Of a density two thirds of the probes must show
-    the edge too.
+    the edge too, and one of them by `MIN_NODES` nodes within it.
 
     Args:
       spectrum: all eigenvalues, or a density, preferably one that was given the largest
@@ -98,12 +101,27 @@ def beyond_bulk(spectrum: Density | ArrayLike, noise: float = 1e-9) -> Bulk:
     # One probe's weights are too random for its gap.
     fitting = [bulk for bulk, _ in each if bulk.fits]
     found, apart = found
-    if not (found.fits and apart) or 3 * len(fitting) < 2 * len(each):
+    # Where all eigenvalues are nodes the few there are say all.
+    whole = nodes.shape[1] >= size
+    shown = whole or _is_shown(spectrum, found.edges, noise)
+    if not (found.fits and apart and shown) or 3 * len(fitting) < 2 * len(each):
         counts = ("above", "below", "min_above", "max_above", "edges")
         return found._replace(fits=False, **dict.fromkeys(counts))
     low = min(bulk.min_above for bulk in (found, *fitting))
     high = max(bulk.max_above for bulk in (found, *fitting))
     return found._replace(min_above=low, max_above=high)
+
+
+def _is_shown(density: Density, edges, noise) -> bool:
+    """Whether the nodes of some probe within the edges show more than their mean."""
+    nodes = density.nodes
+    inside = (nodes >= edges[0]) & (nodes <= edges[1]) & (density.weights > 0)
+    width = np.ptp(nodes[inside]) if inside.any() else 0.0
+    if density.bounds is not None:
+        # A node that is no eigenvalue stands for those around it.
+        width += density.bounds.max(where=inside, initial=0)
+    rounding = NOISES[-1] * noise * np.abs(nodes).max()
+    return bool(width <= rounding or inside.sum(1).max() >= MIN_NODES)
 
 
 def _fit(nodes, weights, size, noise) -> tuple[Bulk, bool]:

@@ -118,6 +118,16 @@ def test_a_null_space_and_a_tail_down_to_rounding_have_no_count():
     assert bulk.fits and bulk.above == 20
 
 
+@pytest.mark.parametrize("num_probes", [1, 4])
+def test_few_nodes_show_no_edge(num_probes):
+    values = np.r_[np.zeros(150), np.arange(1, 151) ** -1.5]
+    op = linear_operator.from_matrix(jax.numpy.diag(jax.numpy.asarray(values)))
+    density = spectral_density(
+        op, key=jax.random.key(0), num_steps=5, num_probes=num_probes
+    )
+    assert beyond_bulk(density, 2e-6).above is None
+
+
 def test_a_density_of_a_tail_has_no_count():
     values = np.random.default_rng(0).exponential(size=300)
     op = linear_operator.from_matrix(np.diag(values))
