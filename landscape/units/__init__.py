@@ -1,10 +1,29 @@
-"""Units of a network: which axes of which leaves belong to one neuron or channel."""
+"""Units of a network: neurons and channels, where they are seen, and what they do."""
 
+from landscape.units.means import mean_outputs
+from landscape.units.sites import Site, sites_of
 from landscape.units.structure import Axis, Spec, sequential, specification
+from landscape.units.taps import (
+    Tap,
+    Tapped,
+    recording,
+    replacing,
+    tapped_logits,
+    tapped_losses,
+)
 
 __all__ = [
     "Axis",
+    "Site",
     "Spec",
+    "Tap",
+    "Tapped",
+    "mean_outputs",
+    "recording",
+    "replacing",
     "sequential",
+    "sites_of",
     "specification",
+    "tapped_logits",
+    "tapped_losses",
 ]
