@@ -106,7 +106,7 @@ METHODS = {
             "pruning",
             "pruned",
             f"{_UPDATERS}.gradual:pruning_of_settings",
-            settings=("pruning_steps", "global_pruning"),
+            settings=("pruning_steps", "global_pruning", "score", "score_examples"),
         ),
         Method(
             "lottery",

@@ -29,6 +29,12 @@ def check(config: TrainConfig) -> int:
         size = getattr(config, row.num_train) if named else row.num_train
     size = check_split(config.dataset, size, config.num_validation, config.num_train)
     check_batch_size(config, size)
+    scored = getattr(config, "score_examples", None)
+    if scored is not None and scored > size:
+        raise InputError(
+            f"--score-examples {scored} is more than the {size} training examples of"
+            f" {config.dataset}."
+        )
     return size
 
 
