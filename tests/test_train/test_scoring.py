@@ -22,7 +22,8 @@ from train import job, scoring
 SETTINGS = {
     "model": "mlp", "widths": (8,), "num_train": 200, "batch_size": 20, "steps": 20,
     "log_every": 10, "eval_every": 10, "save_every": 10, "sparsity": 0.5,
-    "learning_rate": 0.05, "weight_decay": 0.1, "prune_start": 2, "prune_end": 14, "prune_every": 4,
+    "learning_rate": 0.05, "weight_decay": 0.1,
+    "prune_start": 2, "prune_end": 14, "prune_every": 4,
 }  # fmt: skip
 STOPS = [6, 10, 14]
 SIZES = {"Dense_0/kernel": 64 * 8, "Dense_1/kernel": 8 * 10}
