@@ -22,7 +22,7 @@ class Method(NamedTuple):
         entries that each kernel keeps in the end (none for a dense run), abstract
         parameters, and settings of the run.
       takes: what it takes from the run of --mask-from: nothing, "masks", or "masks"
-        and "weights".
+        and "weights"; or "network", that of the run of --from with fewer units.
       settings: their names.
     """
 
@@ -97,9 +97,15 @@ METHODS = {
             takes=("masks",),
         ),
         Method("static", "static", f"{_UPDATERS}.constant:static_of_settings"),
+        Method(
+            "units",
+            "small",
+            f"{_UPDATERS}.constant:fixed_of_settings",
+            takes=("network",),
+        ),
     )
 }
-SPARSE_METHODS = tuple(name for name in METHODS if name != "dense")
+SPARSE_METHODS = tuple(name for name in METHODS if name not in ("dense", "units"))
 
 ACTIVATIONS = ("relu", "tanh")
 
