@@ -1,5 +1,11 @@
 """Units of a network: neurons and channels, where they are seen, and what they do."""
 
+from landscape.units.dead import (
+    DeadUnits,
+    constant_units,
+    dead_since,
+    dead_units,
+)
 from landscape.units.outputs import Outputs, mean_outputs, output_statistics
 from landscape.units.scores import (
     mean_replacement_penalty,
@@ -22,12 +28,16 @@ from landscape.units.taps import (
 
 __all__ = [
     "Axis",
+    "DeadUnits",
     "Outputs",
     "Site",
     "Spec",
     "Tap",
     "Tapped",
     "check_taps",
+    "constant_units",
+    "dead_since",
+    "dead_units",
     "group_sizes",
     "mean_outputs",
     "mean_replacement_penalty",

@@ -5,6 +5,7 @@ from typing import Any
 
 import jax
 import numpy as np
+from jax.typing import ArrayLike
 
 from landscape import methods
 from landscape.aliases import Batches, Params
@@ -45,10 +46,22 @@ def unit_scores(
     score = methods.resolve(row.score)
     settings = dict(row.fixed) | settings
     scores = score(losses, params, batches, sites, spec, key, **settings)
+    check_scores(f"score {name}", scores)
+    return scores
+
+
+def check_scores(what: str, scores: Mapping[str, ArrayLike]) -> None:
+    """Raises InputError if a score is NaN; names the group.
+
+    >>> check_scores("score mrs", {"Dense_0": np.array([1.0, np.nan])})
+    Traceback (most recent call last):
+    ...
+    landscape.errors.InputError: the score mrs of 1 of the 2 units of Dense_0 is NaN: \
+has the network diverged?
+    """
     for group, values in scores.items():
         if count := int(np.isnan(values).sum()):
             raise InputError(
-                f"the score {name} of {count} of the {len(values)} units of {group} is"
+                f"the {what} of {count} of the {len(values)} units of {group} is"
                 " NaN: has the network diverged?"
             )
-    return scores
