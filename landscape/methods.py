@@ -27,7 +27,7 @@ class Method(NamedTuple):
         entries that each kernel keeps in the end (none for a dense run), abstract
         parameters, and settings of the run.
       takes: what it takes from the run of --mask-from: nothing, "masks", or "masks"
-        and "weights".
+        and "weights"; or "network", that of the run of --from with fewer units.
       settings: their names.
     """
 
@@ -66,7 +66,7 @@ METHODS = {
             "pruning",
             "pruned",
             f"{_UPDATERS}.gradual:pruning_of_settings",
-            settings=("pruning_steps", "global_pruning"),
+            settings=("pruning_steps", "global_pruning", "score", "score_examples"),
         ),
         Method(
             "lottery",
@@ -81,9 +81,15 @@ METHODS = {
             takes=("masks",),
         ),
         Method("static", "static", f"{_UPDATERS}.constant:static_of_settings"),
+        Method(
+            "units",
+            "small",
+            f"{_UPDATERS}.constant:fixed_of_settings",
+            takes=("network",),
+        ),
     )
 }
-SPARSE_METHODS = tuple(name for name in METHODS if name != "dense")
+SPARSE_METHODS = tuple(name for name in METHODS if name not in ("dense", "units"))
 
 _BLOBS = ("blob_dim", "blob_classes", "blob_samples", "blob_variance", "data_seed")
 DATA_SETS = {

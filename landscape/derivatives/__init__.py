@@ -10,6 +10,7 @@ from landscape.derivatives.averages import (
     WeightedSum,
     added,
     average,
+    chunks,
     weighted,
 )
 from landscape.derivatives.batches import (
@@ -23,6 +24,7 @@ from landscape.derivatives.batches import (
 )
 from landscape.derivatives.checks import (
     check_each,
+    check_is_scalar,
     check_mean,
     check_rows,
     check_scalar_mean,
@@ -32,6 +34,7 @@ from landscape.derivatives.products import (
     Product,
     gauss_newton_map,
     gradient,
+    gradient_and_product,
     hessian_map,
     hessian_product,
     linearized,
@@ -45,13 +48,16 @@ __all__ = [
     "as_batches",
     "average",
     "check_each",
+    "check_is_scalar",
     "check_mean",
     "check_rows",
     "check_scalar_mean",
+    "chunks",
     "diagonal",
     "examples",
     "gauss_newton_map",
     "gradient",
+    "gradient_and_product",
     "hessian_diagonal",
     "hessian_map",
     "hessian_product",
