@@ -5,7 +5,7 @@ from landscape.units.constants import constants_after
 from landscape.units.means import mean_outputs
 from landscape.units.network import Network
 from landscape.units.plan import Plan, describe
-from landscape.units.planning import plan_removal
+from landscape.units.planning import plan_removal, removable_units
 from landscape.units.removal import corrected, logit_error, remove, replaced
 from landscape.units.shrinking import shrink, take
 from landscape.units.sites import Site, sites_of
@@ -36,6 +36,7 @@ __all__ = [
     "plan_removal",
     "record",
     "recording",
+    "removable_units",
     "remove",
     "replaced",
     "replacing",
