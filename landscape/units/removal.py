@@ -134,7 +134,7 @@ def logit_error(
     tap, largest, difference = replaced(plan), 0.0, 0.0
     for batch in derivatives.as_batches(batches):
         whole = np.asarray(run(tapped, network.params, batch, tap))
-        found = np.asarray(_logits(plain, smaller.params, batch, Partial(identity)))
+        found = np.asarray(run(plain, smaller.params, batch, Partial(identity)))
         weight = weighting.of_batch(batch)
         counts = np.ones(len(whole), bool)
         if weight is not None:

@@ -9,8 +9,7 @@ import pytest
 from flax import linen as nn
 from jax.tree_util import Partial
 
-from landscape.errors import InputError
-from landscape.models import VGG, AlexNet, LeNet, ResNet, widths_of
+from landscape.models import LeNet, ResNet, widths_of
 from landscape.objective import Objective
 from landscape.units import (
     Axis,
