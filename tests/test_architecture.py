@@ -26,6 +26,7 @@ ARROWS["studies"] = ARROWS["programs"] | {"programs"} | PROGRAMS
 PURE_LEAVES = {
     "aliases",
     "architectures",
+    "patterns",
     "scores",
     "arrays",
     "callables",
