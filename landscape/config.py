@@ -50,10 +50,12 @@ class TrainConfig:
 
     # -- model
     model: str = "lenet300"
-    """mlp, lenet300, lenet, lenet5, alexnet, resnet20, resnet32 or resnet56."""
+    """mlp, lenet300, lenet, lenet5, alexnet, resnet8, resnet20, resnet32, resnet56,
+    vgg11 or vgg16."""
     widths: tuple[int, ...] = ()
-    """mlp: hidden widths; lenet: two convolutions, then dense layers; default: the
-    model's own."""
+    """mlp: hidden widths; lenet: 2 convolutions, then dense layers; alexnet: the same,
+    4 in all; vgg11, vgg16: 8 or 13 convolutions, then dense layers; resnets: the 3
+    stages, then those inside each block, or none; default: the model's own."""
     activation: str = "relu"
     """relu or tanh (mlp and lenet)."""
 
@@ -101,7 +103,7 @@ class TrainConfig:
     runs/DATASET/ and the name of the solution."""
     log_every: int | None = None
     """Steps between two lines of metrics.jsonl, the longest time before a signal takes
-    effect; default: 10 for ResNets and AlexNet, 100 for the others."""
+    effect; default: 10 for ResNets, VGGs and AlexNet, 100 for the others."""
     eval_every: int | None = None
     """Steps between two evaluations; default: a twentieth of all steps."""
     save_every: int = 1000

@@ -26,6 +26,7 @@ ARROWS["studies"] = ARROWS["programs"] | {"programs"} | PROGRAMS
 PURE_LEAVES = {
     "arrays",
     "aliases",
+    "architectures",
     "callables",
     "errors",
     "methods",
@@ -39,7 +40,15 @@ PURE_LEAVES = {
     "tables",
     "one_line",
 }
-LEAVES_OF_LEAVES = {"aliases", "callables", "errors", "methods", "rng", "trees"}
+LEAVES_OF_LEAVES = {
+    "aliases",
+    "architectures",
+    "callables",
+    "errors",
+    "methods",
+    "rng",
+    "trees",
+}
 IMPURE = {"os", "time", "pathlib", "orbax", "matplotlib"}
 # They read, write, or talk to the machine: that is what they are for.
 IMPURE_PLACES = {
@@ -195,5 +204,12 @@ def test_leaves_models_and_sparsity_know_little():
 
 def test_the_settings_import_nothing_heavy():
     heavy = {"jax", "flax", "orbax", "tensorflow_datasets", "numpy", "optax"}
-    for path in ("config", "methods", "errors", "cli/program", "cli/__init__"):
+    for path in (
+        "config",
+        "methods",
+        "architectures",
+        "errors",
+        "cli/program",
+        "cli/__init__",
+    ):
         assert not tops(Path(f"landscape/{path}.py")) & heavy
