@@ -54,6 +54,30 @@ class Model(NamedTuple):
     images: bool = True
 
 
+class Score(NamedTuple):
+    """How much each weight is worth keeping: larger = keep.
+
+    Attributes:
+      name: the value of --score.
+      score: `(loss_fn, params, batches, masks, key, **settings)`, which returns a
+        pytree of the structure of the parameters, as `module:function`.
+      needs: "nothing", "grads" (the gradient alone: of one batch, or of many) or "loss"
+        (the loss over data).
+      settings: names of the keyword arguments of `score`.
+    """
+
+    name: str
+    score: str
+    needs: str
+    settings: tuple[str, ...] = ()
+
+    @property
+    def entries(self) -> str:
+        """`(params, grads, key)`, the scores inside a compiled step, where the loss is
+        not needed: in the file of `score`, by the same name but for its beginning."""
+        return self.score.replace(":score", ":entries")
+
+
 class DataSet(NamedTuple):
     """A data set.
 
@@ -100,6 +124,26 @@ METHODS = {
     )
 }
 SPARSE_METHODS = tuple(name for name in METHODS if name != "dense")
+
+_CHUNKS = ("chunk_size",)
+_BLOCKS = ("block_size", "chunk_size")
+SCORES = {
+    name: Score(name, f"landscape.sparsity.saliency.{function}", needs, settings)
+    for name, function, needs, settings in (
+        ("magnitude", "magnitude:score", "nothing", ()),
+        ("at_random", "at_random:score", "nothing", ()),
+        ("taylor1", "taylor1:score", "grads", _CHUNKS),
+        ("taylor1_abs", "taylor1:score_abs", "grads", _CHUNKS),
+        ("taylor2", "taylor2:score", "loss", ("scale", *_CHUNKS)),
+        ("taylor2_abs", "taylor2:score_abs", "loss", ("scale", *_CHUNKS)),
+        ("hessian_product", "hessian_product:score", "loss", _CHUNKS),
+        ("hessian_product_abs", "hessian_product:score_abs", "loss", _CHUNKS),
+        ("obd", "obd:score", "loss", _BLOCKS),
+        ("obd_hutchinson", "obd:score_hutchinson", "loss", ("num_probes", *_BLOCKS)),
+        ("empirical_fisher", "empirical_fisher:score", "loss", _CHUNKS),
+    )
+}
+"""Scores of weights; SNIP, GraSP and SynFlow, which score at step 0, will be rows."""
 
 ACTIVATIONS = ("relu", "tanh")
 

@@ -25,6 +25,7 @@ ARROWS = {
 ARROWS["studies"] = ARROWS["programs"] | {"programs"} | PROGRAMS
 PURE_LEAVES = {
     "aliases",
+    "arrays",
     "callables",
     "errors",
     "methods",

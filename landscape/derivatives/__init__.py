@@ -23,6 +23,7 @@ from landscape.derivatives.batches import (
 )
 from landscape.derivatives.checks import (
     check_each,
+    check_is_scalar,
     check_mean,
     check_rows,
     check_scalar_mean,
@@ -32,6 +33,7 @@ from landscape.derivatives.products import (
     Product,
     gauss_newton_map,
     gradient,
+    gradient_and_product,
     hessian_map,
     hessian_product,
     linearized,
@@ -45,6 +47,7 @@ __all__ = [
     "as_batches",
     "average",
     "check_each",
+    "check_is_scalar",
     "check_mean",
     "check_rows",
     "check_scalar_mean",
@@ -52,6 +55,7 @@ __all__ = [
     "examples",
     "gauss_newton_map",
     "gradient",
+    "gradient_and_product",
     "hessian_diagonal",
     "hessian_map",
     "hessian_product",

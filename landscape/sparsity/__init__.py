@@ -1,6 +1,6 @@
-"""Sparse networks: masks, how many weights each layer keeps, and how masks change."""
+"""Sparse networks: masks, how many weights each layer keeps, which, and when."""
 
-from landscape.sparsity import accounting, masks, selection, updaters
+from landscape.sparsity import accounting, masks, saliency, selection, updaters
 from landscape.sparsity.distributions import kept_counts
 from landscape.sparsity.masked import SparseState, masked_update, sparse_state
 from landscape.sparsity.masks import prunable
@@ -14,6 +14,7 @@ __all__ = [
     "masked_update",
     "masks",
     "prunable",
+    "saliency",
     "selection",
     "sparse_state",
     "updaters",
