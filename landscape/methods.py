@@ -127,6 +127,7 @@ SPARSE_METHODS = tuple(name for name in METHODS if name != "dense")
 
 _CHUNKS = ("chunk_size",)
 _BLOCKS = ("block_size", "chunk_size")
+_ONE_BY_ONE = ("layers", "at_once", "chunk_size", "report")
 SCORES = {
     name: Score(name, f"landscape.sparsity.saliency.{function}", needs, settings)
     for name, function, needs, settings in (
@@ -141,6 +142,7 @@ SCORES = {
         ("obd", "obd:score", "loss", _BLOCKS),
         ("obd_hutchinson", "obd:score_hutchinson", "loss", ("num_probes", *_BLOCKS)),
         ("empirical_fisher", "empirical_fisher:score", "loss", _CHUNKS),
+        ("loss_change", "loss_change:score", "loss", _ONE_BY_ONE),
     )
 }
 """Scores of weights; SNIP, GraSP and SynFlow, which score at step 0, will be rows."""
