@@ -14,7 +14,7 @@ from analysis.studies.dead_units.joint_claims import joint_claims
 from analysis.studies.dead_units.parts import rank_correlation
 from analysis.studies.dead_units.runs import Measured, Part
 from analysis.studies.dead_units.scales import TOLERANCE
-from analysis.studies.dead_units.shrinking import shrink_claims
+from analysis.studies.dead_units.shrink_claims import shrink_claims
 from analysis.studies.dead_units.weights import ALL, MAGNITUDE
 
 MOST = 0.8
@@ -135,7 +135,7 @@ def _many_weights(measured: Measured) -> list[Claim]:
 
 
 def _beaten(part: Part, fractions: list[float]) -> float:
-    """In how many cells, of scores, targets and fractions up to 0.5, random is worse."""
+    """The fraction of cells (score, target, fraction <= 0.5) where random is worse."""
     better = (MAGNITUDE, weights.ABS, weights.PRODUCT_ABS, weights.SECOND_ABS)
     found = [
         scores[name]["loss"][i] < scores[weights.RANDOM]["loss"][i]

@@ -91,7 +91,7 @@ def measure(config: Config, scale: Scale) -> Measured:
         paths.measure(scale, solutions, high, seed)
         for seed in steps.each("units on paths, seed", range(scale.path_seeds))
     ]
-    shrunk = shrinking.measure(scale, root, judged, steps) if scale.shrink else {}
+    shrunk = shrinking.measure(scale, root, steps) if scale.shrink else {}
     return Measured(
         list(scale.stages), list(scale.fractions), by_weight, by_unit, dead, removal,
         shrunk, spectrum, masked, on_paths, folders[0],

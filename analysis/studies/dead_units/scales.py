@@ -16,21 +16,27 @@ class Shrink(NamedTuple):
     """Networks that are shrunk and trained on; see `shrinking`.
 
     Attributes:
-      networks: name -> settings of its training, of which the scale's own dense
-        network is the first.
+      networks: name -> settings of its dense training.
       num_seeds: of each.
-      keep: fractions of the parameters that are kept, the first is judged.
-      rounds: removals, each with a training after it.
-      steps: of each of those trainings.
-      scores: that choose the units, the first with and without bias propagation.
+      keep: fractions of the parameters that are kept, falling; the first is judged.
+      rounds: removals to the first of them, each with a training after it; the others
+        take one more each.
+      part: a training takes the dense one's steps over this.
+      scores: that choose the units, and whether their means move on ("mean") or are
+        lost ("plain"); the first is judged.
     """
 
     networks: dict[str, dict[str, Any]]
     num_seeds: int = 3
     keep: tuple[float, ...] = (0.2,)
-    rounds: int = 4
-    steps: int = 300
-    scores: tuple[str, ...] = ("mean_replacement_saliency", "incoming_norm", "random")
+    rounds: int = 1
+    part: int = 5
+    scores: tuple[tuple[str, str], ...] = (("mrs", "mean"), ("mrs", "plain"))
+
+
+ALL_SCORES = (
+    ("mrs", "mean"), ("mrs", "plain"), ("norm", "mean"), ("at_random", "mean"),
+)  # fmt: skip
 
 
 class Scale(NamedTuple):
@@ -100,7 +106,7 @@ SCALES = {
             {"dataset": "digits", "model": "mlp", "widths": (100, 50), "steps": 1500},
             (0.95,), 5, (), 0, fit_steps=1500,
         ),
-        shrink=Shrink({"digits": DIGITS}),
+        shrink=Shrink({"digits": DIGITS}, num_seeds=5),
     ),
     "mnist": Scale(
         training=MNIST,
@@ -114,21 +120,26 @@ SCALES = {
         sparse=difficulty.SCALES["mnist"]._replace(sparsities=(0.98,)),
     ),
 }  # fmt: skip
-MNIST_SHRINK = Shrink(
-    {"LeNet 8-16-64": MNIST, "LeNet-300-100": LENET300},
-    keep=(0.2, 0.1, 0.05, 0.025),
-    rounds=5,
-    steps=1875,
-)
+SHRINK = {
+    "digits": Shrink(
+        {"digits": DIGITS}, keep=(0.2, 0.1, 0.05), rounds=3, scores=ALL_SCORES
+    ),
+    "mnist": Shrink(
+        {"LeNet 8-16-64": MNIST, "LeNet-300-100": LENET300},
+        keep=(0.2, 0.1, 0.05, 0.025),
+        rounds=5,
+        part=10,
+        scores=ALL_SCORES,
+    ),
+}
+"""What --shrink adds."""
 
 
 def full(config: StudyOptions) -> Scale:
     """The scale that a command names, with the settings that it changes."""
     scale = SCALES[config.scale]
-    if config.scale == "mnist" and config.shrink:
-        scale = scale._replace(shrink=MNIST_SHRINK)
-    if config.scale == "digits" and config.shrink:
-        scale = scale._replace(shrink=scale.shrink._replace(keep=(0.2, 0.1, 0.05)))
+    if config.shrink:
+        scale = scale._replace(shrink=SHRINK[config.scale])
     return _in(scale, config)
 
 
@@ -167,15 +178,17 @@ def quick(config: StudyOptions) -> Scale:
             name: each | few | {"keep_every": None}
             for name, each in scale.shrink.networks.items()
         },
-        keep=scale.shrink.keep[:1], rounds=1, steps=20,
+        keep=scale.shrink.keep[:1],
+        rounds=1,
+        num_seeds=1,
     )
     seeds = config.num_seeds or 1
     return scale._replace(
         training=scale.training | few,
         activations=scale.activations[:1],
-        stages=(0, 40), counted=(0, 20, 40), examples=200, fractions=(0.2, 0.5, 0.8),
+        stages=(0, 20, 40), counted=(0, 20, 40), examples=200, fractions=(0.2, 0.5, 0.8),
         probes=10,
-        spectrum=scale.spectrum | {"num_train": 100, "widths": (8, 8), "steps": 20},
+        spectrum=scale.spectrum | {"num_train": 300, "widths": (8, 8), "steps": 20},
         sparse=scale.sparse._replace(
             training=scale.sparse.training | sparse, num_seeds=seeds, fit_steps=20
         ),

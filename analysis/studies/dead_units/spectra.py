@@ -92,7 +92,7 @@ def dead_parameters(spec: Spec, params: Any, dead: dict[str, Any]) -> Any:
 
 
 def counted(found: dict[str, Any], with_values: bool) -> dict[str, Any]:
-    """The numbers of eigenvalues in the place of themselves, which are kept if asked."""
+    """The numbers of eigenvalues, and the eigenvalues themselves if asked."""
     numbers = {
         f"{which}_{key}": value
         for which in ("whole", "live")

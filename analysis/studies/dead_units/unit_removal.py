@@ -16,7 +16,7 @@ from landscape.units import mean_outputs, replacing, tapped_logits
 
 SCORES = (units.SALIENCY, units.PENALTY, "rs", units.NORM, units.RANDOM)
 WAYS = "mean", "removal"
-"""What takes a unit's place: its mean output, which bias propagation amounts to, or 0."""
+"""What takes a unit's place: its mean, as with bias propagation, or 0."""
 
 
 def measure(name: str, scale: Scale, seed: int) -> dict[str, Any]:
