@@ -22,7 +22,7 @@ class Method(NamedTuple):
         entries that each kernel keeps in the end (none for a dense run), abstract
         parameters, and settings of the run.
       takes: what it takes from the run of --mask-from: nothing, "masks", or "masks"
-        and "weights".
+        and "weights"; or "network", that of the run of --from with fewer units.
       settings: their names.
     """
 
@@ -33,6 +33,32 @@ class Method(NamedTuple):
     settings: tuple[str, ...] = ()
 
 
+class Widths(NamedTuple):
+    """The widths that a network takes.
+
+    Attributes:
+      numbers: how many, one of these, rising.
+      meaning: what they are the widths of.
+      more: whether it takes more than the last of the numbers, too.
+      stages: how many of the first are stages, none narrower than the one before.
+    """
+
+    numbers: tuple[int, ...]
+    meaning: str
+    more: bool = False
+    stages: int = 0
+
+    @property
+    def allowed(self) -> str:
+        """The numbers, in words."""
+        numbers = " or ".join(map(str, self.numbers))
+        return f"at least {numbers}" if self.more else numbers
+
+    def takes(self, number: int) -> bool:
+        """Whether it takes as many."""
+        return number in self.numbers or (self.more and number > self.numbers[-1])
+
+
 class Model(NamedTuple):
     """A network.
 
@@ -41,7 +67,7 @@ class Model(NamedTuple):
       create: `(name, input_shape, num_classes, widths, activation) -> nn.Module`, as
         `module:function`; it refuses what does not fit.
       slow: whether a step takes long on a CPU, and progress is logged more often.
-      min_widths: the fewest --widths it takes; None if it has its own.
+      widths: the --widths that it takes; None if it has its own.
       activations: those that it can have.
       images: whether it needs images of shape (height, width, channels).
     """
@@ -49,7 +75,7 @@ class Model(NamedTuple):
     name: str
     create: str
     slow: bool = False
-    min_widths: int | None = None
+    widths: Widths | None = None
     activations: tuple[str, ...] = ("relu",)
     images: bool = True
 
@@ -139,9 +165,15 @@ METHODS = {
             takes=("masks",),
         ),
         Method("static", "static", f"{_UPDATERS}.constant:static_of_settings"),
+        Method(
+            "units",
+            "small",
+            f"{_UPDATERS}.constant:fixed_of_settings",
+            takes=("network",),
+        ),
     )
 }
-SPARSE_METHODS = tuple(name for name in METHODS if name != "dense")
+SPARSE_METHODS = tuple(name for name in METHODS if name not in ("dense", "units"))
 
 _CHUNKS = ("chunk_size",)
 _BLOCKS = ("block_size", "chunk_size")
@@ -169,20 +201,34 @@ ACTIVATIONS = ("relu", "tanh")
 
 _MODELS = "landscape.models"
 _DENSE = {"activations": ACTIVATIONS, "images": False}
+_HIDDEN = Widths((1,), "of its hidden layers", more=True)
+_LENET = Widths((2,), "of 2 convolutions, then of dense layers", more=True)
+_ALEXNET = Widths((4,), "of 2 convolutions, then of 2 dense layers")
+
+
+def _resnet(layers: int) -> Model:
+    blocks = (layers - 2) // 2
+    meaning = "of the 3 stages, then of the inside of each block"
+    widths = Widths((3, 3 + blocks), meaning, stages=3)
+    return Model(f"resnet{layers}", f"{_MODELS}.resnet:create", True, widths)
+
+
+def _vgg(layers: int) -> Model:
+    meaning = "of its convolutions, then of dense layers"
+    widths = Widths((layers - 3,), meaning, more=True)
+    return Model(f"vgg{layers}", f"{_MODELS}.vgg:create", True, widths)
+
+
 MODELS = {
     row.name: row
     for row in (
-        Model("mlp", f"{_MODELS}.mlp:create", min_widths=1, **_DENSE),
+        Model("mlp", f"{_MODELS}.mlp:create", widths=_HIDDEN, **_DENSE),
         Model("lenet300", f"{_MODELS}.mlp:create", **_DENSE),
-        # Two convolutions, at least.
-        Model(
-            "lenet", f"{_MODELS}.lenet:create", min_widths=2, activations=ACTIVATIONS
-        ),
+        Model("lenet", f"{_MODELS}.lenet:create", False, _LENET, ACTIVATIONS),
         Model("lenet5", f"{_MODELS}.lenet:create", activations=ACTIVATIONS),
-        Model("alexnet", f"{_MODELS}.alexnet:create", slow=True),
-        Model("resnet20", f"{_MODELS}.resnet:create", slow=True),
-        Model("resnet32", f"{_MODELS}.resnet:create", slow=True),
-        Model("resnet56", f"{_MODELS}.resnet:create", slow=True),
+        Model("alexnet", f"{_MODELS}.alexnet:create", True, _ALEXNET),
+        *(_resnet(layers) for layers in (8, 20, 32, 56)),
+        *(_vgg(layers) for layers in (11, 16)),
     )
 }
 
@@ -301,23 +347,34 @@ def check_model(name: str, widths: Sequence[int], activation: str) -> None:
     """
     row = MODELS[check_choice("model", name, MODELS)]
     check_choice("activation", activation, ACTIVATIONS)
-    if widths and row.min_widths is None:
-        taking = [each.name for each in MODELS.values() if each.min_widths]
-        raise InputError(
-            f"{name} has its own widths, so --widths must be empty, not"
-            f" {tuple(widths)}; {' and '.join(taking)} take them."
-        )
-    if widths and len(widths) < row.min_widths:
-        raise InputError(
-            f"{name} needs at least {row.min_widths} widths, those of its"
-            f" convolutions, not {tuple(widths)}."
-        )
-    if any(width < 1 for width in widths):
-        raise InputError(f"--widths must be at least 1 each, not {tuple(widths)}.")
+    if widths:
+        _check_widths(row, tuple(widths))
     if activation not in row.activations:
         raise InputError(
             f"{name} has the activation {' or '.join(row.activations)}, not"
             f" {activation}."
+        )
+
+
+def _check_widths(row: Model, widths: tuple[int, ...]) -> None:
+    name, takes = row.name, row.widths
+    if takes is None:
+        others = ", ".join(each.name for each in MODELS.values() if each.widths)
+        raise InputError(
+            f"{name} has its own widths, so --widths must be empty, not {widths};"
+            f" {others} take them."
+        )
+    if not takes.takes(len(widths)):
+        raise InputError(
+            f"{name} takes {takes.allowed} widths ({takes.meaning}), not {widths}."
+        )
+    if min(widths) < 1:
+        raise InputError(f"--widths must be at least 1 each, not {widths}.")
+    stages = widths[: takes.stages]
+    if list(stages) != sorted(stages):
+        raise InputError(
+            f"no stage of {name} may be narrower than the one before, as those of"
+            f" --widths {stages}."
         )
 
 

@@ -164,10 +164,12 @@ def _open(config: RunConfig, start: Start | None) -> Opened:
     else:
         _refuse_lost_checkpoints(folder)
         given = start(like) if start else (None, None, None)
-        if METHODS[config.method].takes and given[2] is None:
+        takes = METHODS[config.method].takes
+        if takes and given[2] is None:
+            where = "shrinking.start_from" if "network" in takes else "mask_source"
             raise InputError(
-                f"a {config.method} run takes the masks of another run, and there is"
-                " no `start` that gives them: see `train.mask_source.start_from`."
+                f"a {config.method} run takes the {takes[0]} of another run, and there"
+                f" is no `start` that gives them: see `train.{where}`."
             )
         mesh = _mesh_and_folder(config, None)
         record.write_sources(folder, config, dataset)

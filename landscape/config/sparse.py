@@ -1,0 +1,82 @@
+"""The settings of a sparse run."""
+
+from dataclasses import dataclass, field
+
+from landscape import methods
+from landscape.config.training import TrainConfig
+from landscape.errors import InputError, check_choice, percent_hint
+
+
+@dataclass(frozen=True)
+class SparseRun(TrainConfig):
+    """One sparse run, as stored in its folder."""
+
+    sparsity: float = 0.95
+    """Fraction of the prunable weights that is removed, in [0, 1)."""
+    distribution: str = "uniform"
+    """How the sparsity is distributed over layers: uniform, er or erk."""
+    global_pruning: bool = False
+    """pruning: compare magnitudes over all layers instead of within each."""
+    dense_layers: tuple[str, ...] = ()
+    """Patterns (Conv_0, Dense_*) of layers that stay dense."""
+    max_sparsity: dict[str, float] = field(default_factory=dict, hash=False)
+    """Pattern and maximum sparsity of the layers that match it, as in Dense_2 0.8."""
+    prune_start: int | None = None
+    """pruning: step of the first mask update; default: 0.2 of all steps."""
+    prune_end: int | None = None
+    """pruning: step of the last mask update; default: 0.67 of all steps."""
+    prune_every: int | None = None
+    """pruning: steps between mask updates; default: 0.01 of all steps."""
+    mask_from: str | None = None
+    """lottery, scratch: the run whose final masks are taken, with its settings."""
+    rewind_to: int | None = None
+    """lottery: take the weights of this step of that run instead of step 0."""
+    method: str = "pruning"
+    """pruning, lottery, scratch or static."""
+
+    def __post_init__(self):
+        super().__post_init__()
+        check_choice("distribution", self.distribution, methods.DISTRIBUTIONS)
+        self._require("sparsity", lambda v: 0 <= v < 1, "in [0, 1)")
+        for pattern, value in self.max_sparsity.items():
+            if not 0 <= value < 1:
+                raise InputError(
+                    f"--max-sparsity {pattern} must be in [0, 1), not"
+                    f" {value}{percent_hint(value) or '.'}"
+                )
+        if self.global_pruning and (
+            self.max_sparsity or self.distribution != "uniform"
+        ):
+            raise InputError(
+                "--global-pruning compares all layers: it goes with neither"
+                " --max-sparsity nor --distribution."
+            )
+        self._check_method()
+
+    def _check_method(self) -> None:
+        check_choice("method", self.method, methods.SPARSE_METHODS)
+        if self.method == "static" and self.global_pruning:
+            raise InputError("--global-pruning goes with --method pruning, not static.")
+        if self.method != "pruning":
+            return
+        start, end, every = self.pruning_steps
+        if not 0 <= start <= end <= self.steps or end < 1 or every < 1:
+            raise InputError(
+                "pruning needs 0 <= --prune-start <= --prune-end <= --steps, with the"
+                f" last two and --prune-every at least 1, not {start}, {end},"
+                f" {self.steps} and {every}."
+            )
+
+    @property
+    def pruning_steps(self) -> tuple[int, int, int]:
+        """First update, last update and interval, in steps."""
+
+        def default(value, fraction):
+            return round(fraction * self.steps) if value is None else value
+
+        every = max(1, round(0.01 * self.steps))
+        return (
+            default(self.prune_start, 0.2),
+            default(self.prune_end, 0.67),
+            every if self.prune_every is None else self.prune_every,
+        )
