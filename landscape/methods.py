@@ -1,14 +1,19 @@
 """What there is to choose from: sparse methods, models, data sets, and smaller choices.
 
 The one registry, of plain strings: it imports nothing heavy, so that a command line is
-checked before JAX is loaded. A new method, model or data set is a row here and a
-function, named as `module:function`, in a file of its own.
+checked before JAX is loaded. A new method or data set is a row here, a new model one of
+`landscape.architectures`, and a function, named as `module:function`, in a file of its
+own.
 """
 
 import importlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import NamedTuple
 
+from landscape.architectures import ACTIVATIONS as ACTIVATIONS
+from landscape.architectures import MODELS as MODELS
+from landscape.architectures import Model as Model
+from landscape.architectures import check_model as check_model
 from landscape.errors import InputError, check_choice
 
 
@@ -31,53 +36,6 @@ class Method(NamedTuple):
     updater: str
     takes: tuple[str, ...] = ()
     settings: tuple[str, ...] = ()
-
-
-class Widths(NamedTuple):
-    """The widths that a network takes.
-
-    Attributes:
-      numbers: how many, one of these, rising.
-      meaning: what they are the widths of.
-      more: whether it takes more than the last of the numbers, too.
-      stages: how many of the first are stages, none narrower than the one before.
-    """
-
-    numbers: tuple[int, ...]
-    meaning: str
-    more: bool = False
-    stages: int = 0
-
-    @property
-    def allowed(self) -> str:
-        """The numbers, in words."""
-        numbers = " or ".join(map(str, self.numbers))
-        return f"at least {numbers}" if self.more else numbers
-
-    def takes(self, number: int) -> bool:
-        """Whether it takes as many."""
-        return number in self.numbers or (self.more and number > self.numbers[-1])
-
-
-class Model(NamedTuple):
-    """A network.
-
-    Attributes:
-      name: the value of --model.
-      create: `(name, input_shape, num_classes, widths, activation) -> nn.Module`, as
-        `module:function`; it refuses what does not fit.
-      slow: whether a step takes long on a CPU, and progress is logged more often.
-      widths: the --widths that it takes; None if it has its own.
-      activations: those that it can have.
-      images: whether it needs images of shape (height, width, channels).
-    """
-
-    name: str
-    create: str
-    slow: bool = False
-    widths: Widths | None = None
-    activations: tuple[str, ...] = ("relu",)
-    images: bool = True
 
 
 class Score(NamedTuple):
@@ -197,41 +155,6 @@ SCORES = {
 }
 """Scores of weights; SNIP, GraSP and SynFlow, which score at step 0, will be rows."""
 
-ACTIVATIONS = ("relu", "tanh")
-
-_MODELS = "landscape.models"
-_DENSE = {"activations": ACTIVATIONS, "images": False}
-_HIDDEN = Widths((1,), "of its hidden layers", more=True)
-_LENET = Widths((2,), "of 2 convolutions, then of dense layers", more=True)
-_ALEXNET = Widths((4,), "of 2 convolutions, then of 2 dense layers")
-
-
-def _resnet(layers: int) -> Model:
-    blocks = (layers - 2) // 2
-    meaning = "of the 3 stages, then of the inside of each block"
-    widths = Widths((3, 3 + blocks), meaning, stages=3)
-    return Model(f"resnet{layers}", f"{_MODELS}.resnet:create", True, widths)
-
-
-def _vgg(layers: int) -> Model:
-    meaning = "of its convolutions, then of dense layers"
-    widths = Widths((layers - 3,), meaning, more=True)
-    return Model(f"vgg{layers}", f"{_MODELS}.vgg:create", True, widths)
-
-
-MODELS = {
-    row.name: row
-    for row in (
-        Model("mlp", f"{_MODELS}.mlp:create", widths=_HIDDEN, **_DENSE),
-        Model("lenet300", f"{_MODELS}.mlp:create", **_DENSE),
-        Model("lenet", f"{_MODELS}.lenet:create", False, _LENET, ACTIVATIONS),
-        Model("lenet5", f"{_MODELS}.lenet:create", activations=ACTIVATIONS),
-        Model("alexnet", f"{_MODELS}.alexnet:create", True, _ALEXNET),
-        *(_resnet(layers) for layers in (8, 20, 32, 56)),
-        *(_vgg(layers) for layers in (11, 16)),
-    )
-}
-
 _SIGNED = (("absolute", "none"),)
 UNIT_SCORES = {
     name: UnitScore(name, f"landscape.units.scores.{function}", needs, fixed)
@@ -335,47 +258,6 @@ def check_optimizer(name: str, nesterov: bool, decoupled_decay: float) -> None:
         raise InputError(f"the optimizer {name} does not take --nesterov.")
     if decoupled_decay and "weight_decay" not in takes:
         raise InputError(f"the optimizer {name} does not take --decoupled-decay.")
-
-
-def check_model(name: str, widths: Sequence[int], activation: str) -> None:
-    """Refuses a network that is not there, or that cannot have these widths.
-
-    Raises:
-      InputError: names the value seen and those allowed.
-
-    >>> check_model("mlp", (300, 100), "tanh")
-    """
-    row = MODELS[check_choice("model", name, MODELS)]
-    check_choice("activation", activation, ACTIVATIONS)
-    if widths:
-        _check_widths(row, tuple(widths))
-    if activation not in row.activations:
-        raise InputError(
-            f"{name} has the activation {' or '.join(row.activations)}, not"
-            f" {activation}."
-        )
-
-
-def _check_widths(row: Model, widths: tuple[int, ...]) -> None:
-    name, takes = row.name, row.widths
-    if takes is None:
-        others = ", ".join(each.name for each in MODELS.values() if each.widths)
-        raise InputError(
-            f"{name} has its own widths, so --widths must be empty, not {widths};"
-            f" {others} take them."
-        )
-    if not takes.takes(len(widths)):
-        raise InputError(
-            f"{name} takes {takes.allowed} widths ({takes.meaning}), not {widths}."
-        )
-    if min(widths) < 1:
-        raise InputError(f"--widths must be at least 1 each, not {widths}.")
-    stages = widths[: takes.stages]
-    if list(stages) != sorted(stages):
-        raise InputError(
-            f"no stage of {name} may be narrower than the one before, as those of"
-            f" --widths {stages}."
-        )
 
 
 def resolve(path: str) -> Callable:

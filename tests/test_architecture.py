@@ -26,7 +26,7 @@ ARROWS["studies"] = ARROWS["programs"] | {"programs"} | PROGRAMS
 PURE_LEAVES = {
     "arrays",
     "aliases",
-    "arrays",
+    "architectures",
     "callables",
     "errors",
     "methods",
@@ -39,8 +39,17 @@ PURE_LEAVES = {
     "optimizers",
     "tables",
     "one_line",
+    "patterns",
 }
-LEAVES_OF_LEAVES = {"aliases", "callables", "errors", "methods", "rng", "trees"}
+LEAVES_OF_LEAVES = {
+    "aliases",
+    "architectures",
+    "callables",
+    "errors",
+    "methods",
+    "rng",
+    "trees",
+}
 IMPURE = {"os", "time", "pathlib", "orbax", "matplotlib"}
 # They read, write, or talk to the machine: that is what they are for.
 IMPURE_PLACES = {
@@ -193,7 +202,7 @@ def test_leaves_models_and_sparsity_know_little():
 def test_the_settings_import_nothing_heavy():
     heavy = {"jax", "flax", "orbax", "tensorflow_datasets", "numpy", "optax"}
     paths = [path for path in FILES if path.parts[:2] == ("landscape", "config")]
-    for name in ("methods", "errors", "cli/program", "cli/__init__"):
-        paths.append(Path(f"landscape/{name}.py"))
+    names = "methods", "architectures", "errors", "cli/program", "cli/__init__"
+    paths += [Path(f"landscape/{name}.py") for name in names]
     for path in paths:
         assert not tops(path) & heavy
