@@ -1,14 +1,19 @@
 """What there is to choose from: sparse methods, models, data sets, and smaller choices.
 
 The one registry, of plain strings: it imports nothing heavy, so that a command line is
-checked before JAX is loaded. A new method, model or data set is a row here and a
-function, named as `module:function`, in a file of its own.
+checked before JAX is loaded. A new method or data set is a row here, a new model one of
+`landscape.architectures`, and a function, named as `module:function`, in a file of its
+own.
 """
 
 import importlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import NamedTuple
 
+from landscape.architectures import ACTIVATIONS as ACTIVATIONS
+from landscape.architectures import MODELS as MODELS
+from landscape.architectures import Model as Model
+from landscape.architectures import check_model as check_model
 from landscape.errors import InputError, check_choice
 
 
@@ -33,77 +38,6 @@ class Method(NamedTuple):
     settings: tuple[str, ...] = ()
 
 
-class Widths(NamedTuple):
-    """The widths that a network takes.
-
-    Attributes:
-      numbers: how many, one of these, rising.
-      meaning: what they are the widths of.
-      more: whether it takes more than the last of the numbers, too.
-      stages: how many of the first are stages, none narrower than the one before.
-    """
-
-    numbers: tuple[int, ...]
-    meaning: str
-    more: bool = False
-    stages: int = 0
-
-    @property
-    def allowed(self) -> str:
-        """The numbers, in words."""
-        numbers = " or ".join(map(str, self.numbers))
-        return f"at least {numbers}" if self.more else numbers
-
-    def takes(self, number: int) -> bool:
-        """Whether it takes as many."""
-        return number in self.numbers or (self.more and number > self.numbers[-1])
-
-
-class Model(NamedTuple):
-    """A network.
-
-    Attributes:
-      name: the value of --model.
-      create: `(name, input_shape, num_classes, widths, activation) -> nn.Module`, as
-        `module:function`; it refuses what does not fit.
-      slow: whether a step takes long on a CPU, and progress is logged more often.
-      widths: the --widths that it takes; None if it has its own.
-      activations: those that it can have.
-      images: whether it needs images of shape (height, width, channels).
-    """
-
-    name: str
-    create: str
-    slow: bool = False
-    widths: Widths | None = None
-    activations: tuple[str, ...] = ("relu",)
-    images: bool = True
-
-
-class Score(NamedTuple):
-    """How much each weight is worth keeping: larger = keep.
-
-    Attributes:
-      name: the value of --score.
-      score: `(loss_fn, params, batches, masks, key, **settings)`, which returns a
-        pytree of the structure of the parameters, as `module:function`.
-      needs: "nothing", "grads" (the gradient alone: of one batch, or of many) or "loss"
-        (the loss over data).
-      settings: names of the keyword arguments of `score`.
-    """
-
-    name: str
-    score: str
-    needs: str
-    settings: tuple[str, ...] = ()
-
-    @property
-    def entries(self) -> str:
-        """`(params, grads, key)`, the scores inside a compiled step, where the loss is
-        not needed: in the file of `score`, by the same name but for its beginning."""
-        return self.score.replace(":score", ":entries")
-
-
 class DataSet(NamedTuple):
     """A data set.
 
@@ -121,24 +55,6 @@ class DataSet(NamedTuple):
     settings: tuple[str, ...] = ()
     images: bool = True
     num_train: int | str | None = None
-
-
-class UnitScore(NamedTuple):
-    """How much each unit is worth keeping: larger = keep.
-
-    Attributes:
-      name: the value of --score.
-      score: `(losses, params, batches, sites, spec, key, **settings)`, which returns an
-        array [units] for each group, as `module:function`.
-      needs: "nothing" (but parameters), "outputs" (one forward pass), "grads" (one
-        forward and one backward pass) or "losses" (one forward pass a unit).
-      fixed: keyword arguments of `score`, and their values.
-    """
-
-    name: str
-    score: str
-    needs: str
-    fixed: tuple[tuple[str, str], ...] = ()
 
 
 _UPDATERS = "landscape.sparsity.updaters"
@@ -174,87 +90,6 @@ METHODS = {
     )
 }
 SPARSE_METHODS = tuple(name for name in METHODS if name not in ("dense", "units"))
-
-_CHUNKS = ("chunk_size",)
-_BLOCKS = ("block_size", "chunk_size")
-SCORES = {
-    name: Score(name, f"landscape.sparsity.saliency.{function}", needs, settings)
-    for name, function, needs, settings in (
-        ("magnitude", "magnitude:score", "nothing", ()),
-        ("at_random", "at_random:score", "nothing", ()),
-        ("taylor1", "taylor1:score", "grads", _CHUNKS),
-        ("taylor1_abs", "taylor1:score_abs", "grads", _CHUNKS),
-        ("taylor2", "taylor2:score", "loss", ("scale", *_CHUNKS)),
-        ("taylor2_abs", "taylor2:score_abs", "loss", ("scale", *_CHUNKS)),
-        ("hessian_product", "hessian_product:score", "loss", _CHUNKS),
-        ("hessian_product_abs", "hessian_product:score_abs", "loss", _CHUNKS),
-        ("obd", "obd:score", "loss", _BLOCKS),
-        ("obd_hutchinson", "obd:score_hutchinson", "loss", ("num_probes", *_BLOCKS)),
-        ("empirical_fisher", "empirical_fisher:score", "loss", _CHUNKS),
-    )
-}
-"""Scores of weights; SNIP, GraSP and SynFlow, which score at step 0, will be rows."""
-
-ACTIVATIONS = ("relu", "tanh")
-
-_MODELS = "landscape.models"
-_DENSE = {"activations": ACTIVATIONS, "images": False}
-_HIDDEN = Widths((1,), "of its hidden layers", more=True)
-_LENET = Widths((2,), "of 2 convolutions, then of dense layers", more=True)
-_ALEXNET = Widths((4,), "of 2 convolutions, then of 2 dense layers")
-
-
-def _resnet(layers: int) -> Model:
-    blocks = (layers - 2) // 2
-    meaning = "of the 3 stages, then of the inside of each block"
-    widths = Widths((3, 3 + blocks), meaning, stages=3)
-    return Model(f"resnet{layers}", f"{_MODELS}.resnet:create", True, widths)
-
-
-def _vgg(layers: int) -> Model:
-    meaning = "of its convolutions, then of dense layers"
-    widths = Widths((layers - 3,), meaning, more=True)
-    return Model(f"vgg{layers}", f"{_MODELS}.vgg:create", True, widths)
-
-
-MODELS = {
-    row.name: row
-    for row in (
-        Model("mlp", f"{_MODELS}.mlp:create", widths=_HIDDEN, **_DENSE),
-        Model("lenet300", f"{_MODELS}.mlp:create", **_DENSE),
-        Model("lenet", f"{_MODELS}.lenet:create", False, _LENET, ACTIVATIONS),
-        Model("lenet5", f"{_MODELS}.lenet:create", activations=ACTIVATIONS),
-        Model("alexnet", f"{_MODELS}.alexnet:create", True, _ALEXNET),
-        *(_resnet(layers) for layers in (8, 20, 32, 56)),
-        *(_vgg(layers) for layers in (11, 16)),
-    )
-}
-
-_SIGNED = (("absolute", "none"),)
-UNIT_SCORES = {
-    name: UnitScore(name, f"landscape.units.scores.{function}", needs, fixed)
-    for name, function, needs, fixed in (
-        ("mrp", "mean_replacement_penalty:mean_replacement_penalty", "losses", ()),
-        ("rp", "removal_penalty:removal_penalty", "losses", ()),
-        ("mrs", "mean_replacement_saliency:mean_replacement_saliency", "grads", ()),
-        (
-            "mrs_signed",
-            "mean_replacement_saliency:mean_replacement_saliency",
-            "grads",
-            _SIGNED,
-        ),
-        ("rs", "removal_saliency:removal_saliency", "grads", ()),
-        ("rs_signed", "removal_saliency:removal_saliency", "grads", _SIGNED),
-        ("norm", "norm:norm", "nothing", ()),
-        ("group_magnitude", "norm:group_magnitude", "nothing", ()),
-        ("activation_mean", "activations:activation_mean", "outputs", ()),
-        ("activation_std", "activations:activation_std", "outputs", ()),
-        ("apoz", "activations:apoz", "outputs", ()),
-        ("at_random", "at_random:at_random", "nothing", ()),
-    )
-}
-"""Scores of units: mean replacement (mr) and removal (r), their penalties (p: the
-oracles) and saliencies (s: to first order), and what knows no loss."""
 
 _BLOBS = ("blob_dim", "blob_classes", "blob_samples", "blob_variance", "data_seed")
 DATA_SETS = {
@@ -333,47 +168,6 @@ def check_optimizer(name: str, nesterov: bool, decoupled_decay: float) -> None:
         raise InputError(f"the optimizer {name} does not take --nesterov.")
     if decoupled_decay and "weight_decay" not in takes:
         raise InputError(f"the optimizer {name} does not take --decoupled-decay.")
-
-
-def check_model(name: str, widths: Sequence[int], activation: str) -> None:
-    """Refuses a network that is not there, or that cannot have these widths.
-
-    Raises:
-      InputError: names the value seen and those allowed.
-
-    >>> check_model("mlp", (300, 100), "tanh")
-    """
-    row = MODELS[check_choice("model", name, MODELS)]
-    check_choice("activation", activation, ACTIVATIONS)
-    if widths:
-        _check_widths(row, tuple(widths))
-    if activation not in row.activations:
-        raise InputError(
-            f"{name} has the activation {' or '.join(row.activations)}, not"
-            f" {activation}."
-        )
-
-
-def _check_widths(row: Model, widths: tuple[int, ...]) -> None:
-    name, takes = row.name, row.widths
-    if takes is None:
-        others = ", ".join(each.name for each in MODELS.values() if each.widths)
-        raise InputError(
-            f"{name} has its own widths, so --widths must be empty, not {widths};"
-            f" {others} take them."
-        )
-    if not takes.takes(len(widths)):
-        raise InputError(
-            f"{name} takes {takes.allowed} widths ({takes.meaning}), not {widths}."
-        )
-    if min(widths) < 1:
-        raise InputError(f"--widths must be at least 1 each, not {widths}.")
-    stages = widths[: takes.stages]
-    if list(stages) != sorted(stages):
-        raise InputError(
-            f"no stage of {name} may be narrower than the one before, as those of"
-            f" --widths {stages}."
-        )
 
 
 def resolve(path: str) -> Callable:

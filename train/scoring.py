@@ -10,6 +10,7 @@ from jax.sharding import Mesh
 from landscape import devices, methods, rng
 from landscape.config import RunConfig
 from landscape.recipe import Components
+from landscape.scores import SCORES
 from landscape.sparsity import scored_update
 from landscape.state import TrainState
 from train.measure import Splits
@@ -54,7 +55,7 @@ def make(
     updater = components.updater
     if updater.stops is None:
         return Rescoring(frozenset(), lambda state: state)
-    row, train = methods.SCORES[config.score], splits["train"]
+    row, train = SCORES[config.score], splits["train"]
     score, settings = methods.resolve(row.score), {}
     if config.score_scale is not None:
         settings["scale"] = config.score_scale

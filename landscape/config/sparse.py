@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from landscape import methods
 from landscape.config.training import TrainConfig
 from landscape.errors import InputError, check_choice, percent_hint
+from landscape.scores import SCORES
 
 
 @dataclass(frozen=True)
@@ -65,13 +66,11 @@ class SparseRun(TrainConfig):
         self._check_method()
 
     def _check_score(self) -> None:
-        row = methods.SCORES[check_choice("score", self.score, methods.SCORES)]
+        row = SCORES[check_choice("score", self.score, SCORES)]
         if self.score_scale is not None:
             self._require("score_scale", math.isfinite, "finite")
             if "scale" not in row.settings:
-                taking = [
-                    r.name for r in methods.SCORES.values() if "scale" in r.settings
-                ]
+                taking = [r.name for r in SCORES.values() if "scale" in r.settings]
                 raise InputError(
                     f"--score-scale goes with --score {' or '.join(taking)}, not"
                     f" {self.score}."

@@ -28,7 +28,7 @@ class UnitsConfig(TrainConfig):
     """Rounds of removal and fine-tuning, each a run folder; default: 3. With
     --floor-accuracy: rounds that are tried at most; default: 8."""
     score: str = "mrs"
-    """Units of the lowest score are removed; one of landscape.methods.UNIT_SCORES."""
+    """Units of the lowest score are removed; one of landscape.scores.UNIT_SCORES."""
     score_examples: int = 1000
     """Score the units, and take their means, on so many training examples: the first
     ones; all, if there are fewer."""

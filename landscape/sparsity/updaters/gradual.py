@@ -9,6 +9,7 @@ import numpy as np
 
 from landscape import methods, schedules, trees
 from landscape.aliases import Masks, Params
+from landscape.scores import SCORES
 from landscape.sparsity.masks import full, pruned_leaves
 from landscape.sparsity.saliency import magnitude
 from landscape.sparsity.saliency.scoring import pruned_last
@@ -122,7 +123,7 @@ def pruning_of_settings(
     With a number of examples a score that needs gradients alone has them of the data,
     too, and not of the step's batch.
     """
-    row = methods.SCORES[score]
+    row = SCORES[score]
     over_data = row.needs == "loss" or score_examples is not None
     entries = None if over_data else methods.resolve(row.entries)
     return pruning(counts, *pruning_steps, global_=global_pruning, score=entries)
