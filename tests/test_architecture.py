@@ -24,6 +24,7 @@ ARROWS = {
 }
 ARROWS["studies"] = ARROWS["programs"] | {"programs"} | PROGRAMS
 PURE_LEAVES = {
+    "arrays",
     "aliases",
     "architectures",
     "callables",

@@ -18,8 +18,8 @@ from landscape.aliases import Batch, Batches, Params
 from landscape.objective import Objective
 from landscape.units.connections import at
 from landscape.units.constants import replacement
-from landscape.units.means import mean_outputs
 from landscape.units.network import Network
+from landscape.units.outputs import mean_outputs
 from landscape.units.plan import Plan
 from landscape.units.readers import Reader, response
 from landscape.units.sites import Site, expand
