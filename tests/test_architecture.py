@@ -24,9 +24,11 @@ ARROWS = {
 }
 ARROWS["studies"] = ARROWS["programs"] | {"programs"} | PROGRAMS
 PURE_LEAVES = {
-    "arrays",
     "aliases",
     "architectures",
+    "patterns",
+    "scores",
+    "arrays",
     "callables",
     "errors",
     "methods",
@@ -204,12 +206,8 @@ def test_leaves_models_and_sparsity_know_little():
 
 def test_the_settings_import_nothing_heavy():
     heavy = {"jax", "flax", "orbax", "tensorflow_datasets", "numpy", "optax"}
-    for path in (
-        "config",
-        "methods",
-        "architectures",
-        "errors",
-        "cli/program",
-        "cli/__init__",
-    ):
-        assert not tops(Path(f"landscape/{path}.py")) & heavy
+    paths = [path for path in FILES if path.parts[:2] == ("landscape", "config")]
+    names = "methods architectures scores errors cli/program cli/__init__"
+    paths += [Path(f"landscape/{name}.py") for name in names.split()]
+    for path in paths:
+        assert not tops(path) & heavy
