@@ -9,6 +9,7 @@ import pytest
 
 from landscape import methods, rng, units
 from landscape.errors import InputError
+from landscape.scores import UNIT_SCORES
 from landscape.units import Axis, Site, Spec, scores
 
 
@@ -107,7 +108,7 @@ def test_random_scores_follow_the_key_and_differ_between_groups():
 
 def test_every_row_names_a_score_of_the_one_signature():
     shared = ["losses", "params", "batches", "sites", "spec", "key"]
-    for name, row in methods.UNIT_SCORES.items():
+    for name, row in UNIT_SCORES.items():
         parameters = inspect.signature(methods.resolve(row.score)).parameters
         assert row.name == name and list(parameters)[:6] == shared
         assert {"chunk_size", *dict(row.fixed)} <= parameters.keys()
@@ -116,7 +117,7 @@ def test_every_row_names_a_score_of_the_one_signature():
 
 def test_what_is_said_to_need_nothing_needs_nothing(twin):
     key = rng.stream(0, "units")
-    for name, row in methods.UNIT_SCORES.items():
+    for name, row in UNIT_SCORES.items():
         if row.needs == "nothing":
             found = units.unit_scores(
                 name, None, twin.params, None, None, twin.spec, key
