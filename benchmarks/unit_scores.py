@@ -21,8 +21,9 @@ import numpy as np
 import optax
 from scipy.stats import spearmanr
 
-from landscape import methods, models, rng, units
+from landscape import models, rng, units
 from landscape.objective import Objective
+from landscape.scores import UNIT_SCORES
 from landscape.tables import format_table
 
 SHAPE, CLASSES, EXAMPLES, CHUNK = (32, 32, 3), 10, 256, 32
@@ -101,7 +102,7 @@ def main():
     oracle, first, second = timed(lambda: score("mrp", some))
     whole = second * total / count
     rows = [row("mrp", first, second, whole, forward, [1.0])]
-    for name, each in methods.UNIT_SCORES.items():
+    for name, each in UNIT_SCORES.items():
         if each.needs != "losses":
             found, first, second = timed(lambda name=name: score(name, sites))
             ranks = [spearmanr(found[g], oracle[g]).statistic for g in GROUPS]
