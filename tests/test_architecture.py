@@ -36,6 +36,7 @@ PURE_LEAVES = {
     "layout",
     "schedules",
     "optimizers",
+    "patterns",
     "tables",
     "one_line",
 }

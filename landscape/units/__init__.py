@@ -1,5 +1,6 @@
 """Units of a network: neurons and channels, where they are seen, and what they do."""
 
+from landscape.units.linear_layers import layer_sites
 from landscape.units.means import mean_outputs
 from landscape.units.sites import Site, sites_of
 from landscape.units.structure import Axis, Spec, sequential, specification
@@ -11,6 +12,7 @@ from landscape.units.taps import (
     tapped_logits,
     tapped_losses,
 )
+from landscape.units.weight_removal import removal_changes
 
 __all__ = [
     "Axis",
@@ -18,8 +20,10 @@ __all__ = [
     "Spec",
     "Tap",
     "Tapped",
+    "layer_sites",
     "mean_outputs",
     "recording",
+    "removal_changes",
     "replacing",
     "sequential",
     "sites_of",
