@@ -20,7 +20,7 @@ _OF_THE_MASK = (
     "global_pruning",
 )
 
-KINDS = {"mask_from": "masks", "source": "network"}
+KINDS = {"mask_from": "masks", "source": "network", "parent": "parent network"}
 """Settings that name another run, and what is taken from it, as in sources.json."""
 
 
