@@ -18,6 +18,9 @@ _OF_THE_MASK = (
     "dense_layers",
     "max_sparsity",
     "global_pruning",
+    "score",
+    "score_scale",
+    "score_examples",
 )
 
 KINDS = {"mask_from": "masks", "source": "network", "parent": "parent network"}

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass, field
 
-from landscape import methods
 from landscape.config.training import TrainConfig
 from landscape.errors import InputError, check_choice
+from landscape.scores import UNIT_SCORES
 
 REMOVALS = ("mean", "plain")
 PLACES = ("after", "before")
@@ -50,7 +50,7 @@ class UnitsConfig(TrainConfig):
             self._require(name, lambda v: v is None or 0 < v < 1, "in (0, 1)")
         for name in ("rounds", "score_examples"):
             self._require(name, lambda v: v is None or v >= 1, "at least 1")
-        check_choice("unit score", self.score, methods.UNIT_SCORES)
+        check_choice("unit score", self.score, UNIT_SCORES)
         check_choice("place", self.where, PLACES)
         check_choice("kind of removal", self.removal, REMOVALS)
 
