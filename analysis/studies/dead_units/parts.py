@@ -17,7 +17,7 @@ from analysis.programs import results
 from landscape import runs
 from landscape.cli import activity, limit_compiled_programs
 
-VERSION = 1
+VERSION = 2
 """Of what is stored; parts of another one are measured again."""
 
 
@@ -70,3 +70,17 @@ def rank_correlation(x: ArrayLike, y: ArrayLike) -> float | None:
     a, b = a - a.mean(), b - b.mean()
     norm = np.sqrt((a @ a) * (b @ b))
     return float(round(a @ b / norm, 12)) if norm else None
+
+
+def minus(a: float | None, b: float | None) -> float | None:
+    """A difference; None if one of them is not known."""
+    return None if a is None or b is None else a - b
+
+
+def least(values: Sequence[float | None]) -> float | None:
+    """The smallest; None if one is not known, as a rank correlation may be.
+
+    >>> least([1.0, 2.0]), least([1.0, None])
+    (1.0, None)
+    """
+    return None if None in values else min(values)
