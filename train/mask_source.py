@@ -18,9 +18,12 @@ _OF_THE_MASK = (
     "dense_layers",
     "max_sparsity",
     "global_pruning",
+    "score",
+    "score_scale",
+    "score_examples",
 )
 
-KINDS = {"mask_from": "masks", "source": "network"}
+KINDS = {"mask_from": "masks", "source": "network", "parent": "parent network"}
 """Settings that name another run, and what is taken from it, as in sources.json."""
 
 

@@ -1,10 +1,12 @@
 """The settings of a sparse run."""
 
+import math
 from dataclasses import dataclass, field
 
 from landscape import methods
 from landscape.config.training import TrainConfig
 from landscape.errors import InputError, check_choice, percent_hint
+from landscape.scores import SCORES
 
 
 @dataclass(frozen=True)
@@ -16,7 +18,16 @@ class SparseRun(TrainConfig):
     distribution: str = "uniform"
     """How the sparsity is distributed over layers: uniform, er or erk."""
     global_pruning: bool = False
-    """pruning: compare magnitudes over all layers instead of within each."""
+    """pruning: compare scores over all layers instead of within each."""
+    score: str = "magnitude"
+    """pruning: what is removed first, the lowest magnitude, taylor1_abs, obd, ...; see
+    SCORES in landscape/methods.py."""
+    score_scale: float | None = None
+    """taylor2, taylor2_abs: factor of the second-order term; default: 1 (Taylor's is
+    0.5)."""
+    score_examples: int | None = None
+    """pruning: scores are of the first examples of the training split, this many;
+    default: 1024 or all, but the batch of the step for taylor1 and taylor1_abs."""
     dense_layers: tuple[str, ...] = ()
     """Patterns (Conv_0, Dense_*) of layers that stay dense."""
     max_sparsity: dict[str, float] = field(default_factory=dict, hash=False)
@@ -51,12 +62,31 @@ class SparseRun(TrainConfig):
                 "--global-pruning compares all layers: it goes with neither"
                 " --max-sparsity nor --distribution."
             )
+        self._check_score()
         self._check_method()
+
+    def _check_score(self) -> None:
+        row = SCORES[check_choice("score", self.score, SCORES)]
+        if self.score_scale is not None:
+            self._require("score_scale", math.isfinite, "finite")
+            if "scale" not in row.settings:
+                taking = [r.name for r in SCORES.values() if "scale" in r.settings]
+                raise InputError(
+                    f"--score-scale goes with --score {' or '.join(taking)}, not"
+                    f" {self.score}."
+                )
+        self._require("score_examples", lambda v: v is None or v >= 1, "at least 1")
+        if self.score_examples is not None and row.needs == "nothing":
+            raise InputError(
+                f"--score-examples goes with a --score of data, not {self.score}."
+            )
 
     def _check_method(self) -> None:
         check_choice("method", self.method, methods.SPARSE_METHODS)
         if self.method == "static" and self.global_pruning:
             raise InputError("--global-pruning goes with --method pruning, not static.")
+        if self.method == "static" and self.score != "magnitude":
+            raise InputError("--score goes with --method pruning, not static.")
         if self.method != "pruning":
             return
         start, end, every = self.pruning_steps

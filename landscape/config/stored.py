@@ -10,7 +10,12 @@ from landscape.errors import InputError
 
 FORMAT_VERSION = 1
 # Settings that came later, with what they are in a run from before.
-_ADDED = {"init_zeros": 0.0}
+_ADDED = {
+    "init_zeros": 0.0,
+    "score": "magnitude",
+    "score_scale": None,
+    "score_examples": None,
+}
 _KINDS = {"dense": DenseRun, "units": UnitsRun}
 
 RunConfig = DenseRun | SparseRun | UnitsRun

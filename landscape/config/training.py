@@ -150,14 +150,17 @@ class TrainConfig:
     def of(cls, other: "TrainConfig", **changes: Any) -> Self:
         """The settings that `other` shares with this class, but for `changes`.
 
-        `method` is not shared: each class has its own, named in `changes` or default.
+        Shared are those of the nearest class that both are kinds of: a score of weights
+        is none of units. `method` is not shared: each class has its own, named in
+        `changes` or default.
 
         >>> TrainConfig.of(TrainConfig(steps=7), seed=1).steps
         7
         """
+        common = next(kind for kind in cls.__mro__ if isinstance(other, kind))
         names = {f.name for f in dataclasses.fields(cls) if f.init} - {"method"}
-        shared = {n: getattr(other, n) for n in names if hasattr(other, n)}
-        return cls(**shared | changes)
+        names &= {f.name for f in dataclasses.fields(common)}
+        return cls(**{name: getattr(other, name) for name in names} | changes)
 
     def _require(self, name: str, holds, allowed: str) -> None:
         require(self, name, holds(getattr(self, name)), allowed)

@@ -5,6 +5,8 @@ from landscape.figures.spectra import spectra_by_layer, spectrum
 from landscape.figures.styles import Figure, attempt, colors, plain, save, style
 from landscape.figures.surfaces import surface
 from landscape.figures.trainings import training
+from landscape.figures.units import units
+from landscape.figures.units_shrinking import shrinking
 
 __all__ = [
     "Figure",
@@ -13,9 +15,11 @@ __all__ = [
     "path",
     "plain",
     "save",
+    "shrinking",
     "spectra_by_layer",
     "spectrum",
     "style",
     "surface",
     "training",
+    "units",
 ]

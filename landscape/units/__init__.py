@@ -2,10 +2,16 @@
 
 from landscape.units import budget, record
 from landscape.units.constants import constants_after
+from landscape.units.dead import (
+    DeadUnits,
+    constant_units,
+    dead_since,
+    dead_units,
+)
 from landscape.units.network import Network
 from landscape.units.outputs import Outputs, mean_outputs, output_statistics
 from landscape.units.plan import Plan, describe
-from landscape.units.planning import plan_removal
+from landscape.units.planning import plan_removal, removable_units
 from landscape.units.removal import corrected, logit_error, remove, replaced
 from landscape.units.scores import (
     mean_replacement_penalty,
@@ -29,6 +35,7 @@ from landscape.units.taps import (
 
 __all__ = [
     "Axis",
+    "DeadUnits",
     "Network",
     "Outputs",
     "Plan",
@@ -38,8 +45,11 @@ __all__ = [
     "Tapped",
     "budget",
     "check_taps",
+    "constant_units",
     "constants_after",
     "corrected",
+    "dead_since",
+    "dead_units",
     "describe",
     "group_sizes",
     "logit_error",
@@ -50,6 +60,7 @@ __all__ = [
     "plan_removal",
     "record",
     "recording",
+    "removable_units",
     "removal_penalty",
     "removal_saliency",
     "remove",

@@ -102,7 +102,8 @@ def _seen(sites, tapped, params, batch, tap):
         x = as_units(site, x)
         x = x.reshape(-1, x.shape[-1])
         # Sums in another order are another constant by rounding.
-        rounding = jnp.sqrt(jnp.finfo(x.dtype).eps) * jnp.abs(x).max()
+        eps, size = jnp.finfo(x.dtype).eps, jnp.abs(x).max(axis=0)
+        rounding = 100 * eps * size.max() + jnp.sqrt(eps) * size
         return x.mean(axis=0), x.max(axis=0) - x.min(axis=0) <= rounding
 
     return {name: look(site, at[name]) for name, site in sites}

@@ -12,7 +12,7 @@ from landscape.aliases import Batches, Params
 from landscape.backend import in_full_precision
 from landscape.callables import Static
 from landscape.units.sites import Site, as_units
-from landscape.units.taps import Tapped, recording
+from landscape.units.taps import Tapped, check_taps, recording
 
 
 class Outputs(NamedTuple):
@@ -52,6 +52,9 @@ def output_statistics(
     Returns:
       By site, in float32 or wider.
 
+    Raises:
+      InputError: a site that is not tapped once.
+
     >>> from landscape.units.structure import Axis
     >>> def losses(w, batch, tap):
     ...     return tap("hidden", jnp.maximum(batch @ w, 0)).sum(axis=1)
@@ -65,6 +68,7 @@ def output_statistics(
         Static(_statistics, (tuple(sites.items()),)), in_full_precision(tapped)
     )
     batches = derivatives.as_batches(batches, chunk_size)
+    check_taps(tapped, params, batches[0], sites, losses=False)
     parts = [
         (derivatives.total_weight(chunk), _call(function, params, chunk))
         for chunk in derivatives.chunks(batches, chunk_size)
@@ -134,7 +138,12 @@ def of_units(x: jax.Array, batch) -> Outputs:
     heaviest = 0 if weight is None else weighting.of_examples(weight).argmax()
     around = x[heaviest, 0]
     center = around + mean(x - around)
-    return Outputs(center, mean((x - center) ** 2), mean(jnp.abs(x)), mean(x != 0))
+    return Outputs(
+        center,
+        mean((x - center) ** 2),
+        mean(jnp.abs(x)),
+        mean((x != 0).astype(x.dtype)),
+    )
 
 
 @jax.jit

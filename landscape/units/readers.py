@@ -6,6 +6,7 @@ output is another one: no bias can hold both.
 """
 
 import functools
+import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -30,7 +31,8 @@ class Reader(NamedTuple):
       site: where it reads them, at its input.
       kernel: the leaf of its kernel.
       takes: the leaf that can hold a constant, in `params` its bias, in `batch_stats`
-        the mean of the batch norm behind it; None if there is neither.
+        the mean of the batch norm behind it; None if there is neither, or the layer is
+        not linear.
       in_params: that leaf is one of `params`.
       uniform: the output of a constant input is the same at all positions.
       module: the layer, bound to nothing.
@@ -77,13 +79,18 @@ def readers_of(
     leaves = layout.leaves(network.params, objective.rules)
     stats = trees.named_leaves(network.batch_stats)
     found = {}
-    for layer, (module, shape, outputs) in calls.items():
+    for layer, (module, shape) in calls.items():
         kernel = next(k for k in leaves if layout.layer_name(k) == layer)
         biases = (n for n, leaf in leaves.items() if leaf.kind == "bias")
         bias = next((n for n in biases if n.rpartition("/")[0] == layer), None)
         mean = f"{norms.get(layer)}/mean"
-        takes = bias or (mean if mean in stats else None)
-        uniform = _is_uniform(module, shape, outputs, leaves[kernel], kernel, network)
+        inputs = jnp.zeros((1, *shape)).at[..., 0].set(1)
+        probe = _probe(_layer(network.params, layer), kernel, leaves[kernel])
+        ahead, back = (_applied(module, probe, sign * inputs) for sign in (1, -1))
+        linear = bool((ahead == -back).all())
+        takes = bias or (mean if mean in stats else None) if linear else None
+        positions = ahead.reshape(-1, ahead.shape[-1])
+        uniform = bool((positions == positions[0]).all())
         found[layer] = Reader(
             sites[layer], kernel, takes, bias is not None, uniform, module, shape
         )
@@ -98,14 +105,15 @@ def response(reader: Reader, params: Params, constants: jax.Array) -> jax.Array:
       params: of the network.
       constants: [P * C], as `landscape.units.sites.expand` gives: of all inputs.
     """
-    layer = _without_biases(_layer(params, reader.site.layer), reader.kernel)
+    name = reader.kernel.rpartition("/")[2]
+    layer = _without_biases(_layer(params, reader.site.layer), name)
     inputs = jnp.broadcast_to(constants, (1, *reader.shape))
     outputs = _applied(reader.module, layer, inputs)
     return outputs.reshape(-1, outputs.shape[-1])
 
 
 def _calls(objective, network, sites, input_shape):
-    """Each reading layer's module, input shape, and outputs; the norms behind them."""
+    """Each reading layer's module and input shape; the norms behind them."""
     calls, norms, outputs_of = {}, {}, []
 
     def intercept(call, args, kwargs, context):
@@ -119,8 +127,7 @@ def _calls(objective, network, sites, input_shape):
                     f"{path} is called more than once: its inputs cannot be removed."
                 )
             module = context.module.clone(parent=None)
-            positions = outputs.size // outputs.shape[0] // outputs.shape[-1]
-            calls[path] = module, args[0].shape[1:], positions
+            calls[path] = module, args[0].shape[1:]
             outputs_of.append((path, outputs))
         elif isinstance(context.module, nn.BatchNorm):
             # The norm of a layer gets its very output.
@@ -139,24 +146,18 @@ def _calls(objective, network, sites, input_shape):
     return calls, norms
 
 
-def _is_uniform(module, shape, positions, leaf, kernel, network) -> bool:
-    if positions == 1 or "k" not in leaf.axes:
-        return True
-    # Distinct integers, whose sums float32 holds exactly, over the window: another part
-    # of the window has another sum.
-    window = [size if axis == "k" else 1 for axis, size in _axes(leaf)]
-    index = jnp.arange(jax.numpy.prod(jnp.array(window)))
+def _probe(layer: Params, kernel: str, leaf: layout.Leaf) -> dict:
+    """The layer with distinct integers in the window, the same in all channels.
+
+    float32 holds their sums exactly, and other parts of a window have other sums.
+    """
+    pairs = zip(leaf.axes, leaf.shape, strict=True)
+    window = [size if axis == "k" else 1 for axis, size in pairs]
+    index = jnp.arange(1, math.prod(window) + 1)
     weights = ((7919 * index * index + 10473 * index) % 65521).reshape(window)
-    layer = _without_biases(_layer(network.params, layout.layer_name(kernel)), kernel)
     name = kernel.rpartition("/")[2]
-    layer[name] = jnp.broadcast_to(weights, leaf.shape).astype(jnp.float32)
-    inputs = jnp.zeros((1, *shape)).at[..., 0].set(1)
-    outputs = _applied(module, layer, inputs)[..., 0]
-    return bool((outputs == outputs.ravel()[0]).all())
-
-
-def _axes(leaf):
-    return zip(leaf.axes, leaf.shape, strict=True)
+    kernel = jnp.broadcast_to(weights, leaf.shape).astype(jnp.float32)
+    return _without_biases(layer, name) | {name: kernel}
 
 
 def _layer(params: Params, layer: str) -> Params:
@@ -165,8 +166,7 @@ def _layer(params: Params, layer: str) -> Params:
     return params
 
 
-def _without_biases(layer: Params, kernel: str) -> dict:
-    name = kernel.rpartition("/")[2]
+def _without_biases(layer: Params, name: str) -> dict:
     return {k: x if k == name else jnp.zeros_like(x) for k, x in layer.items()}
 
 

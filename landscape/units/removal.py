@@ -14,7 +14,7 @@ import numpy as np
 from jax.tree_util import Partial
 
 from landscape import derivatives, trees, weighting
-from landscape.aliases import Batches
+from landscape.aliases import Batch, Batches, Params
 from landscape.objective import Objective
 from landscape.units.connections import at
 from landscape.units.constants import replacement
@@ -24,7 +24,7 @@ from landscape.units.plan import Plan
 from landscape.units.readers import Reader, response
 from landscape.units.sites import Site, expand
 from landscape.units.structure import Axis
-from landscape.units.taps import identity, tapped_logits
+from landscape.units.taps import Tapped, identity, tapped_logits
 
 
 def remove(plan: Plan, network: Network) -> Network:
@@ -88,7 +88,14 @@ def corrected(
 
     def means(of):
         tapped = tapped_logits(objective, of.batch_stats, sites)
-        return mean_outputs(tapped, of.params, batches, sites, chunk_size=chunk_size)
+        at = mean_outputs(tapped, of.params, batches, sites, chunk_size=chunk_size)
+        held = trees.named_leaves(of.batch_stats)
+        # A bias is in the output already, a norm's mean is subtracted behind it.
+        return {
+            name: mean - (0 if plan.readers[name].in_params else held[takes])
+            for name, mean in at.items()
+            for takes in [plan.readers[name].takes]
+        }
 
     target = means(network) if sites else {}
     for name in sites:
@@ -126,8 +133,8 @@ def logit_error(
     plain = tapped_logits(smaller_objective, smaller.batch_stats, {})
     tap, largest, difference = replaced(plan), 0.0, 0.0
     for batch in derivatives.as_batches(batches):
-        whole = np.asarray(_logits(tapped, network.params, batch, tap))
-        found = np.asarray(_logits(plain, smaller.params, batch, Partial(identity)))
+        whole = np.asarray(run(tapped, network.params, batch, tap))
+        found = np.asarray(run(plain, smaller.params, batch, Partial(identity)))
         weight = weighting.of_batch(batch)
         counts = np.ones(len(whole), bool)
         if weight is not None:
@@ -138,7 +145,8 @@ def logit_error(
 
 
 @jax.jit
-def _logits(tapped, params, batch, tap):
+def run(tapped: Tapped, params: Params, batch: Batch, tap: Partial) -> jax.Array:
+    """A tapped function, compiled once for all taps of one kind."""
     return tapped(params, batch, tap)
 
 

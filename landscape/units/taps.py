@@ -110,9 +110,15 @@ def replacing(
 
 
 def check_taps(
-    losses: Tapped, params: Params, batch: Batch, sites: Mapping[str, Site]
+    tapped: Tapped,
+    params: Params,
+    batch: Batch,
+    sites: Mapping[str, Site],
+    losses: bool = True,
 ) -> None:
-    """Raises InputError unless losses [B] are tapped once at each of the sites.
+    """Raises InputError unless a function is tapped once at each of the sites.
+
+    And, if `losses`, unless it gives losses [B].
 
     A unit whose site is not tapped would look like one that does nothing. Nothing is
     computed.
@@ -135,12 +141,13 @@ def check_taps(
         seen.append((name, x.shape))
         return x
 
-    rows = jax.eval_shape(lambda p, b: losses(p, b, tap), params, batch)
-    derivatives.check_rows(rows, derivatives.num_examples(batch), scalars=True)
+    rows = jax.eval_shape(lambda p, b: tapped(p, b, tap), params, batch)
+    if losses:
+        derivatives.check_rows(rows, derivatives.num_examples(batch), scalars=True)
     for name, site in sites.items():
-        shapes = [shape for tapped, shape in seen if tapped == name]
+        shapes = [shape for at, shape in seen if at == name]
         if len(shapes) != 1:
-            names = ", ".join(sorted({tapped for tapped, _ in seen})) or "none"
+            names = ", ".join(sorted({at for at, _ in seen})) or "none"
             raise InputError(
                 f"the site {name} must be tapped once in a forward pass, not"
                 f" {len(shapes)} times; tapped are {names}."

@@ -1,4 +1,4 @@
-"""What the parts of the study share: they are stored one by one, and rank correlation.
+"""What the parts of the study share: they are stored one by one.
 
 A part is what was measured of one run at one step, or of a few runs; it is in the
 folder of the first of them.
@@ -9,9 +9,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
-import numpy as np
-from jax.typing import ArrayLike
-from scipy.stats import rankdata
 
 from analysis.programs import results
 from landscape import runs
@@ -52,24 +49,6 @@ def stored(
 def first_examples(split: dict[str, Any], count: int | None) -> dict[str, jax.Array]:
     """The first `count` examples of a split, on the device; None or too many: all."""
     return {name: jax.numpy.asarray(array[:count]) for name, array in split.items()}
-
-
-def rank_correlation(x: ArrayLike, y: ArrayLike) -> float | None:
-    """Spearman's: that of the ranks, equal values sharing their mean rank.
-
-    None where one of them is constant, as nothing is ranked then.
-
-    >>> rank_correlation([1, 2, 3], [10, 30, 20])
-    0.5
-    >>> rank_correlation([1, 1, 2, 3], [5, 5, 6, 9])
-    1.0
-    >>> rank_correlation([1, 1], [1, 2]) is None
-    True
-    """
-    a, b = (rankdata(np.ravel(np.asarray(z, float))) for z in (x, y))
-    a, b = a - a.mean(), b - b.mean()
-    norm = np.sqrt((a @ a) * (b @ b))
-    return float(round(a @ b / norm, 12)) if norm else None
 
 
 def minus(a: float | None, b: float | None) -> float | None:

@@ -32,7 +32,7 @@ class Variant(NamedTuple):
     """How units are chosen, and what becomes of their means.
 
     Attributes:
-      score: of `landscape.methods.UNIT_SCORES`.
+      score: of `landscape.scores.UNIT_SCORES`.
       removal: "mean", with bias propagation, or "plain".
       keep: fraction of the parameters that is kept.
     """

@@ -4,9 +4,10 @@ from collections.abc import Callable
 
 import numpy as np
 
+from analysis.programs.ranks import rank_correlation
 from analysis.studies.claims import Claim, judged
 from analysis.studies.dead_units import units
-from analysis.studies.dead_units.parts import least, minus, rank_correlation
+from analysis.studies.dead_units.parts import least, minus
 from analysis.studies.dead_units.runs import Measured, Part
 from analysis.studies.dead_units.scales import TOLERANCE
 from analysis.studies.dead_units.weights import ALL

@@ -8,14 +8,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from analysis.studies.dead_units.parts import (
-    first_examples,
-    rank_correlation,
-    stored,
-)
+from analysis.programs.ranks import rank_correlation
+from analysis.studies.dead_units.parts import first_examples, stored
 from analysis.studies.dead_units.scales import Scale
 from landscape import layout, rng, runs
-from landscape.methods import SCORES, resolve
+from landscape.methods import resolve
+from landscape.scores import SCORES
 from landscape.trees import map_named, named_leaves
 
 MAGNITUDE, ABS, SIGNED, RANDOM = "magnitude", "taylor1_abs", "taylor1", "at_random"

@@ -9,7 +9,6 @@ from analysis.studies.claims import verdict_table
 from analysis.studies.dead_units import (
     claims,
     figures,
-    parts,
     shrink_claims,
     spectra,
     text,
@@ -17,7 +16,6 @@ from analysis.studies.dead_units import (
     weights,
 )
 from analysis.studies.dead_units.__main__ import Config, run
-
 from analysis.studies.dead_units.runs import Measured
 from analysis.studies.dead_units.scales import Scale, Shrink
 from analysis.studies.difficulty import scales as difficulty
@@ -257,14 +255,6 @@ def test_a_unit_counts_as_dead_below_the_tolerance_in_its_own_group_or_in_all():
     found = {"penalty": {"a": [0.0, 9e-5, 1e-4], "b": [1.0]}}
     assert units.num_dead(found, 1e-4) == units.num_dead(found, 1e-4, "a") == 2
     assert units.num_dead(found, 1e-4, "b") == 0
-
-
-def test_rank_correlation_shares_ranks_of_equal_values():
-    from scipy.stats import spearmanr
-
-    x, y = np.array([0, 0, 0, 1, 2, 2]), np.array([5, 1, 3, 3, 3, 9])
-    assert parts.rank_correlation(x, y) == pytest.approx(spearmanr(x, y).statistic)
-    assert parts.rank_correlation(x, np.zeros(6)) is None
 
 
 def test_the_smallest_network_within_half_a_point_counts():
