@@ -26,7 +26,6 @@ ARROWS["studies"] = ARROWS["programs"] | {"programs"} | PROGRAMS
 PURE_LEAVES = {
     "aliases",
     "architectures",
-    "patterns",
     "scores",
     "arrays",
     "callables",

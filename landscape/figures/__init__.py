@@ -5,8 +5,8 @@ from landscape.figures.spectra import spectra_by_layer, spectrum
 from landscape.figures.styles import Figure, attempt, colors, plain, save, style
 from landscape.figures.surfaces import surface
 from landscape.figures.trainings import training
-from landscape.figures.units_shrinking import shrinking
 from landscape.figures.units import dead_units
+from landscape.figures.units_shrinking import shrinking
 
 __all__ = [
     "Figure",

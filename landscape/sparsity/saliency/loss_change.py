@@ -1,8 +1,4 @@
-<<<<<<< HEAD
 """The oracle: how the loss changes when a single weight is removed."""
-=======
-"""The oracle: how the loss changes when one weight is removed, for every weight."""
->>>>>>> main
 
 from collections.abc import Callable, Sequence
 from functools import partial
