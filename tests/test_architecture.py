@@ -11,7 +11,7 @@ FILES = sorted(
     for top in ("landscape", "train", "analysis")
     for path in (ROOT / top).rglob("*.py")
 )
-PROGRAMS = {"path", "surface", "spectrum", "runs"}
+PROGRAMS = {"path", "surface", "spectrum", "runs", "units"}
 # What a room of analysis/ imports of the others.
 ARROWS = {
     "curvature": set(),
@@ -26,7 +26,6 @@ ARROWS["studies"] = ARROWS["programs"] | {"programs"} | PROGRAMS
 PURE_LEAVES = {
     "aliases",
     "architectures",
-    "patterns",
     "scores",
     "arrays",
     "callables",
@@ -39,6 +38,7 @@ PURE_LEAVES = {
     "layout",
     "schedules",
     "optimizers",
+    "patterns",
     "tables",
     "one_line",
 }
