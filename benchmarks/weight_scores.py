@@ -8,9 +8,10 @@ blocks until its scores are there (and found to be numbers), rounds alternate, a
 the median of the rounds, and the first call (tracing, compilation) stands apart. About
 two minutes on 2 quiet cores.
 
-Expected, in gradients: magnitude and at_random 0.01, taylor1 1.0 (at most 1.1), taylor2
-and hessian_product 2.1 (at most 3.2). Beside them, without a bound: the empirical Fisher
-(a gradient for each example) 1.1, and one probe of OBD by random signs 2.1.
+Expected, in gradients: magnitude and at_random 0.01, taylor1 1.0 (at most 1.1),
+taylor2 and hessian_product 2.1 (at most 3.2). Beside them, without a bound: the
+empirical Fisher (a gradient for each example) 1.1, and one probe of OBD by random signs
+2.1.
 """
 
 import argparse
