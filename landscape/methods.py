@@ -1,14 +1,19 @@
 """What there is to choose from: sparse methods, models, data sets, and smaller choices.
 
 The one registry, of plain strings: it imports nothing heavy, so that a command line is
-checked before JAX is loaded. A new method, model or data set is a row here and a
-function, named as `module:function`, in a file of its own.
+checked before JAX is loaded. A new method or data set is a row here, a new model one of
+`landscape.architectures`, and a function, named as `module:function`, in a file of its
+own.
 """
 
 import importlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import NamedTuple
 
+from landscape.architectures import ACTIVATIONS as ACTIVATIONS
+from landscape.architectures import MODELS as MODELS
+from landscape.architectures import Model as Model
+from landscape.architectures import check_model as check_model
 from landscape.errors import InputError, check_choice
 
 
@@ -22,7 +27,7 @@ class Method(NamedTuple):
         entries that each kernel keeps in the end (none for a dense run), abstract
         parameters, and settings of the run.
       takes: what it takes from the run of --mask-from: nothing, "masks", or "masks"
-        and "weights".
+        and "weights"; or "network", that of the run of --from with fewer units.
       settings: their names.
     """
 
@@ -31,51 +36,6 @@ class Method(NamedTuple):
     updater: str
     takes: tuple[str, ...] = ()
     settings: tuple[str, ...] = ()
-
-
-class Model(NamedTuple):
-    """A network.
-
-    Attributes:
-      name: the value of --model.
-      create: `(name, input_shape, num_classes, widths, activation) -> nn.Module`, as
-        `module:function`; it refuses what does not fit.
-      slow: whether a step takes long on a CPU, and progress is logged more often.
-      min_widths: the fewest --widths it takes; None if it has its own.
-      activations: those that it can have.
-      images: whether it needs images of shape (height, width, channels).
-    """
-
-    name: str
-    create: str
-    slow: bool = False
-    min_widths: int | None = None
-    activations: tuple[str, ...] = ("relu",)
-    images: bool = True
-
-
-class Score(NamedTuple):
-    """How much each weight is worth keeping: larger = keep.
-
-    Attributes:
-      name: the value of --score.
-      score: `(loss_fn, params, batches, masks, key, **settings)`, which returns a
-        pytree of the structure of the parameters, as `module:function`.
-      needs: "nothing", "grads" (the gradient alone: of one batch, or of many) or "loss"
-        (the loss over data).
-      settings: names of the keyword arguments of `score`.
-    """
-
-    name: str
-    score: str
-    needs: str
-    settings: tuple[str, ...] = ()
-
-    @property
-    def entries(self) -> str:
-        """`(params, grads, key)`, the scores inside a compiled step, where the loss is
-        not needed: in the file of `score`, by the same name but for its beginning."""
-        return self.score.replace(":score", ":entries")
 
 
 class DataSet(NamedTuple):
@@ -106,7 +66,7 @@ METHODS = {
             "pruning",
             "pruned",
             f"{_UPDATERS}.gradual:pruning_of_settings",
-            settings=("pruning_steps", "global_pruning"),
+            settings=("pruning_steps", "global_pruning", "score", "score_examples"),
         ),
         Method(
             "lottery",
@@ -121,52 +81,15 @@ METHODS = {
             takes=("masks",),
         ),
         Method("static", "static", f"{_UPDATERS}.constant:static_of_settings"),
-    )
-}
-SPARSE_METHODS = tuple(name for name in METHODS if name != "dense")
-
-_CHUNKS = ("chunk_size",)
-_BLOCKS = ("block_size", "chunk_size")
-_ONE_BY_ONE = ("layers", "at_once", "chunk_size", "report")
-SCORES = {
-    name: Score(name, f"landscape.sparsity.saliency.{function}", needs, settings)
-    for name, function, needs, settings in (
-        ("magnitude", "magnitude:score", "nothing", ()),
-        ("at_random", "at_random:score", "nothing", ()),
-        ("taylor1", "taylor1:score", "grads", _CHUNKS),
-        ("taylor1_abs", "taylor1:score_abs", "grads", _CHUNKS),
-        ("taylor2", "taylor2:score", "loss", ("scale", *_CHUNKS)),
-        ("taylor2_abs", "taylor2:score_abs", "loss", ("scale", *_CHUNKS)),
-        ("hessian_product", "hessian_product:score", "loss", _CHUNKS),
-        ("hessian_product_abs", "hessian_product:score_abs", "loss", _CHUNKS),
-        ("obd", "obd:score", "loss", _BLOCKS),
-        ("obd_hutchinson", "obd:score_hutchinson", "loss", ("num_probes", *_BLOCKS)),
-        ("empirical_fisher", "empirical_fisher:score", "loss", _CHUNKS),
-        ("loss_change", "loss_change:score", "loss", _ONE_BY_ONE),
-    )
-}
-"""Scores of weights; SNIP, GraSP and SynFlow, which score at step 0, will be rows."""
-
-ACTIVATIONS = ("relu", "tanh")
-
-_MODELS = "landscape.models"
-_DENSE = {"activations": ACTIVATIONS, "images": False}
-MODELS = {
-    row.name: row
-    for row in (
-        Model("mlp", f"{_MODELS}.mlp:create", min_widths=1, **_DENSE),
-        Model("lenet300", f"{_MODELS}.mlp:create", **_DENSE),
-        # Two convolutions, at least.
-        Model(
-            "lenet", f"{_MODELS}.lenet:create", min_widths=2, activations=ACTIVATIONS
+        Method(
+            "units",
+            "small",
+            f"{_UPDATERS}.constant:fixed_of_settings",
+            takes=("network",),
         ),
-        Model("lenet5", f"{_MODELS}.lenet:create", activations=ACTIVATIONS),
-        Model("alexnet", f"{_MODELS}.alexnet:create", slow=True),
-        Model("resnet20", f"{_MODELS}.resnet:create", slow=True),
-        Model("resnet32", f"{_MODELS}.resnet:create", slow=True),
-        Model("resnet56", f"{_MODELS}.resnet:create", slow=True),
     )
 }
+SPARSE_METHODS = tuple(name for name in METHODS if name not in ("dense", "units"))
 
 _BLOBS = ("blob_dim", "blob_classes", "blob_samples", "blob_variance", "data_seed")
 DATA_SETS = {
@@ -245,36 +168,6 @@ def check_optimizer(name: str, nesterov: bool, decoupled_decay: float) -> None:
         raise InputError(f"the optimizer {name} does not take --nesterov.")
     if decoupled_decay and "weight_decay" not in takes:
         raise InputError(f"the optimizer {name} does not take --decoupled-decay.")
-
-
-def check_model(name: str, widths: Sequence[int], activation: str) -> None:
-    """Refuses a network that is not there, or that cannot have these widths.
-
-    Raises:
-      InputError: names the value seen and those allowed.
-
-    >>> check_model("mlp", (300, 100), "tanh")
-    """
-    row = MODELS[check_choice("model", name, MODELS)]
-    check_choice("activation", activation, ACTIVATIONS)
-    if widths and row.min_widths is None:
-        taking = [each.name for each in MODELS.values() if each.min_widths]
-        raise InputError(
-            f"{name} has its own widths, so --widths must be empty, not"
-            f" {tuple(widths)}; {' and '.join(taking)} take them."
-        )
-    if widths and len(widths) < row.min_widths:
-        raise InputError(
-            f"{name} needs at least {row.min_widths} widths, those of its"
-            f" convolutions, not {tuple(widths)}."
-        )
-    if any(width < 1 for width in widths):
-        raise InputError(f"--widths must be at least 1 each, not {tuple(widths)}.")
-    if activation not in row.activations:
-        raise InputError(
-            f"{name} has the activation {' or '.join(row.activations)}, not"
-            f" {activation}."
-        )
 
 
 def resolve(path: str) -> Callable:

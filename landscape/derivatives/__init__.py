@@ -10,6 +10,7 @@ from landscape.derivatives.averages import (
     WeightedSum,
     added,
     average,
+    chunks,
     weighted,
 )
 from landscape.derivatives.batches import (
@@ -51,6 +52,7 @@ __all__ = [
     "check_mean",
     "check_rows",
     "check_scalar_mean",
+    "chunks",
     "diagonal",
     "examples",
     "gauss_newton_map",

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.tree_util import Partial
 
-from landscape.aliases import Batches
+from landscape.aliases import Batch, Batches
 from landscape.callables import as_partial
 from landscape.derivatives.batches import as_batches, num_examples, total_weight
 from landscape.one_line import one_line
@@ -85,6 +85,20 @@ def average_of(
     return reduce(added, _parts(function, args, batches, chunk_size, scan)).mean()
 
 
+def chunks(batches: list, chunk_size: int | None = None) -> Iterator[Batch]:
+    """The batches that `as_batches` gave, in parts of at most `chunk_size` examples.
+
+    >>> [len(chunk) for chunk in chunks([jnp.ones(5), jnp.ones(2)], 3)]
+    [3, 2, 2]
+    """
+    for batch in batches:
+        if chunk_size is None or chunk_size >= num_examples(batch):
+            yield batch
+        else:
+            for start in range(0, num_examples(batch), chunk_size):
+                yield _slice(batch, start, chunk_size)
+
+
 def weighted(mean: Any, weight: jax.Array) -> WeightedSum:
     """The sum of one term: a mean over a batch, times the weight of the batch.
 
@@ -109,13 +123,11 @@ def added(a: Any, b: Any) -> Any:
 
 def _parts(function, args, batches, chunk_size, scan) -> Iterator[WeightedSum]:
     for batch in batches:
-        if chunk_size is None or chunk_size >= num_examples(batch):
-            yield _weighted(function, args, batch)
-        elif scan:
+        if scan and chunk_size is not None and chunk_size < num_examples(batch):
             yield _scanned(function, args, batch, chunk_size)
         else:
-            for start in range(0, num_examples(batch), chunk_size):
-                yield _weighted(function, args, _slice(batch, start, chunk_size))
+            for chunk in chunks([batch], chunk_size):
+                yield _weighted(function, args, chunk)
 
 
 def _slice(batch, start: int, size: int):

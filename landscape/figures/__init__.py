@@ -5,6 +5,7 @@ from landscape.figures.spectra import spectra_by_layer, spectrum
 from landscape.figures.styles import Figure, attempt, colors, plain, save, style
 from landscape.figures.surfaces import surface
 from landscape.figures.trainings import training
+from landscape.figures.units import units
 
 __all__ = [
     "Figure",
@@ -18,4 +19,5 @@ __all__ = [
     "style",
     "surface",
     "training",
+    "units",
 ]

@@ -6,15 +6,20 @@ from landscape.models.creation import create, init, positions
 from landscape.models.lenet import LeNet
 from landscape.models.mlp import MLP
 from landscape.models.resnet import ResNet
+from landscape.models.vgg import VGG
+from landscape.models.widths import layers_in_order, widths_of
 
 __all__ = [
     "MLP",
+    "VGG",
     "AlexNet",
     "Conv",
     "LeNet",
     "ResNet",
     "create",
     "init",
+    "layers_in_order",
     "max_pool_2x2",
     "positions",
+    "widths_of",
 ]

@@ -6,7 +6,7 @@ from flax import linen as nn
 from landscape.models import activations
 from landscape.models.creation import check_images
 
-CHANNELS, HIDDEN = (64, 64), (384, 192)
+WIDTHS = (64, 64, 384, 192)
 
 
 class AlexNet(nn.Module):
@@ -19,6 +19,7 @@ class AlexNet(nn.Module):
 
     Attributes:
       num_classes: number of logits.
+      widths: channels of the two convolutions, then widths of the two hidden layers.
 
     >>> model, x = AlexNet(10), jax.ShapeDtypeStruct((2, 32, 32, 3), "float32")
     >>> logits, shapes = jax.eval_shape(model.init_with_output, jax.random.key(0), x)
@@ -27,15 +28,16 @@ class AlexNet(nn.Module):
     """
 
     num_classes: int
+    widths: tuple[int, ...] = WIDTHS
 
     @nn.compact
     def __call__(self, x, train: bool = False) -> jax.Array:
         relu, kernel_init = activations.activation("relu")
-        for width in CHANNELS:
+        for width in self.widths[:2]:
             x = relu(nn.Conv(width, (5, 5), kernel_init=kernel_init)(x))
             x = nn.max_pool(x, (3, 3), (2, 2), "SAME")
         x = x.reshape(x.shape[0], -1)
-        for width in HIDDEN:
+        for width in self.widths[2:]:
             x = relu(nn.Dense(width, kernel_init=kernel_init)(x))
         return nn.Dense(self.num_classes, kernel_init=kernel_init)(x)
 
@@ -49,4 +51,4 @@ def create(
 ) -> nn.Module:
     """alexnet; called by `landscape.models.create`."""
     check_images(name, input_shape)
-    return AlexNet(num_classes)
+    return AlexNet(num_classes, widths or WIDTHS)

@@ -28,12 +28,12 @@ def create(
 
     Args:
       name: a row of `landscape.methods.MODELS`: mlp, lenet300 (mlp of 300 and 100),
-        lenet, lenet5 (lenet of 6, 16, 120 and 84), alexnet, resnet20, ...
+        lenet, lenet5 (lenet of 6, 16, 120 and 84), alexnet, resnet20, vgg16, ...
       input_shape: of one example: (height, width, channels), or any shape for an MLP,
         which flattens it.
       num_classes: number of logits.
-      widths: mlp: hidden widths; lenet: two convolutions, then dense layers. Without
-        them mlp is lenet300 and lenet is lenet5. The other names have their own.
+      widths: as many as the row says, of what it says; without them the model has its
+        own: mlp is lenet300 and lenet is lenet5. lenet300 and lenet5 take none.
       activation: relu, or tanh for mlp, lenet300, lenet and lenet5.
 
     Returns:

@@ -2,7 +2,12 @@
 
 from landscape.sparsity import accounting, masks, saliency, selection, updaters
 from landscape.sparsity.distributions import kept_counts
-from landscape.sparsity.masked import SparseState, masked_update, sparse_state
+from landscape.sparsity.masked import (
+    SparseState,
+    masked_update,
+    scored_update,
+    sparse_state,
+)
 from landscape.sparsity.masks import prunable
 from landscape.sparsity.updater import Updater
 
@@ -15,6 +20,7 @@ __all__ = [
     "masks",
     "prunable",
     "saliency",
+    "scored_update",
     "selection",
     "sparse_state",
     "updaters",

@@ -1,12 +1,33 @@
 """Units of a network: neurons and channels, where they are seen, and what they do."""
 
+from landscape.units import budget, record
+from landscape.units.constants import constants_after
+from landscape.units.dead import (
+    DeadUnits,
+    constant_units,
+    dead_since,
+    dead_units,
+)
 from landscape.units.linear_layers import layer_sites
-from landscape.units.means import mean_outputs
-from landscape.units.sites import Site, sites_of
+from landscape.units.network import Network
+from landscape.units.outputs import Outputs, mean_outputs, output_statistics
+from landscape.units.plan import Plan, describe
+from landscape.units.planning import plan_removal, removable_units
+from landscape.units.removal import corrected, logit_error, remove, replaced
+from landscape.units.scores import (
+    mean_replacement_penalty,
+    mean_replacement_saliency,
+    removal_penalty,
+    removal_saliency,
+    unit_scores,
+)
+from landscape.units.shrinking import shrink, take
+from landscape.units.sites import Site, group_sizes, sites_of
 from landscape.units.structure import Axis, Spec, sequential, specification
 from landscape.units.taps import (
     Tap,
     Tapped,
+    check_taps,
     recording,
     replacing,
     tapped_logits,
@@ -16,18 +37,45 @@ from landscape.units.weight_removal import removal_changes
 
 __all__ = [
     "Axis",
+    "DeadUnits",
+    "Network",
+    "Outputs",
+    "Plan",
     "Site",
     "Spec",
     "Tap",
     "Tapped",
+    "budget",
+    "check_taps",
+    "constant_units",
+    "constants_after",
+    "corrected",
+    "dead_since",
+    "dead_units",
+    "describe",
+    "group_sizes",
     "layer_sites",
+    "logit_error",
     "mean_outputs",
+    "mean_replacement_penalty",
+    "mean_replacement_saliency",
+    "output_statistics",
+    "plan_removal",
+    "record",
     "recording",
+    "removable_units",
     "removal_changes",
+    "removal_penalty",
+    "removal_saliency",
+    "remove",
+    "replaced",
     "replacing",
     "sequential",
+    "shrink",
     "sites_of",
     "specification",
+    "take",
     "tapped_logits",
     "tapped_losses",
+    "unit_scores",
 ]

@@ -74,6 +74,17 @@ side='input')}
     return found
 
 
+def group_sizes(sites: Mapping[str, Site]) -> dict[str, int]:
+    """The number of units of each group that is seen at a site.
+
+    >>> both = Site(Axis(("a", "b")), (1, 2))
+    >>> group_sizes({"x": both, "y": Site(Axis(("b",)), (2,))})
+    {'a': 1, 'b': 2}
+    """
+    pairs = (zip(site.axis.names, site.sizes, strict=True) for site in sites.values())
+    return {group: size for each in pairs for group, size in each}
+
+
 def as_units(site: Site, x: jax.Array) -> jax.Array:
     """An array [B, ..., P * C] seen at a site as [B, positions, C].
 

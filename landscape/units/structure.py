@@ -1,4 +1,4 @@
-"""Which units of a network can be exchanged: the `Spec` of MLPs, LeNets and ResNets.
+"""Which units of a network can be exchanged: the `Spec` of each kind of network.
 
 The CIFAR ResNets add a block's output to its input, so one permutation acts on the
 residual stream wherever it is read or written. Their shortcuts between stages (option
@@ -6,7 +6,8 @@ A) append zero channels: the first 16 channels of the second stage ARE the first
 stage's. Hence a stage's permutation must move the old channels as the stage before it
 does, and may move the new ones only among themselves: 16, 16 and 32 channels move
 freely ("stream_0" in all stages, "stream_1" from the second, "stream_2" in the third),
-not 16, 32 and 64. The channels between a block's two convolutions move freely.
+not 16, 32 and 64. A stage as wide as the one before has no such group of its own. The
+channels between a block's two convolutions move freely.
 
 Other symmetries (scales around relu and batch norm, signs around tanh) are no
 permutations, and not covered.
@@ -19,7 +20,7 @@ from landscape import layout
 from landscape.aliases import Params
 from landscape.errors import InputError, check_choice
 from landscape.layout import Rules
-from landscape.models import MLP, AlexNet, LeNet, ResNet
+from landscape.models import MLP, VGG, AlexNet, LeNet, ResNet, layers_in_order
 
 
 class Axis(NamedTuple):
@@ -53,7 +54,7 @@ class Spec(NamedTuple):
 
 
 def specification(model: Any, params: Params) -> Spec:
-    """The symmetry of an MLP, LeNet, AlexNet or ResNet of `landscape.models`.
+    """The symmetry of an MLP, LeNet, AlexNet, VGG or ResNet of `landscape.models`.
 
     It covers parameters, masks (scalar leaves have no units), gradients and batch
     norm's statistics: whatever has the names of the leaves of one of them. Permutations
@@ -71,13 +72,14 @@ def specification(model: Any, params: Params) -> Spec:
     {'Dense_0': 5, 'Dense_1': 3}
     """
     if isinstance(model, MLP | LeNet | AlexNet):
-        names = sorted(params, key=lambda n: (n.split("_")[0], int(n.split("_")[1])))
-        return sequential(params, names)
+        return sequential(params, layers_in_order(params))
+    if isinstance(model, VGG):
+        return _normed(params)
     if isinstance(model, ResNet):
-        return _residual(params)
+        return _residual(params, model.blocks)
     raise InputError(
         f"the symmetry of a {type(model).__name__} is not known here: write its Spec,"
-        " or use an MLP, LeNet, AlexNet or ResNet."
+        " or use an MLP, LeNet, AlexNet, VGG or ResNet."
     )
 
 
@@ -85,7 +87,7 @@ def sequential(params: Params, layers: Sequence[str], rules: Rules = ()) -> Spec
     """The symmetry of dense and convolutional layers one after another.
 
     Args:
-      params: leaves called "LAYER/kernel" and "LAYER/bias" [out].
+      params: leaves called "LAYER/kernel" and, where there is one, "LAYER/bias" [out].
       layers: names in the order of the forward pass. Where a layer has m times as many
         inputs as the one before it has outputs, the latter were flattened from
         [..., C]: their C channels are repeated at m positions.
@@ -95,7 +97,8 @@ def sequential(params: Params, layers: Sequence[str], rules: Rules = ()) -> Spec
       InputError: there is no such layer, or its inputs are no multiple of the outputs
         of the one before, or are on several axes, as of attention.
     """
-    kernels = layout.kernels(params, rules)
+    leaves = layout.leaves(params, rules)
+    kernels = {name: leaf for name, leaf in leaves.items() if leaf.kind == "kernel"}
     sizes, axes, before = {}, {}, None
     for layer in layers:
         name = check_choice("kernel", f"{layer}/kernel", kernels)
@@ -116,24 +119,34 @@ def sequential(params: Params, layers: Sequence[str], rules: Rules = ()) -> Spec
                 )
             inputs = Axis((before,), positions)
         axes[name] = tuple({"i": inputs, "o": outputs}.get(a) for a in kernel.axes)
-        axes[f"{layer}/bias"] = (outputs,)
+        if f"{layer}/bias" in leaves:
+            axes[f"{layer}/bias"] = (outputs,)
         if outputs:
             sizes[layer], before = fan_out, layer
     return Spec(sizes, axes)
 
 
-def _residual(params) -> Spec:
+def _normed(params) -> Spec:
+    """Of convolutions each with batch norm, then dense layers without."""
+    spec = sequential(params, layers_in_order(params))
+    norms = {}
+    for layer in (name for name in spec.sizes if name.startswith("Conv_")):
+        norms |= _norm(layer.replace("Conv", "BatchNorm"), Axis((layer,)))
+    return Spec(spec.sizes, spec.axes | norms)
+
+
+def _residual(params, blocks: int) -> Spec:
     channels = params["Conv_0"]["kernel"].shape[-1]
     stream = Axis(("stream_0",))
     sizes = {"stream_0": channels}
     axes = {"Conv_0/kernel": (None, None, None, stream)} | _norm("BatchNorm_0", stream)
-    blocks = sum(name.startswith("Block_") for name in params)
-    for block in (f"Block_{i}" for i in range(blocks)):
+    for index in range(3 * blocks):
+        block = f"Block_{index}"
         wider = params[block]["Conv_1"]["kernel"].shape[-1]
         inner, before = Axis((block,)), stream
         sizes[block] = params[block]["Conv_0"]["kernel"].shape[-1]
         if wider > channels:
-            new = f"stream_{len(stream.names)}"
+            new = f"stream_{index // blocks}"
             sizes[new], channels = wider - channels, wider
             stream = Axis((*stream.names, new))
         axes[f"{block}/Conv_0/kernel"] = (None, None, before, inner)

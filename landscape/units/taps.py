@@ -19,8 +19,10 @@ import jax
 import jax.numpy as jnp
 from jax.tree_util import Partial
 
+from landscape import derivatives
 from landscape.aliases import Batch, Params
 from landscape.callables import Static
+from landscape.errors import InputError
 from landscape.objective import Objective
 from landscape.units.sites import Site, expand, joined
 
@@ -82,7 +84,7 @@ def replacing(
     chosen: Mapping[str, jax.Array],
     values: Mapping[str, jax.Array],
 ) -> Tap:
-    """A tap that puts constants in the place of some units.
+    """A tap that puts constants in the place of some units; other names it lets pass.
 
     Args:
       sites: where units are seen.
@@ -99,11 +101,63 @@ def replacing(
     """
 
     def replace(name, x):
-        site = sites[name]
+        if (site := sites.get(name)) is None:
+            return x
         picked = expand(site, joined(site, chosen))
         return jnp.where(picked, expand(site, values[name]).astype(x.dtype), x)
 
     return replace
+
+
+def check_taps(
+    tapped: Tapped,
+    params: Params,
+    batch: Batch,
+    sites: Mapping[str, Site],
+    losses: bool = True,
+) -> None:
+    """Raises InputError unless a function is tapped once at each of the sites.
+
+    And, if `losses`, unless it gives losses [B].
+
+    A unit whose site is not tapped would look like one that does nothing. Nothing is
+    computed.
+
+    >>> from landscape.units.structure import Axis
+    >>> def losses(w, batch, tap):
+    ...     return tap("hiden", batch @ w).sum(axis=1)
+    >>> sites = {"hidden": Site(Axis(("hidden",)), (2,))}
+    >>> check_taps(losses, jnp.ones((1, 2)), jnp.ones((3, 1)), sites)
+    Traceback (most recent call last):
+    ...
+    landscape.errors.InputError: the site hidden must be tapped once in a forward pass,\
+ not 0 times; tapped are hiden.
+    """
+    if not sites:
+        raise InputError("there are no sites, and so no units whose use can be told.")
+    seen: list[tuple[str, tuple[int, ...]]] = []
+
+    def tap(name, x):
+        seen.append((name, x.shape))
+        return x
+
+    rows = jax.eval_shape(lambda p, b: tapped(p, b, tap), params, batch)
+    if losses:
+        derivatives.check_rows(rows, derivatives.num_examples(batch), scalars=True)
+    for name, site in sites.items():
+        shapes = [shape for at, shape in seen if at == name]
+        if len(shapes) != 1:
+            names = ", ".join(sorted({at for at, _ in seen})) or "none"
+            raise InputError(
+                f"the site {name} must be tapped once in a forward pass, not"
+                f" {len(shapes)} times; tapped are {names}."
+            )
+        width = site.size * site.axis.positions
+        if shapes[0][-1] != width:
+            raise InputError(
+                f"at the site {name} the last axis must have {width} entries, those of"
+                f" its units, but its shape is {shapes[0]}."
+            )
 
 
 def _losses(objective, sites, params, batch, tap, batch_stats):

@@ -68,6 +68,7 @@ def removal_changes(
     Raises:
       InputError: there is no such leaf, or batches that are refused everywhere.
 
+    >>> import jax.numpy as jnp
     >>> def losses(params, batch, tap):
     ...     z = tap("a/output", tap("a/input", batch) @ params["a"]["w"])
     ...     return jnp.square(z).sum(axis=1)

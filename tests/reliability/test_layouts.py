@@ -13,15 +13,13 @@ PROGRAM = """
 import json, sys
 import jax, numpy as np
 jax.config.update("jax_enable_x64", True)
-from landscape import data, devices, methods, order, recipe
+from landscape import data, devices, order, recipe
 from landscape.config import SparseRun
 from landscape.initial_state import initial_state
-from landscape.models import resnet
 from train import loop, step
 
 # The smallest of its family, one block a stage, and few channels, that grow.
-methods.MODELS["resnet8"] = methods.MODELS["resnet20"]._replace(name="resnet8")
-resnet.STAGES = (4, 8, 16)
+WIDTHS = {"mlp": (20,), "resnet8": (4, 8, 16)}
 first_state = jax.jit(initial_state, static_argnums=(0, 2))
 
 def double(tree):
@@ -44,7 +42,7 @@ def final(config, num_devices):
 errors = {}
 for model, counts in json.loads(sys.argv[1]).items():
     # One search for the threshold of all layers compiles faster than one a layer.
-    config = SparseRun(model=model, widths=(20,) if model == "mlp" else (), steps=20,
+    config = SparseRun(model=model, widths=WIDTHS[model], steps=20,
                        batch_size=16, prune_every=5, num_train=200, augment=True,
                        label_smoothing=0.1, global_pruning=model != "mlp")
     one = final(config, 1)

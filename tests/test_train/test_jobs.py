@@ -8,10 +8,9 @@ import jax
 import numpy as np
 import pytest
 
-from landscape import locks, methods, runs
+from landscape import locks, runs
 from landscape.config import SparseRun
 from landscape.errors import InputError, Interrupted, RunFailure
-from landscape.models import resnet
 from train import job, mask_source
 
 TINY = {
@@ -86,14 +85,10 @@ def test_a_lottery_run_starts_at_the_masked_weights_of_the_step_named(pruned, tm
     jax.tree.map(np.testing.assert_array_equal, end.masks, masks)
 
 
-def test_a_rewound_network_takes_the_statistics_of_batch_norm_along(
-    tmp_path, monkeypatch
-):
+def test_a_rewound_network_takes_the_statistics_of_batch_norm_along(tmp_path):
     # The smallest of its family: one block a stage.
-    row = methods.MODELS["resnet20"]._replace(name="resnet8")
-    monkeypatch.setitem(methods.MODELS, "resnet8", row)
-    monkeypatch.setattr(resnet, "STAGES", (2, 4, 8))
-    small = TINY | {"model": "resnet8", "widths": (), "steps": 2, "num_train": 20}
+    widths = 2, 4, 8
+    small = TINY | {"model": "resnet8", "widths": widths, "steps": 2, "num_train": 20}
     source = SparseRun(**small, keep_every=1, workdir=str(tmp_path / "pruned"))
     job.run_training(source)
     config = SparseRun(

@@ -97,7 +97,7 @@ def test_how_windows_are_cut_changes_no_bit(in_one_call):
 
 
 @pytest.mark.parametrize("name", methods.MODELS)
-def test_steps_of_resnets_and_alexnet_alone_stay_out_of_a_loop(name, monkeypatch):
+def test_steps_of_resnets_vggs_and_alexnet_alone_stay_out_of_a_loop(name, monkeypatch):
     monkeypatch.setattr(jax, "default_backend", lambda: "cpu")
     shape = (32, 32, 3)
     made = recipe.make(SparseRun(model=name), shape, 10)
@@ -106,7 +106,7 @@ def test_steps_of_resnets_and_alexnet_alone_stay_out_of_a_loop(name, monkeypatch
         "label": jax.ShapeDtypeStruct((50,), np.int32),
         "weight": jax.ShapeDtypeStruct((50,), np.float32),
     }
-    plain = name == "alexnet" or name.startswith("resnet")
+    plain = name.startswith(("alexnet", "resnet", "vgg"))
     state = abstract_state(made, shape)
     assert loop.scannable(made, state, split, 2) == (not plain)
 

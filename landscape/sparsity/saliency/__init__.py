@@ -7,7 +7,7 @@ inside the masks: parameters are zero where a mask is False, whatever was there.
 batches are as everywhere (`landscape.derivatives`); the loss is the mean over a batch,
 deterministic and without statistics of the batch. Every leaf has scores, biases too:
 callers choose what they prune. A score that is no number is refused with the name of
-its leaf, unless the score is computed within jit. `landscape.methods.SCORES` has the
+its leaf, unless the score is computed within jit. `landscape.scores.SCORES` has the
 names.
 
 A score that needs nothing, or gradients alone, also has `entries(params, grads, key)`,

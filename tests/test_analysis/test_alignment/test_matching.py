@@ -16,7 +16,7 @@ from analysis.alignment.permutations import apply, identity
 from analysis.evaluation import combinations
 from analysis.planes.directions import inner
 from landscape.errors import InputError
-from landscape.models import MLP, LeNet, ResNet
+from landscape.models import MLP, VGG, LeNet, ResNet
 from landscape.trees import named_leaves, project
 from landscape.units import Axis, Spec, sequential, specification
 
@@ -24,6 +24,9 @@ NETWORKS = {
     "mlp": (MLP((7, 5), 3), (2, 3)),
     "lenet": (LeNet((3, 4, 6), 3, "tanh"), (20, 16, 2)),
     "resnet": (ResNet(1, 3), (8, 8, 3)),
+    # The second stage adds no channels, and no block has as many inside.
+    "resnet of widths": (ResNet(1, 3, (4, 4, 9, 5, 2, 3)), (8, 8, 3)),
+    "vgg": (VGG((1, 2), (3, 4, 5, 6), 3), (9, 12, 2)),
 }
 KEY = jax.random.key(0)
 
@@ -97,7 +100,8 @@ def equal(a, b):
 
 
 @pytest.mark.parametrize(
-    ("name", "train"), [*((name, False) for name in NETWORKS), ("resnet", True)]
+    ("name", "train"),
+    [*((name, False) for name in NETWORKS), ("resnet", True), ("vgg", True)],
 )
 def test_permuting_units_leaves_the_function_as_it_was(name, train):
     params, stats, spec = network(name)

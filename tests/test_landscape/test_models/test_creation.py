@@ -94,6 +94,8 @@ ACTIVATIONS = {"relu": lambda x: np.maximum(x, 0), "tanh": np.tanh}
         ("lenet", (10, 20, 80), MNIST, 10, 31_770),
         ("resnet20", (), CIFAR, 10, 269_722),
         ("alexnet", (), CIFAR, 10, 1_756_426),
+        ("resnet20", (16, 32, 64, *[16] * 3, *[32] * 3, *[64] * 3), CIFAR, 10, 269_722),
+        ("alexnet", (64, 64, 384, 192), CIFAR, 10, 1_756_426),
         *[
             ("mlp", (30, 30), (100,), k, n)
             for k, n in {2: 4022, 5: 4115, 10: 4270, 20: 4580, 50: 5510}.items()
@@ -118,6 +120,21 @@ def test_resnet_has_one_kernel_for_each_of_its_layers(depth, blocks):
     kernels = sum(9 * a * b for a, b in itertools.pairwise(channels))
     expected = kernels + 2 * sum(channels[1:]) + 64 * 10 + 10
     assert count(models.create(f"resnet{depth}", CIFAR, 10), CIFAR) == expected
+
+
+# Without biases: of 3, 64, 64, 128, ... channels, as in the paper's configuration D.
+VGG16 = (64, 64, 128, 128, *[256] * 3, *[512] * 6)
+
+
+@pytest.mark.parametrize(
+    ("name", "channels"), [("vgg16", VGG16), ("vgg11", (64, 128, 256, 256, *[512] * 4))]
+)
+def test_vgg_has_its_convolutions_their_norms_and_one_dense_layer(name, channels):
+    kernels = sum(9 * a * b for a, b in itertools.pairwise((3, *channels)))
+    expected = kernels + 2 * sum(channels) + 512 * 10 + 10
+    model = models.create(name, CIFAR, 10)
+    assert model.widths == channels
+    assert count(model, CIFAR) == expected
 
 
 # -- values
@@ -215,21 +232,26 @@ def test_convolutions_have_the_form_asked_for_and_resnets_the_plain_one(model, p
     assert ("conv_general_dilated" in text) == plain
 
 
-def slow_resnet(variables, x, blocks, train):
-    """The logits, and in training the batch's mean and variance for each norm."""
-    params, stored, seen = variables["params"], variables["batch_stats"], {}
+def slow_norm(variables, seen):
+    """Batch norm of the layer at a path; of the batch, put into `seen`, if not None."""
 
     def norm(x, *path):
-        scale, running, name = params, stored, "/".join(path)
+        scale, running = variables["params"], variables["batch_stats"]
+        name = "/".join(path)
         for part in path:
             scale, running = scale[part], running[part]
         mean, var = running["mean"], running["var"]
-        if train:
+        if seen is not None:
             mean, var = x.mean((0, 1, 2)), x.var((0, 1, 2))
             seen[f"{name}/mean"] = 0.9 * running["mean"] + 0.1 * mean
             seen[f"{name}/var"] = 0.9 * running["var"] + 0.1 * var
         return (x - mean) / np.sqrt(var + 1e-5) * scale["scale"] + scale["bias"]
 
+    return norm
+
+
+def slow_resnet(variables, x, blocks, seen=None):
+    params, norm = variables["params"], slow_norm(variables, seen)
     x = slow_convolution(x, params["Conv_0"]["kernel"], 1, 1)
     x = np.maximum(norm(x, "BatchNorm_0"), 0)
     for index in range(3 * blocks):
@@ -243,7 +265,20 @@ def slow_resnet(variables, x, blocks, train):
         kept[..., : x.shape[-1]] = x[:, ::stride, ::stride]
         x = np.maximum(y + kept, 0)
     dense = params["Dense_0"]
-    return x.mean((1, 2)) @ dense["kernel"] + dense["bias"], seen
+    return x.mean((1, 2)) @ dense["kernel"] + dense["bias"]
+
+
+def slow_vgg(variables, x, stages, seen=None):
+    params, norm, index = variables["params"], slow_norm(variables, seen), 0
+    for convolutions in stages:
+        for _ in range(convolutions):
+            x = slow_convolution(x, params[f"Conv_{index}"]["kernel"], 1, 1)
+            x = np.maximum(norm(x, f"BatchNorm_{index}"), 0)
+            index += 1
+        corners = [x[:, i::2, j::2] for i in (0, 1) for j in (0, 1)]
+        h, w = x.shape[1] // 2, x.shape[2] // 2
+        x = np.max([corner[:, :h, :w] for corner in corners], axis=0)
+    return slow_mlp(x, params, ACTIVATIONS["relu"])
 
 
 def test_resnet20_in_eval_mode_uses_the_stored_statistics():
@@ -253,22 +288,43 @@ def test_resnet20_in_eval_mode_uses_the_stored_statistics():
     x = np.random.default_rng(1).normal(size=(2, *shape))
     logits = apply64(model, variables, x)
     assert logits.dtype == np.float64
-    expected, _ = slow_resnet(variables, x, 3, train=False)
+    expected = slow_resnet(variables, x, 3)
     np.testing.assert_allclose(logits, expected, rtol=1e-10)
 
 
-def test_resnet_in_train_mode_uses_and_stores_the_statistics_of_the_batch():
-    shape = (8, 8, 3)
-    model = models.ResNet(blocks=1, num_classes=5)
+NORMED = {
+    "resnet": (models.ResNet(1, 5), (8, 8, 3), slow_resnet, 1),
+    # The second stage adds no channels, and no block is as wide inside.
+    "resnet of widths": (
+        models.create("resnet8", (8, 7, 3), 5, (4, 4, 6, 3, 1, 7)),
+        (8, 7, 3), slow_resnet, 1,
+    ),
+    "vgg": (models.VGG((1, 2), (3, 4, 2, 6), 5), (9, 7, 3), slow_vgg, (1, 2)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NORMED)
+def test_in_train_mode_the_statistics_of_the_batch_are_used_and_stored(name):
+    model, shape, slow, structure = NORMED[name]
     variables = random_variables(model, shape)
     x = np.random.default_rng(1).normal(size=(4, *shape))
     logits, changed = apply64(model, variables, x, train=True, mutable=["batch_stats"])
-    expected, seen = slow_resnet(variables, x, 1, train=True)
+    assert logits.dtype == np.float64
+    seen = {}
+    expected = slow(variables, x, structure, seen)
     np.testing.assert_allclose(logits, expected, rtol=1e-9)
     stored = flatten_dict(changed["batch_stats"], sep="/")
     assert stored.keys() == seen.keys()
     for name, value in seen.items():
         np.testing.assert_allclose(stored[name], value, rtol=1e-9, err_msg=name)
+
+
+def test_vgg_in_eval_mode_uses_the_stored_statistics():
+    model, shape, slow, structure = NORMED["vgg"]
+    variables = random_variables(model, shape)
+    x = np.random.default_rng(1).normal(size=(4, *shape))
+    logits = apply64(model, variables, x)
+    np.testing.assert_allclose(logits, slow(variables, x, structure), rtol=1e-10)
 
 
 # -- initialisation
@@ -350,6 +406,13 @@ def test_positions_of_resnet20_shrink_from_stage_to_stage():
     assert found == expected
 
 
+def test_positions_of_vgg16_shrink_with_every_pooling():
+    found = models.positions(models.create("vgg16", CIFAR, 10), CIFAR)
+    pixels = [1024] * 2 + [256] * 2 + [64] * 3 + [16] * 3 + [4] * 3
+    expected = {f"Conv_{i}/kernel": n for i, n in enumerate(pixels)}
+    assert found == expected | {"Dense_0/kernel": 1}
+
+
 def test_positions_count_every_call_of_a_shared_layer_of_any_module():
     class Stranger(nn.Module):
         @nn.compact
@@ -374,7 +437,15 @@ def test_positions_count_every_call_of_a_shared_layer_of_any_module():
         (("mlp", (3,), 0), "at least 1 class, not 0"),
         (("lenet300", MNIST, 10, (3,)), r"lenet300 has its own widths.*not \(3,\)"),
         (("lenet5", MNIST, 10, (3, 3)), r"lenet5 has its own widths.*not \(3, 3\)"),
-        (("resnet20", CIFAR, 10, (3, 3)), "resnet20 has its own widths"),
+        (("resnet20", CIFAR, 10, (3, 3)), r"3 or 12 widths .*not \(3, 3\)"),
+        (("resnet20", CIFAR, 10, (3, 3, 5, 5)), r"3 or 12 widths .*not \(3, 3, 5, 5\)"),
+        (("resnet8", CIFAR, 10, (4, 2, 8)), r"narrower than .* \(4, 2, 8\)"),
+        (("resnet8", CIFAR, 10, (4, 4, 2, 1, 1, 1)), r"narrower .* \(4, 4, 2\)"),
+        (("alexnet", CIFAR, 10, (3, 3)), r"alexnet takes 4 widths .*not \(3, 3\)"),
+        (("vgg11", CIFAR, 10, (3,) * 7), r"at least 8 widths .*not \(3, 3"),
+        (("vgg16", CIFAR, 10, (3,) * 13, "tanh"), "activation relu, not tanh"),
+        (("vgg16", (31, 32, 3), 10), "at least 32x32, not 31x32"),
+        (("vgg16", (100,), 10), r"vgg16 needs images.*shape \(100,\)"),
         (("resnet20", CIFAR, 10, (), "tanh"), "activation relu, not tanh"),
         (("lenet", MNIST, 10, (3,)), r"at least 2 widths.*not \(3,\)"),
         (("lenet5", (100,), 10), r"lenet5 needs images.*shape \(100,\)"),

@@ -1,0 +1,84 @@
+"""The widths of a network, read off the shapes of its parameters."""
+
+from typing import Any
+
+from landscape import layout
+from landscape.aliases import Params
+from landscape.errors import InputError
+from landscape.methods import MODELS
+from landscape.models import vgg
+from landscape.models.alexnet import AlexNet
+from landscape.models.lenet import LeNet
+from landscape.models.mlp import MLP
+from landscape.models.resnet import ResNet
+
+KINDS = {MLP: "mlp", LeNet: "lenet", AlexNet: "alexnet"}
+"""Names of the networks of one depth, or of any."""
+
+
+def layers_in_order(params: Params) -> list[str]:
+    """Convolutions and dense layers of a network without blocks, first to last.
+
+    >>> from landscape.layout import jnp
+    >>> layers_in_order({f"Dense_{i}": {"kernel": jnp.ones((1, 1))} for i in (10, 9)})
+    ['Dense_9', 'Dense_10']
+    """
+    names = [layout.layer_name(name) for name in layout.kernels(params)]
+
+    def order(name):
+        kind, _, index = name.partition("_")
+        return kind, int(index)
+
+    return sorted(names, key=order)
+
+
+def widths_of(model: Any, params: Params) -> tuple[str, tuple[int, ...]]:
+    """The name and the widths with which `create` makes a model of these parameters.
+
+    Args:
+      model: a network of `landscape.models`, of any widths: its kind and depth count.
+      params: parameters, or their shapes, of that kind and depth.
+
+    Returns:
+      A row of `landscape.methods.MODELS` that takes widths (mlp for lenet300, lenet for
+      lenet5), and the widths: of a ResNet those of the stages alone where those inside
+      the blocks equal them. `model.clone(widths=...)` makes the module, too, with the
+      activation of `model`.
+
+    Raises:
+      InputError: the model is of another kind, or of a depth without a name.
+
+    >>> import jax
+    >>> from landscape.models import create, init
+    >>> model = create("lenet5", (28, 28, 1), 10)
+    >>> params, _ = init(model, jax.random.key(0), (28, 28, 1))
+    >>> params["Dense_0"] = {"kernel": params["Dense_0"]["kernel"][:, :7]}
+    >>> widths_of(model, params)
+    ('lenet', (6, 16, 7, 84))
+    """
+    name = KINDS.get(type(model))
+    if isinstance(model, ResNet):
+        name = f"resnet{6 * model.blocks + 2}"
+    if isinstance(model, vgg.VGG):
+        name = {stages: name for name, stages in vgg.STAGES.items()}.get(model.stages)
+    if name not in MODELS:
+        raise InputError(
+            f"no name of landscape.methods makes {model!r}: it must be an MLP, LeNet,"
+            f" AlexNet, ResNet or VGG of a depth that is among {', '.join(MODELS)}."
+        )
+    if isinstance(model, ResNet):
+        return name, _residual(model.blocks, params)
+    *hidden, _ = layers_in_order(params)
+    return name, tuple(_outputs(params[layer]) for layer in hidden)
+
+
+def _residual(blocks: int, params: Params) -> tuple[int, ...]:
+    every = [params[f"Block_{i}"] for i in range(3 * blocks)]
+    stages = tuple(_outputs(block["Conv_1"]) for block in every[::blocks])
+    inner = tuple(_outputs(block["Conv_0"]) for block in every)
+    same = all(n == stages[i // blocks] for i, n in enumerate(inner))
+    return stages if same else stages + inner
+
+
+def _outputs(layer: Params) -> int:
+    return layer["kernel"].shape[-1]

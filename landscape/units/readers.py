@@ -1,0 +1,176 @@
+"""The layers that read units, and what they make of a unit that is a constant.
+
+Behind a constant input a layer puts out a constant, which its bias can hold, or the
+mean of the batch norm that reads its output. At the border of a zero-padded image the
+output is another one: no bias can hold both.
+"""
+
+import functools
+import math
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from landscape import layout, trees
+from landscape.aliases import Params
+from landscape.errors import InputError
+from landscape.objective import Objective
+from landscape.one_line import one_line
+from landscape.units.network import Network
+from landscape.units.sites import Site, sites_of
+from landscape.units.structure import Spec
+
+
+class Reader(NamedTuple):
+    """A layer that reads units.
+
+    Attributes:
+      site: where it reads them, at its input.
+      kernel: the leaf of its kernel.
+      takes: the leaf that can hold a constant, in `params` its bias, in `batch_stats`
+        the mean of the batch norm behind it; None if there is neither, or the layer is
+        not linear.
+      in_params: that leaf is one of `params`.
+      uniform: the output of a constant input is the same at all positions.
+      module: the layer, bound to nothing.
+      shape: of its input, without the batch.
+    """
+
+    site: Site
+    kernel: str
+    takes: str | None
+    in_params: bool
+    uniform: bool
+    module: Any
+    shape: tuple[int, ...]
+
+    __repr__ = one_line
+
+
+def readers_of(
+    objective: Objective, spec: Spec, network: Network, input_shape: Sequence[int]
+) -> dict[str, Reader]:
+    """The layers that read units, by `sites_of(spec, params)`, in the order of calls.
+
+    Args:
+      objective: of a Linen model.
+      spec: which axes are units.
+      network: parameters and statistics.
+      input_shape: of one example.
+
+    Raises:
+      InputError: a layer is called more than once or never.
+
+    >>> from landscape.models import LeNet
+    >>> from landscape.units import specification
+    >>> model, x = LeNet((2, 3, 4), 5), jnp.ones((1, 16, 16, 1))
+    >>> params = model.init(jax.random.key(0), x)["params"]
+    >>> spec = specification(model, params)
+    >>> found = readers_of(Objective(model), spec, Network(params, {}), x.shape[1:])
+    >>> {name: (reader.takes, reader.uniform) for name, reader in found.items()}
+    {'Conv_1': ('Conv_1/bias', True), 'Dense_0': ('Dense_0/bias', True), \
+'Dense_1': ('Dense_1/bias', True)}
+    """
+    sites = sites_of(spec, network.params, rules=objective.rules)
+    calls, norms = _calls(objective, network, sites, input_shape)
+    leaves = layout.leaves(network.params, objective.rules)
+    stats = trees.named_leaves(network.batch_stats)
+    found = {}
+    for layer, (module, shape) in calls.items():
+        kernel = next(k for k in leaves if layout.layer_name(k) == layer)
+        biases = (n for n, leaf in leaves.items() if leaf.kind == "bias")
+        bias = next((n for n in biases if n.rpartition("/")[0] == layer), None)
+        mean = f"{norms.get(layer)}/mean"
+        inputs = jnp.zeros((1, *shape)).at[..., 0].set(1)
+        probe = _probe(_layer(network.params, layer), kernel, leaves[kernel])
+        ahead, back = (_applied(module, probe, sign * inputs) for sign in (1, -1))
+        linear = bool((ahead == -back).all())
+        takes = bias or (mean if mean in stats else None) if linear else None
+        positions = ahead.reshape(-1, ahead.shape[-1])
+        uniform = bool((positions == positions[0]).all())
+        found[layer] = Reader(
+            sites[layer], kernel, takes, bias is not None, uniform, module, shape
+        )
+    return found
+
+
+def response(reader: Reader, params: Params, constants: jax.Array) -> jax.Array:
+    """What constant units add to the output of a layer: [output positions, outputs].
+
+    Args:
+      reader: the layer.
+      params: of the network.
+      constants: [P * C], as `landscape.units.sites.expand` gives: of all inputs.
+    """
+    name = reader.kernel.rpartition("/")[2]
+    layer = _without_biases(_layer(params, reader.site.layer), name)
+    inputs = jnp.broadcast_to(constants, (1, *reader.shape))
+    outputs = _applied(reader.module, layer, inputs)
+    return outputs.reshape(-1, outputs.shape[-1])
+
+
+def _calls(objective, network, sites, input_shape):
+    """Each reading layer's module and input shape; the norms behind them."""
+    calls, norms, outputs_of = {}, {}, []
+
+    def intercept(call, args, kwargs, context):
+        outputs = call(*args, **kwargs)
+        path = "/".join(context.module.path)
+        if context.method_name != "__call__":
+            return outputs
+        if path in sites:
+            if path in calls:
+                raise InputError(
+                    f"{path} is called more than once: its inputs cannot be removed."
+                )
+            module = context.module.clone(parent=None)
+            calls[path] = module, args[0].shape[1:]
+            outputs_of.append((path, outputs))
+        elif isinstance(context.module, nn.BatchNorm):
+            # The norm of a layer gets its very output.
+            norms.update({k: path for k, seen in outputs_of if seen is args[0]})
+        return outputs
+
+    def run(params, batch_stats, image):
+        with nn.intercept_methods(intercept):
+            return objective.logits(params, image, batch_stats)[0]
+
+    image = jax.ShapeDtypeStruct((1, *input_shape), jnp.float32)
+    jax.eval_shape(run, network.params, network.batch_stats, image)
+    for path in sites:
+        if path not in calls:
+            raise InputError(f"{path} is never called: its inputs cannot be removed.")
+    return calls, norms
+
+
+def _probe(layer: Params, kernel: str, leaf: layout.Leaf) -> dict:
+    """The layer with distinct integers in the window, the same in all channels.
+
+    float32 holds their sums exactly, and other parts of a window have other sums.
+    """
+    pairs = zip(leaf.axes, leaf.shape, strict=True)
+    window = [size if axis == "k" else 1 for axis, size in pairs]
+    index = jnp.arange(1, math.prod(window) + 1)
+    weights = ((7919 * index * index + 10473 * index) % 65521).reshape(window)
+    name = kernel.rpartition("/")[2]
+    kernel = jnp.broadcast_to(weights, leaf.shape).astype(jnp.float32)
+    return _without_biases(layer, name) | {name: kernel}
+
+
+def _layer(params: Params, layer: str) -> Params:
+    for part in layer.split("/"):
+        params = params[part]
+    return params
+
+
+def _without_biases(layer: Params, name: str) -> dict:
+    return {k: x if k == name else jnp.zeros_like(x) for k, x in layer.items()}
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _applied(module, layer, inputs):
+    with jax.default_matmul_precision("highest"):
+        return module.apply({"params": layer}, inputs)

@@ -1,0 +1,179 @@
+"""A network without some of its units, in its full size, and how far it is from exact.
+
+The outputs of the layers that read the removed units shift by a constant, which moves
+into their biases, or into the mean of the batch norm behind them:
+
+    bias += sum over removed units u of W[:, u at all positions] c_u.
+"""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.tree_util import Partial
+
+from landscape import derivatives, trees, weighting
+from landscape.aliases import Batch, Batches, Params
+from landscape.objective import Objective
+from landscape.units.connections import at
+from landscape.units.constants import replacement
+from landscape.units.network import Network
+from landscape.units.outputs import mean_outputs
+from landscape.units.plan import Plan
+from landscape.units.readers import Reader, response
+from landscape.units.sites import Site, expand
+from landscape.units.structure import Axis
+from landscape.units.taps import Tapped, identity, tapped_logits
+
+
+def remove(plan: Plan, network: Network) -> Network:
+    """The network with the planned units removed, in its full size.
+
+    The constants move, and every parameter of a removed unit is 0, and False in masks
+    that are arrays. Its outputs are those of `network` with the units' constants in
+    their place (`replaced`), but behind the layers of `plan.approximate`.
+    """
+    params = trees.named_leaves(network.params)
+    stats = trees.named_leaves(network.batch_stats)
+    for name, reader in plan.readers.items():
+        if plan.constants[name].any():
+            kernel = params[reader.kernel]
+            constants = jnp.asarray(plan.constants[name], kernel.dtype)
+            added = response(reader, network.params, expand(reader.site, constants))
+            _move(params, stats, reader, added.mean(axis=0))
+    zeroed = _without(plan, _unflatten(network.params, params))
+    masks = network.masks
+    if masks is not None:
+        masks = _without(plan, masks)
+    return Network(zeroed, _unflatten(network.batch_stats, stats), masks)
+
+
+def replaced(plan: Plan) -> Partial:
+    """The tap that puts the constants in the place of the removed units.
+
+    What `remove` and `shrink` are compared with: `tapped_logits` of the whole network.
+    """
+    sites = {name: reader.site for name, reader in plan.readers.items()}
+    return replacement(sites, plan.removed, plan.constants)
+
+
+def corrected(
+    plan: Plan,
+    objective: Objective,
+    network: Network,
+    removed: Network,
+    batches: Batches,
+    *,
+    chunk_size: int | None = None,
+) -> Network:
+    """The removed network with the mean outputs of approximate layers put right.
+
+    Bias, or batch norm's mean, of each layer of `plan.approximate` takes the difference
+    of its outputs' means over the data from those in the whole network: one pass over
+    the data a layer, first to last. Variances stay: what is left keeps its scale.
+
+    Args:
+      plan: of the removal.
+      objective: of the model.
+      network, removed: before and after `remove`.
+      batches, chunk_size: as in `landscape.derivatives.average`.
+    """
+    sites = {}
+    for name in plan.approximate:
+        reader = plan.readers[name]
+        tree = network.params if reader.in_params else network.batch_stats
+        outputs = trees.named_leaves(tree)[reader.takes].size
+        sites[name] = Site(Axis(("outputs",)), (outputs,), name, "output")
+
+    def means(of):
+        tapped = tapped_logits(objective, of.batch_stats, sites)
+        at = mean_outputs(tapped, of.params, batches, sites, chunk_size=chunk_size)
+        held = trees.named_leaves(of.batch_stats)
+        # A bias is in the output already, a norm's mean is subtracted behind it.
+        return {
+            name: mean - (0 if plan.readers[name].in_params else held[takes])
+            for name, mean in at.items()
+            for takes in [plan.readers[name].takes]
+        }
+
+    target = means(network) if sites else {}
+    for name in sites:
+        params = trees.named_leaves(removed.params)
+        stats = trees.named_leaves(removed.batch_stats)
+        difference = target[name] - means(removed)[name]
+        _move(params, stats, plan.readers[name], difference)
+        params = _without(plan, _unflatten(removed.params, params))
+        stats = _unflatten(removed.batch_stats, stats)
+        removed = removed._replace(params=params, batch_stats=stats)
+    return removed
+
+
+def logit_error(
+    plan: Plan,
+    objective: Objective,
+    network: Network,
+    smaller_objective: Objective,
+    smaller: Network,
+    batches: Batches,
+) -> float:
+    """The largest difference of logits from those with constants in the units' place.
+
+    Over all examples of weight above 0, as a fraction of the largest logit; 0 would be
+    exact.
+
+    Args:
+      plan: of the removal.
+      objective, network: before it.
+      smaller_objective, smaller: after it, of either size.
+      batches: as in `landscape.derivatives.average`.
+    """
+    sites = {name: reader.site for name, reader in plan.readers.items()}
+    tapped = tapped_logits(objective, network.batch_stats, sites)
+    plain = tapped_logits(smaller_objective, smaller.batch_stats, {})
+    tap, largest, difference = replaced(plan), 0.0, 0.0
+    for batch in derivatives.as_batches(batches):
+        whole = np.asarray(run(tapped, network.params, batch, tap))
+        found = np.asarray(run(plain, smaller.params, batch, Partial(identity)))
+        weight = weighting.of_batch(batch)
+        counts = np.ones(len(whole), bool)
+        if weight is not None:
+            counts = np.asarray(weighting.of_examples(weight)) > 0
+        difference = max(difference, np.abs(whole - found)[counts].max(initial=0))
+        largest = max(largest, np.abs(whole)[counts].max(initial=0))
+    return float(difference / largest) if largest else float(difference)
+
+
+@jax.jit
+def run(tapped: Tapped, params: Params, batch: Batch, tap: Partial) -> jax.Array:
+    """A tapped function, compiled once for all taps of one kind."""
+    return tapped(params, batch, tap)
+
+
+def _move(params: dict, stats: dict, reader: Reader, added: jax.Array) -> None:
+    """Lets a layer's bias, or the norm behind it, take what its output lacks."""
+    if reader.in_params:
+        bias = params[reader.takes]
+        params[reader.takes] = bias + added.astype(bias.dtype)
+    else:
+        mean = stats[reader.takes]
+        stats[reader.takes] = mean - added.astype(mean.dtype)
+
+
+def _without(plan: Plan, tree: Any) -> Any:
+    """Parameters or masks, 0 or False at the removed units; scalars as they are."""
+
+    def cut(name, leaf):
+        axes = plan.spec.axes.get(name, ())
+        for i, axis in enumerate(axes):
+            if axis is not None and jnp.ndim(leaf) == len(axes):
+                gone = np.tile(at(axis, plan.removed), axis.positions)
+                shape = [-1 if j == i else 1 for j in range(len(axes))]
+                leaf = jnp.where(gone.reshape(shape), jnp.zeros((), leaf.dtype), leaf)
+        return leaf
+
+    return trees.map_named(cut, tree)
+
+
+def _unflatten(tree: Any, named: dict) -> Any:
+    return jax.tree.unflatten(jax.tree.structure(tree), named.values())

@@ -1,0 +1,112 @@
+"""The oracle of all units: the loss with each unit replaced by a constant, in turn."""
+
+from collections.abc import Mapping
+
+import jax
+import jax.numpy as jnp
+from jax.tree_util import Partial
+
+from landscape import derivatives, weighting
+from landscape.aliases import Batch, Batches, Params
+from landscape.backend import in_full_precision, scannable
+from landscape.callables import Static
+from landscape.units.sites import Site, group_sizes
+from landscape.units.taps import Tapped, check_taps, replacing
+
+
+def loss_changes(
+    losses: Tapped,
+    params: Params,
+    batches: Batches,
+    sites: Mapping[str, Site],
+    values: Mapping[str, jax.Array],
+    *,
+    chunk_size: int | None = None,
+) -> dict[str, jax.Array]:
+    """L(unit replaced) - L for each unit alone, one forward pass each: by group, [n].
+
+    The losses of the examples are subtracted before they are averaged. One program is
+    compiled for all units; they run in one compiled loop where that is not slow
+    (`landscape.backend.scannable`).
+
+    Args:
+      losses: [B], tapped at the sites.
+      values: by site, [C]: the constant that takes the place of each unit there. A
+        unit that is seen at several sites is replaced at all of them.
+      params, batches, sites, chunk_size: as in `landscape.units.output_statistics`.
+
+    Raises:
+      InputError: a site that is not tapped once, or losses that are not [B].
+
+    >>> from landscape.units.structure import Axis
+    >>> def losses(w, batch, tap):
+    ...     return tap("hidden", batch @ w).sum(axis=1)
+    >>> sites = {"hidden": Site(Axis(("hidden",)), (2,))}
+    >>> loss_changes(
+    ...     losses,
+    ...     jnp.array([[2.0, 3.0]]),
+    ...     jnp.ones((1, 1)),
+    ...     sites,
+    ...     {"hidden": jnp.zeros(2)},
+    ... )
+    {'hidden': Array([-2., -3.], dtype=float32)}
+    """
+    batches = derivatives.as_batches(batches, chunk_size)
+    check_taps(losses, params, batches[0], sites)
+    sizes = group_sizes(sites)
+    settings = (tuple(sites.items()), tuple(sizes.items()))
+    function = Partial(Static(_replaced, settings), in_full_precision(losses))
+    total, count = None, sum(sizes.values())
+    for chunk in derivatives.chunks(batches, chunk_size):
+        part = _of_chunk(function, params, chunk, values, count)
+        total = part if total is None else derivatives.added(total, part)
+    changes = total.mean()
+    starts = [sum(list(sizes.values())[: i + 1]) for i in range(len(sizes) - 1)]
+    return dict(zip(sizes, jnp.split(changes, starts), strict=True))
+
+
+def _of_chunk(function, params, chunk, values, count) -> derivatives.WeightedSum:
+    args = (params, chunk, values)
+    if scannable(_call, function, *args, jax.ShapeDtypeStruct((), jnp.int32)):
+        means = _in_a_loop(function, args, jnp.arange(count))
+    else:
+        # The same program gives the loss with no unit replaced: equal to the last bit
+        # where a unit does nothing.
+        plain = _call(function, *args, jnp.asarray(-1))
+        units = range(count)
+        means = jnp.stack(
+            [
+                _mean_change(_call(function, *args, jnp.asarray(unit)), plain, chunk)
+                for unit in units
+            ]
+        )
+    return derivatives.weighted(means, derivatives.total_weight(chunk))
+
+
+@jax.jit
+def _call(function, params, batch, values, unit):
+    return function(params, batch, values, unit)
+
+
+@jax.jit
+def _in_a_loop(function, args, units):
+    def change(unit):
+        # Its two halves are one program: see above.
+        replaced = function(*args, unit)
+        return _mean_change(replaced, plain, args[1])
+
+    plain = jax.lax.map(lambda unit: function(*args, unit), jnp.array([-1]))[0]
+    return jax.lax.map(change, units)
+
+
+@jax.jit
+def _mean_change(replaced, plain, batch: Batch):
+    return weighting.weighted_mean(replaced - plain, weighting.of_batch(batch))
+
+
+def _replaced(sites, sizes, losses, params, batch, values, unit):
+    chosen, start = {}, 0
+    for group, size in sizes:
+        chosen[group] = jnp.arange(start, start + size) == unit
+        start += size
+    return losses(params, batch, replacing(dict(sites), chosen, values))
