@@ -199,17 +199,15 @@ def _refs(config: Config):
 
 def _kept_states(ref):
     """The states that a run kept, up to that of `ref`."""
-    from landscape import checkpoint_tables, runs
+    from analysis.programs import checks
 
-    last = runs.step_of(ref)
-    kept = sorted(checkpoint_tables.steps(ref.folder / runs.CHECKPOINTS))
-    kept = [step for step in kept if step <= last]
+    kept = checks.kept_states(ref)
     if len(kept) < 3:
         raise InputError(
-            f"{ref.folder} kept only the steps {', '.join(map(str, kept))}: a"
-            " trajectory needs at least 3; train with --keep-every."
+            f"{ref.folder} kept only the steps {', '.join(str(r.step) for r in kept)}:"
+            " a trajectory needs at least 3; train with --keep-every."
         )
-    return [ref._replace(step=step) for step in kept]
+    return kept
 
 
 def _plane(config: Config, loaded, examples):

@@ -63,6 +63,25 @@ def scannable(function: Callable, *args: Any) -> bool:
     return all(eqn.primitive is not jax.lax.conv_general_dilated_p for eqn in inside)
 
 
+def copies_that_fit(function: Callable, *args: Any, memory: int | None = None) -> int:
+    """How many calls of `function` are vmapped at a time, at least 1.
+
+    As many as make the largest array in it `memory` bytes: by default 2 MiB on a CPU,
+    whose caches hold little, and 1 GiB elsewhere.
+
+    Args:
+      function, args: as in `scannable`. Nothing is computed.
+
+    >>> copies_that_fit(lambda x: x * jax.numpy.ones(2**18), 1.0)
+    2
+    """
+    memory = memory or (2**21 if on_cpu() else 2**30)
+    program = jax.make_jaxpr(function)(*args).jaxpr
+    outputs = [v.aval for eqn in operations(program) for v in eqn.outvars]
+    sizes = [x.size * x.dtype.itemsize for x in outputs if hasattr(x, "size")]
+    return max(1, memory // max([1, *sizes]))
+
+
 def operations(jaxpr: Any) -> Iterator[Any]:
     """The equations of a traced program and of all programs inside it.
 

@@ -27,7 +27,7 @@ class Method(NamedTuple):
         entries that each kernel keeps in the end (none for a dense run), abstract
         parameters, and settings of the run.
       takes: what it takes from the run of --mask-from: nothing, "masks", or "masks"
-        and "weights".
+        and "weights"; or "network", that of the run of --from with fewer units.
       settings: their names.
     """
 
@@ -57,24 +57,6 @@ class DataSet(NamedTuple):
     num_train: int | str | None = None
 
 
-class UnitScore(NamedTuple):
-    """How much each unit is worth keeping: larger = keep.
-
-    Attributes:
-      name: the value of --score.
-      score: `(losses, params, batches, sites, spec, key, **settings)`, which returns an
-        array [units] for each group, as `module:function`.
-      needs: "nothing" (but parameters), "outputs" (one forward pass), "grads" (one
-        forward and one backward pass) or "losses" (one forward pass a unit).
-      fixed: keyword arguments of `score`, and their values.
-    """
-
-    name: str
-    score: str
-    needs: str
-    fixed: tuple[tuple[str, str], ...] = ()
-
-
 _UPDATERS = "landscape.sparsity.updaters"
 METHODS = {
     row.name: row
@@ -84,7 +66,7 @@ METHODS = {
             "pruning",
             "pruned",
             f"{_UPDATERS}.gradual:pruning_of_settings",
-            settings=("pruning_steps", "global_pruning"),
+            settings=("pruning_steps", "global_pruning", "score", "score_examples"),
         ),
         Method(
             "lottery",
@@ -99,35 +81,15 @@ METHODS = {
             takes=("masks",),
         ),
         Method("static", "static", f"{_UPDATERS}.constant:static_of_settings"),
-    )
-}
-SPARSE_METHODS = tuple(name for name in METHODS if name != "dense")
-
-_SIGNED = (("absolute", "none"),)
-UNIT_SCORES = {
-    name: UnitScore(name, f"landscape.units.scores.{function}", needs, fixed)
-    for name, function, needs, fixed in (
-        ("mrp", "mean_replacement_penalty:mean_replacement_penalty", "losses", ()),
-        ("rp", "removal_penalty:removal_penalty", "losses", ()),
-        ("mrs", "mean_replacement_saliency:mean_replacement_saliency", "grads", ()),
-        (
-            "mrs_signed",
-            "mean_replacement_saliency:mean_replacement_saliency",
-            "grads",
-            _SIGNED,
+        Method(
+            "units",
+            "small",
+            f"{_UPDATERS}.constant:fixed_of_settings",
+            takes=("network",),
         ),
-        ("rs", "removal_saliency:removal_saliency", "grads", ()),
-        ("rs_signed", "removal_saliency:removal_saliency", "grads", _SIGNED),
-        ("norm", "norm:norm", "nothing", ()),
-        ("group_magnitude", "norm:group_magnitude", "nothing", ()),
-        ("activation_mean", "activations:activation_mean", "outputs", ()),
-        ("activation_std", "activations:activation_std", "outputs", ()),
-        ("apoz", "activations:apoz", "outputs", ()),
-        ("at_random", "at_random:at_random", "nothing", ()),
     )
 }
-"""Scores of units: mean replacement (mr) and removal (r), their penalties (p: the
-oracles) and saliencies (s: to first order), and what knows no loss."""
+SPARSE_METHODS = tuple(name for name in METHODS if name not in ("dense", "units"))
 
 _BLOBS = ("blob_dim", "blob_classes", "blob_samples", "blob_variance", "data_seed")
 DATA_SETS = {

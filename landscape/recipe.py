@@ -9,7 +9,7 @@ import optax
 
 from landscape import methods, models, optimizers, rng, schedules, sparsity
 from landscape.aliases import Params
-from landscape.config import RunConfig, SparseRun
+from landscape.config import RunConfig, SparseRun, UnitsRun
 from landscape.objective import Objective
 from landscape.one_line import one_line
 from landscape.sparsity import Updater
@@ -107,6 +107,8 @@ def _counts(
     config: RunConfig, model: nn.Module, input_shape: tuple[int, ...]
 ) -> dict[str, int]:
     """The entries that each kernel keeps in the end; none are named for a dense run."""
+    if isinstance(config, UnitsRun):
+        return config.masked
     if not isinstance(config, SparseRun):
         return {}
     return sparsity.kept_counts(

@@ -11,7 +11,7 @@ FILES = sorted(
     for top in ("landscape", "train", "analysis")
     for path in (ROOT / top).rglob("*.py")
 )
-PROGRAMS = {"path", "surface", "spectrum", "runs"}
+PROGRAMS = {"path", "surface", "spectrum", "runs", "units"}
 # What a room of analysis/ imports of the others.
 ARROWS = {
     "curvature": set(),
@@ -24,9 +24,10 @@ ARROWS = {
 }
 ARROWS["studies"] = ARROWS["programs"] | {"programs"} | PROGRAMS
 PURE_LEAVES = {
-    "arrays",
     "aliases",
     "architectures",
+    "scores",
+    "arrays",
     "callables",
     "errors",
     "methods",
@@ -37,6 +38,7 @@ PURE_LEAVES = {
     "layout",
     "schedules",
     "optimizers",
+    "patterns",
     "tables",
     "one_line",
 }
@@ -59,6 +61,7 @@ IMPURE_PLACES = {
     "landscape/locks.py",
     "landscape/checkpoint",
     "landscape/checkpoint_tables.py",
+    "landscape/export",
     "landscape/refs.py",
     "landscape/runs.py",
     "landscape/sources.py",
@@ -192,6 +195,9 @@ def test_leaves_models_and_sparsity_know_little():
         if "sparsity" in path.parts:
             known = PURE_LEAVES | {"derivatives", "objective", "sparsity"}
             assert inner <= known, path
+        if "export" in path.parts:
+            known = PURE_LEAVES | {"export", "files", "folders", "runs", "sparsity"}
+            assert inner <= known, path
         if "units" in path.parts:
             known = PURE_LEAVES | {"derivatives", "objective"}
             known |= {"models", "sparsity", "units"}
@@ -200,12 +206,8 @@ def test_leaves_models_and_sparsity_know_little():
 
 def test_the_settings_import_nothing_heavy():
     heavy = {"jax", "flax", "orbax", "tensorflow_datasets", "numpy", "optax"}
-    for path in (
-        "config",
-        "methods",
-        "architectures",
-        "errors",
-        "cli/program",
-        "cli/__init__",
-    ):
-        assert not tops(Path(f"landscape/{path}.py")) & heavy
+    paths = [path for path in FILES if path.parts[:2] == ("landscape", "config")]
+    names = "methods architectures scores errors cli/program cli/__init__"
+    paths += [Path(f"landscape/{name}.py") for name in names.split()]
+    for path in paths:
+        assert not tops(path) & heavy

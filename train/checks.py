@@ -28,7 +28,8 @@ def check(configs: Sequence[RunConfig]) -> None:
         locks.check_free(Path(config.workdir))
     for config in _unfinished(configs):
         data.check(config)
-        if METHODS[config.method].takes and config.mask_from not in {None, *made}:
+        takes_masks = "masks" in METHODS[config.method].takes
+        if takes_masks and config.mask_from not in {None, *made}:
             mask_source.check(config)
 
 

@@ -34,7 +34,7 @@ from landscape.recipe import Components
 from landscape.sources import check_data
 from landscape.sparsity import accounting
 from landscape.state import TrainState
-from train import checks, loop, measure, record, step
+from train import checks, loop, measure, record, scoring, step
 
 FIGURE = "training.png"
 
@@ -164,10 +164,12 @@ def _open(config: RunConfig, start: Start | None) -> Opened:
     else:
         _refuse_lost_checkpoints(folder)
         given = start(like) if start else (None, None, None)
-        if METHODS[config.method].takes and given[2] is None:
+        takes = METHODS[config.method].takes
+        if takes and given[2] is None:
+            where = "shrinking.start_from" if "network" in takes else "mask_source"
             raise InputError(
-                f"a {config.method} run takes the masks of another run, and there is"
-                " no `start` that gives them: see `train.mask_source.start_from`."
+                f"a {config.method} run takes the {takes[0]} of another run, and there"
+                f" is no `start` that gives them: see `train.{where}`."
             )
         mesh = _mesh_and_folder(config, None)
         record.write_sources(folder, config, dataset)
@@ -206,19 +208,30 @@ def _train(opened: Opened, check_lock: Callable[[], None]) -> TrainState:
     train, size = splits["train"], len(splits["train"]["label"])
     in_one_call = loop.scannable(components, state, train, config.batch_size)
     segment = loop.make_segment(update, mesh, in_one_call)
+    rescoring = scoring.make(config, components, state, splits, mesh)
     at = int(state.step)
     bar = Progress(str(folder), config.steps, at)
     with contextlib.closing(bar), noted_signals() as signal_that_came:
         for boundary in loop.boundaries(at, config):
-            indices = order.batches(
-                config.order, size, config.batch_size, at, config.log_interval
-            )
-            state, metrics = segment(state, train, indices, boundary - at)
-            at, last = boundary, boundary == config.steps
-            bad = measure.non_finite(state, metrics)
-            if bad:
-                recorder.log_end(at, f"the {bad} is not finite")
-                raise RunFailure(_not_finite(bad, config))
+            parts = []
+            for stop in loop.parts(at, boundary, rescoring.steps):
+                indices = order.batches(
+                    config.order, size, config.batch_size, at, config.log_interval
+                )
+                state, metrics = segment(state, train, indices, stop - at)
+                at, parts = stop, [*parts, metrics]
+                metrics = loop.joined(parts)
+                bad = measure.non_finite(state, metrics)
+                if bad:
+                    recorder.log_end(at, f"the {bad} is not finite")
+                    raise RunFailure(_not_finite(bad, config))
+                if at in rescoring.steps:
+                    try:
+                        state = rescoring.update(state)
+                    except InputError as error:
+                        recorder.log_end(at, str(error))
+                        raise RunFailure(f"{folder}: at step {at} {error}") from error
+            last = at == config.steps
             lines = [measure.window(components, state, metrics)]
             if last or at % config.eval_interval == 0:
                 lines += measure.held_out(components, state, splits, mesh)

@@ -1,6 +1,6 @@
 """Many steps from one boundary to the next, in as few compiled calls as is fast."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Any
 
@@ -35,6 +35,20 @@ def boundaries(start: int, config: TrainConfig) -> Iterator[int]:
     while start < config.steps:
         start = min(config.steps, *(start + i - start % i for i in intervals))
         yield start
+
+
+def parts(start: int, end: int, stops: Iterable[int]) -> list[int]:
+    """Where the steps of one window end: at those of `stops` that are in it, and `end`.
+
+    >>> parts(100, 150, [90, 100, 120, 150, 170])
+    [120, 150]
+    """
+    return sorted({stop for stop in stops if start < stop < end} | {end})
+
+
+def joined(parts: list[Metrics]) -> Metrics:
+    """The metrics of a window's parts, one after the other."""
+    return Metrics(*map(np.concatenate, zip(*parts, strict=True)))
 
 
 def scannable(

@@ -1,4 +1,4 @@
-"""Where a run that takes masks, and perhaps weights, of another gets them from."""
+"""Where a run that takes masks, weights or the network of another gets them from."""
 
 import os
 from collections.abc import Callable
@@ -18,7 +18,13 @@ _OF_THE_MASK = (
     "dense_layers",
     "max_sparsity",
     "global_pruning",
+    "score",
+    "score_scale",
+    "score_examples",
 )
+
+KINDS = {"mask_from": "masks", "source": "network", "parent": "parent network"}
+"""Settings that name another run, and what is taken from it, as in sources.json."""
 
 
 def check(config: SparseRun) -> None:
@@ -34,7 +40,10 @@ def check(config: SparseRun) -> None:
     source = runs.parse(config.mask_from)
     theirs = runs.read_config(source.folder)
     if not isinstance(theirs, SparseRun):
-        raise InputError(f"--mask-from {config.mask_from}: a dense run has no masks.")
+        raise InputError(
+            f"--mask-from {config.mask_from}: a run of train.{theirs.method} gives no"
+            " masks."
+        )
     if not takes_weights and theirs.seed == config.seed:
         raise InputError(
             f"--seed {config.seed} is also the seed of {config.mask_from}: a"
@@ -53,10 +62,10 @@ def check(config: SparseRun) -> None:
 
 
 def describe(name: str, folder: Path) -> dict[str, Any]:
-    """How sources.json of a run in `folder` names the run of --mask-from.
+    """How sources.json of a run in `folder` names the run that something is taken from.
 
     Returns:
-      Its path from there, the step whose masks are taken, and the digest of that state.
+      Its path from there, the step that is taken, and the digest of that state.
     """
     source = runs.parse(name)
     step = runs.step_of(source)
@@ -65,15 +74,16 @@ def describe(name: str, folder: Path) -> dict[str, Any]:
     return {"run": path, "step": step, "state": state}
 
 
-def is_same(name: str, before: str, folder: Path) -> bool:
-    """Whether --mask-from names the state whose masks the run in `folder` took.
+def is_same(name: str, before: str, folder: Path, kind: str = "masks") -> bool:
+    """Whether `name` is the state from which the run in `folder` took something.
 
     Args:
       name: of the flag.
       before: the same when the run was started.
-      folder: of the run that took the masks.
+      folder: of the run that took it.
+      kind: what it took, see `KINDS`.
     """
-    known = sources.read(folder).get("masks")
+    known = sources.read(folder).get(kind)
     if known is not None and _is_run(name):
         return _state(runs.parse(name)) == known["state"]
     # The source is not there, or the run is of before digests.
@@ -81,16 +91,16 @@ def is_same(name: str, before: str, folder: Path) -> bool:
     return here == there
 
 
-def located(name: str, workdir: str | None) -> str:
-    """`name` of --mask-from or, if no such run is there, where that run is now.
+def located(name: str, workdir: str | None, kind: str = "masks") -> str:
+    """`name` of a flag or, if no such run is there, where that run is now.
 
-    It is looked for where it was before from the run in `workdir` that took its masks,
-    and beside that; it has the state whose masks were taken.
+    It is looked for where it was before from the run in `workdir` that took something
+    of it (`KINDS`), and beside that; it has the state that was taken.
     """
     if workdir is None or _is_run(name):
         return name
     folder, source = folder_of(workdir), runs.parse(name)
-    known = sources.read(folder).get("masks")
+    known = sources.read(folder).get(kind)
     if known is not None:
         for path in (folder / known["run"], folder.parent / source.folder.name):
             found = source._replace(folder=Path(os.path.normpath(path)))

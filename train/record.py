@@ -39,7 +39,7 @@ def open_folder(folder: Path, config: RunConfig) -> None:
         raise InputError(f"{folder} cannot be made: {error.strerror}.") from None
     # Also where it is there: the settings that are free may have changed.
     settings = landscape.config.to_dict(config)
-    for name in ("data_dir", "mask_from"):
+    for name in ("data_dir", *mask_source.KINDS):
         # The working directory is another one tomorrow.
         if settings.get(name):
             settings[name] = _absolute(settings[name])
@@ -73,8 +73,9 @@ def note_data_dir(folder: Path, config: RunConfig) -> None:
 def write_sources(folder: Path, config: RunConfig, dataset: Dataset) -> None:
     """Writes what a run is made from; see `landscape.sources`."""
     found = {"data": sources.describe_data(dataset)}
-    if getattr(config, "mask_from", None):
-        found["masks"] = mask_source.describe(config.mask_from, folder)
+    for name, kind in mask_source.KINDS.items():
+        if getattr(config, name, None):
+            found[kind] = mask_source.describe(getattr(config, name), folder)
     _write(folder / sources.SOURCES, found)
 
 
@@ -100,17 +101,20 @@ def check_same(folder: Path, config: RunConfig) -> None:
         json.loads(json.dumps(landscape.config.to_dict(settings)))
         for settings in (runs.read_config(folder), config)
     )
-    if there.get("mask_from") and here.get("mask_from"):
-        if not mask_source.is_same(here["mask_from"], there["mask_from"], folder):
+    for name, kind in mask_source.KINDS.items():
+        if not (there.get(name) and here.get(name)):
+            continue
+        if not mask_source.is_same(here[name], there[name], folder, kind):
             raise InputError(
-                f"{folder} holds a run that took its masks from another run, or another"
-                f" state of it, than {here['mask_from']}: {there['mask_from']} then."
+                f"{folder} holds a run that took its {kind} from another run, or"
+                f" another state of it, than {here[name]}: {there[name]} then."
             )
-        there["mask_from"] = here["mask_from"]
+        there[name] = here[name]
     odd = [
-        f"{key} {there.get(key)!r} there, {here.get(key)!r} here"
-        for key in sorted((there.keys() | here.keys()) - runs.FREE)
-        if there.get(key) != here.get(key)
+        f"{key} {there[key]!r} there, {here[key]!r} here"
+        # Of a run of another kind what both have, its method among it.
+        for key in sorted((there.keys() & here.keys()) - runs.FREE)
+        if there[key] != here[key]
     ]
     if odd:
         raise InputError(

@@ -116,7 +116,9 @@ def with_settings_of_mask(argv: list[str] | None = None) -> Config | None:
     name = mask_source.located(given.mask_from, given.workdir)
     theirs = runs.read_config(runs.parse(name).folder)
     if not isinstance(theirs, SparseRun):
-        raise InputError(f"--mask-from {name}: a dense run has no masks.")
+        raise InputError(
+            f"--mask-from {name}: a run of train.{theirs.method} gives no masks."
+        )
     return defaults_of_mask(name, theirs)
 
 

@@ -110,6 +110,17 @@ def no_whole_batch(batch_size: int, count: int) -> InputError:
     )
 
 
+def kept_states(ref: runs.Ref) -> list[runs.Ref]:
+    """The states that a run kept, up to that of `ref`, in order.
+
+    Raises:
+      InputError: as in `landscape.runs.step_of`.
+    """
+    last = runs.step_of(ref)
+    kept = sorted(checkpoint_tables.steps(ref.folder / runs.CHECKPOINTS))
+    return [ref._replace(step=step) for step in kept if step <= last]
+
+
 def masks_differ(refs: Sequence[runs.Ref]) -> bool:
     """Whether two states certainly have different masks, by their digests."""
     first, second = (

@@ -1,7 +1,7 @@
 """Settings against the size of the data set they name, before it is read."""
 
 from landscape import methods
-from landscape.config import TrainConfig
+from landscape.config import SparseRun, TrainConfig
 from landscape.data import images
 from landscape.errors import InputError
 
@@ -29,6 +29,12 @@ def check(config: TrainConfig) -> int:
         size = getattr(config, row.num_train) if named else row.num_train
     size = check_split(config.dataset, size, config.num_validation, config.num_train)
     check_batch_size(config, size)
+    scored = config.score_examples if isinstance(config, SparseRun) else None
+    if scored is not None and scored > size:
+        raise InputError(
+            f"--score-examples {scored} is more than the {size} training examples of"
+            f" {config.dataset}."
+        )
     return size
 
 

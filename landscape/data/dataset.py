@@ -20,6 +20,21 @@ Split = dict[str, np.ndarray]
 CHUNK = 128  # examples in float64 at once
 
 
+class Normalisation(NamedTuple):
+    """How inputs are made of what is stored: (x - mean) / deviation.
+
+    Attributes:
+      mean, deviation: float64, [C] of images, [] of vectors.
+      highest: the value of a fully lit pixel; None for inputs without a range.
+    """
+
+    mean: np.ndarray
+    deviation: np.ndarray
+    highest: float | None
+
+    __repr__ = one_line
+
+
 class Dataset(NamedTuple):
     """What a run trains on and is evaluated on.
 
@@ -33,6 +48,7 @@ class Dataset(NamedTuple):
       train: what is trained on, after --num-validation and --num-train.
       validation: the examples held out, or None.
       test: the set's own test split, never touched by the other settings.
+      normalisation: of all splits; None if it is not known.
     """
 
     name: str
@@ -41,6 +57,7 @@ class Dataset(NamedTuple):
     train: Split
     validation: Split | None
     test: Split
+    normalisation: Normalisation | None = None
 
     __repr__ = one_line
 
@@ -80,7 +97,7 @@ def load(config: TrainConfig) -> Dataset:
     check_batch_size(config, len(dataset.train["label"]))
     # The arrays are read-only and shared; the dicts around them are the caller's own.
     copies = (s and dict(s) for s in (dataset.train, dataset.validation, dataset.test))
-    return Dataset(*dataset[:3], *copies)
+    return Dataset(*dataset[:3], *copies, dataset.normalisation)
 
 
 @lru_cache(maxsize=2)
@@ -113,6 +130,7 @@ def _load(
         split(pixels[train], labels[train]),
         split(pixels[validation], labels[validation]) if num_validation else None,
         split(*raw.test),
+        Normalisation(_of_channels(mean), _of_channels(std), raw.highest),
     )
 
 
@@ -147,6 +165,11 @@ def _statistics(
     variance = _mean(train, lambda part: np.square(part - mean)).mean(shared)
     std = np.sqrt(np.where(variance > 0, variance, 1.0))
     return mean, np.broadcast_to(std, shape).copy()
+
+
+def _of_channels(values: np.ndarray) -> np.ndarray:
+    """[C] of [H, W, C], [] of [D]: the entries that differ."""
+    return values[(0,) * min(2, values.ndim)]
 
 
 def _mean(x: np.ndarray, of: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:

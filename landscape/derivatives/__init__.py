@@ -24,6 +24,7 @@ from landscape.derivatives.batches import (
 )
 from landscape.derivatives.checks import (
     check_each,
+    check_is_scalar,
     check_mean,
     check_rows,
     check_scalar_mean,
@@ -33,6 +34,7 @@ from landscape.derivatives.products import (
     Product,
     gauss_newton_map,
     gradient,
+    gradient_and_product,
     hessian_map,
     hessian_product,
     linearized,
@@ -46,6 +48,7 @@ __all__ = [
     "as_batches",
     "average",
     "check_each",
+    "check_is_scalar",
     "check_mean",
     "check_rows",
     "check_scalar_mean",
@@ -54,6 +57,7 @@ __all__ = [
     "examples",
     "gauss_newton_map",
     "gradient",
+    "gradient_and_product",
     "hessian_diagonal",
     "hessian_map",
     "hessian_product",

@@ -1,7 +1,5 @@
 """Diagonals of matrices that are known by their products."""
 
-# So far for notebooks alone: scores of weights will be computed from it.
-
 import jax
 import jax.numpy as jnp
 import numpy as np

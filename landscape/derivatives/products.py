@@ -86,6 +86,38 @@ def hessian_product(
     return product_of(maps, params, batches, chunk_size, scan)
 
 
+def gradient_and_product(
+    loss_fn: LossFn,
+    params: Params,
+    v: Params,
+    batches: Batches,
+    *,
+    chunk_size: int | None = None,
+    scan: bool = False,
+) -> tuple[Params, Params]:
+    """(gradient, H v) from one pass over the data, for a single v.
+
+    The gradient is a by-product of differentiating it, and no residual is kept: less
+    time than `hessian_product` takes for one product, and the memory of one batch.
+
+    Arguments and errors as in `hessian_product`, and `v` shaped as `params`.
+
+    >>> loss = lambda w, batch: jnp.mean(batch @ w**3)
+    >>> w, v = jnp.array([1.0, 2.0]), jnp.array([1.0, 1.0])
+    >>> [x.tolist() for x in gradient_and_product(loss, w, v, jnp.ones((4, 2)))]
+    [[3.0, 12.0], [6.0, 12.0]]
+    """
+    check_floating(params, "the parameters")
+    both = Partial(_gradient_and_product, as_partial(loss_fn))
+    means = average(both, batches, params, v, chunk_size=chunk_size, scan=scan)
+    return tuple(_as_typed(mean, params) for mean in means)
+
+
+def _gradient_and_product(loss_fn, params, v, batch):
+    value, product = value_and_map(lambda p: _gradient(loss_fn, p, batch), params)
+    return value, product(v)
+
+
 def _gradient(loss_fn, params, batch):
     # Whole: a backward rule (custom_vjp) is traced after the loss.
     gradient = jax.grad(lambda p: _scalar(loss_fn(p, batch)))

@@ -158,7 +158,13 @@ def max_pool_2x2(x: jax.Array) -> jax.Array:
     3.0
     """
     height, width = x.shape[1] // 2 * 2, x.shape[2] // 2 * 2
-    a, b, c, d = (x[:, i:height:2, j:width:2] for i in (0, 1) for j in (0, 1))
+    batch, *_, channels = x.shape
+    # Indexing would gather where the number of examples is a symbol, as in an export.
+    a, b, c, d = (
+        lax.slice(x, (0, i, j, 0), (batch, height, width, channels), (1, 2, 2, 1))
+        for i in (0, 1)
+        for j in (0, 1)
+    )
 
     def larger(p, q):
         return jnp.where((p >= q) | jnp.isnan(p), p, q)

@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
+from jax import lax
 
 from landscape.models.creation import check_images
 from landscape.models.normed import normed_convolution
@@ -18,7 +19,8 @@ def shortcut(x: jax.Array, stride: int, channels: int) -> jax.Array:
     >>> shortcut(jnp.ones((2, 8, 8, 16)), 2, 32).shape
     (2, 4, 4, 32)
     """
-    x = x[:, ::stride, ::stride]
+    # Indexing would gather where the number of examples is a symbol, as in an export.
+    x = lax.slice(x, (0, 0, 0, 0), x.shape, (1, stride, stride, 1))
     return jnp.pad(x, ((0, 0), (0, 0), (0, 0), (0, channels - x.shape[-1])))
 
 

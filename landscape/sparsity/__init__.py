@@ -1,8 +1,13 @@
-"""Sparse networks: masks, how many weights each layer keeps, and how masks change."""
+"""Sparse networks: masks, how many weights each layer keeps, which, and when."""
 
-from landscape.sparsity import accounting, masks, selection, updaters
+from landscape.sparsity import accounting, masks, saliency, selection, updaters
 from landscape.sparsity.distributions import kept_counts
-from landscape.sparsity.masked import SparseState, masked_update, sparse_state
+from landscape.sparsity.masked import (
+    SparseState,
+    masked_update,
+    scored_update,
+    sparse_state,
+)
 from landscape.sparsity.masks import prunable
 from landscape.sparsity.updater import Updater
 
@@ -14,6 +19,8 @@ __all__ = [
     "masked_update",
     "masks",
     "prunable",
+    "saliency",
+    "scored_update",
     "selection",
     "sparse_state",
     "updaters",

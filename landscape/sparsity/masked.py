@@ -122,15 +122,54 @@ def masked_update(
     masks, updater_state, info = updater.update(
         state.step + 1, key, params, grads, masks, state.updater_state
     )
+    params, opt_state = _inside(masks, info["changed"], params, opt_state)
+    changed = SparseState(state.step + 1, params, masks, opt_state, updater_state)
+    return state._replace(**changed._asdict()), info
+
+
+def scored_update(
+    updater: Updater, state: State, scores: Params
+) -> tuple[State, dict[str, jax.Array]]:
+    """The mask updater's step alone, from given scores, then projection on the masks.
+
+    For updaters that want scores over data: after `masked_update` has made a step of
+    `updater.stops(params)`. Parameters and optimizer's state are projected as there.
+
+    Args:
+      updater: one that has `scored`.
+      state: as in `masked_update`.
+      scores: larger = keep, in the shapes of the parameters; what is pruned stays so
+        whatever its score is.
+
+    Returns:
+      The state, with as many completed updates as before, and the updater's info.
+
+    >>> from landscape.sparsity import updaters
+    >>> updater = updaters.pruning({"w": 1}, start=0, end=1, every=1, score=None)
+    >>> state = sparse_state(optax.sgd(0.5), updater, None, {"w": jnp.ones(2)})
+    >>> state, _ = masked_update(
+    ...     optax.sgd(0.5), updater, None, state, {"w": jnp.zeros(2)})
+    >>> updater.stops(state.params), state.params["w"].tolist()
+    ((1,), [1.0, 1.0])
+    >>> state, _ = scored_update(updater, state, {"w": jnp.array([-3.0, -2.0])})
+    >>> state.params["w"].tolist()
+    [0.0, 1.0]
+    """
+    masks, updater_state, info = updater.scored(
+        state.step, scores, state.masks, state.updater_state
+    )
+    params, opt_state = _inside(masks, info["changed"], state.params, state.opt_state)
+    changed = SparseState(state.step, params, masks, opt_state, updater_state)
+    return state._replace(**changed._asdict()), info
+
+
+def _inside(masks, changed, params, opt_state):
+    """Both projected on the masks, if these have changed."""
 
     def project(params, opt_state):
         return masks_lib.apply(masks, params), _projected(opt_state, params, masks)
 
-    params, opt_state = jax.lax.cond(
-        info["changed"], project, lambda *same: same, params, opt_state
-    )
-    changed = SparseState(state.step + 1, params, masks, opt_state, updater_state)
-    return state._replace(**changed._asdict()), info
+    return jax.lax.cond(changed, project, lambda *same: same, params, opt_state)
 
 
 def _projected(opt_state: Any, params: Params, masks: Masks) -> Any:

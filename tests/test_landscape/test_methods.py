@@ -8,7 +8,8 @@ import optax
 import pytest
 
 from landscape import config, methods
-from landscape.config import DenseRun, SparseRun, TrainConfig
+from landscape.config import DenseRun, SparseRun, TrainConfig, UnitsConfig
+from landscape.scores import UNIT_SCORES
 from train import sparse
 
 
@@ -41,12 +42,17 @@ def test_the_help_of_a_flag_names_every_value_that_is_allowed(flag, values):
         assert set(values) <= words
 
 
+def test_the_help_of_a_unit_score_names_every_score():
+    words = set(re.findall(r"\w+", help_texts(UnitsConfig)["score"]))
+    assert set(UNIT_SCORES) <= words
+
+
 def test_every_row_names_functions_and_settings_that_are_there():
     flags = {f for kind in (DenseRun, SparseRun) for f in kind.__dataclass_fields__}
     for row in methods.METHODS.values():
         assert callable(methods.resolve(row.updater))
         assert all(hasattr(SparseRun(), name) for name in row.settings)
-        assert set(row.takes) <= {"masks", "weights"}
+        assert set(row.takes) <= {"masks", "weights", "network"}
     for row in methods.MODELS.values():
         assert callable(methods.resolve(row.create))
     for row in [*methods.DATA_SETS.values(), methods.TFDS]:

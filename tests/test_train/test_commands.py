@@ -5,7 +5,7 @@ import json
 import pytest
 
 from landscape import runs
-from landscape.config import DenseRun, SparseRun
+from landscape.config import DenseRun, SparseRun, UnitsRun
 from landscape.errors import InputError
 from train import dense, record, sparse
 
@@ -70,6 +70,9 @@ def test_settings_are_shared_between_the_kinds_of_runs_but_for_the_method():
     assert SparseRun.of(dense) == SparseRun(steps=70)
     assert SparseRun.of(dense, method="static").method == "static"
     assert DenseRun.of(SparseRun(steps=70, method="static")) == DenseRun(steps=70)
+    # A score of weights is none of units, though the flag has one name.
+    units = UnitsRun.of(SparseRun(steps=70, score="obd"), keep_params=0.5)
+    assert units.score == "mrs" and units.steps == 70
 
 
 def test_a_folder_with_other_settings_is_refused_unless_they_change_nothing(tmp_path):

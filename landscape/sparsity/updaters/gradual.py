@@ -1,14 +1,18 @@
-"""Gradual magnitude pruning (Zhu & Gupta 2017, arXiv:1710.01878)."""
+"""Gradual pruning (Zhu & Gupta 2017, arXiv:1710.01878), by magnitude or any score."""
 
+from collections.abc import Callable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from landscape import schedules, trees
+from landscape import methods, schedules, trees
 from landscape.aliases import Masks, Params
+from landscape.scores import SCORES
 from landscape.sparsity.masks import full, pruned_leaves
+from landscape.sparsity.saliency import magnitude
+from landscape.sparsity.saliency.scoring import pruned_last
 from landscape.sparsity.selection import keep_largest, keep_largest_global
 from landscape.sparsity.updater import Updater
 
@@ -20,21 +24,26 @@ def pruning(
     every: int,
     *,
     global_: bool = False,
+    score: Callable | None = magnitude.entries,
 ) -> Updater:
-    """Removes the weights of smallest magnitude, cubically more from `start` to `end`.
+    """Removes the weights of lowest score, cubically more from `start` to `end`.
 
     After step t a layer of n weights that keeps k in the end keeps exactly n - r,
     r = round((n - k) (1 - (1 - (t - start) / (end - start))^3)), for t = start,
     start + every, ..., and `end`, which is always an update. A pruned weight is
-    never kept again, not even instead of a live weight that is zero; of equal
-    magnitudes the first are kept.
+    never kept again, not even instead of a live weight that is zero or whose score is
+    negative; of equal scores the first are kept.
 
     Args:
       final_counts: entries kept in the end by name of the kernel; leaves that are not
         named, or keep all their entries, are never pruned (nor compared).
       start, end, every: in completed updates.
-      global_: magnitudes are compared over all layers, and only the sum of the counts
-        is met; a layer may lose everything.
+      global_: scores are compared over all layers as they are, and only the sum of the
+        counts is met; a layer may lose everything.
+      score: `(params, grads, key) -> scores`, larger = keep, of the parameters after
+        the optimizer's step and the dense gradients before it (`entries` in the files
+        of `landscape.sparsity.saliency`). None: the scores are those of a data set, and
+        the training loop hands them over, see `Updater.stops`.
 
     Raises:
       InputError: the steps are out of order; or, in `init`, a name or a count does not
@@ -56,21 +65,21 @@ def pruning(
         masks = full(final_counts, params)
         return jax.tree.map(lambda mask: jnp.ones(mask.shape, bool), masks), ()
 
-    def update(step, key, params, grads, masks, state):
-        pruned = pruned_leaves(final_counts, params)
-        steps, kept = _timetable(grid, pruned, final_counts, start, end, global_)
+    def plan(like):
+        pruned = pruned_leaves(final_counts, like)
+        return pruned, *_timetable(grid, pruned, final_counts, start, end, global_)
+
+    def masks_after(step, scores_of, like, masks):
+        names, steps, kept = plan(like)
         if not len(steps):
-            return masks, state, {"changed": jnp.zeros((), bool)}
+            return masks, {"changed": jnp.zeros((), bool)}
         now = jnp.asarray(steps) == step
         changed = jnp.any(now)
 
-        def select(masks, params):
-            weights, live = trees.named_leaves(params), trees.named_leaves(masks)
-            # Below every magnitude, so that what is pruned loses also against zeros.
-            scores = {
-                name: jnp.where(live[name], jnp.abs(weights[name]), -1)
-                for name in pruned
-            }
+        def select(masks):
+            all_scores, live = map(trees.named_leaves, (scores_of(), masks))
+            # Below every score, so that what is pruned loses also against zeros.
+            scores = {name: pruned_last(live[name], all_scores[name]) for name in names}
             counts = jnp.asarray(kept)[jnp.argmax(now)]
             if global_:
                 new = keep_largest_global(scores, counts[0])
@@ -81,10 +90,24 @@ def pruning(
                 }
             return trees.map_named(lambda name, mask: new.get(name, mask), masks)
 
-        masks = jax.lax.cond(changed, select, lambda masks, _: masks, masks, params)
-        return masks, state, {"changed": changed}
+        masks = jax.lax.cond(changed, select, lambda masks: masks, masks)
+        return masks, {"changed": changed}
 
-    return Updater(init, update)
+    def update(step, key, params, grads, masks, state):
+        if score is None:
+            return masks, state, {"changed": jnp.zeros((), bool)}
+        masks, info = masks_after(
+            step, lambda: score(params, grads, key), params, masks
+        )
+        return masks, state, info
+
+    def scored(step, scores, masks, state):
+        masks, info = masks_after(step, lambda: scores, scores, masks)
+        return masks, state, info
+
+    if score is not None:
+        return Updater(init, update)
+    return Updater(init, update, lambda params: tuple(plan(params)[1].tolist()), scored)
 
 
 def pruning_of_settings(
@@ -92,9 +115,18 @@ def pruning_of_settings(
     params: Params,
     pruning_steps: tuple[int, int, int],
     global_pruning: bool,
+    score: str,
+    score_examples: int | None,
 ) -> Updater:
-    """`pruning`, as a row of `landscape.methods` names it; `params` are not needed."""
-    return pruning(counts, *pruning_steps, global_=global_pruning)
+    """`pruning`, as a row of `landscape.methods` names it; `params` are not needed.
+
+    With a number of examples a score that needs gradients alone has them of the data,
+    too, and not of the step's batch.
+    """
+    row = SCORES[score]
+    over_data = row.needs == "loss" or score_examples is not None
+    entries = None if over_data else methods.resolve(row.entries)
+    return pruning(counts, *pruning_steps, global_=global_pruning, score=entries)
 
 
 def _timetable(
@@ -120,5 +152,5 @@ def _timetable(
         kept, before = kept.sum(1, keepdims=True), before.sum(keepdims=True)
     fewer = np.diff(kept, axis=0, prepend=before[None]).any(1)
     if before.max() >= 2**31:
-        raise ValueError("magnitudes of 2^31 weights or more cannot be compared.")
+        raise ValueError("scores of 2^31 weights or more cannot be compared.")
     return grid[fewer].astype(np.int32), kept[fewer].astype(np.int32)

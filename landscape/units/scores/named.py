@@ -10,6 +10,7 @@ from jax.typing import ArrayLike
 from landscape import methods
 from landscape.aliases import Batches, Params
 from landscape.errors import InputError, check_choice
+from landscape.scores import UNIT_SCORES
 from landscape.units.sites import Site
 from landscape.units.structure import Spec
 from landscape.units.taps import Tapped
@@ -25,7 +26,7 @@ def unit_scores(
     key: jax.Array | None = None,
     **settings: Any,
 ) -> dict[str, jax.Array]:
-    """The score `name` of `landscape.methods.UNIT_SCORES`: by group, [n], no NaN.
+    """The score `name` of `landscape.scores.UNIT_SCORES`: by group, [n], no NaN.
 
     Args:
       losses, params, batches, sites, spec, key: as in `mean_replacement_penalty`,
@@ -41,7 +42,7 @@ def unit_scores(
     >>> unit_scores("norm", None, params, None, None, sequential(params, "ab"))
     {'a': Array([1., 1., 1.], dtype=float32)}
     """
-    row = methods.UNIT_SCORES[check_choice("unit score", name, methods.UNIT_SCORES)]
+    row = UNIT_SCORES[check_choice("unit score", name, UNIT_SCORES)]
     score = methods.resolve(row.score)
     settings = dict(row.fixed) | settings
     scores = score(losses, params, batches, sites, spec, key, **settings)

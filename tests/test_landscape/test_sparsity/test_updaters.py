@@ -9,6 +9,7 @@ import pytest
 from landscape import schedules
 from landscape.errors import InputError
 from landscape.sparsity import updaters
+from landscape.sparsity.saliency import taylor1
 from landscape.trees import named_leaves
 
 SHAPES = {"a": (6, 7), "b": (6, 7), "c": (3, 3, 2, 5), "bias": (7,)}
@@ -62,16 +63,20 @@ def test_constant_masks_never_change(name):
     assert not info["changed"]
 
 
-def prune(updater, trajectory):
+def prune(updater, trajectory, grads=None):
     """Masks after every step, from a single compiled loop."""
     masks, state = updater.init(KEY, weights(0))
 
     def body(carry, inputs):
-        step, params = inputs
-        masks, state, info = updater.update(step, KEY, params, None, *carry)
+        step, params, grads = inputs
+        masks, state, info = updater.update(step, KEY, params, grads, *carry)
+        if updater.scored:
+            assert masks is carry[0]
+            scores = taylor1.entries(params, grads)
+            masks, state, info = updater.scored(step, scores, masks, state)
         return (masks, state), (masks, info["changed"])
 
-    inputs = jnp.arange(1, len(trajectory["a"]) + 1), trajectory
+    inputs = jnp.arange(1, len(trajectory["a"]) + 1), trajectory, grads
     return jax.jit(lambda xs: jax.lax.scan(body, (masks, state), xs)[1])(inputs)
 
 
@@ -86,15 +91,18 @@ def moving(steps, seed=0, dtype=np.float32):
     }
 
 
-def slow_pruning(start, end, every, trajectory, global_):
-    """A stable sort at every update; what was pruned stays so."""
+def slow_pruning(start, end, every, trajectory, global_, grads=None):
+    """A stable sort at every update, of |w| or -w g; what was pruned stays so."""
     names = list(COUNTS)
     masks = {k: np.ones(SHAPES[k], bool) for k in names}
     history = []
     for step in range(1, len(trajectory["a"]) + 1):
         params = {k: weight[step - 1] for k, weight in trajectory.items()}
-        # Highest score: magnitude of live weights, -1 for what was pruned.
-        scores = {k: np.where(masks[k], np.abs(params[k]), -1) for k in names}
+        if grads is None:
+            scores = {k: np.abs(params[k]) for k in names}
+        else:
+            scores = {k: -params[k] * grads[k][step - 1] for k in names}
+        scores = {k: np.where(masks[k], scores[k], -np.inf) for k in names}
         if step in {*range(start, end, every), end}:
             keep = {
                 k: masks[k].size
@@ -125,6 +133,25 @@ def test_gradual_pruning_is_a_stable_sort_at_every_update(start, end, every, glo
             np.testing.assert_array_equal(masks[name][i], want[name], str((i, name)))
         assert changed[i] == any((before[k] != want[k]).any() for k in COUNTS)
         before = want
+
+
+@pytest.mark.parametrize("global_", [False, True], ids=["by layer", "global"])
+@pytest.mark.parametrize("inside", [True, False], ids=["in the step", "handed over"])
+def test_signed_scores_prune_as_a_stable_sort_and_revive_nothing(inside, global_):
+    score = taylor1.entries if inside else None
+    updater = updaters.pruning(COUNTS, 3, 23, 7, global_=global_, score=score)
+    trajectory, grads = moving(25), moving(25, seed=9)
+    masks, changed = prune(updater, trajectory, grads)
+    history = slow_pruning(3, 23, 7, trajectory, global_, grads)
+    for i, want in enumerate(history):
+        for name in COUNTS:
+            np.testing.assert_array_equal(masks[name][i], want[name], str((i, name)))
+            # Half of the live scores are below 0, and no pruned weight comes back.
+            assert not (masks[name][i] & ~masks[name][max(i - 1, 0)]).any()
+    steps = (np.flatnonzero(changed) + 1).tolist()
+    assert steps == [10, 17, 23]
+    if not inside:
+        assert list(updater.stops(weights(0))) == steps
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import pytest
 
 from landscape import methods, rng, units
 from landscape.errors import InputError
+from landscape.scores import UNIT_SCORES
 from landscape.units import Axis, Site, Spec, scores
 
 
@@ -52,6 +53,23 @@ def test_statistics_are_over_weighted_examples_and_positions(twin, chunk_size):
     for site, values in means.items():
         np.testing.assert_allclose(found[site], values, rtol=1e-12)
     assert expected["apoz"]["conv"].min() == 0 < expected["apoz"]["conv"][2] < 1
+
+
+def test_the_mean_of_a_constant_unit_is_the_constant_to_the_last_bit():
+    constants = np.random.default_rng(0).normal(size=200).astype(np.float32)
+
+    def losses(params, batch, tap):
+        return tap("x", jnp.where(batch["weight"][:, None] > 0, params, 1e3)).sum(1)
+
+    sites = {"x": Site(Axis(("a",)), (200,))}
+    # The first example is padding, and looks different.
+    batch = {"weight": np.linspace(0, 1, 37, dtype=np.float32)}
+    for chunk_size in (None, 10):
+        found = units.output_statistics(
+            losses, constants, batch, sites, chunk_size=chunk_size
+        )["x"]
+        np.testing.assert_array_equal(found.mean, constants)
+        np.testing.assert_array_equal(found.variance, 0)
 
 
 def test_norm_is_the_mean_square_of_the_incoming_weights(twin):
@@ -107,7 +125,7 @@ def test_random_scores_follow_the_key_and_differ_between_groups():
 
 def test_every_row_names_a_score_of_the_one_signature():
     shared = ["losses", "params", "batches", "sites", "spec", "key"]
-    for name, row in methods.UNIT_SCORES.items():
+    for name, row in UNIT_SCORES.items():
         parameters = inspect.signature(methods.resolve(row.score)).parameters
         assert row.name == name and list(parameters)[:6] == shared
         assert {"chunk_size", *dict(row.fixed)} <= parameters.keys()
@@ -116,7 +134,7 @@ def test_every_row_names_a_score_of_the_one_signature():
 
 def test_what_is_said_to_need_nothing_needs_nothing(twin):
     key = rng.stream(0, "units")
-    for name, row in methods.UNIT_SCORES.items():
+    for name, row in UNIT_SCORES.items():
         if row.needs == "nothing":
             found = units.unit_scores(
                 name, None, twin.params, None, None, twin.spec, key

@@ -1,20 +1,15 @@
-"""The settings of a run: one frozen dataclass, its checks, and its JSON form.
+"""The settings that every run has: one frozen dataclass, and its checks.
 
-Imports nothing heavy, so that `--help` is quick and a bad value is refused before a
-device is touched. Every field is a public flag of the programs that train.
+Every field is a public flag of the programs that train.
 """
 
 import dataclasses
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Self
 
 from landscape import methods
-from landscape.errors import InputError, check_choice, percent_hint, require
-
-FORMAT_VERSION = 1
-# Settings that came later, with what they are in a run from before.
-_ADDED = {"init_zeros": 0.0}
+from landscape.errors import InputError, check_choice, require
 
 
 @dataclass(frozen=True)
@@ -155,14 +150,17 @@ class TrainConfig:
     def of(cls, other: "TrainConfig", **changes: Any) -> Self:
         """The settings that `other` shares with this class, but for `changes`.
 
-        `method` is not shared: each class has its own, named in `changes` or default.
+        Shared are those of the nearest class that both are kinds of: a score of weights
+        is none of units. `method` is not shared: each class has its own, named in
+        `changes` or default.
 
-        >>> DenseRun.of(SparseRun(steps=7), seed=1).steps
+        >>> TrainConfig.of(TrainConfig(steps=7), seed=1).steps
         7
         """
+        common = next(kind for kind in cls.__mro__ if isinstance(other, kind))
         names = {f.name for f in dataclasses.fields(cls) if f.init} - {"method"}
-        shared = {n: getattr(other, n) for n in names if hasattr(other, n)}
-        return cls(**shared | changes)
+        names &= {f.name for f in dataclasses.fields(common)}
+        return cls(**{name: getattr(other, name) for name in names} | changes)
 
     def _require(self, name: str, holds, allowed: str) -> None:
         require(self, name, holds(getattr(self, name)), allowed)
@@ -181,124 +179,3 @@ class TrainConfig:
     def eval_interval(self) -> int:
         """Steps between two evaluations."""
         return self.eval_every or max(1, self.steps // 20)
-
-
-@dataclass(frozen=True)
-class DenseRun(TrainConfig):
-    """One dense run, as stored in its folder."""
-
-    init_zeros: float = 0.0
-    """Zero this fraction of every kernel's initial weights, drawn by the seed; all of
-    them are trained."""
-    method: str = field(default="dense", init=False)
-
-    def __post_init__(self):
-        super().__post_init__()
-        self._require("init_zeros", lambda v: 0 <= v <= 1, "in [0, 1]")
-
-
-@dataclass(frozen=True)
-class SparseRun(TrainConfig):
-    """One sparse run, as stored in its folder."""
-
-    sparsity: float = 0.95
-    """Fraction of the prunable weights that is removed, in [0, 1)."""
-    distribution: str = "uniform"
-    """How the sparsity is distributed over layers: uniform, er or erk."""
-    global_pruning: bool = False
-    """pruning: compare magnitudes over all layers instead of within each."""
-    dense_layers: tuple[str, ...] = ()
-    """Patterns (Conv_0, Dense_*) of layers that stay dense."""
-    max_sparsity: dict[str, float] = field(default_factory=dict, hash=False)
-    """Pattern and maximum sparsity of the layers that match it, as in Dense_2 0.8."""
-    prune_start: int | None = None
-    """pruning: step of the first mask update; default: 0.2 of all steps."""
-    prune_end: int | None = None
-    """pruning: step of the last mask update; default: 0.67 of all steps."""
-    prune_every: int | None = None
-    """pruning: steps between mask updates; default: 0.01 of all steps."""
-    mask_from: str | None = None
-    """lottery, scratch: the run whose final masks are taken, with its settings."""
-    rewind_to: int | None = None
-    """lottery: take the weights of this step of that run instead of step 0."""
-    method: str = "pruning"
-    """pruning, lottery, scratch or static."""
-
-    def __post_init__(self):
-        super().__post_init__()
-        check_choice("distribution", self.distribution, methods.DISTRIBUTIONS)
-        self._require("sparsity", lambda v: 0 <= v < 1, "in [0, 1)")
-        for pattern, value in self.max_sparsity.items():
-            if not 0 <= value < 1:
-                raise InputError(
-                    f"--max-sparsity {pattern} must be in [0, 1), not"
-                    f" {value}{percent_hint(value) or '.'}"
-                )
-        if self.global_pruning and (
-            self.max_sparsity or self.distribution != "uniform"
-        ):
-            raise InputError(
-                "--global-pruning compares all layers: it goes with neither"
-                " --max-sparsity nor --distribution."
-            )
-        self._check_method()
-
-    def _check_method(self) -> None:
-        check_choice("method", self.method, methods.SPARSE_METHODS)
-        if self.method == "static" and self.global_pruning:
-            raise InputError("--global-pruning goes with --method pruning, not static.")
-        if self.method != "pruning":
-            return
-        start, end, every = self.pruning_steps
-        if not 0 <= start <= end <= self.steps or end < 1 or every < 1:
-            raise InputError(
-                "pruning needs 0 <= --prune-start <= --prune-end <= --steps, with the"
-                f" last two and --prune-every at least 1, not {start}, {end},"
-                f" {self.steps} and {every}."
-            )
-
-    @property
-    def pruning_steps(self) -> tuple[int, int, int]:
-        """First update, last update and interval, in steps."""
-
-        def default(value, fraction):
-            return round(fraction * self.steps) if value is None else value
-
-        every = max(1, round(0.01 * self.steps))
-        return (
-            default(self.prune_start, 0.2),
-            default(self.prune_end, 0.67),
-            every if self.prune_every is None else self.prune_every,
-        )
-
-
-RunConfig = DenseRun | SparseRun
-"""The settings of one run, as stored in its folder."""
-
-
-def to_dict(config: RunConfig) -> dict[str, Any]:
-    """The JSON form of a run's settings."""
-    return {"format_version": FORMAT_VERSION, **dataclasses.asdict(config)}
-
-
-def from_dict(values: dict[str, Any]) -> RunConfig:
-    """The inverse of `to_dict`.
-
-    Raises:
-      InputError: the version or a field is not one that this code knows.
-    """
-    values = dict(values)
-    version = values.pop("format_version", None)
-    if version != FORMAT_VERSION:
-        raise InputError(
-            f"the run has format version {version}; this code reads {FORMAT_VERSION}."
-        )
-    kind = DenseRun if values.get("method") == "dense" else SparseRun
-    fields = {f.name for f in dataclasses.fields(kind)}
-    values |= {name: v for name, v in _ADDED.items() if name in fields - values.keys()}
-    if values.keys() != fields:
-        odd = ", ".join(sorted(values.keys() ^ fields))
-        raise InputError(f"the run's settings do not match this code: {odd}.")
-    given = {f.name: values[f.name] for f in dataclasses.fields(kind) if f.init}
-    lists = {k: tuple(v) for k, v in given.items() if isinstance(v, list)}
-    return kind(**given | lists)

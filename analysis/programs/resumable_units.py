@@ -1,0 +1,196 @@
+"""Units of a run at every step it kept, in pieces that are saved: one a step."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from analysis.programs import results
+from analysis.programs.ranks import rank_correlation
+from landscape import derivatives, rng, runs, units
+from landscape.aliases import Batch
+from landscape.cli import Progress
+from landscape.errors import InputError
+from landscape.files import read_json
+from landscape.objective import Objective
+
+CHUNK = 250
+"""Examples in one forward pass: what bounds the memory."""
+
+UNITS = "units.json"
+"""In the folder of a run: which units of another one it has."""
+
+Arrays = results.Arrays
+
+
+class Setup(NamedTuple):
+    """What is measured of the units of a network, whatever its parameters.
+
+    Attributes:
+      objective: of the run.
+      spec, sites: its units, and where they are seen.
+      splits: the examples that each is judged on, by the name of their split.
+      train: those whose means take the units' place.
+    """
+
+    objective: Objective
+    spec: units.Spec
+    sites: dict[str, units.Site]
+    splits: dict[str, Batch]
+    train: Batch
+
+
+def setup_of(run: runs.Run, where: str, names: Sequence[str], count: int) -> Setup:
+    """The units of a run's network, and the first `count` examples of its splits.
+
+    Raises:
+      InputError: the structure of the model is not known, or it has no hidden units.
+    """
+    try:
+        spec = units.specification(run.model, run.state.params)
+    except InputError as error:
+        raise InputError(
+            f"{error} Scores work in a notebook, of any function that tells its units:"
+            " landscape.units.unit_scores."
+        ) from None
+    if not spec.sizes:
+        raise InputError(
+            f"{run.config.workdir} has no units to look at: no layer of its"
+            f" {run.config.model} is followed by another."
+        )
+    first = {
+        name: {k: v[:count] for k, v in getattr(run.data, name).items()}
+        for name in ("train", "test")
+    }
+    sites = units.sites_of(spec, run.state.params, where)
+    chosen = {name: first[name] for name in names}
+    return Setup(run.objective, spec, sites, chosen, first["train"])
+
+
+def losses(setup: Setup, refs: Sequence[runs.Ref]) -> dict[str, list[float]]:
+    """The mean loss of each split at each step, in eval mode."""
+    found: dict[str, list[float]] = {name: [] for name in setup.splits}
+    for ref in refs:
+        state = runs.load(ref, data=False).state
+        loss_fn = setup.objective.bind(state.batch_stats)
+        for name, split in setup.splits.items():
+            loss = derivatives.average(
+                _flipped, split, loss_fn, state.params, chunk_size=CHUNK
+            )
+            found[name].append(float(loss))
+    return found
+
+
+def _flipped(loss_fn, params, batch):
+    return loss_fn(params, batch)
+
+
+def penalties(folder: Path, setup: Setup, refs: Sequence[runs.Ref]) -> Arrays:
+    """What replacing each unit by its mean does to the loss, at each step of a run.
+
+    Returns:
+      "penalty/SPLIT/GROUP", [steps, units], the change of the loss in magnitude; and
+      "constant/GROUP", booleans [steps, units]. The mean is that over the training
+      examples, for the test split too.
+    """
+    found = results.kept(folder)
+    done = len(next(iter(found.values()))) if found else 0
+    bar = Progress("kept steps", len(refs), done, "step")
+    for count, ref in enumerate(refs[done:], done + 1):
+        new = _of_state(setup, runs.load(ref, data=False).state)
+        found = {
+            name: np.concatenate([found.get(name, array[:0]), array])
+            for name, array in ((name, x[None]) for name, x in new.items())
+        }
+        if count < len(refs):
+            results.keep(folder, found, f"{count} of {len(refs)} steps")
+        bar.update(count)
+    bar.close()
+    return found
+
+
+def _of_state(setup: Setup, state: Any) -> Arrays:
+    tapped = units.tapped_losses(setup.objective, state.batch_stats, setup.sites)
+    args = (tapped, state.params)
+    outputs = units.output_statistics(*args, setup.train, setup.sites, chunk_size=CHUNK)
+    constant = units.constant_units(outputs, setup.sites)
+    found = {f"constant/{group}": values for group, values in constant.items()}
+    means = {name: each.mean for name, each in outputs.items()}
+    for name, split in setup.splits.items():
+        penalty = units.mean_replacement_penalty(
+            *args, split, setup.sites, means=means, chunk_size=CHUNK
+        )
+        found |= {f"penalty/{name}/{g}": np.asarray(x) for g, x in penalty.items()}
+    return found
+
+
+def scores(setup: Setup, state: Any, names: Sequence[str], seed: int) -> Arrays:
+    """ "score/NAME/GROUP", [units], on the first of the splits."""
+    tapped = units.tapped_losses(setup.objective, state.batch_stats, setup.sites)
+    split = next(iter(setup.splits.values()))
+    found = {}
+    bar = Progress("scores", len(names), unit="score")
+    for done, name in enumerate(names, 1):
+        values = units.unit_scores(
+            name, tapped, state.params, split, setup.sites, setup.spec,
+            rng.stream(seed, f"units-{name}"), chunk_size=CHUNK,
+        )  # fmt: skip
+        found |= {f"score/{name}/{g}": np.asarray(x) for g, x in values.items()}
+        bar.update(done)
+    bar.close()
+    return found
+
+
+def judged(
+    setup: Setup, refs: Sequence[runs.Ref], arrays: Arrays, tolerance: float
+) -> dict[str, dict[str, Any]]:
+    """Which units are dead, and since when.
+
+    Args:
+      arrays: of `penalties`.
+
+    Returns:
+      By group: "units"; "constant", indices at the last step; and by split "dead",
+      indices at the last step, "since", of each unit the step from which it is dead to
+      the end, or None, and "counts", the dead units of each step.
+    """
+    found = {}
+    steps = [ref.step for ref in refs]
+    for group, size in setup.spec.sizes.items():
+        constant = np.flatnonzero(arrays[f"constant/{group}"][-1]).tolist()
+        found[group] = {"units": size, "constant": constant}
+        found[group] |= {"dead": {}, "since": {}, "counts": {}}
+        for name in setup.splits:
+            dead = arrays[f"penalty/{name}/{group}"] < tolerance
+            found[group]["dead"][name] = np.flatnonzero(dead[-1]).tolist()
+            found[group]["since"][name] = units.dead_since(steps, dead)
+            found[group]["counts"][name] = dead.sum(axis=1).tolist()
+    return found
+
+
+def correlations(
+    setup: Setup, arrays: Arrays, names: Sequence[str]
+) -> dict[str, dict[str, float | None]]:
+    """Of each score with the penalties of the last step, by group."""
+    split = next(iter(setup.splits))
+    return {
+        name: {
+            group: rank_correlation(
+                arrays[f"score/{name}/{group}"],
+                arrays[f"penalty/{split}/{group}"][-1],
+            )
+            for group in setup.spec.sizes
+        }
+        for name in names
+    }
+
+
+def first_units(folder: Path) -> dict[str, list[int]] | None:
+    """Of a network that was made smaller, the units' indices in the first one."""
+    path = folder / UNITS
+    if not path.exists():
+        return None
+    found = read_json(path, "bring it back from a copy of the run")
+    kept = units.record.from_dict(found).kept
+    return {group: list(indices) for group, indices in kept.items()}

@@ -1,0 +1,245 @@
+"""Text of the units program: what is dead, since when, scores, and the next command."""
+
+import shlex
+from dataclasses import replace
+from typing import Any
+
+from landscape import runs
+from landscape.cli import command
+from landscape.config import DenseRun, SparseRun
+from landscape.errors import InputError
+from landscape.tables import counted, format_table
+
+ROUNDING = 2.0**-23
+"""Between 1 and the next number of float32."""
+FEW = 2
+"""Steps: where no more were kept, it is hardly known when units died."""
+KEPT = 20
+"""Steps that the training command keeps which is printed then."""
+SHOWN = 12
+"""Steps, or units of a layer, that are printed."""
+WORDS = {"train": "training", "test": "test"}
+LABELS = {
+    "rp": "removal penalty",
+    "mrs": "mean replacement saliency",
+    "mrs_signed": "mean replacement, signed",
+    "rs": "removal saliency",
+    "rs_signed": "removal, signed",
+    "norm": "norm of the weights",
+    "group_magnitude": "magnitude of the group",
+    "activation_mean": "mean |output|",
+    "activation_std": "deviation of the output",
+    "apoz": "fraction not zero",
+    "at_random": "at random",
+}
+"""Scores in the words of a figure; of others the name."""
+
+
+def check_tolerance(tolerance: float, loss: float, what: str) -> None:
+    """Refuses a tolerance below the rounding of a loss in float32.
+
+    Raises:
+      InputError: says what the rounding is.
+
+    >>> check_tolerance(1e-7, 2.0, "runs/a")
+    Traceback (most recent call last):
+    ...
+    landscape.errors.InputError: --tolerance 1e-07 is below rounding: the loss of \
+runs/a is 2, and float32 rounds it by 1.2e-07 of itself, 2.4e-07.
+    """
+    rounding = ROUNDING * abs(loss)
+    if not tolerance >= rounding:
+        raise InputError(
+            f"--tolerance {tolerance:g} is below rounding: the loss of {what} is"
+            f" {loss:.3g}, and float32 rounds it by {ROUNDING:.2g} of itself,"
+            f" {rounding:.2g}."
+        )
+
+
+def title(result: dict[str, Any]) -> str:
+    """What is judged, on which examples, in one line."""
+    counts = " and ".join(
+        f"{count:,} {WORDS[name]}" for name, count in result["num_examples"].items()
+    )
+    units = sum(row["units"] for row in result["groups"].values())
+    return (
+        f"{counted(units, 'unit')} {result['where']} the activation, at step"
+        f" {result['steps'][-1]}, {counts} examples"
+    )
+
+
+def definition(result: dict[str, Any]) -> str:
+    """What is called dead."""
+    return (
+        f"Dead: the loss ({_losses(result)}) changes by less than"
+        f" {result['tolerance']:g} nats when the unit is replaced by its mean."
+    )
+
+
+def describe(result: dict[str, Any]) -> str:
+    """The result in words and tables."""
+    splits = list(result["losses"])
+    return "\n".join(
+        [
+            f"{title(result)}.",
+            definition(result),
+            "",
+            _layers(result, splits),
+            _which(result, splits[0]),
+            "",
+            _history(result, splits[0]),
+            "",
+            _scores(result),
+        ]
+    )
+
+
+def _losses(result: dict[str, Any]) -> str:
+    return ", ".join(f"{WORDS[k]} {v[-1]:.4g}" for k, v in result["losses"].items())
+
+
+def _layers(result: dict[str, Any], splits: list[str]) -> str:
+    def cells(name, row):
+        dead = [str(len(row["dead"][split])) for split in splits]
+        return [name, str(row["units"]), *dead, str(len(row["constant"]))]
+
+    rows = [cells(name, row) for name, row in result["groups"].items()]
+    total = [str(sum(int(row[i]) for row in rows)) for i in range(1, len(rows[0]))]
+    if len(rows) > 1:
+        rows.append(["all", *total])
+    names = [f"dead, {WORDS[split]}" for split in splits]
+    return format_table(["layer", "units", *names, "constant"], rows)
+
+
+def _which(result: dict[str, Any], split: str) -> str:
+    """The dead units by their indices."""
+    lines, first = [], result["first_units"]
+    for name, row in result["groups"].items():
+        if not (dead := row["dead"][split]):
+            continue
+        shown = ", ".join(map(str, dead[:SHOWN]))
+        more = f", and {len(dead) - SHOWN} more" if len(dead) > SHOWN else ""
+        text = f"Dead in {name}: {shown}{more}"
+        if first is not None:
+            before = ", ".join(str(first[name][i]) for i in dead[:SHOWN])
+            text += f" (before it was made smaller: {before})"
+        lines.append(text + ".")
+    return "\n".join(lines or ["No unit is dead."])
+
+
+def _history(result: dict[str, Any], split: str) -> str:
+    """Dead units at each step, and how many of them are dead to the end."""
+    steps, groups = result["steps"], result["groups"]
+    at = _evenly(len(steps))
+    rows = []
+    for i in at:
+        counts = [row["counts"][split][i] for row in groups.values()]
+        since = (s for row in groups.values() for s in row["since"][split])
+        ever = sum(s is not None and s <= steps[i] for s in since)
+        rows.append([f"{steps[i]}", *map(str, counts), str(sum(counts)), str(ever)])
+    left_out = len(steps) - len(at)
+    lines = [
+        format_table(["step", *groups, "all", "to the end"], rows),
+        f"Units that are dead at each kept step ({WORDS[split]} split); to the end:"
+        " those of all that are dead at each later one, too.",
+    ]
+    if left_out:
+        lines[-1] += f" Of {len(steps)} steps {left_out} are not shown."
+    if len(steps) <= FEW:
+        kept = " and ".join(map(str, steps))
+        which = f"step {kept} was" if len(steps) == 1 else f"the steps {kept} were"
+        lines.append(
+            f"Only {which} kept, so it is not known when units died: a training with"
+            " --keep-every keeps more."
+        )
+    return "\n".join(lines)
+
+
+def _evenly(count: int) -> list[int]:
+    """At most `SHOWN` of so many, with the first and the last.
+
+    >>> _evenly(3), len(_evenly(100)), _evenly(100)[-1]
+    ([0, 1, 2], 12, 99)
+    """
+    if count <= SHOWN:
+        return list(range(count))
+    return [round(i * (count - 1) / (SHOWN - 1)) for i in range(SHOWN)]
+
+
+def _scores(result: dict[str, Any]) -> str:
+    if not result["correlations"]:
+        return "No score was compared with the change of the loss."
+    groups = list(result["groups"])
+    rows = [
+        [name, *("-" if found[g] is None else f"{found[g]:.2f}" for g in groups)]
+        for name, found in result["correlations"].items()
+    ]
+    split = WORDS[next(iter(result["losses"]))]
+    return (
+        f"{format_table(['score', *groups], rows)}\nSpearman's rank correlation with"
+        f" the change of the loss ({split} split); -: one of the two is constant."
+    )
+
+
+def exported(written: Any) -> str:
+    """What was exported, and how well it agrees.
+
+    Args:
+      written: `landscape.export.Written`.
+    """
+    return (
+        f"Exported to {written.path} ({counted(written.size, 'byte')}): read back, its"
+        f" logits of {counted(written.count, 'test image')} differ from the network's"
+        f" by at most {written.difference:.2g} (logits up to {written.largest:.3g})."
+    )
+
+
+def next_command(config: Any, result: dict[str, Any]) -> str:
+    """The next command to try.
+
+    A training that keeps more steps, where few were kept; else a smaller network, or
+    the other place of the units.
+
+    Args:
+      config: `analysis.units.Config`.
+      result: of it.
+    """
+    ref = runs.parse(config.run)
+    if len(result["steps"]) <= FEW and ref.step is None:
+        following = training_command(str(ref.folder), runs.read_config(ref.folder))
+        if following is not None:
+            return following
+    split = next(iter(result["losses"]))
+    if any(row["dead"][split] for row in result["groups"].values()):
+        source, small = str(ref), f"{ref.folder}-small"
+        words = ["--from", source, "--keep-params", "0.5", "--workdir", small]
+        return shlex.join(["python", "-m", "train.units", *words])
+    other = {"after": "before", "before": "after"}[config.where]
+    return command(
+        "analysis.units",
+        replace(config, where=other, export=None),
+        positional=("run",),
+    )
+
+
+def training_command(folder: str, config: Any) -> str | None:
+    """The command that trains a run again and keeps `KEPT` of its steps.
+
+    None of a run that no single command trains.
+
+    >>> training_command("runs/a", DenseRun(steps=400, workdir="runs/a"))
+    'python -m train.dense --steps 400 --workdir runs/a-steps --keep-every 20'
+    """
+    every = max(1, config.steps // KEPT)
+    again = replace(config, workdir=f"{folder}-steps", keep_every=every)
+    if isinstance(config, DenseRun):
+        return command("train.dense", again)
+    if not isinstance(config, SparseRun):
+        return None
+    always = ["method"]
+    if config.mask_from is not None:
+        # Its settings are the defaults then.
+        theirs = runs.read_config(runs.parse(config.mask_from).folder)
+        mine = vars(again)
+        always += [n for n, v in vars(theirs).items() if n in mine and mine[n] != v]
+    return command("train.sparse", again, always=always)

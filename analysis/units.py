@@ -1,0 +1,216 @@
+"""Which units of a network are dead, since when, and where; and its export.
+
+    python -m analysis.units runs/digits/dense
+    python -m analysis.units runs/digits/dense --where before --tolerance 1e-3
+    python -m analysis.units runs/digits/dense --export dense.onnx
+
+A unit (a neuron or a channel) is dead if the loss changes by less than the tolerance
+when its output is replaced by its mean over the training examples (Evci 2018): in eval
+mode, on the training and on the test split, at the run's state and at every state
+before it that it kept (--keep-every). All scores of units are compared with that, by
+Spearman's rank correlation. Writes result.json, arrays.npz and figure.png below
+RUN/analysis/, and resumes if interrupted. Networks of digits take about 15 s of CPU
+time and a second for each kept state.
+
+--export also writes the network to a file that other programs run: .onnx, .stablehlo or
+.safetensors (pip install 'sparse-landscape[export]'). The file is read back, and its
+logits are compared with the network's. One that is there already is not overwritten.
+"""
+
+if __name__ == "__main__":
+    # Before what takes time to import, so that a signal ends it with its status, too.
+    from landscape.cli import watch_signals
+
+    watch_signals()
+
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import tyro
+
+from analysis.programs.options import DataOptions
+from analysis.programs.units_text import (
+    LABELS,
+    check_tolerance,
+    definition,
+    describe,
+    exported,
+    next_command,
+    title,
+)
+from landscape.cli import activity, launch, parse
+from landscape.errors import check_choice, require
+from landscape.scores import UNIT_SCORES
+
+SPLITS = {"both": ("train", "test"), "train": ("train",), "test": ("test",)}
+ORACLE = "mrp"
+"""The score that says what a unit is worth."""
+EXAMPLES = 1000
+"""Of each split by default: a forward pass over them is made for each unit."""
+COMPARED = 256
+"""Test images on which an exported file is compared with the network."""
+
+
+@dataclass(frozen=True)
+class Config(DataOptions):
+    run: tyro.conf.Positional[str]
+    """RUN, RUN@STEP or RUN@init."""
+    tolerance: float = 1e-4
+    """Nats by which the loss may change, up or down, if a unit is dead."""
+    split: str = "both"
+    """The examples that units are judged on: train, test or both. --num-examples are
+    the first ones of each; default: 1,000."""
+    where: str = "after"
+    """Units are seen after the activation (and pooling), as the next layers read them,
+    or before it, as their own layers put them out."""
+    score: tuple[str, ...] = ()
+    """Scores that are compared with the change of the loss; default: all."""
+    export: str | None = None
+    """Also write the network to this .onnx, .stablehlo or .safetensors file."""
+
+    def __post_init__(self):
+        super().__post_init__()
+        positive = 0 < self.tolerance < float("inf")
+        require(self, "tolerance", positive, "positive and finite")
+        check_choice("split", self.split, SPLITS)
+        check_choice("place", self.where, ("after", "before"))
+        for name in self.score:
+            check_choice("unit score", name, UNIT_SCORES)
+
+    @property
+    def scores(self) -> tuple[str, ...]:
+        """Those that are compared with the oracle."""
+        known = self.score or UNIT_SCORES
+        return tuple(name for name in known if name != ORACLE)
+
+
+def run(config: Config) -> dict[str, Any]:
+    """Finds the dead units, writes their folder, and returns what is in result.json.
+
+    The result of the same settings is read back, if it is there; an interrupted one
+    resumes after the last of the kept steps that it has been through. --export is not
+    part of it: see `export`.
+
+    Raises:
+      InputError: the run cannot be loaded, its units are not known, the tolerance is
+        below rounding, or --export cannot be written.
+    """
+    where = folder(config)
+    _check(config, where)
+    from analysis.programs import shell
+
+    return shell.read_or_compute(where, partial(_measure, config), _draw, describe)
+
+
+def _check(config: Config, where: Path) -> None:
+    """Refuses what can be known to fail, before JAX is loaded."""
+    from analysis.programs import checks
+    from landscape import export, runs
+
+    ref = _ref(config)
+    (settings,) = checks.same_space([ref], config.data_dir)
+    if config.export is not None:
+        export.check(config.export)
+    if checks.is_finished(where):
+        return
+    checks.num_examples(settings, config.num_examples)
+    if ref.step is None:
+        loss = runs.read_summary(ref.folder)["train_loss"]
+        check_tolerance(config.tolerance, loss, str(ref))
+    checks.load_jax(where)
+
+
+def _measure(config: Config, where: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Numbers and arrays; what is found of each kept state is kept in `where`."""
+    from analysis.programs import checks, resumable_units
+    from landscape import runs
+
+    refs = checks.kept_states(_ref(config))
+    with activity("loading the run"):
+        loaded = runs.load(refs[-1], data_dir=config.data_dir)
+    count = config.num_examples or EXAMPLES
+    setup = resumable_units.setup_of(loaded, config.where, SPLITS[config.split], count)
+    losses = resumable_units.losses(setup, refs)
+    for name, values in losses.items():
+        for ref, loss in zip(refs, values, strict=True):
+            check_tolerance(config.tolerance, loss, f"{ref} on the {name} split")
+    arrays = resumable_units.penalties(where, setup, refs)
+    arrays |= resumable_units.scores(setup, loaded.state, config.scores, config.seed)
+    found = resumable_units.judged(setup, refs, arrays, config.tolerance)
+    correlations = resumable_units.correlations(setup, arrays, config.scores)
+    result = {
+        **{k: v for k, v in asdict(config).items() if k != "export"},
+        "score": list(config.scores),
+        "num_examples": {k: len(v["label"]) for k, v in setup.splits.items()},
+        "steps": [ref.step for ref in refs],
+        "losses": losses,
+        "groups": found,
+        "first_units": resumable_units.first_units(refs[-1].folder),
+        "correlations": correlations,
+    }
+    return result, arrays
+
+
+def _draw(result: dict[str, Any], arrays: dict[str, Any]) -> Any:
+    """The figure, of what `_measure` found."""
+    from landscape import figures
+
+    split = next(iter(result["losses"]))
+    last = {g: arrays[f"penalty/{split}/{g}"][-1] for g in result["groups"]}
+    names = {LABELS.get(k, k): v for k, v in result["correlations"].items()}
+    shown = result | {"correlations": names}
+    return figures.dead_units(shown, last, f"{title(result)}\n{definition(result)}")
+
+
+def export(config: Config) -> Any:
+    """Writes the run's network to the file of --export.
+
+    Returns:
+      `landscape.export.Written`.
+
+    Raises:
+      InputError, RunFailure: as `landscape.export.write`.
+    """
+    from landscape import export as formats
+    from landscape import runs
+
+    path = formats.check(config.export)
+    with activity(f"writing {path}"):
+        loaded = runs.load(_ref(config), data_dir=config.data_dir)
+        network = formats.network_of(loaded, _ref(config))
+        return formats.write(path, network, loaded.data.test["image"][:COMPARED])
+
+
+def folder(config: Config) -> Path:
+    """The folder that `run` writes."""
+    from analysis.programs import results
+
+    settings = asdict(config)
+    # The result does not depend on it.
+    del settings["export"]
+    return results.folder(
+        "units", [config.where, config.split], [_ref(config)], settings
+    )
+
+
+def _ref(config: Config):
+    from landscape import runs
+
+    return runs.parse(config.run)
+
+
+def main(config: Config) -> None:
+    """Finds dead units; prints the result, its folder and what to try next."""
+    from analysis.programs import shell
+
+    result = run(config)
+    text = describe(result)
+    if config.export is not None:
+        text += f"\n\n{exported(export(config))}"
+    shell.announce(text, folder(config), next_command(config, result))
+
+
+if __name__ == "__main__":
+    launch(lambda: main(parse(Config, __doc__)))

@@ -1,0 +1,23 @@
+"""The settings of runs: frozen dataclasses, their checks, and their JSON form.
+
+Imports nothing heavy, so that `--help` is quick and a bad value is refused before a
+device is touched.
+"""
+
+from landscape.config.dense import DenseRun
+from landscape.config.sparse import SparseRun
+from landscape.config.stored import FORMAT_VERSION, RunConfig, from_dict, to_dict
+from landscape.config.training import TrainConfig
+from landscape.config.units import UnitsConfig, UnitsRun
+
+__all__ = [
+    "FORMAT_VERSION",
+    "DenseRun",
+    "RunConfig",
+    "SparseRun",
+    "TrainConfig",
+    "UnitsConfig",
+    "UnitsRun",
+    "from_dict",
+    "to_dict",
+]

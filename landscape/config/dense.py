@@ -1,0 +1,19 @@
+"""The settings of a dense run."""
+
+from dataclasses import dataclass, field
+
+from landscape.config.training import TrainConfig
+
+
+@dataclass(frozen=True)
+class DenseRun(TrainConfig):
+    """One dense run, as stored in its folder."""
+
+    init_zeros: float = 0.0
+    """Zero this fraction of every kernel's initial weights, drawn by the seed; all of
+    them are trained."""
+    method: str = field(default="dense", init=False)
+
+    def __post_init__(self):
+        super().__post_init__()
+        self._require("init_zeros", lambda v: 0 <= v <= 1, "in [0, 1]")

@@ -1,0 +1,112 @@
+"""The settings of a sparse run."""
+
+import math
+from dataclasses import dataclass, field
+
+from landscape import methods
+from landscape.config.training import TrainConfig
+from landscape.errors import InputError, check_choice, percent_hint
+from landscape.scores import SCORES
+
+
+@dataclass(frozen=True)
+class SparseRun(TrainConfig):
+    """One sparse run, as stored in its folder."""
+
+    sparsity: float = 0.95
+    """Fraction of the prunable weights that is removed, in [0, 1)."""
+    distribution: str = "uniform"
+    """How the sparsity is distributed over layers: uniform, er or erk."""
+    global_pruning: bool = False
+    """pruning: compare scores over all layers instead of within each."""
+    score: str = "magnitude"
+    """pruning: what is removed first, the lowest magnitude, taylor1_abs, obd, ...; see
+    SCORES in landscape/methods.py."""
+    score_scale: float | None = None
+    """taylor2, taylor2_abs: factor of the second-order term; default: 1 (Taylor's is
+    0.5)."""
+    score_examples: int | None = None
+    """pruning: scores are of the first examples of the training split, this many;
+    default: 1024 or all, but the batch of the step for taylor1 and taylor1_abs."""
+    dense_layers: tuple[str, ...] = ()
+    """Patterns (Conv_0, Dense_*) of layers that stay dense."""
+    max_sparsity: dict[str, float] = field(default_factory=dict, hash=False)
+    """Pattern and maximum sparsity of the layers that match it, as in Dense_2 0.8."""
+    prune_start: int | None = None
+    """pruning: step of the first mask update; default: 0.2 of all steps."""
+    prune_end: int | None = None
+    """pruning: step of the last mask update; default: 0.67 of all steps."""
+    prune_every: int | None = None
+    """pruning: steps between mask updates; default: 0.01 of all steps."""
+    mask_from: str | None = None
+    """lottery, scratch: the run whose final masks are taken, with its settings."""
+    rewind_to: int | None = None
+    """lottery: take the weights of this step of that run instead of step 0."""
+    method: str = "pruning"
+    """pruning, lottery, scratch or static."""
+
+    def __post_init__(self):
+        super().__post_init__()
+        check_choice("distribution", self.distribution, methods.DISTRIBUTIONS)
+        self._require("sparsity", lambda v: 0 <= v < 1, "in [0, 1)")
+        for pattern, value in self.max_sparsity.items():
+            if not 0 <= value < 1:
+                raise InputError(
+                    f"--max-sparsity {pattern} must be in [0, 1), not"
+                    f" {value}{percent_hint(value) or '.'}"
+                )
+        if self.global_pruning and (
+            self.max_sparsity or self.distribution != "uniform"
+        ):
+            raise InputError(
+                "--global-pruning compares all layers: it goes with neither"
+                " --max-sparsity nor --distribution."
+            )
+        self._check_score()
+        self._check_method()
+
+    def _check_score(self) -> None:
+        row = SCORES[check_choice("score", self.score, SCORES)]
+        if self.score_scale is not None:
+            self._require("score_scale", math.isfinite, "finite")
+            if "scale" not in row.settings:
+                taking = [r.name for r in SCORES.values() if "scale" in r.settings]
+                raise InputError(
+                    f"--score-scale goes with --score {' or '.join(taking)}, not"
+                    f" {self.score}."
+                )
+        self._require("score_examples", lambda v: v is None or v >= 1, "at least 1")
+        if self.score_examples is not None and row.needs == "nothing":
+            raise InputError(
+                f"--score-examples goes with a --score of data, not {self.score}."
+            )
+
+    def _check_method(self) -> None:
+        check_choice("method", self.method, methods.SPARSE_METHODS)
+        if self.method == "static" and self.global_pruning:
+            raise InputError("--global-pruning goes with --method pruning, not static.")
+        if self.method == "static" and self.score != "magnitude":
+            raise InputError("--score goes with --method pruning, not static.")
+        if self.method != "pruning":
+            return
+        start, end, every = self.pruning_steps
+        if not 0 <= start <= end <= self.steps or end < 1 or every < 1:
+            raise InputError(
+                "pruning needs 0 <= --prune-start <= --prune-end <= --steps, with the"
+                f" last two and --prune-every at least 1, not {start}, {end},"
+                f" {self.steps} and {every}."
+            )
+
+    @property
+    def pruning_steps(self) -> tuple[int, int, int]:
+        """First update, last update and interval, in steps."""
+
+        def default(value, fraction):
+            return round(fraction * self.steps) if value is None else value
+
+        every = max(1, round(0.01 * self.steps))
+        return (
+            default(self.prune_start, 0.2),
+            default(self.prune_end, 0.67),
+            every if self.prune_every is None else self.prune_every,
+        )

@@ -1,0 +1,98 @@
+"""What scores there are of weights and of units, as strings; imports nothing heavy.
+
+A score is larger for what is to be kept. A new one is a row here and a function, named
+as `module:function`, in a file of its own.
+"""
+
+from typing import NamedTuple
+
+
+class Score(NamedTuple):
+    """How much each weight is worth keeping: larger = keep.
+
+    Attributes:
+      name: the value of --score.
+      score: `(loss_fn, params, batches, masks, key, **settings)`, which returns a
+        pytree of the structure of the parameters, as `module:function`.
+      needs: "nothing", "grads" (the gradient alone: of one batch, or of many) or "loss"
+        (the loss over data).
+      settings: names of the keyword arguments of `score`.
+    """
+
+    name: str
+    score: str
+    needs: str
+    settings: tuple[str, ...] = ()
+
+    @property
+    def entries(self) -> str:
+        """`(params, grads, key)`, the scores inside a compiled step, where the loss is
+        not needed: in the file of `score`, by the same name but for its beginning."""
+        return self.score.replace(":score", ":entries")
+
+
+class UnitScore(NamedTuple):
+    """How much each unit is worth keeping: larger = keep.
+
+    Attributes:
+      name: the value of --score.
+      score: `(losses, params, batches, sites, spec, key, **settings)`, which returns an
+        array [units] for each group, as `module:function`.
+      needs: "nothing" (but parameters), "outputs" (one forward pass), "grads" (one
+        forward and one backward pass) or "losses" (one forward pass a unit).
+      fixed: keyword arguments of `score`, and their values.
+    """
+
+    name: str
+    score: str
+    needs: str
+    fixed: tuple[tuple[str, str], ...] = ()
+
+
+_CHUNKS = ("chunk_size",)
+_BLOCKS = ("block_size", "chunk_size")
+_ONE_BY_ONE = ("layers", "at_once", "chunk_size", "report")
+SCORES = {
+    name: Score(name, f"landscape.sparsity.saliency.{function}", needs, settings)
+    for name, function, needs, settings in (
+        ("magnitude", "magnitude:score", "nothing", ()),
+        ("at_random", "at_random:score", "nothing", ()),
+        ("taylor1", "taylor1:score", "grads", _CHUNKS),
+        ("taylor1_abs", "taylor1:score_abs", "grads", _CHUNKS),
+        ("taylor2", "taylor2:score", "loss", ("scale", *_CHUNKS)),
+        ("taylor2_abs", "taylor2:score_abs", "loss", ("scale", *_CHUNKS)),
+        ("hessian_product", "hessian_product:score", "loss", _CHUNKS),
+        ("hessian_product_abs", "hessian_product:score_abs", "loss", _CHUNKS),
+        ("obd", "obd:score", "loss", _BLOCKS),
+        ("obd_hutchinson", "obd:score_hutchinson", "loss", ("num_probes", *_BLOCKS)),
+        ("empirical_fisher", "empirical_fisher:score", "loss", _CHUNKS),
+        ("loss_change", "loss_change:score", "loss", _ONE_BY_ONE),
+    )
+}
+"""Scores of weights; SNIP, GraSP and SynFlow, which score at step 0, will be rows."""
+
+_SIGNED = (("absolute", "none"),)
+UNIT_SCORES = {
+    name: UnitScore(name, f"landscape.units.scores.{function}", needs, fixed)
+    for name, function, needs, fixed in (
+        ("mrp", "mean_replacement_penalty:mean_replacement_penalty", "losses", ()),
+        ("rp", "removal_penalty:removal_penalty", "losses", ()),
+        ("mrs", "mean_replacement_saliency:mean_replacement_saliency", "grads", ()),
+        (
+            "mrs_signed",
+            "mean_replacement_saliency:mean_replacement_saliency",
+            "grads",
+            _SIGNED,
+        ),
+        ("rs", "removal_saliency:removal_saliency", "grads", ()),
+        ("rs_signed", "removal_saliency:removal_saliency", "grads", _SIGNED),
+        ("norm", "norm:norm", "nothing", ()),
+        ("group_magnitude", "norm:group_magnitude", "nothing", ()),
+        ("activation_mean", "activations:activation_mean", "outputs", ()),
+        ("activation_std", "activations:activation_std", "outputs", ()),
+        ("apoz", "activations:apoz", "outputs", ()),
+        ("at_random", "at_random:at_random", "nothing", ()),
+    )
+}
+"""Scores of units: mean replacement (mr) and removal (r), their penalties (p: the
+oracles) and saliencies (s: to first order), and what knows no loss."""

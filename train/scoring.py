@@ -1,0 +1,89 @@
+"""Mask updates by scores over data, between two steps."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
+
+import jax
+from jax.sharding import Mesh
+
+from landscape import devices, methods, rng
+from landscape.config import RunConfig
+from landscape.recipe import Components
+from landscape.scores import SCORES
+from landscape.sparsity import scored_update
+from landscape.state import TrainState
+from train.measure import Splits
+
+NUM_EXAMPLES = 1024
+"""Training examples that scores are of, unless --score-examples says how many."""
+
+
+class Rescoring(NamedTuple):
+    """Where training stops for new masks, and how they come about.
+
+    Attributes:
+      steps: completed updates after which the masks change; empty if they change inside
+        the steps, or never.
+      update: from the state there to the one with new masks.
+    """
+
+    steps: frozenset[int]
+    update: Callable[[TrainState], TrainState]
+
+
+def make(
+    config: RunConfig,
+    components: Components,
+    state: TrainState,
+    splits: Splits,
+    mesh: Mesh,
+) -> Rescoring:
+    """The mask updates by scores of the first examples of the training split.
+
+    The loss is the objective of training, L2 term included, in eval mode: the stored
+    statistics of batch norm are used and stay as they are. What is random follows from
+    the seed and the step, so that a resumed run has the same scores.
+
+    Args:
+      config: the run's settings.
+      components: the functions that they stand for.
+      state: any of the run; its shapes are looked at.
+      splits: the data on the devices.
+      mesh: the devices.
+    """
+    updater = components.updater
+    if updater.stops is None:
+        return Rescoring(frozenset(), lambda state: state)
+    row, train = SCORES[config.score], splits["train"]
+    score, settings = methods.resolve(row.score), {}
+    if config.score_scale is not None:
+        settings["scale"] = config.score_scale
+    if "block_size" in row.settings:
+        # Many products with one Hessian: without chunks the activations of all batches
+        # would stay in memory.
+        settings["chunk_size"] = config.batch_size
+    size = min(config.score_examples or NUM_EXAMPLES, len(train["label"]))
+    starts = range(0, size, config.batch_size)
+
+    def update(state):
+        batches = [
+            jax.tree.map(lambda x, i=i: x[i : min(i + config.batch_size, size)], train)
+            for i in starts
+        ]
+        scores = score(
+            components.objective.bind(state.batch_stats, l2=True),
+            state.params,
+            batches,
+            state.masks,
+            rng.stream(config.seed, "scores", int(state.step)),
+            **settings,
+        )
+        return devices.replicate(mesh, _updated(updater, state, scores))
+
+    return Rescoring(frozenset(updater.stops(state.params)), update)
+
+
+@partial(jax.jit, static_argnums=0, donate_argnums=1)
+def _updated(updater, state, scores):
+    return scored_update(updater, state, scores)[0]
