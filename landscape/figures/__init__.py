@@ -6,6 +6,7 @@ from landscape.figures.styles import Figure, attempt, colors, plain, save, style
 from landscape.figures.surfaces import surface
 from landscape.figures.trainings import training
 from landscape.figures.units import dead_units
+from landscape.figures.units_shrinking import shrinking
 
 __all__ = [
     "Figure",
@@ -15,6 +16,7 @@ __all__ = [
     "path",
     "plain",
     "save",
+    "shrinking",
     "spectra_by_layer",
     "spectrum",
     "style",

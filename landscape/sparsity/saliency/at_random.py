@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from landscape import rng, trees
 from landscape.aliases import Batches, LossFn, Masks, Params
 from landscape.arrays import check_key
-from landscape.sparsity.saliency.scoring import finished, network
+from landscape.sparsity.saliency.scoring import computed, network
 
 
 def score(
@@ -28,7 +28,7 @@ def score(
     """
     check_key(key)
     params = network(params, masks)
-    return finished(masks, entries(params, None, key))
+    return computed(masks, entries, params, None, key)
 
 
 def entries(params: Params, grads: Any, key: jax.Array) -> Params:

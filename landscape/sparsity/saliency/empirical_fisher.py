@@ -9,9 +9,9 @@ from landscape.aliases import Batches, LossFn, Masks, Params
 from landscape.backend import in_full_precision
 from landscape.callables import as_partial
 from landscape.derivatives import average, check_is_scalar
-from landscape.sparsity.saliency.scoring import finished, network
+from landscape.sparsity.saliency.scoring import computed, network
 
-CHUNK_ENTRIES = 2**26
+CHUNK_ENTRIES = 2**24
 """Entries of all single gradients that are in memory at a time, by default."""
 
 
@@ -34,8 +34,8 @@ def score(
     Args:
       loss_fn: a mean over examples: that of example n is the loss of a batch that
         holds it alone.
-      chunk_size: examples whose gradients are in memory at a time; default: as many
-        as make 2^26 entries.
+      chunk_size: examples whose gradients are in memory at a time; default: the
+        largest power of two with at most 2^24 entries.
 
     Other arguments, result and errors: see `landscape.sparsity.saliency`.
 
@@ -45,13 +45,19 @@ def score(
     """
     params = network(params, masks)
     if chunk_size is None:
-        chunk_size = max(1, CHUNK_ENTRIES // max(trees.size(params), 1))
+        most = max(1, CHUNK_ENTRIES // max(trees.size(params), 1))
+        # It divides most batches: another program for the rest is compiled in vain.
+        chunk_size = 1 << (most.bit_length() - 1)
     squares = Partial(_mean_square, as_partial(loss_fn))
     means = average(squares, batches, params, chunk_size=chunk_size)
-    scores = jax.tree.map(
-        lambda w, s: (0.5 * w * w * s).astype(jnp.result_type(w)), params, means
-    )
-    return finished(masks, scores)
+    return computed(masks, _entries, params, means)
+
+
+def _entries(params, means):
+    def entry(w, mean):
+        return (0.5 * w * w * mean).astype(w.dtype)
+
+    return jax.tree.map(entry, params, means)
 
 
 def _mean_square(loss_fn, params, batch):

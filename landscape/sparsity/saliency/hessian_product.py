@@ -5,7 +5,7 @@ import jax.numpy as jnp
 
 from landscape.aliases import Batches, LossFn, Masks, Params
 from landscape.derivatives import gradient_and_product
-from landscape.sparsity.saliency.scoring import finished, network
+from landscape.sparsity.saliency.scoring import computed, network
 
 
 def score(
@@ -34,7 +34,8 @@ def score(
     >>> score(loss, jnp.array([1.0, -2.0]), jnp.ones((1, 2))).tolist()
     [-1.0, 2.0]
     """
-    return finished(masks, _entries(loss_fn, params, batches, masks, chunk_size))
+    at = _at(loss_fn, params, batches, masks, chunk_size)
+    return computed(masks, _entries, *at)
 
 
 def score_abs(
@@ -52,13 +53,21 @@ def score_abs(
     >>> score_abs(loss, jnp.array([1.0, -2.0]), jnp.ones((1, 2))).tolist()
     [1.0, 2.0]
     """
-    signed = _entries(loss_fn, params, batches, masks, chunk_size)
-    return finished(masks, jax.tree.map(jnp.abs, signed))
+    at = _at(loss_fn, params, batches, masks, chunk_size)
+    return computed(masks, _entries_abs, *at)
 
 
-def _entries(loss_fn, params, batches, masks, chunk_size):
+def _at(loss_fn, params, batches, masks, chunk_size):
     params = network(params, masks)
     _, products = gradient_and_product(
         loss_fn, params, params, batches, chunk_size=chunk_size
     )
+    return params, products
+
+
+def _entries(params, products):
     return jax.tree.map(jnp.multiply, params, products)
+
+
+def _entries_abs(params, products):
+    return jax.tree.map(lambda w, hw: jnp.abs(w * hw), params, products)

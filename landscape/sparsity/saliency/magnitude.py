@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from landscape.aliases import Batches, LossFn, Masks, Params
-from landscape.sparsity.saliency.scoring import finished, network
+from landscape.sparsity.saliency.scoring import computed, network
 
 
 def score(
@@ -24,7 +24,7 @@ def score(
     [1.0, 3.0]
     """
     params = network(params, masks)
-    return finished(masks, entries(params))
+    return computed(masks, entries, params)
 
 
 def entries(params: Params, grads: Any = None, key: Any = None) -> Params:

@@ -4,7 +4,7 @@ import jax
 
 from landscape.aliases import Batches, LossFn, Masks, Params
 from landscape.derivatives import hessian_diagonal
-from landscape.sparsity.saliency.scoring import finished, network
+from landscape.sparsity.saliency.scoring import computed, network
 
 
 def score(
@@ -43,7 +43,7 @@ def score(
         block_size=block_size,
         chunk_size=chunk_size,
     )
-    return finished(masks, _entries(params, diagonal))
+    return computed(masks, _entries, params, diagonal)
 
 
 def score_hutchinson(
@@ -85,7 +85,7 @@ def score_hutchinson(
         block_size=block_size,
         chunk_size=chunk_size,
     )
-    return finished(masks, _entries(params, diagonal))
+    return computed(masks, _entries, params, diagonal)
 
 
 def _entries(params, diagonal):

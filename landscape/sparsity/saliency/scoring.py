@@ -1,5 +1,7 @@
 """What all scores share: the network inside the masks, and the refusal of NaN."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import jax
@@ -22,7 +24,10 @@ def network(params: Params, masks: Masks | None) -> Params:
     """
     check_floating(params, "the parameters")
     trees.check_mask(masks, params)
-    return trees.project(masks, params)
+    return _inside(masks, params)
+
+
+_inside = jax.jit(trees.project)
 
 
 def pruned_last(masks: Masks | None, scores: Params) -> Params:
@@ -48,31 +53,46 @@ def pruned_last(masks: Masks | None, scores: Params) -> Params:
 
 
 def finished(masks: Masks | None, scores: Params) -> Params:
-    """`pruned_last`, checked.
+    """`pruned_last`, checked; see `computed`."""
+    return computed(masks, _given, scores)
+
+
+def computed(masks: Masks | None, entries: Callable, *args: Any) -> Params:
+    """`pruned_last` of the scores `entries(*args)`, compiled at once, and checked.
+
+    Args:
+      entries: a function of a module.
+      args: its arguments, pytrees of arrays.
 
     Raises:
       InputError: a score of a kept weight is NaN; its leaf is named. Within jit nothing
         is checked.
 
-    >>> finished(None, {"Dense_0": {"kernel": jnp.array([1.0, jnp.nan])}})
+    >>> computed(None, dict, {"Dense_0": jnp.array([1.0, jnp.nan])})
     Traceback (most recent call last):
     ...
-    landscape.errors.InputError: 1 of 2 scores of Dense_0/kernel is not a number.
+    landscape.errors.InputError: 1 of 2 scores of Dense_0 is not a number.
     """
-    scores = pruned_last(masks, scores)
-    if not any(isinstance(x, jax.core.Tracer) for x in jax.tree.leaves(scores)):
-        counts = trees.named_leaves(jax.device_get(_not_numbers(scores)))
-        for (name, leaf), count in zip(
-            trees.named_leaves(scores).items(), counts.values(), strict=True
-        ):
-            if count:
-                raise InputError(
-                    f"{count} of {leaf.size} scores of {name or 'the parameters'}"
-                    f" {'is' if count == 1 else 'are'} not a number."
-                )
+    scores, counts = _finish(entries, masks, *args)
+    if any(isinstance(x, jax.core.Tracer) for x in jax.tree.leaves(scores)):
+        return scores
+    counts = jax.tree.leaves(jax.device_get(counts))
+    each = zip(trees.named_leaves(scores).items(), counts, strict=True)
+    for (name, leaf), count in each:
+        if count:
+            raise InputError(
+                f"{count} of {leaf.size} scores of {name or 'the parameters'}"
+                f" {'is' if count == 1 else 'are'} not a number."
+            )
     return scores
 
 
-@jax.jit
-def _not_numbers(scores: Params) -> Any:
-    return jax.tree.map(lambda x: jnp.isnan(x).sum(dtype=jnp.int32), scores)
+@partial(jax.jit, static_argnums=0)
+def _finish(entries, masks, *args):
+    scores = pruned_last(masks, entries(*args))
+    counts = jax.tree.map(lambda x: jnp.isnan(x).sum(dtype=jnp.int32), scores)
+    return scores, counts
+
+
+def _given(scores):
+    return scores

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from landscape.aliases import Batches, LossFn, Masks, Params
 from landscape.derivatives import gradient
-from landscape.sparsity.saliency.scoring import finished, network
+from landscape.sparsity.saliency.scoring import computed, network
 
 
 def score(
@@ -33,8 +33,8 @@ def score(
     >>> score(loss, jnp.array([1.0, -2.0]), jnp.ones((4, 2))).tolist()
     [-1.0, 2.0]
     """
-    params, grads = _at(loss_fn, params, batches, masks, chunk_size)
-    return finished(masks, entries(params, grads))
+    at = _at(loss_fn, params, batches, masks, chunk_size)
+    return computed(masks, entries, *at)
 
 
 def score_abs(
@@ -52,8 +52,8 @@ def score_abs(
     >>> score_abs(loss, jnp.array([1.0, -2.0]), jnp.ones((4, 2))).tolist()
     [1.0, 2.0]
     """
-    params, grads = _at(loss_fn, params, batches, masks, chunk_size)
-    return finished(masks, entries_abs(params, grads))
+    at = _at(loss_fn, params, batches, masks, chunk_size)
+    return computed(masks, entries_abs, *at)
 
 
 def entries(params: Params, grads: Params, key: Any = None) -> Params:

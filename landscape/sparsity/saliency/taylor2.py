@@ -5,7 +5,7 @@ import jax.numpy as jnp
 
 from landscape.aliases import Batches, LossFn, Masks, Params
 from landscape.derivatives import gradient_and_product
-from landscape.sparsity.saliency.scoring import finished, network
+from landscape.sparsity.saliency.scoring import computed, network
 
 
 def score(
@@ -35,7 +35,8 @@ def score(
     >>> score(loss, w, x).tolist(), score(loss, w, x, scale=0.5).tolist()
     ([0.0, 0.0], [-1.5, -3.0])
     """
-    return finished(masks, _entries(loss_fn, params, batches, masks, scale, chunk_size))
+    at = _at(loss_fn, params, batches, masks, chunk_size)
+    return computed(masks, _entries, *at, scale)
 
 
 def score_abs(
@@ -54,13 +55,20 @@ def score_abs(
     >>> score_abs(loss, jnp.array([1.0, 2.0]), jnp.ones((1, 2)), scale=0.5).tolist()
     [1.5, 3.0]
     """
-    signed = _entries(loss_fn, params, batches, masks, scale, chunk_size)
-    return finished(masks, jax.tree.map(jnp.abs, signed))
+    at = _at(loss_fn, params, batches, masks, chunk_size)
+    return computed(masks, _entries_abs, *at, scale)
 
 
-def _entries(loss_fn, params, batches, masks, scale, chunk_size):
+def _at(loss_fn, params, batches, masks, chunk_size):
     params = network(params, masks)
-    grads, products = gradient_and_product(
+    return params, *gradient_and_product(
         loss_fn, params, params, batches, chunk_size=chunk_size
     )
+
+
+def _entries(params, grads, products, scale):
     return jax.tree.map(lambda w, g, hw: w * (scale * hw - g), params, grads, products)
+
+
+def _entries_abs(params, grads, products, scale):
+    return jax.tree.map(jnp.abs, _entries(params, grads, products, scale))
