@@ -194,13 +194,17 @@ def test_units_of_a_smaller_network_have_their_names_of_before(names, tmp_path):
     kept = [0, 2, 3, 5, 8, 13, 21, 34]
     row = {"of": 40, "layers": [GROUP], "kept": kept, "removed": {}}
     content = {"format_version": 1, "groups": {GROUP: row}, "constants": {}}
-    (tmp_path / "small/units.json").write_text(json.dumps(content))
+    path = tmp_path / "small/units.json"
+    path.write_text(json.dumps({"first": content, "parent": {}}))
     config = units.Config(str(tmp_path / "small"), split="train", tolerance=1.0,
                           score=("norm",))  # fmt: skip
     result = units.run(config)
     assert result["groups"][GROUP]["dead"]["train"] == list(range(8))
     said = "(before it was made smaller: 0, 2, 3, 5, 8, 13, 21, 34)"
     assert said in units.describe(result)
+    path.write_text(json.dumps({"parent": {}}))
+    with pytest.raises(InputError, match=r"units.json is damaged .*'first'"):
+        resumable_units.first_units(tmp_path / "small")
 
 
 def test_the_network_leaves_the_house(found, names, tmp_path, capsys):
