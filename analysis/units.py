@@ -40,9 +40,9 @@ from analysis.programs.units_text import (
     next_command,
     title,
 )
-from landscape import methods
 from landscape.cli import activity, launch, parse
 from landscape.errors import check_choice, require
+from landscape.scores import UNIT_SCORES
 
 SPLITS = {"both": ("train", "test"), "train": ("train",), "test": ("test",)}
 ORACLE = "mrp"
@@ -77,12 +77,12 @@ class Config(DataOptions):
         check_choice("split", self.split, SPLITS)
         check_choice("place", self.where, ("after", "before"))
         for name in self.score:
-            check_choice("unit score", name, methods.UNIT_SCORES)
+            check_choice("unit score", name, UNIT_SCORES)
 
     @property
     def scores(self) -> tuple[str, ...]:
         """Those that are compared with the oracle."""
-        known = self.score or methods.UNIT_SCORES
+        known = self.score or UNIT_SCORES
         return tuple(name for name in known if name != ORACLE)
 
 
@@ -161,7 +161,7 @@ def _draw(result: dict[str, Any], arrays: dict[str, Any]) -> Any:
     last = {g: arrays[f"penalty/{split}/{g}"][-1] for g in result["groups"]}
     names = {LABELS.get(k, k): v for k, v in result["correlations"].items()}
     shown = result | {"correlations": names}
-    return figures.units(shown, last, f"{title(result)}\n{definition(result)}")
+    return figures.dead_units(shown, last, f"{title(result)}\n{definition(result)}")
 
 
 def export(config: Config) -> Any:
@@ -178,10 +178,8 @@ def export(config: Config) -> Any:
 
     path = formats.check(config.export)
     with activity(f"writing {path}"):
-        from landscape.export import descriptions
-
         loaded = runs.load(_ref(config), data_dir=config.data_dir)
-        network = descriptions.network_of(loaded, _ref(config))
+        network = formats.network_of(loaded, _ref(config))
         return formats.write(path, network, loaded.data.test["image"][:COMPARED])
 
 

@@ -192,4 +192,5 @@ def first_units(folder: Path) -> dict[str, list[int]] | None:
     if not path.exists():
         return None
     found = read_json(path, "bring it back from a copy of the run")
-    return {group: row["kept"] for group, row in found["groups"].items()}
+    kept = units.record.from_dict(found).kept
+    return {group: list(indices) for group, indices in kept.items()}
