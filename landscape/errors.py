@@ -39,7 +39,8 @@ def require(settings: Any, name: str, holds: bool, allowed: str = "at least 1") 
     """
     if not holds:
         flag, value = "--" + name.replace("_", "-"), getattr(settings, name)
-        hint = percent_hint(value) if allowed.startswith("in [0, 1") else ""
+        fraction = allowed.startswith(("in [0, 1", "in (0, 1"))
+        hint = percent_hint(value) if fraction else ""
         raise InputError(f"{flag} must be {allowed}, not {value}{hint or '.'}")
 
 

@@ -207,7 +207,8 @@ def fingerprint(ref: Ref) -> str:
     """
     settings = read_config(ref.folder)
     digest = checkpoint_tables.digest(ref.folder / CHECKPOINTS, step_of(ref, settings))
-    free = FREE | {"mask_from", "source"}  # What they give is part of the state.
+    # What they give is part of the state.
+    free = FREE | {"mask_from", "source", "parent"}
     fields = config.to_dict(settings) | dict.fromkeys(free)
     text = json.dumps([fields, digest], sort_keys=True).encode()
     return hashlib.sha256(text).hexdigest()[:16]

@@ -23,7 +23,7 @@ _OF_THE_MASK = (
     "score_examples",
 )
 
-KINDS = {"mask_from": "masks", "source": "network"}
+KINDS = {"mask_from": "masks", "source": "network", "parent": "parent network"}
 """Settings that name another run, and what is taken from it, as in sources.json."""
 
 

@@ -111,9 +111,10 @@ def check_same(folder: Path, config: RunConfig) -> None:
             )
         there[name] = here[name]
     odd = [
-        f"{key} {there.get(key)!r} there, {here.get(key)!r} here"
-        for key in sorted((there.keys() | here.keys()) - runs.FREE)
-        if there.get(key) != here.get(key)
+        f"{key} {there[key]!r} there, {here[key]!r} here"
+        # Of a run of another kind what both have, its method among it.
+        for key in sorted((there.keys() & here.keys()) - runs.FREE)
+        if there[key] != here[key]
     ]
     if odd:
         raise InputError(

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from landscape.config.training import TrainConfig
 from landscape.errors import InputError, check_choice
+from landscape.scores import UNIT_SCORES
 
 REMOVALS = ("mean", "plain")
 PLACES = ("after", "before")
@@ -28,7 +29,10 @@ class UnitsConfig(TrainConfig):
     """Rounds of removal and fine-tuning, each a run folder; default: 3. With
     --floor-accuracy: rounds that are tried at most; default: 8."""
     score: str = "mrs"
-    """Units of the lowest score are removed; one of landscape.scores.UNIT_SCORES."""
+    """Units of the lowest score are removed. mrs: mean replacement saliency, from one
+    backward pass; rs: removal saliency; mrs_signed, rs_signed: with their sign; mrp,
+    rp: the loss changes themselves, one forward pass a unit; norm, group_magnitude: of
+    the weights; activation_mean, activation_std, apoz: of the outputs; at_random."""
     score_examples: int = 1000
     """Score the units, and take their means, on so many training examples: the first
     ones; all, if there are fewer."""
@@ -46,6 +50,7 @@ class UnitsConfig(TrainConfig):
             self._require(name, lambda v: v is None or 0 < v < 1, "in (0, 1)")
         for name in ("rounds", "score_examples"):
             self._require(name, lambda v: v is None or v >= 1, "at least 1")
+        check_choice("unit score", self.score, UNIT_SCORES)
         check_choice("place", self.where, PLACES)
         check_choice("kind of removal", self.removal, REMOVALS)
 
@@ -83,10 +88,11 @@ class UnitsConfig(TrainConfig):
 class UnitsRun(UnitsConfig):
     """One round of it, as stored in its folder.
 
-    Model and widths are those of the smaller network, `source` is the run whose units
-    were removed: that of the round before, or the first one.
+    Model and widths are those of the smaller network.
     """
 
+    parent: str = ""
+    """The run whose units were removed: of an earlier round, or `source`."""
     round: int = 1
     """Which of the rounds."""
     fraction: float = 1.0

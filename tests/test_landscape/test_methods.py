@@ -8,7 +8,8 @@ import optax
 import pytest
 
 from landscape import config, methods
-from landscape.config import DenseRun, SparseRun, TrainConfig
+from landscape.config import DenseRun, SparseRun, TrainConfig, UnitsConfig
+from landscape.scores import UNIT_SCORES
 from train import sparse
 
 
@@ -39,6 +40,11 @@ def test_the_help_of_a_flag_names_every_value_that_is_allowed(flag, values):
     for classes in [(TrainConfig, SparseRun), (TrainConfig, SparseRun, sparse.Config)]:
         words = set(re.findall(r"\w+", help_texts(*classes)[flag]))
         assert set(values) <= words
+
+
+def test_the_help_of_a_unit_score_names_every_score():
+    words = set(re.findall(r"\w+", help_texts(UnitsConfig)["score"]))
+    assert set(UNIT_SCORES) <= words
 
 
 def test_every_row_names_functions_and_settings_that_are_there():

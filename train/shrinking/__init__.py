@@ -1,0 +1,1 @@
+"""How a trained network is made smaller: rounds of removal and fine-tuning."""

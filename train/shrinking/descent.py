@@ -1,0 +1,125 @@
+"""From round to round: units are scored and removed, and the rest is trained."""
+
+import contextlib
+import json
+from pathlib import Path
+
+from landscape import runs
+from landscape.cli import activity, limit_compiled_programs
+from landscape.config import UnitsConfig, UnitsRun
+from landscape.errors import InputError, RunFailure
+from landscape.files import read_json
+from landscape.units import Plan
+from landscape.units import record as units_record
+from train import job, record
+from train.shrinking import copying, rounds
+from train.shrinking.first import First, open_first
+from train.shrinking.rounds import Round
+from train.shrinking.selection import smaller
+
+UNITS = "units.json"
+
+
+def walk(config: UnitsConfig) -> None:
+    """Makes the rounds that are not there yet, and with them the run in `workdir`.
+
+    Raises:
+      InputError: as in `first.open_first` and `selection.smaller`.
+      RunFailure: no network reaches the floor; or as in `train.job.run_training`.
+    """
+    if rounds.is_finished(config):
+        return
+    with activity("reading the network and the data"):
+        first = open_first(config)
+    series = rounds.rounds_of(config)
+    made = next(series)
+    while True:
+        accuracy = _make(config, first, made)
+        limit_compiled_programs()
+        try:
+            made = series.send(accuracy)
+        except StopIteration as stop:
+            result = stop.value
+            break
+    if result.folder != config.workdir:
+        copying.copy_run(Path(result.folder), Path(config.workdir))
+
+
+def _make(config: UnitsConfig, first: First, made: Round) -> float | None:
+    """A round from its parent to its end; returns its validation accuracy, if any.
+
+    None also where a search has come to the smallest network there is.
+    """
+    folder, target = Path(made.folder), made.fraction * first.cost
+    settings = rounds.settings_of(config, made)
+    if runs.read_summary(folder):
+        print(f"Round {made.number}, {folder}: finished before.")
+        return rounds.validation_accuracy(settings)
+    if target < first.smallest:
+        return None
+    found = None
+
+    def find():
+        with activity(f"scoring the units of {made.parent}"):
+            return smaller(settings, first.dataset, target)
+
+    if rounds.stored_in(made.folder) is None:
+        found = find()
+        settings = found.settings
+
+    def start(like):
+        # A run that was stopped before its first checkpoint finds it again.
+        here = found or find()
+        if here.settings != settings:
+            raise InputError(
+                f"{folder} was begun with a network that its units do not give here:"
+                " remove it, and the same command makes it again."
+            )
+        print(here.text)
+        record.open_folder(folder, settings)
+        _write_units(folder, made.parent, here.plan)
+        return here.network.params, here.network.batch_stats, here.network.masks
+
+    job.run_training(settings, start)
+    return rounds.validation_accuracy(settings)
+
+
+def _write_units(folder: Path, parent: str, plan: Plan) -> None:
+    """Which units are left: in the network they went from, and in the first of all."""
+    units = units_record.units_of(plan)
+    before = runs.parse(parent).folder / UNITS
+    both = units
+    if before.exists():
+        known = read_json(before, "bring it back from a copy of the run")
+        both = units_record.compose(units_record.from_dict(known["first"]), units)
+    content = {
+        "parent": units_record.to_dict(units),
+        "first": units_record.to_dict(both),
+    }
+    record.write_text(folder / UNITS, json.dumps(content, indent=1))
+
+
+def tried(config: UnitsConfig) -> list[UnitsRun]:
+    """The finished rounds of a command, in their order: of a search also those that
+    did not hold."""
+    found, series = [], rounds.rounds_of(config)
+    with contextlib.suppress(StopIteration, RunFailure):
+        made = next(series)
+        while True:
+            stored = rounds.stored_in(made.folder)
+            finished = stored and runs.read_summary(Path(made.folder))
+            found += [stored] if finished else []
+            accuracy = rounds.validation_accuracy(stored) if finished else None
+            made = series.send(accuracy)
+    return found
+
+
+def way(config: UnitsConfig) -> list[UnitsRun]:
+    """The runs from the first removal to the result, those whose folders are there."""
+    found, folder = [], config.workdir
+    while folder != config.source and (stored := rounds.stored_in(folder)):
+        found.append(stored)
+        if stored.round == 1:
+            break
+        folder = stored.parent
+    return found[::-1]

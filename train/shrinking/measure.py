@@ -1,0 +1,64 @@
+"""What a network costs and how good it is, in numbers."""
+
+from typing import NamedTuple
+
+import jax
+import numpy as np
+from jax.sharding import Mesh
+
+from landscape import devices, models, runs, trees
+from landscape.data import Dataset
+from landscape.sparsity import accounting
+from landscape.units import specification
+from train.evaluate import evaluate
+from train.shrinking.latency import latency
+
+BATCHES = (1, 128)
+"""Batch sizes whose latency is measured."""
+
+
+class Measured(NamedTuple):
+    """Numbers of one network.
+
+    Attributes:
+      units: by group.
+      parameters: stored numbers, pruned ones included.
+      flops: of a forward pass of one example, see `accounting.CONVENTION`.
+      size: bytes of the parameters.
+      seconds: of a forward pass, by batch size.
+      accuracies: by split.
+    """
+
+    units: dict[str, int]
+    parameters: int
+    flops: int
+    size: int
+    seconds: dict[int, float]
+    accuracies: dict[str, float]
+
+
+def measured(run: runs.Run, dataset: Dataset, mesh: Mesh) -> Measured:
+    """The numbers of a run's network on a data set."""
+    params, stats = run.state.params, run.state.batch_stats
+    positions = models.positions(run.model, dataset.input_shape)
+    rows = accounting.table(params, run.masks, positions)
+    splits = {name: getattr(dataset, name) for name in ("train", "validation", "test")}
+    accuracies = {
+        name: evaluate(
+            run.objective, *devices.replicate(mesh, (params, stats, split)), mesh
+        )["accuracy"]
+        for name, split in splits.items()
+        if split is not None
+    }
+    seconds = {}
+    for size in BATCHES:
+        images = np.resize(dataset.test["image"], (size, *dataset.input_shape))
+        seconds[size] = latency(run.objective, params, stats, images)
+    return Measured(
+        specification(run.model, params).sizes,
+        trees.size(params),
+        sum(row.flops for row in rows),
+        sum(leaf.nbytes for leaf in jax.tree.leaves(params)),
+        seconds,
+        accuracies,
+    )
