@@ -89,7 +89,6 @@ def test_any_units_go_by_any_constants_and_plainly_by_zeros(strided, error):
             assert error(strided.logits(removed), expected) < 1e-10
 
 
-@pytest.mark.parametrize(("dtype", "limit"), [("float32", 1e-5), ("float64", 1e-10)])
 def test_the_stated_error_is_of_examples_that_count_and_nan_if_a_logit_is(strided):
     with jax.enable_x64(True):
         plan = strided.plan(strided.odd(), strided.constants())
@@ -104,6 +103,7 @@ def test_the_stated_error_is_of_examples_that_count_and_nan_if_a_logit_is(stride
         assert logit_error(*args, network, batch) > 0.01
 
 
+@pytest.mark.parametrize(("dtype", "limit"), [("float32", 1e-5), ("float64", 1e-10)])
 def test_the_net_of_the_thesis_shrinks_exactly(case_of, error, dtype, limit):
     with jax.enable_x64(dtype == "float64"):
         case = case_of(LeNet((8, 16, 64), 10, form="plain"), (28, 28, 1), dtype=dtype)
