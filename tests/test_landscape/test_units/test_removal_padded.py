@@ -60,6 +60,11 @@ def test_silent_channels_of_blocks_and_stream_go_exactly(resnet, error):
         assert widths_of(case.objective.model, small.params)[1] == (2, 3, 4, 2, 2, 3)
         assert error(case.smaller(small), whole) < 1e-10
 
+        zeros = {name: np.zeros(site.size) for name, site in resnet.sites().items()}
+        expected = resnet.with_constants(chosen, zeros)
+        small = shrink(resnet.plan(chosen), resnet.network)
+        assert error(resnet.smaller(small), expected) < 1e-10
+
 
 def test_what_zero_padding_does_not_let_go_stays_or_goes_with_its_error(resnet, error):
     with jax.enable_x64(True):
