@@ -40,9 +40,9 @@ from analysis.programs.units_text import (
     next_command,
     title,
 )
-from landscape import methods
 from landscape.cli import activity, launch, parse
 from landscape.errors import check_choice, require
+from landscape.scores import UNIT_SCORES
 
 SPLITS = {"both": ("train", "test"), "train": ("train",), "test": ("test",)}
 ORACLE = "mrp"
@@ -77,12 +77,12 @@ class Config(DataOptions):
         check_choice("split", self.split, SPLITS)
         check_choice("place", self.where, ("after", "before"))
         for name in self.score:
-            check_choice("unit score", name, methods.UNIT_SCORES)
+            check_choice("unit score", name, UNIT_SCORES)
 
     @property
     def scores(self) -> tuple[str, ...]:
         """Those that are compared with the oracle."""
-        known = self.score or methods.UNIT_SCORES
+        known = self.score or UNIT_SCORES
         return tuple(name for name in known if name != ORACLE)
 
 
@@ -128,6 +128,7 @@ def _measure(config: Config, where: Path) -> tuple[dict[str, Any], dict[str, Any
     from landscape import runs
 
     refs = checks.kept_states(_ref(config))
+    first_units = resumable_units.first_units(refs[-1].folder)
     with activity("loading the run"):
         loaded = runs.load(refs[-1], data_dir=config.data_dir)
     count = config.num_examples or EXAMPLES
@@ -147,7 +148,7 @@ def _measure(config: Config, where: Path) -> tuple[dict[str, Any], dict[str, Any
         "steps": [ref.step for ref in refs],
         "losses": losses,
         "groups": found,
-        "first_units": resumable_units.first_units(refs[-1].folder),
+        "first_units": first_units,
         "correlations": correlations,
     }
     return result, arrays
@@ -161,7 +162,7 @@ def _draw(result: dict[str, Any], arrays: dict[str, Any]) -> Any:
     last = {g: arrays[f"penalty/{split}/{g}"][-1] for g in result["groups"]}
     names = {LABELS.get(k, k): v for k, v in result["correlations"].items()}
     shown = result | {"correlations": names}
-    return figures.units(shown, last, f"{title(result)}\n{definition(result)}")
+    return figures.dead_units(shown, last, f"{title(result)}\n{definition(result)}")
 
 
 def export(config: Config) -> Any:
@@ -178,10 +179,8 @@ def export(config: Config) -> Any:
 
     path = formats.check(config.export)
     with activity(f"writing {path}"):
-        from landscape.export import descriptions
-
         loaded = runs.load(_ref(config), data_dir=config.data_dir)
-        network = descriptions.network_of(loaded, _ref(config))
+        network = formats.network_of(loaded, _ref(config))
         return formats.write(path, network, loaded.data.test["image"][:COMPARED])
 
 

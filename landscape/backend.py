@@ -66,16 +66,16 @@ def scannable(function: Callable, *args: Any) -> bool:
 def copies_that_fit(function: Callable, *args: Any, memory: int | None = None) -> int:
     """How many calls of `function` are vmapped at a time, at least 1.
 
-    As many as make the largest array in it `memory` bytes: by default 16 MiB on a CPU,
+    As many as make the largest array in it `memory` bytes: by default 2 MiB on a CPU,
     whose caches hold little, and 1 GiB elsewhere.
 
     Args:
       function, args: as in `scannable`. Nothing is computed.
 
-    >>> copies_that_fit(lambda x: x * jax.numpy.ones(2**20), 1.0)
-    4
+    >>> copies_that_fit(lambda x: x * jax.numpy.ones(2**18), 1.0)
+    2
     """
-    memory = memory or (2**24 if on_cpu() else 2**30)
+    memory = memory or (2**21 if on_cpu() else 2**30)
     program = jax.make_jaxpr(function)(*args).jaxpr
     outputs = [v.aval for eqn in operations(program) for v in eqn.outvars]
     sizes = [x.size * x.dtype.itemsize for x in outputs if hasattr(x, "size")]

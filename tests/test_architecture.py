@@ -26,7 +26,6 @@ ARROWS["studies"] = ARROWS["programs"] | {"programs"} | PROGRAMS
 PURE_LEAVES = {
     "aliases",
     "architectures",
-    "patterns",
     "scores",
     "arrays",
     "callables",
@@ -39,6 +38,7 @@ PURE_LEAVES = {
     "layout",
     "schedules",
     "optimizers",
+    "patterns",
     "tables",
     "one_line",
 }

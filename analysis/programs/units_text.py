@@ -22,9 +22,9 @@ WORDS = {"train": "training", "test": "test"}
 LABELS = {
     "rp": "removal penalty",
     "mrs": "mean replacement saliency",
-    "mrs_signed": "the same, signed",
+    "mrs_signed": "mean replacement, signed",
     "rs": "removal saliency",
-    "rs_signed": "the same, signed ",
+    "rs_signed": "removal, signed",
     "norm": "norm of the weights",
     "group_magnitude": "magnitude of the group",
     "activation_mean": "mean |output|",

@@ -1,7 +1,7 @@
 """Trained networks as files that other programs run: ONNX, StableHLO, safetensors.
 
     path = export.check("small.onnx")
-    network = export.Network(model, variables, input_shape, description)
+    network = export.network_of(run, ref)    # or Network(...), of a Linen module
     export.write(path, network, images)
 
 A file holds the logits of images in eval mode, in float32, with the parameters inside,
@@ -9,6 +9,6 @@ for any number of images, and what a stranger needs to use it (`descriptions`).
 """
 
 from landscape.export.formats import FORMATS, Written, check, write
-from landscape.export.networks import Network
+from landscape.export.networks import Network, network_of
 
-__all__ = ["FORMATS", "Network", "Written", "check", "write"]
+__all__ = ["FORMATS", "Network", "Written", "check", "network_of", "write"]

@@ -7,7 +7,6 @@ import jax
 import numpy as np
 
 from landscape import runs
-from landscape.export.networks import Network
 from landscape.runs import Ref, Run
 from landscape.sparsity import masks
 from landscape.trees import size
@@ -16,24 +15,12 @@ BATCH = 1000
 """Test examples that are evaluated at once."""
 
 
-def network_of(run: Run, ref: Ref) -> Network:
-    """The network of a run, described.
-
-    Args:
-      run: loaded, with its data.
-      ref: its name.
-    """
-    stats = run.state.batch_stats
-    variables = {"params": run.state.params} | ({"batch_stats": stats} if stats else {})
-    floats = jax.tree.map(lambda leaf: np.asarray(leaf, np.float32), variables)
-    return Network(run.model, floats, run.data.input_shape, describe(run, ref))
-
-
 def describe(run: Run, ref: Ref) -> dict[str, Any]:
     """Inputs and their normalisation, outputs, data set, test accuracy and origin.
 
     Args:
-      run, ref: as in `network_of`.
+      run: loaded, with its data.
+      ref: its name.
     """
     config, data, params = run.config, run.data, run.state.params
     normalisation = data.normalisation

@@ -1,8 +1,9 @@
-"""What is exported of a network."""
+"""What is exported of a network; imports no JAX."""
 
 from typing import Any, NamedTuple
 
 from landscape.one_line import one_line
+from landscape.runs import Ref, Run
 
 
 class Network(NamedTuple):
@@ -35,3 +36,21 @@ class Network(NamedTuple):
         """
         plain = {"form": "plain"} if hasattr(self.model, "form") else {}
         return self.model.clone(**plain).apply(variables, images, train=False)
+
+
+def network_of(run: Run, ref: Ref) -> Network:
+    """The network of a run, in float32, with its description.
+
+    Args:
+      run: loaded, with its data.
+      ref: its name.
+    """
+    import jax
+    import numpy as np
+
+    from landscape.export.descriptions import describe
+
+    stats = run.state.batch_stats
+    variables = {"params": run.state.params} | ({"batch_stats": stats} if stats else {})
+    floats = jax.tree.map(lambda leaf: np.asarray(leaf, np.float32), variables)
+    return Network(run.model, floats, run.data.input_shape, describe(run, ref))

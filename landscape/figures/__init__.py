@@ -5,13 +5,14 @@ from landscape.figures.spectra import spectra_by_layer, spectrum
 from landscape.figures.styles import Figure, attempt, colors, plain, save, style
 from landscape.figures.surfaces import surface
 from landscape.figures.trainings import training
-from landscape.figures.units import units
+from landscape.figures.units import dead_units
 from landscape.figures.units_shrinking import shrinking
 
 __all__ = [
     "Figure",
     "attempt",
     "colors",
+    "dead_units",
     "path",
     "plain",
     "save",
@@ -21,5 +22,4 @@ __all__ = [
     "style",
     "surface",
     "training",
-    "units",
 ]

@@ -13,7 +13,7 @@ ALIVE = "0.85"
 SPLITS = {"train": ("-", "training examples"), "test": ("--", "test examples")}
 
 
-def units(
+def dead_units(
     found: dict[str, Any], penalties: dict[str, np.ndarray], title: str
 ) -> Figure:
     """Four panels: dead units at each step, the step since which each is dead, the

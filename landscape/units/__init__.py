@@ -8,6 +8,7 @@ from landscape.units.dead import (
     dead_since,
     dead_units,
 )
+from landscape.units.linear_layers import layer_sites
 from landscape.units.network import Network
 from landscape.units.outputs import Outputs, mean_outputs, output_statistics
 from landscape.units.plan import Plan, describe
@@ -32,6 +33,7 @@ from landscape.units.taps import (
     tapped_logits,
     tapped_losses,
 )
+from landscape.units.weight_removal import removal_changes
 
 __all__ = [
     "Axis",
@@ -52,6 +54,7 @@ __all__ = [
     "dead_units",
     "describe",
     "group_sizes",
+    "layer_sites",
     "logit_error",
     "mean_outputs",
     "mean_replacement_penalty",
@@ -61,6 +64,7 @@ __all__ = [
     "record",
     "recording",
     "removable_units",
+    "removal_changes",
     "removal_penalty",
     "removal_saliency",
     "remove",

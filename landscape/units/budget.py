@@ -4,7 +4,6 @@ import fnmatch
 import math
 from collections.abc import Callable, Mapping, Sequence
 
-import jax.numpy as jnp
 import numpy as np
 
 from landscape import layout, trees
@@ -18,7 +17,11 @@ Cost = Callable[[Mapping[str, int]], int]
 
 
 def parameters(spec: Spec, params: Params) -> Cost:
-    """The stored parameters of a network, by shapes, of which some units are left.
+    """The stored parameters of a network of which some units are left.
+
+    Args:
+      spec: which axes are units.
+      params: parameters, or their shapes.
 
     >>> from landscape.units.structure import sequential
     >>> params = {"a": {"kernel": np.ones((3, 2))}, "b": {"kernel": np.ones((8, 5))}}
@@ -27,7 +30,7 @@ def parameters(spec: Spec, params: Params) -> Cost:
     (46, 23)
     """
     leaves = trees.named_leaves(params)
-    shapes = [(jnp.shape(leaf), spec.axes.get(k), 1) for k, leaf in leaves.items()]
+    shapes = [(leaf.shape, spec.axes.get(k), 1) for k, leaf in leaves.items()]
     return lambda counts: _cost(shapes, counts)
 
 

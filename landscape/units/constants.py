@@ -4,9 +4,11 @@ from collections.abc import Mapping
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.tree_util import Partial
 
 from landscape.aliases import Batch
+from landscape.backend import in_full_precision
 from landscape.callables import Static
 from landscape.errors import InputError
 from landscape.objective import Objective
@@ -60,12 +62,12 @@ def constants_after(
     # An output and an input of one layer are two sites.
     named = {f"before {name}": site for name, site in outputs.items()}
     tapped = tapped_logits(objective, network.batch_stats, after | named)
-    every = {group: jnp.ones(n, bool) for group, n in spec.sizes.items()}
-    values = {f"before {name}": jnp.asarray(before[name]) for name in outputs}
+    every = {group: np.ones(n, bool) for group, n in spec.sizes.items()}
+    values = {f"before {name}": before[name] for name in outputs}
     tap = Partial(Static(_replace, (tuple(named.items()),)), every, values)
     found = {}
     for name, (mean, same) in seen(tapped, network, batch, after, tap).items():
-        if not same.all():
+        if not np.all(same):
             raise InputError(
                 f"{name} reads a constant as one that is not the same at all positions:"
                 " something between the layers pads with zeros."
@@ -96,7 +98,7 @@ def seen(tapped, network, batch, sites, tap) -> dict[str, tuple]:
 @jax.jit(static_argnums=0)
 def _seen(sites, tapped, params, batch, tap):
     tap, at = recording(tap)
-    tapped(params, batch, tap)
+    in_full_precision(tapped)(params, batch, tap)
 
     def look(site, x):
         x = as_units(site, x)

@@ -10,6 +10,7 @@ from landscape.units.connections import at, connections
 from landscape.units.constants import replacement, seen
 from landscape.units.plan import Plan
 from landscape.units.readers import readers_of
+from landscape.units.sites import split
 from landscape.units.taps import tapped_logits
 
 LAST = "the last unit of its group"
@@ -73,10 +74,8 @@ class Draft:
                 bad[f"{name} pads with zeros, its constant is not 0"] = moving & ~varies
             for reason, units in bad.items():
                 by_group = found.setdefault(reason, self.no_units())
-                stop = 0
-                for group in reader.site.axis.names:
-                    start, stop = stop, stop + self.spec.sizes[group]
-                    by_group[group] = by_group[group] | units[start:stop]
+                for group, here in split(reader.site, units).items():
+                    by_group[group] = by_group[group] | np.asarray(here)
         return found
 
     def remove(self, kind, units, constants):
@@ -86,7 +85,7 @@ class Draft:
         for group, picked in units.items():
             for reason, by_group in blocked.items():
                 if (picked & by_group[group]).any():
-                    stays[group][reason] = _indices(picked & by_group[group])
+                    stays[group][reason] = picked & by_group[group]
                     picked = picked & ~by_group[group]
             if picked.any() and (picked | self.removed[group]).all():
                 last = np.flatnonzero(picked)[0]
@@ -102,12 +101,12 @@ class Draft:
     def plan(self):
         stays = {}
         for group in self.spec.sizes:
-            why = dict(
-                item for kind in self.waiting.values() for item in kind[group].items()
-            )
-            if self.pinned[group].any():
-                why[LAST] = _indices(self.pinned[group])
-            if why:
+            why = {LAST: self.pinned[group]} if self.pinned[group].any() else {}
+            for by_group in self.waiting.values():
+                for reason, units in by_group[group].items():
+                    why[reason] = why.get(reason, False) | units
+            left = {r: u & ~self.removed[group] for r, u in why.items()}
+            if why := {r: _indices(u) for r, u in left.items() if u.any()}:
                 stays[group] = why
         kinds = {
             group: {kind: units for kind, units in by_kind.items() if units}

@@ -13,9 +13,11 @@ from typing import Any, NamedTuple
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from landscape import layout, trees
 from landscape.aliases import Params
+from landscape.backend import in_full_precision
 from landscape.errors import InputError
 from landscape.objective import Objective
 from landscape.one_line import one_line
@@ -84,9 +86,12 @@ def readers_of(
         biases = (n for n, leaf in leaves.items() if leaf.kind == "bias")
         bias = next((n for n in biases if n.rpartition("/")[0] == layer), None)
         mean = f"{norms.get(layer)}/mean"
-        inputs = jnp.zeros((1, *shape)).at[..., 0].set(1)
+        inputs = np.zeros((1, *shape), np.float32)
+        inputs[..., 0] = 1
         probe = _probe(_layer(network.params, layer), kernel, leaves[kernel])
-        ahead, back = (_applied(module, probe, sign * inputs) for sign in (1, -1))
+        ahead, back = (
+            np.asarray(_applied(module, probe, x)) for x in (inputs, -inputs)
+        )
         linear = bool((ahead == -back).all())
         takes = bias or (mean if mean in stats else None) if linear else None
         positions = ahead.reshape(-1, ahead.shape[-1])
@@ -97,7 +102,7 @@ def readers_of(
     return found
 
 
-def response(reader: Reader, params: Params, constants: jax.Array) -> jax.Array:
+def response(reader: Reader, params: Params, constants: np.ndarray) -> np.ndarray:
     """What constant units add to the output of a layer: [output positions, outputs].
 
     Args:
@@ -107,8 +112,8 @@ def response(reader: Reader, params: Params, constants: jax.Array) -> jax.Array:
     """
     name = reader.kernel.rpartition("/")[2]
     layer = _without_biases(_layer(params, reader.site.layer), name)
-    inputs = jnp.broadcast_to(constants, (1, *reader.shape))
-    outputs = _applied(reader.module, layer, inputs)
+    inputs = np.broadcast_to(constants, (1, *reader.shape))
+    outputs = np.asarray(_applied(reader.module, layer, inputs))
     return outputs.reshape(-1, outputs.shape[-1])
 
 
@@ -153,10 +158,10 @@ def _probe(layer: Params, kernel: str, leaf: layout.Leaf) -> dict:
     """
     pairs = zip(leaf.axes, leaf.shape, strict=True)
     window = [size if axis == "k" else 1 for axis, size in pairs]
-    index = jnp.arange(1, math.prod(window) + 1)
+    index = np.arange(1, math.prod(window) + 1)
     weights = ((7919 * index * index + 10473 * index) % 65521).reshape(window)
     name = kernel.rpartition("/")[2]
-    kernel = jnp.broadcast_to(weights, leaf.shape).astype(jnp.float32)
+    kernel = np.broadcast_to(weights, leaf.shape).astype(np.float32)
     return _without_biases(layer, name) | {name: kernel}
 
 
@@ -167,10 +172,9 @@ def _layer(params: Params, layer: str) -> Params:
 
 
 def _without_biases(layer: Params, name: str) -> dict:
-    return {k: x if k == name else jnp.zeros_like(x) for k, x in layer.items()}
+    return {k: x if k == name else np.zeros_like(x) for k, x in layer.items()}
 
 
 @functools.partial(jax.jit, static_argnums=0)
 def _applied(module, layer, inputs):
-    with jax.default_matmul_precision("highest"):
-        return module.apply({"params": layer}, inputs)
+    return in_full_precision(module.apply)({"params": layer}, inputs)

@@ -6,6 +6,7 @@ import numpy as np
 
 from landscape.errors import InputError
 from landscape.units.plan import Plan
+from landscape.units.sites import split
 
 VERSION = 1
 
@@ -37,10 +38,8 @@ def units_of(plan: Plan) -> Units:
     kept = {g: tuple(np.flatnonzero(~r).tolist()) for g, r in plan.removed.items()}
     constants = {}
     for name, reader in plan.readers.items():
-        stop, by_group = 0, {}
-        for group in reader.site.axis.names:
-            start, stop = stop, stop + plan.spec.sizes[group]
-            values = plan.constants[name][start:stop]
+        by_group = {}
+        for group, values in split(reader.site, plan.constants[name]).items():
             moved = {int(i): float(values[i]) for i in np.flatnonzero(values)}
             by_group |= {group: moved} if moved else {}
         constants |= {name: by_group} if by_group else {}

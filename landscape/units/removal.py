@@ -15,6 +15,7 @@ from jax.tree_util import Partial
 
 from landscape import derivatives, trees, weighting
 from landscape.aliases import Batch, Batches, Params
+from landscape.backend import in_full_precision
 from landscape.objective import Objective
 from landscape.units.connections import at
 from landscape.units.constants import replacement
@@ -22,7 +23,7 @@ from landscape.units.network import Network
 from landscape.units.outputs import mean_outputs
 from landscape.units.plan import Plan
 from landscape.units.readers import Reader, response
-from landscape.units.sites import Site, expand
+from landscape.units.sites import Site
 from landscape.units.structure import Axis
 from landscape.units.taps import Tapped, identity, tapped_logits
 
@@ -38,9 +39,9 @@ def remove(plan: Plan, network: Network) -> Network:
     stats = trees.named_leaves(network.batch_stats)
     for name, reader in plan.readers.items():
         if plan.constants[name].any():
-            kernel = params[reader.kernel]
-            constants = jnp.asarray(plan.constants[name], kernel.dtype)
-            added = response(reader, network.params, expand(reader.site, constants))
+            constants = plan.constants[name].astype(params[reader.kernel].dtype)
+            every = np.tile(constants, reader.site.axis.positions)
+            added = response(reader, network.params, every)
             _move(params, stats, reader, added.mean(axis=0))
     zeroed = _without(plan, _unflatten(network.params, params))
     masks = network.masks
@@ -101,7 +102,7 @@ def corrected(
     for name in sites:
         params = trees.named_leaves(removed.params)
         stats = trees.named_leaves(removed.batch_stats)
-        difference = target[name] - means(removed)[name]
+        difference = np.asarray(target[name] - means(removed)[name])
         _move(params, stats, plan.readers[name], difference)
         params = _without(plan, _unflatten(removed.params, params))
         stats = _unflatten(removed.batch_stats, stats)
@@ -146,18 +147,15 @@ def logit_error(
 
 @jax.jit
 def run(tapped: Tapped, params: Params, batch: Batch, tap: Partial) -> jax.Array:
-    """A tapped function, compiled once for all taps of one kind."""
-    return tapped(params, batch, tap)
+    """A tapped function in full precision, compiled once for all taps of one kind."""
+    return in_full_precision(tapped)(params, batch, tap)
 
 
-def _move(params: dict, stats: dict, reader: Reader, added: jax.Array) -> None:
+def _move(params: dict, stats: dict, reader: Reader, added: np.ndarray) -> None:
     """Lets a layer's bias, or the norm behind it, take what its output lacks."""
-    if reader.in_params:
-        bias = params[reader.takes]
-        params[reader.takes] = bias + added.astype(bias.dtype)
-    else:
-        mean = stats[reader.takes]
-        stats[reader.takes] = mean - added.astype(mean.dtype)
+    tree, sign = (params, 1) if reader.in_params else (stats, -1)
+    leaf = np.asarray(tree[reader.takes])
+    tree[reader.takes] = jnp.asarray(leaf + (sign * added).astype(leaf.dtype))
 
 
 def _without(plan: Plan, tree: Any) -> Any:
@@ -165,12 +163,14 @@ def _without(plan: Plan, tree: Any) -> Any:
 
     def cut(name, leaf):
         axes = plan.spec.axes.get(name, ())
+        if axes == (None,) * len(axes) or jnp.ndim(leaf) == 0:
+            return leaf
+        values = np.array(leaf)
         for i, axis in enumerate(axes):
-            if axis is not None and jnp.ndim(leaf) == len(axes):
+            if axis is not None:
                 gone = np.tile(at(axis, plan.removed), axis.positions)
-                shape = [-1 if j == i else 1 for j in range(len(axes))]
-                leaf = jnp.where(gone.reshape(shape), jnp.zeros((), leaf.dtype), leaf)
-        return leaf
+                np.moveaxis(values, i, 0)[gone] = 0
+        return jnp.asarray(values)
 
     return trees.map_named(cut, tree)
 

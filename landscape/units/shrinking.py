@@ -67,10 +67,11 @@ def take(plan: Plan, tree: Any) -> Any:
                 f"{jax.tree_util.keystr(path)} has the shape {leaf.shape} and {name},"
                 f" which it is of, {plan.shapes[name]}: it cannot be shrunk."
             )
+        values = np.asarray(leaf)
         for i, axis in enumerate(axes):
             if axis is not None:
                 gone = np.tile(at(axis, plan.removed), axis.positions)
-                leaf = leaf.take(np.flatnonzero(~gone), axis=i)
-        return leaf
+                values = values.take(np.flatnonzero(~gone), axis=i)
+        return jnp.asarray(values)
 
     return jax.tree_util.tree_map_with_path(smaller, tree)

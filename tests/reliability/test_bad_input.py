@@ -104,6 +104,17 @@ TABLE = [
     ("analysis.studies.difficulty --sparsities 0.9 0.8", "must increase"),
     ("analysis.studies.difficulty --num-seeds 0", "at least 1, not 0"),
     ("analysis.studies.difficulty --scale mnist --data-dir empty", "prepare mnist"),
+    ("analysis.units nowhere", "nowhere is not a run folder"),
+    ("analysis.units unfinished", "not finished"),
+    ("analysis.units pruned@7", "0, 20"),
+    ("analysis.units pruned --where befor", "perhaps you meant 'before'"),
+    ("analysis.units pruned --split tset", "perhaps you meant 'test'"),
+    ("analysis.units pruned --score nrom", "perhaps you meant 'norm'"),
+    ("analysis.units pruned --tolerance 0", "positive and finite, not 0"),
+    ("analysis.units pruned --tolerance 1e-9", "float32 rounds it by 1.2e-07"),
+    ("analysis.units pruned --num-examples 201", "than the 200 training"),
+    ("analysis.units pruned --export net.onx", "perhaps you meant '.onnx'"),
+    ("analysis.units pruned --export a-file/net.onnx", "cannot be written"),
     ("train.dense --init-zeros 1.5", "in [0, 1], not 1.5"),
     ("train.dense --dataset blobs --batch-size 2000", "than the 1000 training"),
     ("train.dense --dataset blobs --augment", "--augment needs images"),
@@ -136,6 +147,7 @@ SHAPES = [
     ("analysis.studies.subspace --model lenet5", "16x16"),
     ("analysis.spectrum narrow", "holds another kind of state"),
     ("analysis.surface narrow", "holds another kind of state"),
+    ("analysis.units narrow", "holds another kind of state"),
 ]
 LISTING = "analysis.runs ."
 PROGRAM = """

@@ -135,6 +135,41 @@ def test_the_last_accuracy_of_a_training_is_within_the_axes():
     assert accuracy.get_ylim()[0] < 60
 
 
+def test_dead_units_are_counted_dated_and_marked():
+    rows = {
+        "Dense_0": {
+            "units": 4,
+            "counts": {"train": [0, 1, 2], "test": [0, 0, 1]},
+            "since": {"train": [None, 10, 20, None], "test": [None, 20, None, None]},
+        },
+        "Dense_1": {
+            "units": 2,
+            "counts": {"train": [2, 1, 2], "test": [0, 0, 0]},
+            "since": {"train": [0, 20], "test": [None, None]},
+        },
+    }
+    found = {
+        "steps": [0, 10, 20],
+        "tolerance": 1e-4,
+        "groups": rows,
+        "correlations": {"norm": {"Dense_0": 0.25, "Dense_1": None}},
+    }
+    penalties = {"Dense_0": np.array([1e-2, 0, 5e-5, 1]), "Dense_1": np.zeros(2)}
+    figure = figures.dead_units(found, penalties, "units")
+    over, since, each, scores, *_ = figure.axes
+    curves = {line.get_label(): line.get_ydata().tolist() for line in over.lines}
+    assert curves["Dense_0"] == [0, 25, 50] and curves["Dense_1"] == [100, 50, 100]
+    assert curves["all layers"] == pytest.approx([100 / 3, 100 / 3, 200 / 3])
+    assert {"training examples", "test examples"} <= curves.keys()
+    parts = [round(bar.get_width()) for bar in since.patches]
+    assert parts == [0, 25, 25, 50, 50, 0, 50, 0]
+    assert {"2 of 4", "2 of 2"} <= {text.get_text() for text in since.texts}
+    drawn = {line.get_color(): line.get_ydata() for line in each.lines[:2]}
+    dead, alive = drawn.values()
+    assert alive.tolist() == [1e-2, 1] and (dead < 1e-4).all() and len(dead) == 2
+    assert [text.get_text() for text in scores.texts] == ["0.25", "-"]
+
+
 def test_a_smaller_network_has_its_layers_before_and_after_and_each_rounds_accuracy():
     before, after = {"Conv_0": 8, "Dense_0": 64}, {"Conv_0": 3, "Dense_0": 20}
     figure = figures.shrinking(

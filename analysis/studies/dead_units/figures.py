@@ -2,22 +2,14 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from analysis.spectra import NEAR_ZERO
-from analysis.studies.dead_units import plots_joint, plots_units, plots_weights, units
-from analysis.studies.dead_units import shrink_claims as shrinking
-from analysis.studies.dead_units.claims import correlations
-from analysis.studies.dead_units.joint_claims import (
-    at_both_ends,
-    dead_flags,
-    dead_of,
-)
-from analysis.studies.dead_units.paths import KINDS
+from analysis.studies.dead_units import joint_figures, plots_units, plots_weights, units
+from analysis.studies.dead_units.joint_figures import seeds_of
 from analysis.studies.dead_units.runs import Measured, Part
 from analysis.studies.dead_units.scales import TOLERANCE
+from analysis.studies.dead_units.unit_claims import correlations
 from analysis.studies.dead_units.unit_removal import WAYS
 from analysis.studies.dead_units.weights import ALL
 from landscape.figures import save as save_figure
@@ -25,7 +17,7 @@ from landscape.figures import save as save_figure
 WORDS = {
     "magnitude": "|w|",
     "taylor1_abs": "|w g|",
-    "taylor1": "-w g, signed",
+    "taylor1": "w g, signed",
     "taylor2_abs": "|Taylor, 2nd order|",
     "taylor2": "Taylor, 2nd order, signed",
     "hessian_product_abs": "|w (Hw)|",
@@ -50,9 +42,9 @@ def save(folder: Path, measured: Measured) -> None:
         "scatter": _scatter(measured),
         "correlation-weights": plots_weights.over_training(
             _of_weights(measured), measured.stages, "rank correlation",
-            "scores of weights and |loss change| when a weight is removed",
+            "scores of weights and |loss change| (signed ones: loss change) of removal",
         ),
-        "removal-weights": _removal_of_weights(measured, str(measured.stages[-1])),
+        "removal-weights": _removal_of_weights(measured, measured.last),
         "removal-weights-init": _removal_of_weights(measured, str(measured.stages[0])),
         "correlation-units": plots_weights.over_training(
             _of_units(measured), measured.stages, "rank correlation",
@@ -61,18 +53,18 @@ def save(folder: Path, measured: Measured) -> None:
         "removal-units": _removal_of_units(measured),
         "dead-units": _dead(measured),
         "replacement": _replacement(measured),
-        "u1-spectra": _spectra(measured),
-        "u2-one-mask": _of_one_mask(measured),
-        "u3-paths": _paths(measured),
+        "u1-spectra": joint_figures.spectra(measured),
+        "u2-one-mask": joint_figures.of_one_mask(measured),
+        "u3-paths": joint_figures.on_paths(measured),
     }  # fmt: skip
     if measured.shrunk:
-        figures["shrunk"] = _shrunk(measured.shrunk)
+        figures["shrunk"] = joint_figures.shrunk(measured, WORDS)
     for name, figure in figures.items():
         save_figure(figure, folder / f"{name}.png")
 
 
 def _scatter(measured: Measured):
-    part = measured.weights[str(measured.stages[-1])][0]
+    part = measured.weights[measured.last][0]
     rows = {
         layer: {
             WORDS[name]: (
@@ -129,7 +121,7 @@ def _removal_of_weights(measured: Measured, stage: str):
         for target, scores in parts[0]["pruned"].items()
     }
     start = {k: np.mean([part[k] for part in parts]) for k in ("loss", "accuracy")}
-    note = f"weights removed at step {stage}, without training, {_seeds(parts)}"
+    note = f"weights removed at step {stage}, without training, {seeds_of(parts)}"
     return plots_weights.removal(columns, measured.fractions, "weights", start, note)
 
 
@@ -145,9 +137,9 @@ def _removal_of_units(measured: Measured):
         }
         for target, scores in parts[0].items()
     }
-    whole = measured.weights[str(measured.stages[-1])]
+    whole = measured.weights[measured.last]
     start = {k: np.mean([part[k] for part in whole]) for k in ("loss", "accuracy")}
-    note = f"units replaced by their means, without training, {_seeds(parts)}"
+    note = f"units replaced by their means, without training, {seeds_of(parts)}"
     return plots_weights.removal(columns, measured.fractions, "units", start, note)
 
 
@@ -187,93 +179,11 @@ def _replacement(measured: Measured):
         }
         for target, scores in parts[0].items()
     }
-    trained = measured.unit_scores[str(measured.stages[-1])]
+    trained = measured.unit_scores[measured.last]
     single = tuple(
         np.abs(np.concatenate([x for p in trained for x in p[key].values()]))
         for key in ("penalty", "removal")
     )
     start = np.mean([part["loss"] for part in trained])
-    note = f"units taken from the trained network, without training, {_seeds(parts)}"
+    note = f"units taken from the trained network, without training, {seeds_of(parts)}"
     return plots_units.replacement(columns, measured.fractions, single, start, note)
-
-
-def _shrunk(shrunk: dict[str, list[Part]]):
-    panels: dict[str, Any] = {}
-    for network, seeds in shrunk.items():
-        lines: dict[str, Any] = {}
-        for each in seeds:
-            dense = each["dense"]
-            for key, found in each.items():
-                if key == "dense":
-                    continue
-                score, removal, _ = key.split(", ")
-                way = "means move on" if removal == "mean" else removal
-                name = f"{WORDS[score]}, {way}"
-                line = lines.setdefault(name, {k: [] for k in _SHRUNK})
-                line["left"].append(100 * shrinking.fraction(each, key))
-                line["lost"].append(shrinking.lost(each, key))
-                line["promised"].append(dense["flops"] / found["flops"])
-                for size in ("1", "128"):
-                    ratio = dense["latency"][size] / found["latency"][size]
-                    line[f"batch {size}"].append(ratio)
-        panels[network] = lines
-    return plots_units.shrunk(panels, "networks made smaller and trained on")
-
-
-_SHRUNK = ("left", "lost", "promised", "batch 1", "batch 128")
-
-
-def _spectra(measured: Measured):
-    first, *_ = measured.spectra
-    whole, live = (np.array(first[which]) for which in ("whole", "live"))
-    parts = [
-        {
-            "dead": (part["whole_near_zero"] - part["live_near_zero"]) / part["size"],
-            "live": part["live_near_zero"] / part["size"],
-        }
-        for part in measured.spectra
-    ]
-    note = (
-        f"the Hessian with and without dead units: first seed, and {len(parts)} seeds"
-    )
-    return plots_joint.spectra(whole, live, NEAR_ZERO * whole[0], parts, note)
-
-
-def _of_one_mask(measured: Measured):
-    panels = {
-        f"{100 * float(key):g} % of the weights pruned": {
-            name: (
-                [dead_of(each[name]) for each in seeds],
-                [each[name]["train_loss"] for each in seeds],
-            )
-            for name in seeds[0]
-        }
-        for key, seeds in measured.sparse.items()
-    }
-    return plots_joint.of_one_mask(panels, "networks of one mask are joined by a line")
-
-
-def _paths(measured: Measured):
-    words = {"line": "line, in the mask", "curve": "quadratic curve, dense"}
-    found = {}
-    for kind in KINDS:
-        each = [part[kind] for part in measured.paths]
-        found[words[kind]] = {
-            "ts": each[0]["ts"],
-            "loss": [path["loss"] for path in each],
-            "dead": [
-                [
-                    sum(x < TOLERANCE for v in at.values() for x in v)
-                    for at in p["penalty"]
-                ]
-                for p in each
-            ],
-            "still_dead": [at_both_ends(path, dead_flags(path)) for path in each],
-            "still_constant": [at_both_ends(path, path["constant"]) for path in each],
-        }
-    note = f"units on the way from the pruned to the scratch network, {_seeds(each)}"
-    return plots_joint.on_paths(found, note)
-
-
-def _seeds(parts: list) -> str:
-    return "1 seed" if len(parts) == 1 else f"mean of {len(parts)} seeds"

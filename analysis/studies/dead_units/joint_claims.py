@@ -6,8 +6,8 @@ and `paths`; it was written before anything was measured.
 
 from typing import Any
 
+from analysis.programs.ranks import rank_correlation
 from analysis.studies.claims import Claim, judged
-from analysis.studies.dead_units.parts import rank_correlation
 from analysis.studies.dead_units.scales import TOLERANCE
 from analysis.studies.dead_units.units import num_dead
 

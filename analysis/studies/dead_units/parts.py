@@ -1,4 +1,4 @@
-"""What the parts of the study share: they are stored one by one, and rank correlation.
+"""What the parts of the study share: they are stored one by one.
 
 A part is what was measured of one run at one step, or of a few runs; it is in the
 folder of the first of them.
@@ -9,15 +9,12 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
-import numpy as np
-from jax.typing import ArrayLike
-from scipy.stats import rankdata
 
 from analysis.programs import results
 from landscape import runs
 from landscape.cli import activity, limit_compiled_programs
 
-VERSION = 1
+VERSION = 2
 """Of what is stored; parts of another one are measured again."""
 
 
@@ -54,19 +51,15 @@ def first_examples(split: dict[str, Any], count: int | None) -> dict[str, jax.Ar
     return {name: jax.numpy.asarray(array[:count]) for name, array in split.items()}
 
 
-def rank_correlation(x: ArrayLike, y: ArrayLike) -> float | None:
-    """Spearman's: that of the ranks, equal values sharing their mean rank.
+def minus(a: float | None, b: float | None) -> float | None:
+    """A difference; None if one of them is not known."""
+    return None if a is None or b is None else a - b
 
-    None where one of them is constant, as nothing is ranked then.
 
-    >>> rank_correlation([1, 2, 3], [10, 30, 20])
-    0.5
-    >>> rank_correlation([1, 1, 2, 3], [5, 5, 6, 9])
-    1.0
-    >>> rank_correlation([1, 1], [1, 2]) is None
-    True
+def least(values: Sequence[float | None]) -> float | None:
+    """The smallest; None if one is not known, as a rank correlation may be.
+
+    >>> least([1.0, 2.0]), least([1.0, None])
+    (1.0, None)
     """
-    a, b = (rankdata(np.ravel(np.asarray(z, float))) for z in (x, y))
-    a, b = a - a.mean(), b - b.mean()
-    norm = np.sqrt((a @ a) * (b @ b))
-    return float(round(a @ b / norm, 12)) if norm else None
+    return None if None in values else min(values)

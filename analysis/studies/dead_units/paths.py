@@ -25,6 +25,7 @@ from analysis.studies.dead_units.parts import first_examples, stored
 from analysis.studies.dead_units.scales import Scale
 from analysis.studies.difficulty.trainings import folder_of
 from landscape import runs
+from landscape.trees import leaf_name
 
 KINDS = {"line": ("line", "sparse"), "curve": ("quadratic", "dense")}
 
@@ -82,8 +83,6 @@ def _control(arrays: dict[str, np.ndarray], run: runs.Run) -> list[Any]:
         return []
 
     def leaf(path, _):
-        from landscape.trees import leaf_name
-
         return jnp.asarray(named[leaf_name(path)])
 
     return [jax.tree_util.tree_map_with_path(leaf, run.state.params)]

@@ -50,7 +50,7 @@ def spectra(
             bottom += height
         bars.set(xlabel="seed", ylabel="% of all eigenvalues", ylim=(0, 100))
         bars.set_xticks(x)
-        bars.legend(fontsize=7, loc="lower center")
+        bars.legend(fontsize=7, loc="lower center", bbox_to_anchor=(0.5, 1))
         figure.suptitle(note, fontsize=9)
         return figure
 
@@ -59,28 +59,32 @@ def of_one_mask(
     panels: Mapping[str, Mapping[str, tuple[Sequence[int], Sequence[float]]]],
     note: str,
 ) -> Figure:
-    """A panel a sparsity: the loss of networks of one mask over their dead units.
+    """Two panels a sparsity: loss over dead units, and how both differ from pruned.
 
     Args:
       panels: title -> solution -> dead units and training loss, one a seed.
       note: above the figure.
     """
     with style():
-        size = (3.6 * len(panels) + 0.6, 3.2)
+        size = (6.8, 2.8 * len(panels) + 0.5)
         figure = Figure(figsize=size, layout="constrained")
-        every = figure.subplots(1, len(panels), squeeze=False)[0]
-        for axes, (title, solutions) in zip(every, panels.items(), strict=True):
-            pairs = list(zip(*(zip(*each, strict=True) for each in solutions.values()),
-                             strict=True))  # fmt: skip
-            for points in pairs:
-                axes.plot(*zip(*points, strict=True), color="0.8", lw=0.7, zorder=1)
-            for color, (name, (dead, loss)) in zip(
-                colors(), solutions.items(), strict=False
-            ):
-                axes.plot(dead, loss, "o", color=color, label=name)
-            axes.set(title=title, xlabel="dead units", ylabel="training loss (nats)")
+        grid = figure.subplots(len(panels), 2, squeeze=False)
+        for (every, gaps), (title, solutions) in zip(grid, panels.items(), strict=True):
+            base = np.array(solutions["pruned"])
+            for color, (name, each) in zip(colors(), solutions.items(), strict=False):
+                every.plot(*each, "o", color=color, label=name)
+                if name != "pruned":
+                    gaps.plot(*(np.array(each) - base), "o", color=color)
+            every.set(title=title, xlabel="dead units", ylabel="training loss (nats)")
+            gaps.axhline(0, color="0.6", lw=0.6)
+            gaps.axvline(0, color="0.6", lw=0.6)
+            gaps.set(
+                title="less those of the pruned network of its seed",
+                xlabel="dead units, more than pruned",
+                ylabel="loss, above pruned (nats)",
+            )  # fmt: skip
         figure.legend(
-            *every[0].get_legend_handles_labels(), loc="outside lower center", ncols=3
+            *grid[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3
         )
         figure.suptitle(note, fontsize=9)
         return figure

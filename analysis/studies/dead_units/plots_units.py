@@ -37,7 +37,9 @@ def dead_over_training(
                     label=name,
                 )  # fmt: skip
             axes.set(title=f"{title} ({sizes[title]} units)", xlabel="step of training")
-            axes.set_ylim(bottom=0)
+        lines = [line for axes in every for line in axes.lines]
+        highest = max(np.max(line.get_ydata()) for line in lines)
+        every[0].set_ylim(0, 1.05 * highest or 1)
         every[0].set_ylabel("dead units (%)")
         handles, names = every[0].get_legend_handles_labels()
         handles.append(Line2D([], [], color="0.5", lw=0.6))

@@ -7,6 +7,9 @@ from matplotlib.figure import Figure
 
 from landscape.figures import colors, style
 
+SIGNED = ", signed"
+"""Ends the name of a score whose sign counts."""
+
 Bands = Mapping[str, np.ndarray]
 """Name -> values [seeds, x]; NaN where one is not known."""
 
@@ -28,12 +31,10 @@ def scatter(rows: Mapping[str, Mapping[str, tuple]], note: str) -> Figure:
                 # What is 0 to rounding is drawn at the edge.
                 x, y = (np.maximum(np.abs(z), _floor(z)) for z in (x, y))
                 axes.plot(x, y, "o", ms=2.2, alpha=0.55, mew=0)
-                axes.set(xscale="log", yscale="log", title=f"{layer}: {name}")
+                axes.set(xscale="log", yscale="log")
+                title = "" if rho is None else f"\nrank correlation {rho:.2f}"
+                axes.set_title(f"{layer}: {name}{title}", fontsize=8)
                 axes.tick_params(labelsize=6)
-                text = "" if rho is None else f"rank correlation {rho:.2f}"
-                axes.text(
-                    0.04, 0.96, text, transform=axes.transAxes, va="top", fontsize=7
-                )
             line[0].set_ylabel("|score|")
         for axes in grid[-1]:
             axes.set_xlabel("|loss change| (nats)")
@@ -58,7 +59,9 @@ def over_training(
         every = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
         at = np.arange(len(steps))
         for axes, (title, bands) in zip(every, panels.items(), strict=True):
-            for (name, values), form in zip(bands.items(), _forms(), strict=False):
+            forms = _forms(list(bands))
+            for name, values in bands.items():
+                form = forms[name]
                 mean, low, high = _spread(values)
                 axes.plot(at, mean, marker="o", ms=3, label=name, **form)
                 axes.fill_between(at, low, high, color=form["color"], alpha=0.12, lw=0)
@@ -102,10 +105,12 @@ def removal(
         for line, (key, ylabel) in zip(grid, labels.items(), strict=True):
             scale = 1 if key == "loss" else 100
             for axes, (title, numbers) in zip(line, columns.items(), strict=True):
-                bands = numbers[key].items()
-                for (name, values), form in zip(bands, _forms(), strict=False):
+                forms = _forms(list(numbers[key]))
+                for name, values in numbers[key].items():
                     mean = np.concatenate([[start[key]], values.mean(axis=0)])
-                    axes.plot(x, scale * mean, marker=".", ms=3, label=name, **form)
+                    axes.plot(
+                        x, scale * mean, marker=".", ms=3, label=name, **forms[name]
+                    )
                 axes.set(title=title if key == "loss" else "")
             line[0].set_ylabel(ylabel)
         for axes in grid[0]:
@@ -117,12 +122,30 @@ def removal(
         return figure
 
 
-def _forms():
-    """Colour and line of each curve: after all colours the lines change."""
-    shades = colors()
-    return [{"color": c, "ls": ls} for ls in ("-", "--", ":") for c in shades]
+def _forms(names: Sequence[str]) -> dict[str, dict]:
+    """How each curve is drawn: signed scores as the same without a sign, but dashed.
+
+    Later ones are thinner, so that of curves that coincide all are seen.
+    """
+    families = list(dict.fromkeys(map(_family, names)))
+    shades = dict(zip(families, colors(), strict=False))
+    return {
+        name: {
+            "color": shades[_family(name)],
+            "ls": "--" if name.endswith(SIGNED) else "-",
+            "lw": 2.2 - 0.2 * families.index(_family(name)),
+        }
+        for name in names
+    }
+
+
+def _family(name: str) -> str:
+    return name.removesuffix(SIGNED).replace("|", "")
 
 
 def _legend(figure, axes) -> None:
     handles, names = axes.get_legend_handles_labels()
-    figure.legend(handles, names, loc="outside lower center", ncols=min(len(names), 5))
+    columns = max(2, int(figure.get_figwidth() / 1.75))
+    figure.legend(
+        handles, names, loc="outside lower center", ncols=min(len(names), columns)
+    )

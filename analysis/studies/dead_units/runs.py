@@ -48,6 +48,11 @@ class Measured(NamedTuple):
     paths: list[Part]
     example: str
 
+    @property
+    def last(self) -> str:
+        """The last of the stages, as a key."""
+        return str(self.stages[-1])
+
 
 def measure(config: Config, scale: Scale) -> Measured:
     """Trains and measures all that is not there yet."""

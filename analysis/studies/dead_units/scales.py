@@ -29,9 +29,9 @@ class Shrink(NamedTuple):
     networks: dict[str, dict[str, Any]]
     num_seeds: int = 3
     keep: tuple[float, ...] = (0.2,)
-    rounds: int = 1
+    rounds: int = 3
     part: int = 5
-    scores: tuple[tuple[str, str], ...] = (("mrs", "mean"), ("mrs", "plain"))
+    scores: tuple[tuple[str, str], ...] = (("mrs", "mean"),)
 
 
 ALL_SCORES = (
@@ -72,9 +72,9 @@ class Scale(NamedTuple):
     examples: int = 1000
     fractions: tuple[float, ...] = FRACTIONS
     probes: int = 100
-    spectrum_seeds: int = 3
+    spectrum_seeds: int = 5
     path_points: int = 9
-    path_seeds: int = 3
+    path_seeds: int = 5
     shrink: Shrink | None = None
 
 
@@ -106,7 +106,7 @@ SCALES = {
             {"dataset": "digits", "model": "mlp", "widths": (100, 50), "steps": 1500},
             (0.95,), 5, (), 0, fit_steps=1500,
         ),
-        shrink=Shrink({"digits": DIGITS}, num_seeds=5),
+        shrink=Shrink({"MLP 100-50": DIGITS}, num_seeds=5),
     ),
     "mnist": Scale(
         training=MNIST,
@@ -118,12 +118,11 @@ SCALES = {
             "steps": 3000, "learning_rate": 0.1,
         },
         sparse=difficulty.SCALES["mnist"]._replace(sparsities=(0.98,)),
+        path_seeds=3,
     ),
 }  # fmt: skip
 SHRINK = {
-    "digits": Shrink(
-        {"digits": DIGITS}, keep=(0.2, 0.1, 0.05), rounds=3, scores=ALL_SCORES
-    ),
+    "digits": Shrink({"MLP 100-50": DIGITS}, keep=(0.2, 0.1, 0.05), scores=ALL_SCORES),
     "mnist": Shrink(
         {"LeNet 8-16-64": MNIST, "LeNet-300-100": LENET300},
         keep=(0.2, 0.1, 0.05, 0.025),
@@ -174,10 +173,7 @@ def quick(config: StudyOptions) -> Scale:
     few = {"num_train": 300, "steps": 40, "keep_every": 20, "log_every": 20}
     sparse = {"num_train": 300, "steps": 40, "prune_every": 5}
     shrink = scale.shrink and scale.shrink._replace(
-        networks={
-            name: each | few | {"keep_every": None}
-            for name, each in scale.shrink.networks.items()
-        },
+        networks={name: each | few for name, each in scale.shrink.networks.items()},
         keep=scale.shrink.keep[:1],
         rounds=1,
         num_seeds=1,
@@ -186,8 +182,8 @@ def quick(config: StudyOptions) -> Scale:
     return scale._replace(
         training=scale.training | few,
         activations=scale.activations[:1],
-        stages=(0, 20, 40), counted=(0, 20, 40), examples=200, fractions=(0.2, 0.5, 0.8),
-        probes=10,
+        stages=(0, 20, 40), counted=(0, 20, 40), examples=200,
+        fractions=(0.2, 0.5, 0.8), probes=10,
         spectrum=scale.spectrum | {"num_train": 300, "widths": (8, 8), "steps": 20},
         sparse=scale.sparse._replace(
             training=scale.sparse.training | sparse, num_seeds=seeds, fit_steps=20

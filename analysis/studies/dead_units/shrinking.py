@@ -1,6 +1,7 @@
 """Networks that are made smaller and trained on (E2.5), and how exact that is."""
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -8,20 +9,19 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from analysis.studies.dead_units import units
+from analysis.studies.dead_units import trainings, units
 from analysis.studies.dead_units.parts import first_examples, stored
 from analysis.studies.dead_units.scales import Scale, Shrink
 from analysis.studies.steps import Steps
-from analysis.studies.training import train as train_dense
+from analysis.studies.training import train
 from landscape import models, runs, trees
 from landscape.cli import limit_compiled_programs
-from landscape.config import DenseRun
+from landscape.config import DenseRun, UnitsConfig, UnitsRun
 from landscape.files import read_json
 from landscape.sparsity import accounting
-from landscape.units import mean_outputs, replacing, tapped_logits
-
-# from train.shrinking import descent
-# from train.shrinking.latency import latency
+from landscape.units import record, replacing, tapped_logits
+from train.shrinking import descent
+from train.shrinking.latency import latency
 
 BATCHES = (1, 128)
 LATENCIES = 5
@@ -73,8 +73,12 @@ def measure(scale: Scale, root: str, steps: Steps) -> dict[str, list[dict[str, A
         for seed in range(shrink.num_seeds):
             steps.begin(f"{name}, seed {seed}: the dense network")
             folder = f"{root}/shrunk/{name.replace(' ', '-')}"
-            source = f"{folder}/dense/seed-{seed}"
-            train_dense(DenseRun(**training, seed=seed, workdir=source))
+            source = trainings.dense(scale, root, scale.activations[0], seed)
+            if training != scale.training:
+                place = f"{folder}/dense/seed-{seed}"
+                source = DenseRun(**training, seed=seed, workdir=place)
+            train(source)
+            source = source.workdir
             each = {"dense": numbers(source)}
             for variant in variants(shrink):
                 steps.begin(f"{name}, seed {seed}: {variant}")
@@ -83,7 +87,7 @@ def measure(scale: Scale, root: str, steps: Steps) -> dict[str, list[dict[str, A
                 descent.walk(settings)
                 first, *_ = descent.way(settings)
                 each[str(variant)] = numbers(settings.workdir) | {
-                    "gap": exactness(first, scale.examples)
+                    "gap": exactness(first)
                 }
             found[name].append(each)
     return found
@@ -91,7 +95,7 @@ def measure(scale: Scale, root: str, steps: Steps) -> dict[str, list[dict[str, A
 
 def settings_of(
     shrink: Shrink, variant: Variant, folder: str, source: str, seed: int
-) -> "UnitsConfig":
+) -> UnitsConfig:
     """A variant's: of the first size from the dense run, else from the size before."""
 
     def place(keep):
@@ -144,36 +148,33 @@ def numbers(name: str) -> dict[str, Any]:
     return stored(name, "size", {}, found) | kept
 
 
-def exactness(first: Any, examples: int) -> float:
-    """The largest difference of logits over the largest of them.
+def exactness(first: UnitsRun) -> float:
+    """The largest difference of logits, over the largest of them, on the test split.
 
     Of the network that a first round made, at its step 0, and of the network that it
     came from, with the removed units replaced by what `units.json` says they were.
     """
-    settings = {"examples": examples}
 
     def found():
-        source, small = runs.load(first.source), runs.load(f"{first.workdir}@init")
-        data = first_examples(source.data.test, None)
+        source, small = runs.load(first.parent), runs.load(f"{first.workdir}@init")
         seen = units.network(
-            source,
-            source.state.params,
-            first_examples(source.data.train, first.score_examples),
+            source, source.state.params, first_examples(source.data.test, None)
         )
-        kept = read_json(Path(first.workdir) / "units.json", "")["kept"]
+        stored_units = read_json(Path(first.workdir) / "units.json", "train it again")
+        left = record.from_dict(stored_units["parent"])
         removed = {
-            group: ~np.isin(np.arange(size), kept[group])
+            group: ~np.isin(np.arange(size), left.kept[group])
             for group, size in seen.spec.sizes.items()
         }
-        values = mean_outputs(seen.losses, seen.params, seen.data, seen.sites)
-        if first.removal == "plain":
-            values = jax.tree.map(jnp.zeros_like, values)
+        values = {name: np.zeros(site.size) for name, site in seen.sites.items()}
+        for name, by_group in left.constants.items():
+            # Models of this study have one group of units at a site.
+            (constants,) = by_group.values()
+            values[name][list(constants)] = list(constants.values())
         logits = tapped_logits(source.objective, source.state.batch_stats, seen.sites)
-        tap = replacing(seen.sites, removed, values)
-        want = jax.jit(lambda params, batch: logits(params, batch, tap))(
-            seen.params, data
-        )
-        ours, _ = small.objective.logits(small.state.params, data["image"], None)
+        tap = replacing(seen.sites, removed, jax.tree.map(jnp.asarray, values))
+        want = jax.jit(partial(logits, tap=tap))(seen.params, seen.data)
+        ours, _ = small.objective.logits(small.state.params, seen.data["image"], None)
         return {"gap": float(jnp.abs(ours - want).max() / jnp.abs(want).max())}
 
-    return stored(f"{first.workdir}@init", "exactness", settings, found)["gap"]
+    return stored(f"{first.workdir}@init", "exactness", {}, found)["gap"]

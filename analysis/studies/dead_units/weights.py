@@ -8,16 +8,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from analysis.studies.dead_units.parts import (
-    first_examples,
-    rank_correlation,
-    stored,
-)
+from analysis.programs.ranks import rank_correlation
+from analysis.studies.dead_units.parts import first_examples, stored
 from analysis.studies.dead_units.scales import Scale
 from landscape import layout, rng, runs
 from landscape.methods import resolve
 from landscape.scores import SCORES
-from landscape.trees import named_leaves
+from landscape.trees import map_named, named_leaves
 
 MAGNITUDE, ABS, SIGNED, RANDOM = "magnitude", "taylor1_abs", "taylor1", "at_random"
 PRODUCT, PRODUCT_ABS = "hessian_product", "hessian_product_abs"
@@ -28,7 +25,7 @@ NAMES = (
     RANDOM,
 )  # fmt: skip
 HAVE_SIGN = (SIGNED, SECOND, PRODUCT, OBD)
-"""They are compared with the change of the loss itself, too."""
+"""They are compared with the change of the loss itself, others with its magnitude."""
 ALL = "all"
 SHOWN = 150
 """Weights of a layer in a scatter plot."""
@@ -40,15 +37,14 @@ def measure(name: str, scale: Scale, seed: int) -> Part:
     """What each score says of a run's weights, and what removing them does.
 
     Returns:
-      `correlation`: layer -> score -> with |loss change|; `signed_correlation`: the
-      same with the loss change; `scatter`: layer -> `oracle` and scores of some
-      weights; `loss`, `accuracy`: of the network; `pruned`: layer or "all" -> score ->
-      `loss` and `accuracy` for each fraction; `negative`: layer -> fraction of the
-      weights whose removal lowers the loss.
+      `correlation`: layer -> score -> with the loss change of single weights, see
+        `HAVE_SIGN`; `scatter`: layer -> `oracle` and scores of some weights; `loss`,
+        `accuracy`: of the network; `pruned`: layer or "all" -> score -> `loss` and
+        `accuracy` for each fraction.
     """
     settings = {
         "layers": scale.layers, "examples": scale.examples, "probes": scale.probes,
-        "fractions": scale.fractions, "seed": seed,
+        "fractions": scale.fractions, "seed": seed, "names": NAMES,
     }  # fmt: skip
     return stored(name, "weights", settings, lambda: _measure(name, scale, seed))
 
@@ -61,25 +57,20 @@ def _measure(name: str, scale: Scale, seed: int) -> Part:
     loss_fn = objective.bind(stats)
     scores = {each: named_leaves(_score(each, loss_fn, params, data, scale, seed))
               for each in NAMES}  # fmt: skip
-    found: Part = {
-        "correlation": {}, "signed_correlation": {}, "scatter": {}, "negative": {},
-    }  # fmt: skip
+    found: Part = {"correlation": {}, "scatter": {}}
     for layer in scale.layers:
         kernel = f"{layer}/kernel"
         change = oracle(objective, stats, params, kernel, data).ravel()
         flat = {each: np.asarray(s[kernel]).ravel() for each, s in scores.items()}
+        sizes = np.abs(change)
         found["correlation"][layer] = {
-            each: rank_correlation(values, np.abs(change))
+            each: rank_correlation(values, change if each in HAVE_SIGN else sizes)
             for each, values in flat.items()
-        }
-        found["signed_correlation"][layer] = {
-            each: rank_correlation(flat[each], change) for each in HAVE_SIGN
         }
         at = np.linspace(0, len(change) - 1, min(SHOWN, len(change))).astype(int)
         found["scatter"][layer] = {"oracle": change[at].tolist()} | {
             each: values[at].tolist() for each, values in flat.items()
         }
-        found["negative"][layer] = float((change < 0).mean())
     test = first_examples(run.data.test, None)
     kernels = list(layout.kernels(params))
     evaluate = partial(_without, objective, params, stats, data, test)
@@ -141,8 +132,6 @@ def _without(objective, params, stats, data, test, ranks, counts):
     def leaf(name, value):
         return jnp.where(kept[name], value, 0) if name in kept else value
 
-    from landscape.trees import map_named
-
     params = map_named(leaf, params)
     return (
         objective.data_loss(params, data, stats),
@@ -167,8 +156,6 @@ def oracle(objective, stats, params, kernel: str, data) -> np.ndarray:
 
 @partial(jax.jit, static_argnums=(0, 1))
 def _one_removed(objective, kernel, params, stats, data, indices):
-    from landscape.trees import map_named
-
     def loss(index):
         def leaf(name, value):
             if name != kernel:

@@ -19,7 +19,7 @@ from landscape.sparsity.saliency.scoring import finished, network
 Report = Callable[[int, int], Any]
 """Is called with the number of weights done, and of all."""
 
-PER_CALL = 1024
+PER_CALL = 256
 """Weights in one call of a compiled loop, after which progress is reported."""
 
 

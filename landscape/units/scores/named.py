@@ -26,7 +26,7 @@ def unit_scores(
     key: jax.Array | None = None,
     **settings: Any,
 ) -> dict[str, jax.Array]:
-    """The score `name` of `landscape.UNIT_SCORES`: by group, [n], no NaN.
+    """The score `name` of `landscape.scores.UNIT_SCORES`: by group, [n], no NaN.
 
     Args:
       losses, params, batches, sites, spec, key: as in `mean_replacement_penalty`,

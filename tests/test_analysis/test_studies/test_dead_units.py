@@ -8,17 +8,40 @@ import pytest
 from analysis.studies.claims import verdict_table
 from analysis.studies.dead_units import (
     claims,
-    figures,
-    joint_claims,
-    parts,
     shrink_claims,
+    spectra,
     text,
     units,
     weights,
 )
+from analysis.studies.dead_units.__main__ import Config, run
 from analysis.studies.dead_units.runs import Measured
+from analysis.studies.dead_units.scales import Scale, Shrink
+from analysis.studies.difficulty import scales as difficulty
 from landscape.errors import InputError
+from landscape.units import Axis, Spec
 
+NETWORK = {
+    "dataset": "digits", "model": "mlp", "widths": (12, 8), "steps": 20,
+    "num_train": 60, "batch_size": 20, "log_every": 10,
+}  # fmt: skip
+TINY = Scale(
+    training=NETWORK | {"keep_every": 10},
+    layers=("Dense_1",),
+    stages=(0, 10, 20),
+    counted=(0, 10, 20),
+    spectrum=NETWORK,
+    sparse=difficulty.Scale(NETWORK, (0.5,), 1, (), 0, fit_steps=10, points=3),
+    activations=("relu",),
+    num_seeds=1,
+    examples=60,
+    fractions=(0.2, 0.5, 0.8),
+    probes=2,
+    spectrum_seeds=1,
+    path_points=3,
+    path_seeds=1,
+    shrink=Shrink({"net": NETWORK | {"keep_every": 10}}, num_seeds=1, rounds=1),
+)
 FRACTIONS = [0.2, 0.5, 0.8]
 STAGES = [0, 10, 90]
 ABSOLUTE = (weights.MAGNITUDE, weights.ABS, weights.PRODUCT_ABS, weights.SECOND_ABS)
@@ -208,7 +231,7 @@ def test_c22_holds_in_four_of_five_seeds_and_not_in_three():
     for seed, holds in ((0, True), (1, False)):
         bad = trained[seed]["pruned"][weights.ALL][weights.MAGNITUDE]
         bad["loss"] = [0.2, 0.5, 1.0]
-        (found,) = (c for c in claims._many_weights(world) if c.name == "C2.2")
+        (found,) = (c for c in claims.claims(world) if c.name == "C2.2")
         assert found.holds is holds
 
 
@@ -233,14 +256,6 @@ def test_a_unit_counts_as_dead_below_the_tolerance_in_its_own_group_or_in_all():
     assert units.num_dead(found, 1e-4, "b") == 0
 
 
-def test_rank_correlation_shares_ranks_of_equal_values():
-    from scipy.stats import spearmanr
-
-    x, y = np.array([0, 0, 0, 1, 2, 2]), np.array([5, 1, 3, 3, 3, 9])
-    assert parts.rank_correlation(x, y) == pytest.approx(spearmanr(x, y).statistic)
-    assert parts.rank_correlation(x, np.zeros(6)) is None
-
-
 def test_the_smallest_network_within_half_a_point_counts():
     each = of_shrinking()
     assert shrink_claims.smallest(each, "mrs, mean, 0.2") == pytest.approx(10)
@@ -258,8 +273,64 @@ def test_tables_compare_sizes_and_speeds_with_the_dense_network():
     )
 
 
-def test_every_figure_is_drawn_of_made_up_numbers(tmp_path):
-    figures.save(tmp_path, measured())
-    names = {path.name for path in tmp_path.iterdir()}
-    assert {"scatter.png", "dead-units.png", "shrunk.png", "u3-paths.png"} <= names
-    assert len(names) == 12
+def test_parameters_of_a_dead_unit_are_found_behind_a_flattening():
+    flattened = Spec(
+        {"a": 2},
+        {
+            "a/kernel": (None, Axis(("a",))),
+            "a/bias": (Axis(("a",)),),
+            "b/kernel": (Axis(("a",), positions=3), None),
+            "b/bias": (None,),
+        },
+    )
+    params = {
+        "a": {"kernel": np.ones((4, 2)), "bias": np.ones(2)},
+        "b": {"kernel": np.ones((6, 5)), "bias": np.ones(5)},
+    }
+    flags = {"a": np.array([True, False])}
+    mask = spectra.dead_parameters(flattened, params, flags)
+    assert mask["a"]["kernel"].all(axis=0).tolist() == [True, False]
+    assert mask["a"]["bias"].tolist() == [True, False]
+    assert mask["b"]["kernel"].all(axis=1).tolist() == [True, False] * 3
+    assert mask["b"]["kernel"].sum() == 15 and not mask["b"]["bias"].any()
+
+
+def test_bad_settings_are_refused(tmp_path):
+    for settings in ({"scale": "digit"}, {"num_seeds": 0}):
+        with pytest.raises(InputError):
+            Config(**settings)
+    with pytest.raises(InputError, match="--num-examples 61 is more than the 60"):
+        run(Config(workdir=str(tmp_path)), TINY._replace(examples=61))
+    assert not list(tmp_path.rglob("config.json"))
+
+
+def test_the_study_runs_and_is_read_back(tmp_path, monkeypatch, steps_said):
+    names = weights.MAGNITUDE, weights.ABS, weights.SIGNED, weights.RANDOM
+    names += weights.PRODUCT_ABS, weights.SECOND_ABS, weights.FISHER
+    monkeypatch.setattr(weights, "NAMES", names)
+    config = Config(workdir=str(tmp_path))
+    result = run(config, TINY)
+    assert steps_said()
+    files = {path.name for path in config.folder.iterdir()}
+    assert {"scatter.png", "shrunk.png", "u3-paths.png", "claims.txt"} <= files
+    assert len(files) == 14
+    stored = json.loads((config.folder / "result.json").read_text())
+    # At 0.2 of 64 * 12 weights, and so on, 0.2 of each layer are gone.
+    pruned = stored["weights"]["20"][0]["pruned"]
+    assert set(pruned) == {"Dense_0", "Dense_1", "Dense_2", "all"}
+    assert len(pruned["all"][weights.ABS]["loss"]) == 3
+    sizes = [len(x) for x in stored["unit_scores"]["0"][0]["penalty"].values()]
+    assert sizes == [12, 8]
+    (spectrum,) = stored["spectra"]
+    assert len(spectrum["whole"]) == spectrum["size"] == 64 * 12 + 12 * 8 + 8 * 10 + 30
+    assert len(spectrum["live"]) == spectrum["size"] - spectrum["dead_size"]
+    (shrunk,) = stored["shrunk"]["net"]
+    assert shrunk["mrs, mean, 0.2"]["parameters"] <= 0.2 * shrunk["dense"]["parameters"]
+    assert shrunk["mrs, mean, 0.2"]["gap"] < 1e-5
+
+    def refuse(*args, **options):
+        raise AssertionError("measured again")
+
+    for module in (units, weights, spectra):
+        monkeypatch.setattr(module, "first_examples", refuse)
+    assert run(config, TINY)["text"] == result["text"]

@@ -5,8 +5,10 @@ import shlex
 
 import pytest
 
-from analysis import spectrum, surface
+from analysis import spectrum, surface, units
 from analysis.studies import study
+from analysis.studies.dead_units import scales as dead_units
+from analysis.studies.dead_units.config import Config as DeadUnits
 from analysis.studies.difficulty import scales as difficulty
 from analysis.studies.difficulty.config import Config as Difficulty
 from analysis.studies.difficulty.solutions import SOLUTIONS
@@ -17,9 +19,24 @@ from analysis.studies.subspace.config import Config as Subspace
 from landscape.cli import parse
 
 ROOT = "my runs/sparsity-0.98/seed-0/{}"
-STUDIES = [(Difficulty, difficulty), (Hessian, hessian), (Subspace, subspace)]
+STUDIES = [
+    (DeadUnits, dead_units),
+    (Difficulty, difficulty),
+    (Hessian, hessian),
+    (Subspace, subspace),
+]
 # The first scale of each study, and what differs only in another one.
 DIGITS = {
+    "dead-units": {
+        "training steps 40 instead of 1500",
+        "stages (0, 20, 40) instead of (0, 100, 500, 1500)",
+        "activations (relu) instead of (relu, tanh)",
+        "examples 200 instead of 1000",
+        "spectrum widths (8, 8) instead of (30, 20)",
+        "sparse training steps 40 instead of 1500",
+        "sparse fit_steps 20 instead of 1500",
+        "shrink rounds 1 instead of 3",
+    },
     "difficulty": {
         "training num_train 300",
         "training prune_every 5",
@@ -93,6 +110,7 @@ def test_the_report_lists_what_differs(capsys, tmp_path):
             ["--num-examples", "9"],
             (surface, {"runs": tuple(map(ROOT.format, SOLUTIONS)), "num_examples": 9}),
         ),
+        ("dead_units", [], (units, {"run": "my runs/a"})),
         ("hessian", [], (spectrum, {"run": "my runs/a", "exact": True})),
         (
             "subspace",

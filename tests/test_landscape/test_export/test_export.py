@@ -15,7 +15,7 @@ from landscape import export, models, runs
 from landscape.config import DenseRun
 from landscape.data.embedded import digits
 from landscape.errors import InputError, RunFailure
-from landscape.export import descriptions, formats, tensors
+from landscape.export import formats, tensors
 from train import job
 
 DESCRIPTION = {"dataset": "none", "classes": 3, "input": {"mean": [1.5]}}
@@ -258,7 +258,7 @@ def test_a_stranger_can_use_the_network_of_a_run(tmp_path):
     job.run_training(DenseRun(**small, workdir=str(tmp_path / "run")))
     ref = runs.parse(str(tmp_path / "run"))
     run = runs.load(ref)
-    network = descriptions.network_of(run, ref)
+    network = export.network_of(run, ref)
     path = export.check(str(tmp_path / "net.onnx"))
     export.write(path, network, run.data.test["image"][:9])
     said = onnx.load(path).metadata_props

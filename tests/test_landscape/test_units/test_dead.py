@@ -60,6 +60,14 @@ def test_constant_units_are_constant_at_all_their_sites():
     assert units.constant_units(again, both)["b"].tolist() == [False, True, False]
 
 
+def test_what_varies_by_rounding_alone_is_constant():
+    mean = np.full(3, -7.3, np.float32)
+    std = np.float32([2, 7, 9]) * np.finfo(np.float32).eps * 7.3
+    at = {"x": units.Outputs(mean, std**2, abs(mean), mean)}
+    found = units.constant_units(at, {"x": Site(Axis(("a",)), (3,))})
+    assert found["a"].tolist() == [True, True, False]
+
+
 def test_since_when_a_unit_is_dead_for_every_history_of_four_steps():
     steps = [0, 10, 25, 100]
     histories = list(itertools.product([False, True], repeat=4))

@@ -173,6 +173,16 @@ def test_a_large_constant_has_no_saliency_in_any_chunks():
         assert found["hidden"][2] < 1e-6 * found["hidden"].max()
 
 
+def test_a_mean_that_another_program_rounds_otherwise_gives_a_constant_no_saliency():
+    params, batch, sites = a_dense_network(3)
+    params["w"][:, 2] = 0
+    params, batch = jax.tree.map(jnp.float32, (params, batch))
+    means = units.mean_outputs(dense, params, batch, sites)
+    means = {"hidden": np.nextafter(means["hidden"], np.float32(np.inf))}
+    found = units.mean_replacement_saliency(dense, params, batch, sites, means=means)
+    assert found["hidden"][2] == 0 < found["hidden"][:2].min()
+
+
 def test_padding_of_weight_0_changes_nothing(twin):
     with jax.enable_x64(True):
         for score in (units.mean_replacement_penalty, units.mean_replacement_saliency):

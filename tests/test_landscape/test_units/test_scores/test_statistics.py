@@ -55,6 +55,23 @@ def test_statistics_are_over_weighted_examples_and_positions(twin, chunk_size):
     assert expected["apoz"]["conv"].min() == 0 < expected["apoz"]["conv"][2] < 1
 
 
+def test_the_mean_of_a_constant_unit_is_the_constant_to_the_last_bit():
+    constants = np.random.default_rng(0).normal(size=200).astype(np.float32)
+
+    def losses(params, batch, tap):
+        return tap("x", jnp.where(batch["weight"][:, None] > 0, params, 1e3)).sum(1)
+
+    sites = {"x": Site(Axis(("a",)), (200,))}
+    # The first example is padding, and looks different.
+    batch = {"weight": np.linspace(0, 1, 37, dtype=np.float32)}
+    for chunk_size in (None, 10):
+        found = units.output_statistics(
+            losses, constants, batch, sites, chunk_size=chunk_size
+        )["x"]
+        np.testing.assert_array_equal(found.mean, constants)
+        np.testing.assert_array_equal(found.variance, 0)
+
+
 def test_norm_is_the_mean_square_of_the_incoming_weights(twin):
     kernels = {name: leaf.get("kernel") for name, leaf in twin.params.items()}
     found = scores.norm(None, twin.params, None, None, twin.spec)
