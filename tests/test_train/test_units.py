@@ -214,6 +214,9 @@ def test_a_sparse_network_loses_what_is_idle_first_and_keeps_its_masks(sparse):
     assert idle.any()
     spec = specification(before.model, before.state.params)
     assert gone_from(folder, spec)["Dense_0"][idle].all()
+    groups = json.loads((folder / "units.json").read_text())["first"]["groups"]
+    chosen = groups["Dense_0"]["removed"].get("chosen", [])
+    assert not idle[chosen].any()
     kept = json.loads((folder / "config.json").read_text())["masked"]
     for name in ("Dense_0", "Dense_1"):
         mask, kernel = run.masks[name]["kernel"], run.state.params[name]["kernel"]
