@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from flax import linen as nn
 
 from landscape.models import VGG, AlexNet, ResNet, widths_of
 from landscape.units import (
@@ -12,6 +13,7 @@ from landscape.units import (
     mean_outputs,
     removable_units,
     remove,
+    sequential,
     shrink,
     sites_of,
     take,
@@ -57,6 +59,11 @@ def test_silent_channels_of_blocks_and_stream_go_exactly(resnet, error):
         small = shrink(plan, case.network)
         assert widths_of(case.objective.model, small.params)[1] == (2, 3, 4, 2, 2, 3)
         assert error(case.smaller(small), whole) < 1e-10
+
+        zeros = {name: np.zeros(site.size) for name, site in resnet.sites().items()}
+        expected = resnet.with_constants(chosen, zeros)
+        small = shrink(resnet.plan(chosen), resnet.network)
+        assert error(resnet.smaller(small), expected) < 1e-10
 
 
 def test_what_zero_padding_does_not_let_go_stays_or_goes_with_its_error(resnet, error):
@@ -127,3 +134,48 @@ def test_padded_networks_lose_silent_channels_and_any_flattened_one(
         assert error(found, expected) < 1e-10
         chosen[groups[0]] = np.arange(len(chosen[groups[0]])) == 0
         assert "pads with zeros" in str(case.plan(chosen, constants).stays[groups[0]])
+
+
+class Padded(nn.Module):
+    """Two 3x3 convolutions, as large as the image after them."""
+
+    padding: str
+
+    @nn.compact
+    def __call__(self, x, train=False):
+        x = nn.relu(nn.Conv(2, (3, 3), padding=self.padding, name="a")(x))
+        x = nn.relu(nn.Conv(3, (3, 3), padding=self.padding, name="b")(x))
+        return nn.Dense(2, name="c")(x.reshape(len(x), -1))
+
+
+@pytest.mark.parametrize(
+    ("padding", "size", "exact"),
+    [("SAME", 1, True), ("SAME", 2, False), ("CIRCULAR", 3, True)],
+)
+def test_a_window_that_sees_the_same_everywhere_takes_constants(
+    case_of, error, padding, size, exact
+):
+    """On one pixel, a padded window's middle; all of it where the image is a torus.
+
+    On 2x2 pixels four of the nine weights count at each, but not the same four.
+    """
+    with jax.enable_x64(True):
+        model, layers = Padded(padding), ["a", "b", "c"]
+        case = case_of(model, (size, size, 1), lambda p: sequential(p, layers))
+        chosen, constants = case.odd(), case.constants()
+        plan = case.plan(chosen, constants, approximate=True)
+        assert plan.approximate == (() if exact else ("b",))
+        expected = case.with_constants(chosen, constants)
+        removed = remove(plan, case.network)
+        wrong = error(case.logits(removed), expected)
+        assert wrong < 1e-10 if exact else wrong > 1e-4
+
+        def mean(network):
+            tapped = tapped_logits(case.objective, {}, outputs)
+            return mean_outputs(tapped, network.params, case.batch, outputs)["b"]
+
+        outputs = {"b": case.sites("before")["b"]}
+        right = corrected(plan, case.objective, case.network, removed, case.batch)
+        kept, before = ~chosen["b"], mean(case.network)
+        assert abs(mean(removed) - before)[kept].max() > 1e-4
+        assert exact or abs(mean(right) - before)[kept].max() < 1e-12
