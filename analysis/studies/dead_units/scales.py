@@ -127,6 +127,7 @@ SCALES = {
         spectrum_seeds=3,
         path_points=5,
         path_seeds=3,
+        shrink=Shrink({"LeNet 8-16-64": MNIST}, num_seeds=5, rounds=4, part=10),
     ),
 }  # fmt: skip
 SHRINK = {
@@ -134,7 +135,7 @@ SHRINK = {
     "mnist": Shrink(
         {"LeNet 8-16-64": MNIST, "LeNet-300-100": LENET300},
         keep=(0.2, 0.1, 0.05, 0.025),
-        rounds=5,
+        rounds=4,
         part=10,
         scores=ALL_SCORES,
     ),
