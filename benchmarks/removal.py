@@ -64,7 +64,7 @@ def measured(path):
             args = plan, objective, network, objective
             error = units.logit_error(*args, smaller[name], test)
             for kind, removed in smaller.items():
-                found[fraction, kind] = row(removed, error)
+                found[fraction, kind] = row(removed, error if kind == name else None)
     return found
 
 
@@ -75,7 +75,8 @@ def main():
         loss, accuracy, error = zip(
             *(one[fraction, kind] for one in every), strict=True
         )
-        cells = spread(loss), spread(accuracy), f"{max(error):.1e}"
+        largest = "" if None in error else f"{max(error):.1e}"
+        cells = spread(loss), spread(accuracy), largest
         rows.append([f"{fraction:.0%}", kind, *cells])
     heads = "parameters left", "units by", "loss", "accuracy (%)", "largest error"
     print(format_table(heads, rows))
