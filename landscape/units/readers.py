@@ -172,7 +172,8 @@ def _layer(params: Params, layer: str) -> Params:
 
 
 def _without_biases(layer: Params, name: str) -> dict:
-    return {k: x if k == name else np.zeros_like(x) for k, x in layer.items()}
+    zeros = jax.tree.map(np.zeros_like, layer)
+    return zeros | {name: layer[name]}
 
 
 @functools.partial(jax.jit, static_argnums=0)

@@ -140,8 +140,11 @@ def logit_error(
         counts = np.ones(len(whole), bool)
         if weight is not None:
             counts = np.asarray(weighting.of_examples(weight)) > 0
-        difference = max(difference, np.abs(whole - found)[counts].max(initial=0))
-        largest = max(largest, np.abs(whole)[counts].max(initial=0))
+        # Unlike Python's max, that of NumPy is NaN if any of them is.
+        difference = np.maximum(
+            difference, np.abs(whole - found)[counts].max(initial=0)
+        )
+        largest = np.maximum(largest, np.abs(whole)[counts].max(initial=0))
     return float(difference / largest) if largest else float(difference)
 
 

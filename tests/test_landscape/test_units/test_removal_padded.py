@@ -60,6 +60,11 @@ def test_silent_channels_of_blocks_and_stream_go_exactly(resnet, error):
         assert widths_of(case.objective.model, small.params)[1] == (2, 3, 4, 2, 2, 3)
         assert error(case.smaller(small), whole) < 1e-10
 
+        zeros = {name: np.zeros(site.size) for name, site in resnet.sites().items()}
+        expected = resnet.with_constants(chosen, zeros)
+        small = shrink(resnet.plan(chosen), resnet.network)
+        assert error(resnet.smaller(small), expected) < 1e-10
+
 
 def test_what_zero_padding_does_not_let_go_stays_or_goes_with_its_error(resnet, error):
     with jax.enable_x64(True):
@@ -164,6 +169,8 @@ def test_a_window_that_sees_the_same_everywhere_takes_constants(
         removed = remove(plan, case.network)
         wrong = error(case.logits(removed), expected)
         assert wrong < 1e-10 if exact else wrong > 1e-4
+        if exact:
+            return
 
         def mean(network):
             tapped = tapped_logits(case.objective, {}, outputs)
@@ -173,4 +180,4 @@ def test_a_window_that_sees_the_same_everywhere_takes_constants(
         right = corrected(plan, case.objective, case.network, removed, case.batch)
         kept, before = ~chosen["b"], mean(case.network)
         assert abs(mean(removed) - before)[kept].max() > 1e-4
-        assert exact or abs(mean(right) - before)[kept].max() < 1e-12
+        assert abs(mean(right) - before)[kept].max() < 1e-12
