@@ -88,6 +88,8 @@ def smaller(settings: UnitsRun, dataset: Dataset, target: float) -> Smaller:
         protected=settings.keep_layers,
         what=what,
     )
+    # The plan finds those that are idle by itself, and says why they go.
+    chosen = {group: units & ~idle[group] for group, units in chosen.items()}
     constants = _constants(settings, objective, spec, network, examples, few)
     plan = plan_removal(
         objective, spec, network, few, chosen, constants, approximate=True

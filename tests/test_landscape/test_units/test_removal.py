@@ -101,6 +101,8 @@ def test_the_stated_error_is_of_examples_that_count_and_nan_if_a_logit_is(stride
         assert logit_error(*args, removed, batch) < 1e-10
         assert np.isnan(logit_error(*args, removed, batch | {"weight": weight + 1}))
         assert logit_error(*args, network, batch) > 0.01
+        nowhere = jax.tree.map(lambda leaf: np.nan * leaf, removed.params)
+        assert np.isnan(logit_error(*args, removed._replace(params=nowhere), batch))
 
 
 @pytest.mark.parametrize(("dtype", "limit"), [("float32", 1e-5), ("float64", 1e-10)])

@@ -169,6 +169,8 @@ def test_a_window_that_sees_the_same_everywhere_takes_constants(
         removed = remove(plan, case.network)
         wrong = error(case.logits(removed), expected)
         assert wrong < 1e-10 if exact else wrong > 1e-4
+        if exact:
+            return
 
         def mean(network):
             tapped = tapped_logits(case.objective, {}, outputs)
@@ -178,4 +180,4 @@ def test_a_window_that_sees_the_same_everywhere_takes_constants(
         right = corrected(plan, case.objective, case.network, removed, case.batch)
         kept, before = ~chosen["b"], mean(case.network)
         assert abs(mean(removed) - before)[kept].max() > 1e-4
-        assert exact or abs(mean(right) - before)[kept].max() < 1e-12
+        assert abs(mean(right) - before)[kept].max() < 1e-12

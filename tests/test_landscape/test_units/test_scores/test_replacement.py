@@ -87,6 +87,26 @@ def test_a_saliency_is_the_slope_of_the_loss_towards_the_constant(twin, score):
         agree(score(*args, absolute="none"), of_all(twin, signed), 1e-8)
 
 
+def test_the_thesis_takes_the_absolute_value_at_every_position():
+    """pytorchpruner's: the l1 norm of (mean - a) dL/da, of the mean loss, by hand."""
+
+    def losses(params, batch, tap):
+        return tap("x", batch) @ params
+
+    # One unit at two positions: its mean is 4; the gradients of the examples are 3, -1.
+    batch, gradient = jnp.array([[1.0, 2.0], [8.0, 5.0]]), jnp.array([3.0, -1.0])
+    args = losses, gradient, batch, {"x": Site(Axis(("a",), positions=2), (1,))}
+    at_positions = np.array([[3 * 3, 2 * -1], [-4 * 3, -1 * -1]])
+    for absolute, expected in (
+        ("positions", abs(at_positions).sum() / 2),
+        ("examples", abs(at_positions.sum(axis=1)).mean()),
+        ("none", at_positions.sum() / 2),
+    ):
+        found = units.mean_replacement_saliency(*args, absolute=absolute)
+        assert found["a"].tolist() == [expected]
+    assert expected == -2.0
+
+
 def test_means_of_other_data_take_the_unit_s_place(twin):
     values = {name: np.arange(1.0, site.size + 1) for name, site in twin.sites.items()}
     plain = twin.losses()
