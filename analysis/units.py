@@ -128,6 +128,7 @@ def _measure(config: Config, where: Path) -> tuple[dict[str, Any], dict[str, Any
     from landscape import runs
 
     refs = checks.kept_states(_ref(config))
+    first_units = resumable_units.first_units(refs[-1].folder)
     with activity("loading the run"):
         loaded = runs.load(refs[-1], data_dir=config.data_dir)
     count = config.num_examples or EXAMPLES
@@ -147,7 +148,7 @@ def _measure(config: Config, where: Path) -> tuple[dict[str, Any], dict[str, Any
         "steps": [ref.step for ref in refs],
         "losses": losses,
         "groups": found,
-        "first_units": resumable_units.first_units(refs[-1].folder),
+        "first_units": first_units,
         "correlations": correlations,
     }
     return result, arrays

@@ -11,7 +11,7 @@ FILES = sorted(
     for top in ("landscape", "train", "analysis")
     for path in (ROOT / top).rglob("*.py")
 )
-PROGRAMS = {"path", "surface", "spectrum", "runs", "units"}
+PROGRAMS = {"path", "saliency", "surface", "spectrum", "runs", "units"}
 # What a room of analysis/ imports of the others.
 ARROWS = {
     "curvature": set(),

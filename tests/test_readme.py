@@ -68,6 +68,7 @@ def test_a_command_on_embedded_data_runs(trained, line):
     # Studies take minutes and spectra half a one; tests of their own run them small.
     line += " --help" if "studies" in line else ""
     line += f" {SMALL_SPECTRUM}" if "spectrum" in line else ""
+    line += " --steps 60 --rounds 1" if "train.units" in line else ""
     words = shlex.split(line)
     done = run(words[1:], trained[0])
     assert done.returncode == 0, done.stderr

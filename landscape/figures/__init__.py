@@ -1,6 +1,7 @@
 """Figures that several programs draw: arrays in, a matplotlib `Figure` out."""
 
 from landscape.figures.paths import path
+from landscape.figures.saliency import scores_of_weights
 from landscape.figures.spectra import spectra_by_layer, spectrum
 from landscape.figures.styles import Figure, attempt, colors, plain, save, style
 from landscape.figures.surfaces import surface
@@ -16,6 +17,7 @@ __all__ = [
     "path",
     "plain",
     "save",
+    "scores_of_weights",
     "shrinking",
     "spectra_by_layer",
     "spectrum",

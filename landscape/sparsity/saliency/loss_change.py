@@ -1,4 +1,4 @@
-"""The oracle: how the loss changes when a single weight is removed."""
+"""The oracle: how the loss changes when one weight is removed, for every weight."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
