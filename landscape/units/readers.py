@@ -7,17 +7,19 @@ output is another one: no bias can hold both.
 
 import functools
 import math
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.ad_checkpoint import checkpoint_name
 
 from landscape import layout, trees
 from landscape.aliases import Params
-from landscape.backend import in_full_precision
+from landscape.backend import in_full_precision, operations
 from landscape.errors import InputError
 from landscape.objective import Objective
 from landscape.one_line import one_line
@@ -91,11 +93,15 @@ def readers_of(
         mean = f"{norm}/mean"
         inputs = np.zeros((1, *shape), np.float32)
         inputs[..., 0] = 1
-        probe = _probe(_layer(network.params, layer), kernel, leaves[kernel])
+        own = _layer(network.params, layer)
+        probe = _probe(own, kernel, leaves[kernel], bias)
         ahead, back = (
             np.asarray(_applied(module, probe, x)) for x in (inputs, -inputs)
         )
         linear = bool((ahead == -back).all())
+        if linear and bias is not None:
+            ones = _with(own, bias, np.ones_like)
+            linear = bool((_applied(module, ones, 0 * inputs) == 1).all())
         takes = bias or (mean if mean in stats else None) if linear else None
         positions = ahead.reshape(-1, ahead.shape[-1])
         uniform = bool((positions == positions[0]).all())
@@ -120,22 +126,28 @@ def response(reader: Reader, params: Params, constants: np.ndarray) -> np.ndarra
       params: of the network.
       constants: [P * C], as `landscape.units.sites.expand` gives: of all inputs.
     """
-    name = reader.kernel.rpartition("/")[2]
-    layer = _without_biases(_layer(params, reader.site.layer), name)
+    layer = _layer(params, reader.site.layer)
+    if reader.in_params:
+        layer = _with(layer, reader.takes, np.zeros_like)
     inputs = np.broadcast_to(constants, (1, *reader.shape))
     outputs = np.asarray(_applied(reader.module, layer, inputs))
     return outputs.reshape(-1, outputs.shape[-1])
 
 
 def _calls(objective, network, sites, input_shape):
-    """Each reading layer's module and input shape; the norms behind them."""
+    """Each reading layer's module and input shape; the norms that alone read them."""
     calls, norms, outputs_of = {}, {}, []
 
     def intercept(call, args, kwargs, context):
-        outputs = call(*args, **kwargs)
-        path = "/".join(context.module.path)
         if context.method_name != "__call__":
-            return outputs
+            return call(*args, **kwargs)
+        path = "/".join(context.module.path)
+        if isinstance(context.module, nn.BatchNorm):
+            # The norm of a layer gets its very output, and makes one use of it.
+            found = path, context.module.epsilon
+            norms.update({k: found for k, seen in outputs_of if seen is args[0]})
+            args = (checkpoint_name(args[0], ""), *args[1:])
+        outputs = call(*args, **kwargs)
         if path in sites:
             if path in calls:
                 raise InputError(
@@ -143,11 +155,8 @@ def _calls(objective, network, sites, input_shape):
                 )
             module = context.module.clone(parent=None)
             calls[path] = module, args[0].shape[1:]
+            outputs = checkpoint_name(outputs, path)
             outputs_of.append((path, outputs))
-        elif isinstance(context.module, nn.BatchNorm):
-            # The norm of a layer gets its very output.
-            found = path, context.module.epsilon
-            norms.update({k: found for k, seen in outputs_of if seen is args[0]})
         return outputs
 
     def run(params, batch_stats, image):
@@ -155,14 +164,20 @@ def _calls(objective, network, sites, input_shape):
             return objective.logits(params, image, batch_stats)[0]
 
     image = jax.ShapeDtypeStruct((1, *input_shape), jnp.float32)
-    jax.eval_shape(run, network.params, network.batch_stats, image)
+    program = jax.make_jaxpr(run)(network.params, network.batch_stats, image).jaxpr
+    every = list(operations(program))
+    read = [*program.outvars, *(v for eqn in every for v in eqn.invars)]
+    uses = Counter(map(id, read))
+    for eqn in every:
+        if eqn.primitive.name == "name" and uses[id(eqn.outvars[0])] > 1:
+            norms.pop(eqn.params["name"], None)
     for path in sites:
         if path not in calls:
             raise InputError(f"{path} is never called: its inputs cannot be removed.")
     return calls, norms
 
 
-def _probe(layer: Params, kernel: str, leaf: layout.Leaf) -> dict:
+def _probe(layer: Params, kernel: str, leaf: layout.Leaf, bias: str | None) -> dict:
     """The layer with distinct integers in the window, the same in all channels.
 
     float32 holds their sums exactly, and other parts of a window have other sums.
@@ -171,9 +186,9 @@ def _probe(layer: Params, kernel: str, leaf: layout.Leaf) -> dict:
     window = [size if axis == "k" else 1 for axis, size in pairs]
     index = np.arange(1, math.prod(window) + 1)
     weights = ((7919 * index * index + 10473 * index) % 65521).reshape(window)
-    name = kernel.rpartition("/")[2]
-    kernel = np.broadcast_to(weights, leaf.shape).astype(np.float32)
-    return _without_biases(layer, name) | {name: kernel}
+    probe = np.broadcast_to(weights, leaf.shape).astype(np.float32)
+    layer = _with(layer, kernel, lambda _: probe)
+    return layer if bias is None else _with(layer, bias, np.zeros_like)
 
 
 def _layer(params: Params, layer: str) -> Params:
@@ -182,9 +197,10 @@ def _layer(params: Params, layer: str) -> Params:
     return params
 
 
-def _without_biases(layer: Params, name: str) -> dict:
-    zeros = jax.tree.map(np.zeros_like, layer)
-    return zeros | {name: layer[name]}
+def _with(layer: Params, leaf: str, values: Callable) -> dict:
+    """The layer with other values of one leaf."""
+    name = leaf.rpartition("/")[2]
+    return {**layer, name: values(layer[name])}
 
 
 @functools.partial(jax.jit, static_argnums=0)

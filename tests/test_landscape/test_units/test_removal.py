@@ -151,6 +151,60 @@ def test_units_whose_constants_nothing_can_take_stay(case_of):
     assert not case.plan(chosen).stays
 
 
+class Read(nn.Module):
+    """A dense layer in one form or another, whose output is read in several ways."""
+
+    form: str
+
+    @nn.compact
+    def __call__(self, x, train=False):
+        x, form = nn.relu(nn.Dense(3, name="a")(x)), self.form
+        if "scaled" in form:
+            return nn.Dense(2, name="c")(nn.relu(Scaled(4, form, name="b")(x)))
+        y = nn.Dense(4, use_bias=False, name="b")(x)
+        x = nn.relu(nn.BatchNorm(not train, name="norm")(y))
+        if form == "two norms":
+            x = x + nn.relu(nn.BatchNorm(not train, name="other")(y))
+        return nn.Dense(2, name="c")(x + y if form == "a sum" else x)
+
+
+class Scaled(nn.Module):
+    width: int
+    form: str
+
+    @nn.compact
+    def __call__(self, x):
+        shape = x.shape[-1], self.width
+        kernel = self.param("kernel", nn.initializers.he_normal(), shape)
+        bias = self.param("bias", nn.initializers.zeros, shape[1:])
+        scale = self.param("scale", nn.initializers.ones, shape[1:])
+        x = x @ kernel
+        return (x + bias) * scale if self.form == "bias scaled" else x * scale + bias
+
+
+@pytest.mark.parametrize(
+    ("form", "takes"),
+    [
+        ("scaled", "b/bias"),
+        ("bias scaled", None),
+        ("one norm", "norm/mean"),
+        ("two norms", None),
+        ("a sum", None),
+    ],
+)
+def test_a_layer_takes_constants_only_where_all_that_reads_it_gets_them(
+    case_of, error, form, takes
+):
+    with jax.enable_x64(True):
+        case = case_of(Read(form), (3,), lambda p: sequential(p, ["a", "b", "c"]))
+        chosen = {"a": np.arange(3) > 0, "b": np.zeros(4, bool)}
+        plan = case.plan(chosen, constants := case.constants())
+        assert plan.readers["b"].takes == takes and bool(plan.stays) == (takes is None)
+        expected = case.with_constants(plan.removed, constants)
+        removed = remove(plan, case.network)
+        assert error(case.logits(removed), expected) < 1e-10
+
+
 def test_a_layer_called_twice_and_wrong_units_are_refused(strided, case_of):
     class Twice(nn.Module):
         @nn.compact
