@@ -107,21 +107,18 @@ def multipliers_of(
       entries: [n], rows of `Layer.rows`.
     """
     units = seen.at[layer.output].shape[-1]
-    parts = [
-        _outputs(
-            layer, tapped, params, batch, seen, np.resize(entries[i : i + units], units)
-        )
-        for i in range(0, len(entries), units)
-    ]
+    every = np.arange(layer.rows(trees.named_leaves(params)[layer.kernel]).shape[0])
+    parts = []
+    for i in range(0, len(entries), units):
+        rows = every[:, None] == np.resize(entries[i : i + units], units)
+        parts.append(_outputs(layer, tapped, params, batch, seen, rows))
     return jnp.concatenate(parts)[: len(entries)]
 
 
 @partial(jax.jit, static_argnums=0)
-def _outputs(layer, tapped, params, batch, seen, entries):
-    """The outputs [C, B, ...] of a kernel with a 1 for each unit."""
+def _outputs(layer, tapped, params, batch, seen, rows):
+    """The outputs [C, B, ...] of a kernel that is 1 where `rows` is True."""
     like = trees.named_leaves(params)[layer.kernel]
-    rows = jnp.zeros(layer.rows(like).shape)
-    rows = rows.at[entries, jnp.arange(len(entries))].set(1)
 
     def tap(name, x):
         return seen.at[name] if name in layer.before else x
@@ -137,6 +134,7 @@ def usable_layer(
     """The layer of a kernel, if the short way gives what a whole forward pass does.
 
     Without its reader if that is not the only one, or does not read units one by one.
+    None also if nothing changes on these examples, and so nothing is told.
 
     Args:
       tapped, params: as in `losses_without`.
@@ -150,20 +148,22 @@ def usable_layer(
         return None
     for candidate in dict.fromkeys((layer, layer._replace(reader=None))):
         short, whole, losses = map(np.asarray, _tried(candidate, tapped, params, few))
-        if np.abs(short - whole).max() <= TOLERANCE * np.abs(whole - losses).max():
+        changed = np.abs(whole - losses).max()
+        if changed and np.abs(short - whole).max() <= TOLERANCE * changed:
             return candidate
     return None
 
 
 @partial(jax.jit, static_argnums=0)
 def _tried(layer, tapped, params, few):
-    """Losses after large changes of single weights, in both ways, and before them."""
+    """Losses after large changes of single units, in both ways, and before them."""
     seen = record(layer, tapped, params, few)
     kernel = trees.named_leaves(params)[layer.kernel]
     rows = layer.rows(kernel)
     units = rows.shape[1]
-    spread = jnp.linspace(0, rows.shape[0] - 1, units).astype(int)
-    multipliers = _outputs(layer, tapped, params, few, seen, spread)
+    # Of all weights, some for each unit: a single one may be multiplied by 0 alone.
+    some = jnp.arange(rows.shape[0])[:, None] % units == jnp.arange(units)
+    multipliers = _outputs(layer, tapped, params, few, seen, some)
     sizes = jnp.abs(multipliers).max(axis=tuple(range(1, multipliers.ndim)))
     largest = jnp.argsort(-sizes)[jnp.arange(PROBES) % units]
     chosen = jnp.linspace(0, units - 1, PROBES).astype(int)
@@ -176,11 +176,12 @@ def _tried(layer, tapped, params, few):
         short = losses_without(
             layer, tapped, params, few, seen, unit, multipliers[which], value
         )
-        changed = layer.kernel_of(rows.at[spread[which], unit].add(-value), kernel)
-        moved = trees.map_named(
+        moved = rows.at[:, unit].add(-value * some[:, which])
+        changed = layer.kernel_of(moved, kernel)
+        other = trees.map_named(
             lambda name, leaf: changed if name == layer.kernel else leaf, params
         )
-        return short, tapped(moved, few, identity)
+        return short, tapped(other, few, identity)
 
     short, whole = jax.lax.map(both, (largest, chosen, values))
     return short, whole, seen.losses

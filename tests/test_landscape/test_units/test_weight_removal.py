@@ -160,3 +160,18 @@ def test_a_function_written_by_hand_may_have_its_outputs_first():
         expected = loss(removed.reshape(one.shape)) - loss(one)
         assert change == pytest.approx(expected, rel=1e-4, abs=1e-5), index
     assert seen[-1] == (12, 12)
+
+
+def test_inputs_that_are_0_on_the_tried_examples_do_not_hide_a_second_reader():
+    def losses(params, batch, tap):
+        hidden = tap("a/output", tap("a/input", batch) @ params["a"]["kernel"])
+        x = tap("b/output", tap("b/input", hidden) @ params["b"]["kernel"])
+        return jnp.square(x[:, 0] + hidden.sum(axis=1))
+
+    params = {"a": {"kernel": jnp.ones((3, 2))}, "b": {"kernel": jnp.ones((2, 1))}}
+    batch = jnp.zeros((6, 3)).at[:, 1].set(1)
+    found = single_weights.usable_layer(losses, params, batch[:4], "a/kernel")
+    assert found is not None and found.reader is None
+    changes = removal_changes(losses, params, batch, "a/kernel", np.arange(6))
+    assert changes.tolist() == [0, 0, -12, -12, 0, 0]  # (2 + 2)^2 becomes (1 + 1)^2.
+    assert single_weights.usable_layer(losses, params, 0 * batch, "a/kernel") is None
