@@ -7,7 +7,7 @@ import jax
 import numpy as np
 from jax.tree_util import Partial
 
-from landscape import backend, trees
+from landscape import backend, derivatives, trees
 from landscape.aliases import Batches, Params
 from landscape.callables import Static, as_partial
 from landscape.derivatives import as_batches, total_weight
@@ -87,7 +87,7 @@ def removal_changes(
         )  # fmt: skip
     if chunk_size is None:
         chunk_size = max(1, MEMORY // bytes_of_one(layer, tapped, params, few))
-    chunks = saliency.loss_change.in_chunks(batches, chunk_size)
+    chunks = list(derivatives.chunks(batches, chunk_size))
     kernel = np.asarray(trees.named_leaves(params)[name])
     places = layer.rows(np.arange(kernel.size).reshape(kernel.shape))
     order = np.argsort(places.ravel())[np.asarray(indices)]

@@ -9,10 +9,10 @@ import jax.numpy as jnp
 import numpy as np
 from jax.tree_util import Partial
 
-from landscape import backend, patterns, trees, weighting
+from landscape import backend, derivatives, patterns, trees, weighting
 from landscape.aliases import Batches, Masks, Params
 from landscape.callables import Static, as_partial
-from landscape.derivatives import as_batches, num_examples, total_weight
+from landscape.derivatives import as_batches, total_weight
 from landscape.errors import check_choice
 from landscape.sparsity.saliency.scoring import finished, network
 
@@ -118,7 +118,7 @@ def changes(
     array([-3.])
     """
     check_choice("parameter", name, trees.named_leaves(params))
-    chunks = in_chunks(as_batches(batches, chunk_size), chunk_size)
+    chunks = list(derivatives.chunks(as_batches(batches, chunk_size), chunk_size))
     loss_fn = backend.in_full_precision(loss_fn)
     without = Partial(Static(_without, (name,)), as_partial(loss_fn), params)
     indices = np.asarray(indices, np.int32)
@@ -144,19 +144,6 @@ def changes(
                 done = (number * len(indices) + start + len(part)) / len(chunks)
                 report(int(done), len(indices))
     return total / sum(weights)
-
-
-def in_chunks(batches: list, size: int | None) -> list:
-    """The batches, in slices of at most `size` examples.
-
-    >>> [x.shape for x in in_chunks([jnp.ones(5)], 2)]
-    [(2,), (2,), (1,)]
-    """
-    return [
-        jax.tree.map(lambda x, i=i: x[i : i + (size or len(x))], batch)
-        for batch in batches
-        for i in range(0, num_examples(batch), size or num_examples(batch))
-    ]
 
 
 def mean_change(after: jax.Array, before: jax.Array, batch: Any) -> jax.Array:
