@@ -12,9 +12,12 @@ def rank_correlation(x: ArrayLike, y: ArrayLike) -> float | None:
 
     >>> rank_correlation([1, 2, 3], [1, 4, 9]), rank_correlation([1, 2], [5, 5])
     (1.0, None)
+    >>> rank_correlation([], [])
     >>> round(rank_correlation([1, 2, 3], [2, 2, 1]), 6)
     -0.866025
     """
+    if np.size(x) < 2:
+        return None
     # In float64, whatever the dtype: ranks have that of the numbers otherwise.
     ranks = (rankdata(np.asarray(values, np.float64)) for values in (x, y))
     a, b = (each - each.mean() for each in ranks)
