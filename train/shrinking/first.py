@@ -1,5 +1,6 @@
 """The network before the first round, and what can be reached with it."""
 
+import math
 from fnmatch import fnmatchcase
 from typing import NamedTuple
 
@@ -67,10 +68,13 @@ def _check_budget(config: UnitsConfig, first: First, what: str) -> None:
     fraction = config.keep_params or config.keep_flops
     if fraction * first.cost < first.smallest:
         share = first.smallest / first.cost
+        # Rounded up: what is named is not refused.
+        last = 10.0 ** (math.floor(math.log10(share)) - 2)
         raise InputError(
             f"{flag} {fraction} of {first.cost:,} {what} is below the smallest network"
             f" that can be reached, of {first.smallest:,} (one unit in each layer that"
-            f" --keep-layers does not name): {share:.3g}."
+            f" --keep-layers does not name): it must be at least"
+            f" {math.ceil(share / last) * last:.3g}."
         )
 
 
