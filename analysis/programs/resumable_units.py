@@ -118,8 +118,8 @@ def _of_state(setup: Setup, state: Any) -> Arrays:
     found = {f"constant/{group}": values for group, values in constant.items()}
     means = {name: each.mean for name, each in outputs.items()}
     for name, split in setup.splits.items():
-        penalty = units.mean_replacement_penalty(
-            *args, split, setup.sites, means=means, chunk_size=CHUNK
+        penalty = units.unit_scores(
+            "mrp", *args, split, setup.sites, setup.spec, means=means, chunk_size=CHUNK
         )
         found |= {f"penalty/{name}/{g}": np.asarray(x) for g, x in penalty.items()}
     return found
