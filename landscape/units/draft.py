@@ -1,6 +1,5 @@
 """A plan of removal in the making."""
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -22,10 +21,9 @@ class Draft:
 
     def __init__(self, objective, spec, network, batch, approximate):
         trees.check_mask(network.masks, network.params)
-        shape = jax.tree.leaves(batch["image"])[0].shape[1:]
         self.spec, self.network, self.batch = spec, network, batch
         self.approximate = approximate
-        self.readers = readers_of(objective, spec, network, shape)
+        self.readers = readers_of(objective, spec, network, batch["image"])
         self.sites = {name: reader.site for name, reader in self.readers.items()}
         self.tapped = tapped_logits(objective, network.batch_stats, self.sites)
         self.found = connections(spec, network.params, network.masks, objective.rules)

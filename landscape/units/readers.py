@@ -8,12 +8,11 @@ output is another one: no bias can hold both.
 import functools
 import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import flax.linen as nn
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jax.ad_checkpoint import checkpoint_name
 
@@ -57,7 +56,7 @@ class Reader(NamedTuple):
 
 
 def readers_of(
-    objective: Objective, spec: Spec, network: Network, input_shape: Sequence[int]
+    objective: Objective, spec: Spec, network: Network, image: Any
 ) -> dict[str, Reader]:
     """The layers that read units, by `sites_of(spec, params)`, in the order of calls.
 
@@ -65,23 +64,23 @@ def readers_of(
       objective: of a Linen model.
       spec: which axes are units.
       network: parameters and statistics.
-      input_shape: of one example.
+      image: those of a batch, an array or its shape.
 
     Raises:
       InputError: a layer is called more than once or never.
 
     >>> from landscape.models import LeNet
     >>> from landscape.units import specification
-    >>> model, x = LeNet((2, 3, 4), 5), jnp.ones((1, 16, 16, 1))
+    >>> model, x = LeNet((2, 3, 4), 5), np.ones((1, 16, 16, 1))
     >>> params = model.init(jax.random.key(0), x)["params"]
     >>> spec = specification(model, params)
-    >>> found = readers_of(Objective(model), spec, Network(params, {}), x.shape[1:])
+    >>> found = readers_of(Objective(model), spec, Network(params, {}), x)
     >>> {name: (reader.takes, reader.uniform) for name, reader in found.items()}
     {'Conv_1': ('Conv_1/bias', True), 'Dense_0': ('Dense_0/bias', True), \
 'Dense_1': ('Dense_1/bias', True)}
     """
     sites = sites_of(spec, network.params, rules=objective.rules)
-    calls, norms = _calls(objective, network, sites, input_shape)
+    calls, norms = _calls(objective, network, sites, image)
     leaves = layout.leaves(network.params, objective.rules)
     stats = trees.named_leaves(network.batch_stats)
     found = {}
@@ -134,7 +133,7 @@ def response(reader: Reader, params: Params, constants: np.ndarray) -> np.ndarra
     return outputs.reshape(-1, outputs.shape[-1])
 
 
-def _calls(objective, network, sites, input_shape):
+def _calls(objective, network, sites, image):
     """Each reading layer's module and input shape; the norms that alone read them."""
     calls, norms, outputs_of = {}, {}, []
 
@@ -163,8 +162,8 @@ def _calls(objective, network, sites, input_shape):
         with nn.intercept_methods(intercept):
             return objective.logits(params, image, batch_stats)[0]
 
-    image = jax.ShapeDtypeStruct((1, *input_shape), jnp.float32)
-    program = jax.make_jaxpr(run)(network.params, network.batch_stats, image).jaxpr
+    one = jax.eval_shape(lambda batch: batch[:1], image)
+    program = jax.make_jaxpr(run)(network.params, network.batch_stats, one).jaxpr
     every = list(operations(program))
     read = [*program.outvars, *(v for eqn in every for v in eqn.invars)]
     uses = Counter(map(id, read))

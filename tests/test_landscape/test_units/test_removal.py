@@ -4,18 +4,26 @@ import jax
 import numpy as np
 import pytest
 from flax import linen as nn
+from jax.tree_util import Partial
 
 from landscape.errors import InputError
 from landscape.models import LeNet
+from landscape.objective import Objective
 from landscape.units import (
     Axis,
+    Network,
     Spec,
     constants_after,
     logit_error,
+    plan_removal,
     remove,
     sequential,
     shrink,
+    sites_of,
+    tapped_logits,
 )
+from landscape.units.removal import replaced, run
+from landscape.units.taps import identity
 
 
 class Strided(nn.Module):
@@ -203,6 +211,32 @@ def test_a_layer_takes_constants_only_where_all_that_reads_it_gets_them(
         expected = case.with_constants(plan.removed, constants)
         removed = remove(plan, case.network)
         assert error(case.logits(removed), expected) < 1e-10
+
+
+class Embedded(nn.Module):
+    @nn.compact
+    def __call__(self, x, train=False):
+        x = nn.relu(nn.Dense(3, name="a")(nn.Embed(5, 4, name="e")(x)))
+        return nn.Dense(2, name="c")(x.mean(axis=1))
+
+
+def test_features_of_an_embedding_of_integers_are_units_like_others(error):
+    image = np.arange(6).reshape(2, 3) % 5
+    model, objective = Embedded(), Objective(Embedded())
+    params = model.init(jax.random.key(0), image)["params"]
+    e, a = Axis(("e",)), Axis(("a",))
+    kernels = {"e/embedding": (None, e), "a/kernel": (e, a), "c/kernel": (a, None)}
+    spec = Spec({"e": 4, "a": 3}, kernels | {"a/bias": (a,)})
+    network, batch = Network(params, {}), {"image": image, "label": np.zeros(2, int)}
+    chosen = {"e": np.arange(4) < 2, "a": np.arange(3) == 1}
+    constants = {"a": np.arange(4.0), "c": np.arange(3.0)}
+    plan = plan_removal(objective, spec, network, batch, chosen, constants)
+    removed = remove(plan, network)
+    assert not removed.params["e"]["embedding"][:, :2].any()
+    tapped = tapped_logits(objective, {}, sites_of(spec, params))
+    expected = run(tapped, params, batch, replaced(plan))
+    found = run(tapped, removed.params, batch, Partial(identity))
+    assert error(found, expected) < 1e-5
 
 
 def test_a_layer_called_twice_and_wrong_units_are_refused(strided, case_of):
