@@ -131,6 +131,7 @@ def changes(
             if scan or not backend.on_cpu()
             else 1
         )
+        size = min(size, len(indices))
         step = size * max(1, PER_CALL // size) if scan else size
         for start in range(0, len(indices), step):
             part = indices[start : start + step]
