@@ -6,7 +6,7 @@
 sets one of them to 0 and runs the network, weights and scores staying on the device:
 `fori_loop`, or one jitted call a weight, each with convolutions as sums of matrix
 products or plain: the fastest counts. Every rival blocks; rounds alternate; a time is
-the median of 3 rounds; the first call (tracing, compilation) stands apart. About two
+the median of 5 rounds; the first call (tracing, compilation) stands apart. About two
 minutes on 2 quiet cores.
 
 Expected: LeNet-300-100's first layer at least 20 times faster, LeNet-5's first
@@ -31,6 +31,7 @@ LAYERS = {
     "lenet300": ("Dense_0", "Dense_1", "Dense_2"),
     "lenet5": ("Conv_0", "Conv_1", "Dense_0"),
 }
+ROUNDS = 5
 MANY, SOME = 6000, 60
 """Weights of a call of this code, and of a rival."""
 
@@ -118,7 +119,7 @@ def main():
     for name, layers in LAYERS.items():
         for layer in layers:
             calls = rivals(name, layer)
-            times = race({k: call for k, (call, _) in calls.items()}, rounds=3)
+            times = race({k: call for k, (call, _) in calls.items()}, rounds=ROUNDS)
             each = {k: times[k].wall / count for k, (_, count) in calls.items()}
             cpu = {k: times[k].cpu / count for k, (_, count) in calls.items()}
             ours, best = each.pop("rank one"), min(each, key=each.get)
