@@ -9,8 +9,8 @@ when its output is replaced by its mean over the training examples (Evci 2018): 
 mode, on the training and on the test split, at the run's state and at every state
 before it that it kept (--keep-every). All scores of units are compared with that, by
 Spearman's rank correlation. Writes result.json, arrays.npz and figure.png below
-RUN/analysis/, and resumes if interrupted. Networks of digits take about 15 s of CPU
-time and a second for each kept state.
+RUN/analysis/, and resumes if interrupted. A network of digits takes about ten seconds
+of CPU time, LeNet-5 40: a forward pass is made for each unit and each kept state.
 
 --export also writes the network to a file that other programs run: .onnx, .stablehlo or
 .safetensors (pip install 'sparse-landscape[export]'). The file is read back, and its

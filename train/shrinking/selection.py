@@ -95,6 +95,7 @@ def smaller(settings: UnitsRun, dataset: Dataset, target: float) -> Smaller:
         objective, spec, network, few, chosen, constants, approximate=True
     )
     whole = remove(plan, network)
+    uncorrected = take(plan, whole)
     if settings.removal == "mean":
         whole = corrected(
             plan, objective, network, whole, examples, chunk_size=settings.batch_size
@@ -109,7 +110,7 @@ def smaller(settings: UnitsRun, dataset: Dataset, target: float) -> Smaller:
         objective,
         network,
         objective._replace(model=run.model.clone(widths=widths)),
-        found,
+        uncorrected,
         [few],
     )
     return Smaller(made, found, plan, _text(made, plan, cost, what, error))

@@ -1,5 +1,7 @@
 """Networks that are made smaller and trained on (E2.5), and how exact that is."""
 
+import contextlib
+import sys
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -84,7 +86,9 @@ def measure(scale: Scale, root: str, steps: Steps) -> dict[str, list[dict[str, A
                 steps.begin(f"{name}, seed {seed}: {variant}")
                 settings = settings_of(shrink, variant, folder, source, seed)
                 limit_compiled_programs()
-                descent.walk(settings)
+                # What it says of each round is no result of the study.
+                with contextlib.redirect_stdout(sys.stderr):
+                    descent.walk(settings)
                 first, *_ = descent.way(settings)
                 each[str(variant)] = numbers(settings.workdir) | {
                     "gap": exactness(first)

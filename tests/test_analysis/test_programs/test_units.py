@@ -187,6 +187,9 @@ def test_after_dead_units_comes_a_smaller_network(found, names):
     words = shlex.split(units_text.next_command(config, result | {"groups": alive}))
     assert parse(units.Config, argv=words[3:]) == replace(config, where="before")
     assert "No unit is dead." in units.describe(result | {"groups": alive})
+    flat = {GROUP: alive[GROUP] | {"constant": list(range(8))}}
+    text = units.describe(result | {"groups": flat})
+    assert f"Every unit of {GROUP} is constant: nothing of the input passes." in text
 
 
 def test_units_of_a_smaller_network_have_their_names_of_before(names, tmp_path):
