@@ -194,7 +194,7 @@ def quick(config: StudyOptions) -> Scale:
         activations=scale.activations[:1],
         stages=(0, 20, 40), counted=(0, 20, 40), examples=200,
         fractions=(0.2, 0.5, 0.8), probes=10,
-        spectrum=scale.spectrum | {"num_train": 300, "widths": (8, 8), "steps": 20},
+        spectrum=scale.spectrum | {"num_train": 300, "widths": (4, 4), "steps": 20},
         sparse=scale.sparse._replace(
             training=scale.sparse.training | sparse, num_seeds=seeds, fit_steps=20
         ),
