@@ -92,8 +92,8 @@ MNIST = PLAIN | {
     "dataset": "mnist", "model": "lenet", "widths": (8, 16, 64), "steps": 18750,
     "batch_size": 32, "learning_rate": 0.01, "keep_every": 1875, "log_every": 625,
 }  # fmt: skip
-"""Ten epochs of the thesis' network, of 20,522 parameters; He normal at the start, where
-the thesis has Xavier's."""
+"""Ten epochs of the thesis' network, of 20,522 parameters; its kernels start He normal,
+the thesis' with Xavier's."""
 LENET300 = PLAIN | {
     "dataset": "mnist", "model": "lenet300", "steps": 9380, "learning_rate": 0.1,
 }  # fmt: skip
