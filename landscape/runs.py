@@ -210,6 +210,9 @@ def fingerprint(ref: Ref) -> str:
     # What they give is part of the state.
     free = FREE | {"mask_from", "source", "parent"}
     fields = config.to_dict(settings) | dict.fromkeys(free)
+    # A setting that came later leaves the fingerprints of before as they were.
+    later = config.ADDED
+    fields = {k: v for k, v in fields.items() if k not in later or v != later[k]}
     text = json.dumps([fields, digest], sort_keys=True).encode()
     return hashlib.sha256(text).hexdigest()[:16]
 

@@ -1,7 +1,8 @@
 """What a run was made from, known by digests: the file sources.json of its folder.
 
-The data set and the run whose masks were taken may move; their digests say that what is
-found is what was used. With the shapes of the data, weights load without it.
+The data set and the run whose masks or network were taken may move; their digests say
+that what is found is what was used. With the shapes of the data, weights load without
+it.
 """
 
 import json

@@ -1,6 +1,7 @@
 """How a network is made. From the command to the gradient:
 
 sparse.py, dense.py       flags to the settings of runs, `landscape.config`
+units.py, shrinking/      the same, of networks made smaller, round by round
 checks.py                 refuses what can be known to fail, before JAX is loaded
 job.py                    opens, trains and closes one run
 landscape.data            the examples, and their order

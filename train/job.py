@@ -166,10 +166,10 @@ def _open(config: RunConfig, start: Start | None) -> Opened:
         given = start(like) if start else (None, None, None)
         takes = METHODS[config.method].takes
         if takes and given[2] is None:
-            where = "shrinking.start_from" if "network" in takes else "mask_source"
+            where = "shrinking.descent" if "network" in takes else "mask_source"
             raise InputError(
-                f"a {config.method} run takes the {takes[0]} of another run, and there"
-                f" is no `start` that gives them: see `train.{where}`."
+                f"a {config.method} run takes the {takes[0]} of another run, and no"
+                f" `start` gives it: see `train.{where}`."
             )
         mesh = _mesh_and_folder(config, None)
         record.write_sources(folder, config, dataset)

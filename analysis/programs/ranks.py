@@ -15,6 +15,8 @@ def rank_correlation(x: ArrayLike, y: ArrayLike) -> float | None:
     >>> round(rank_correlation([1, 2, 3], [2, 2, 1]), 6)
     -0.866025
     """
-    a, b = (rankdata(values) - (len(values) + 1) / 2 for values in (x, y))
+    # In float64, whatever the dtype: ranks have that of the numbers otherwise.
+    ranks = (rankdata(np.asarray(values, np.float64)) for values in (x, y))
+    a, b = (each - each.mean() for each in ranks)
     scale = np.sqrt((a @ a) * (b @ b))
     return float(a @ b / scale) if scale > 0 else None

@@ -187,10 +187,18 @@ def correlations(
 
 
 def first_units(folder: Path) -> dict[str, list[int]] | None:
-    """Of a network that was made smaller, the units' indices in the first one."""
+    """Of a network that was made smaller, the units' indices in the first of all.
+
+    Raises:
+      InputError: its table of units is damaged.
+    """
     path = folder / UNITS
     if not path.exists():
         return None
-    found = read_json(path, "bring it back from a copy of the run")
-    kept = units.record.from_dict(found).kept
+    advice = "bring it back from a copy of the run"
+    found = read_json(path, advice)
+    try:
+        kept = units.record.from_dict(found["first"]).kept
+    except (KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"{path} is damaged ({error!r}): {advice}.") from None
     return {group: list(indices) for group, indices in kept.items()}

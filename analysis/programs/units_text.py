@@ -124,6 +124,12 @@ def _which(result: dict[str, Any], split: str) -> str:
             before = ", ".join(str(first[name][i]) for i in dead[:SHOWN])
             text += f" (before it was made smaller: {before})"
         lines.append(text + ".")
+    groups = result["groups"].items()
+    flat = [name for name, row in groups if len(row["constant"]) == row["units"]]
+    if flat:
+        lines.append(
+            f"Every unit of {', '.join(flat)} is constant: nothing of the input passes."
+        )
     return "\n".join(lines or ["No unit is dead."])
 
 

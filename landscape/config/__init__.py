@@ -6,11 +6,18 @@ device is touched.
 
 from landscape.config.dense import DenseRun
 from landscape.config.sparse import SparseRun
-from landscape.config.stored import FORMAT_VERSION, RunConfig, from_dict, to_dict
+from landscape.config.stored import (
+    ADDED,
+    FORMAT_VERSION,
+    RunConfig,
+    from_dict,
+    to_dict,
+)
 from landscape.config.training import TrainConfig
 from landscape.config.units import UnitsConfig, UnitsRun
 
 __all__ = [
+    "ADDED",
     "FORMAT_VERSION",
     "DenseRun",
     "RunConfig",

@@ -20,8 +20,9 @@ class SparseRun(TrainConfig):
     global_pruning: bool = False
     """pruning: compare scores over all layers instead of within each."""
     score: str = "magnitude"
-    """pruning: what is removed first, the lowest magnitude, taylor1_abs, obd, ...; see
-    SCORES in landscape/methods.py."""
+    """pruning: weights of the lowest score go first: magnitude, taylor1, taylor1_abs,
+    taylor2, taylor2_abs, hessian_product, hessian_product_abs, obd, obd_hutchinson,
+    empirical_fisher, loss_change or at_random."""
     score_scale: float | None = None
     """taylor2, taylor2_abs: factor of the second-order term; default: 1 (Taylor's is
     0.5)."""

@@ -9,13 +9,13 @@ from landscape.config.units import UnitsRun
 from landscape.errors import InputError
 
 FORMAT_VERSION = 1
-# Settings that came later, with what they are in a run from before.
-_ADDED = {
+ADDED = {
     "init_zeros": 0.0,
     "score": "magnitude",
     "score_scale": None,
     "score_examples": None,
 }
+"""Settings that came later, with what they are in a run from before."""
 _KINDS = {"dense": DenseRun, "units": UnitsRun}
 
 RunConfig = DenseRun | SparseRun | UnitsRun
@@ -41,7 +41,7 @@ def from_dict(values: dict[str, Any]) -> RunConfig:
         )
     kind = _KINDS.get(values.get("method"), SparseRun)
     fields = {f.name for f in dataclasses.fields(kind)}
-    values |= {name: v for name, v in _ADDED.items() if name in fields - values.keys()}
+    values |= {name: v for name, v in ADDED.items() if name in fields - values.keys()}
     if values.keys() != fields:
         odd = ", ".join(sorted(values.keys() ^ fields))
         raise InputError(f"the run's settings do not match this code: {odd}.")

@@ -42,7 +42,8 @@ class UnitsConfig(TrainConfig):
     """mean: a removed unit's mean output moves into the next biases; plain: it is lost,
     as if it were 0."""
     keep_layers: tuple[str, ...] = ()
-    """Patterns (Conv_0, Block_*, stream_0) of layers that keep all their units."""
+    """Patterns (Conv_0, Block_*, stream_0) of layers that keep their units, but those
+    that masks have left without any weight to or from others."""
 
     def __post_init__(self):
         super().__post_init__()

@@ -3,7 +3,8 @@
     session = onnxruntime.InferenceSession("net.onnx")
     (logits,) = session.run(None, {"image": images})
 
-The graph is made of the traced logits by `onnx_graph`.
+The graph is made of the traced logits by `onnx_graph`: jax2onnx 0.17.1 cannot be
+installed beside orbax-checkpoint 0.11.37 or later, and fails on JAX 0.12.
 """
 
 import jax

@@ -51,6 +51,7 @@ def _over_training(axes, found, shades) -> None:
             label = plain(name) if split == splits[0] else None
             line = SPLITS[split][0]
             axes.plot(steps, share, line, color=shade, marker=mark, ms=2.5, label=label)
+    top = max(max(line.get_ydata()) for line in axes.lines)
     total = sum(row["units"] for row in groups.values())
     if len(groups) > 1:
         counts = sum(np.array(row["counts"][splits[0]]) for row in groups.values())
@@ -61,9 +62,10 @@ def _over_training(axes, found, shades) -> None:
             axes.plot([], [], line, color="0.4", label=label)
     axes.set(
         title="dead units", xlabel="training step", ylabel="dead units (%)",
-        ylim=(-3, 103),
+        # Room for the legend above the curves.
+        ylim=(-3, min(103, max(10, 2 * top))),
     )  # fmt: skip
-    axes.legend(fontsize=6, ncols=1 + len(groups) // 8)
+    axes.legend(fontsize=6, loc="upper right", ncols=1 + len(groups) // 8)
 
 
 def _since(figure, axes, found) -> None:

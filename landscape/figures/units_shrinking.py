@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from landscape.figures.styles import colors, plain, style
 
@@ -38,7 +39,7 @@ def shrinking(
         bars.set_yticks(rows, [plain(name) for name in before])
         bars.invert_yaxis()
         bars.set(xlabel="units", xlim=(0, 1.35 * max(before.values())))
-        bars.legend(loc="lower right")
+        bars.xaxis.set_major_locator(MaxNLocator(integer=True))
         percent = [100 * x for x in trained]
         curve.plot(kept, percent, "o-", color=palette[0], label="trained")
         for i, value in enumerate(removed, 1):
@@ -55,5 +56,7 @@ def shrinking(
         curve.minorticks_off()
         curve.invert_xaxis()
         curve.set(xlabel="parameters left (%)", ylabel=f"{accuracy} (%)")
-        curve.legend(loc="lower left")
+        for axes in (bars, curve):
+            # Above, where no bar and no curve is.
+            axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
         return figure

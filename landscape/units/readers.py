@@ -36,6 +36,7 @@ class Reader(NamedTuple):
         the mean of the batch norm behind it; None if there is neither, or the layer is
         not linear.
       in_params: that leaf is one of `params`.
+      epsilon: what batch norm adds to the variance; 0 without it.
       uniform: the output of a constant input is the same at all positions.
       module: the layer, bound to nothing.
       shape: of its input, without the batch.
@@ -45,6 +46,7 @@ class Reader(NamedTuple):
     kernel: str
     takes: str | None
     in_params: bool
+    epsilon: float
     uniform: bool
     module: Any
     shape: tuple[int, ...]
@@ -85,7 +87,8 @@ def readers_of(
         kernel = next(k for k in leaves if layout.layer_name(k) == layer)
         biases = (n for n, leaf in leaves.items() if leaf.kind == "bias")
         bias = next((n for n in biases if n.rpartition("/")[0] == layer), None)
-        mean = f"{norms.get(layer)}/mean"
+        norm, epsilon = norms.get(layer, ("", 0.0))
+        mean = f"{norm}/mean"
         inputs = np.zeros((1, *shape), np.float32)
         inputs[..., 0] = 1
         probe = _probe(_layer(network.params, layer), kernel, leaves[kernel])
@@ -97,7 +100,14 @@ def readers_of(
         positions = ahead.reshape(-1, ahead.shape[-1])
         uniform = bool((positions == positions[0]).all())
         found[layer] = Reader(
-            sites[layer], kernel, takes, bias is not None, uniform, module, shape
+            sites[layer],
+            kernel,
+            takes,
+            bias is not None,
+            epsilon,
+            uniform,
+            module,
+            shape,
         )
     return found
 
@@ -136,7 +146,8 @@ def _calls(objective, network, sites, input_shape):
             outputs_of.append((path, outputs))
         elif isinstance(context.module, nn.BatchNorm):
             # The norm of a layer gets its very output.
-            norms.update({k: path for k, seen in outputs_of if seen is args[0]})
+            found = path, context.module.epsilon
+            norms.update({k: found for k, seen in outputs_of if seen is args[0]})
         return outputs
 
     def run(params, batch_stats, image):
@@ -172,7 +183,8 @@ def _layer(params: Params, layer: str) -> Params:
 
 
 def _without_biases(layer: Params, name: str) -> dict:
-    return {k: x if k == name else np.zeros_like(x) for k, x in layer.items()}
+    zeros = jax.tree.map(np.zeros_like, layer)
+    return zeros | {name: layer[name]}
 
 
 @functools.partial(jax.jit, static_argnums=0)

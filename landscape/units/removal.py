@@ -20,7 +20,7 @@ from landscape.objective import Objective
 from landscape.units.connections import at
 from landscape.units.constants import replacement
 from landscape.units.network import Network
-from landscape.units.outputs import mean_outputs
+from landscape.units.outputs import Outputs, output_statistics
 from landscape.units.plan import Plan
 from landscape.units.readers import Reader, response
 from landscape.units.sites import Site
@@ -68,11 +68,13 @@ def corrected(
     *,
     chunk_size: int | None = None,
 ) -> Network:
-    """The removed network with the mean outputs of approximate layers put right.
+    """The removed network with the outputs of approximate layers put right on average.
 
-    Bias, or batch norm's mean, of each layer of `plan.approximate` takes the difference
-    of its outputs' means over the data from those in the whole network: one pass over
-    the data a layer, first to last. Variances stay: what is left keeps its scale.
+    For each layer of `plan.approximate`, first to last, in one pass over the data: the
+    bias takes the difference of its outputs' means from those in the whole network; of
+    batch norm the mean and the variance become those with which means and variances
+    behind it are as in the whole network. The logits then are further from those with
+    constants in the units' place: `logit_error` is of what has not been corrected.
 
     Args:
       plan: of the removal.
@@ -87,26 +89,26 @@ def corrected(
         outputs = trees.named_leaves(tree)[reader.takes].size
         sites[name] = Site(Axis(("outputs",)), (outputs,), name, "output")
 
-    def means(of):
+    def statistics(of):
         tapped = tapped_logits(objective, of.batch_stats, sites)
-        at = mean_outputs(tapped, of.params, batches, sites, chunk_size=chunk_size)
-        held = trees.named_leaves(of.batch_stats)
-        # A bias is in the output already, a norm's mean is subtracted behind it.
-        return {
-            name: mean - (0 if plan.readers[name].in_params else held[takes])
-            for name, mean in at.items()
-            for takes in [plan.readers[name].takes]
-        }
+        args = tapped, of.params, batches, sites
+        found = output_statistics(*args, chunk_size=chunk_size)
+        return trees.widened(found)
 
-    target = means(network) if sites else {}
+    whole = statistics(network) if sites else {}
     for name in sites:
+        reader, before, now = plan.readers[name], whole[name], statistics(removed)[name]
         params = trees.named_leaves(removed.params)
         stats = trees.named_leaves(removed.batch_stats)
-        difference = np.asarray(target[name] - means(removed)[name])
-        _move(params, stats, plan.readers[name], difference)
-        params = _without(plan, _unflatten(removed.params, params))
-        stats = _unflatten(removed.batch_stats, stats)
-        removed = removed._replace(params=params, batch_stats=stats)
+        if reader.in_params:
+            _move(params, stats, reader, before.mean - now.mean)
+        else:
+            held = trees.named_leaves(network.batch_stats)
+            _renorm(stats, held, reader, before, now)
+        removed = removed._replace(
+            params=_without(plan, _unflatten(removed.params, params)),
+            batch_stats=_unflatten(removed.batch_stats, stats),
+        )
     return removed
 
 
@@ -140,8 +142,11 @@ def logit_error(
         counts = np.ones(len(whole), bool)
         if weight is not None:
             counts = np.asarray(weighting.of_examples(weight)) > 0
-        difference = max(difference, np.abs(whole - found)[counts].max(initial=0))
-        largest = max(largest, np.abs(whole)[counts].max(initial=0))
+        # Unlike Python's max, that of NumPy is NaN if any of them is.
+        difference = np.maximum(
+            difference, np.abs(whole - found)[counts].max(initial=0)
+        )
+        largest = np.maximum(largest, np.abs(whole)[counts].max(initial=0))
     return float(difference / largest) if largest else float(difference)
 
 
@@ -177,3 +182,18 @@ def _without(plan: Plan, tree: Any) -> Any:
 
 def _unflatten(tree: Any, named: dict) -> Any:
     return jax.tree.unflatten(jax.tree.structure(tree), named.values())
+
+
+def _renorm(
+    stats: dict, held: dict, reader: Reader, before: Outputs, now: Outputs
+) -> None:
+    """Lets a norm make of its inputs now what it made of those before, on average."""
+    name, epsilon = reader.takes.removesuffix("mean") + "var", reader.epsilon
+    mean, wide = (np.asarray(held[k], float) for k in (reader.takes, name))
+    varies = before.variance > 0
+    ratio = np.where(varies, now.variance / np.where(varies, before.variance, 1), 1)
+    narrow = np.maximum((wide + epsilon) * ratio - epsilon, 0)
+    scale = np.sqrt((narrow + epsilon) / (wide + epsilon))
+    moved = now.mean - (before.mean - mean) * scale
+    for leaf, values in ((reader.takes, moved), (name, narrow)):
+        stats[leaf] = jnp.asarray(values.astype(stats[leaf].dtype))

@@ -168,3 +168,19 @@ def test_dead_units_are_counted_dated_and_marked():
     dead, alive = drawn.values()
     assert alive.tolist() == [1e-2, 1] and (dead < 1e-4).all() and len(dead) == 2
     assert [text.get_text() for text in scores.texts] == ["0.25", "-"]
+
+
+def test_a_smaller_network_has_its_layers_before_and_after_and_each_rounds_accuracy():
+    before, after = {"Conv_0": 8, "Dense_0": 64}, {"Conv_0": 3, "Dense_0": 20}
+    figure = figures.shrinking(
+        before, after, [1, 0.5, 0.2], [0.6, 0.3], [0.9, 0.8, 0.7]
+    )
+    bars, curve = figure.axes
+    widths = [[bar.get_width() for bar in bars_of] for bars_of in bars.containers]
+    assert widths == [[8, 64], [3, 20]]
+    assert [text.get_text() for text in bars.texts] == [" 3 of 8", " 20 of 64"]
+    np.testing.assert_allclose(curve.lines[0].get_ydata(), [90, 80, 70])
+    np.testing.assert_allclose(curve.lines[0].get_xdata(), [1, 0.5, 0.2])
+    points = [line.get_ydata() for line in curve.lines if line.get_mfc() == "white"]
+    np.testing.assert_allclose(np.concatenate(points), [60, 30])
+    assert [tick.get_text() for tick in curve.get_xticklabels()] == ["20", "50", "100"]

@@ -1,10 +1,11 @@
 """A run's name, once parsed, is the folder and the step that were meant."""
 
+import json
 from pathlib import Path
 
 import pytest
 
-from landscape import runs
+from landscape import config, runs
 from landscape.errors import InputError
 
 
@@ -25,3 +26,28 @@ def test_a_ref_is_parsed_to_itself_and_its_text_to_it():
 def test_what_is_no_step_is_refused():
     with pytest.raises(InputError, match="a number or init"):
         runs.parse("runs/pruned@last")
+
+
+def test_settings_that_came_later_leave_fingerprints_as_they_were(
+    tmp_path, monkeypatch
+):
+    """Else every new one would have all analyses of before computed again."""
+    monkeypatch.setattr(runs, "step_of", lambda ref, settings: 7)
+    monkeypatch.setattr(runs.checkpoint_tables, "digest", lambda folder, step: "digest")
+
+    def fingerprint(**changes):
+        settings = config.SparseRun(**changes)
+        (tmp_path / runs.CONFIG).write_text(json.dumps(config.to_dict(settings)))
+        return runs.fingerprint(runs.Ref(tmp_path, 7))
+
+    known = fingerprint()
+    assert fingerprint(score="taylor1") != known
+    # As if that setting had not been there.
+    plain = config.to_dict
+
+    def of_before(settings):
+        found = plain(settings)
+        return {k: v for k, v in found.items() if k not in config.ADDED}
+
+    monkeypatch.setattr(runs.config, "to_dict", of_before)
+    assert fingerprint() == known

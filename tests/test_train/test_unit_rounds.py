@@ -126,5 +126,5 @@ def test_a_run_that_is_not_finished_is_no_source(tmp_path, monkeypatch):
     theirs = DenseRun(model="mlp", widths=(8, 6), workdir="dense")
     record.open_folder(tmp_path / "dense", theirs)
     with pytest.raises(InputError, match="dense is not finished"):
-        units.run(units.Config(**SETTINGS, keep_params=0.5))
+        rounds.check(units.Config(**SETTINGS, keep_params=0.5))
     assert [path.name for path in tmp_path.iterdir()] == ["dense"]

@@ -174,6 +174,15 @@ def test_a_finished_command_is_read_back_and_other_settings_are_refused(
     assert all(f"latency, batch {size}" in text for size in (1, 128))
     with pytest.raises(InputError, match=r"keep_params 0\.25 there, 0\.3 here"):
         units.run(replace(config, keep_params=0.3))
+    # All of it somewhere else.
+    there = folder.parent.with_name("moved")
+    folder.parent.rename(there)
+    names = {name: str(there / name) for name in ("dense", "small", "small-round1")}
+    moved = replace(config, source=names["dense"], workdir=names["small"])
+    assert len(units.run(moved)) == 2
+    way = [names["small-round1"], names["small"]]
+    assert [each.workdir for each in descent.way(moved)] == way
+    there.rename(folder.parent)
     # The rounds before are needed no more.
     shutil.move(folder.with_name("small-round1"), folder.with_name("elsewhere"))
     assert len(units.run(config)) == 1
@@ -214,6 +223,9 @@ def test_a_sparse_network_loses_what_is_idle_first_and_keeps_its_masks(sparse):
     assert idle.any()
     spec = specification(before.model, before.state.params)
     assert gone_from(folder, spec)["Dense_0"][idle].all()
+    groups = json.loads((folder / "units.json").read_text())["first"]["groups"]
+    chosen = groups["Dense_0"]["removed"].get("chosen", [])
+    assert not idle[chosen].any()
     kept = json.loads((folder / "config.json").read_text())["masked"]
     for name in ("Dense_0", "Dense_1"):
         mask, kernel = run.masks[name]["kernel"], run.state.params[name]["kernel"]

@@ -11,7 +11,7 @@ from landscape.errors import InputError, RunFailure
 from landscape.files import read_json
 from landscape.units import Plan
 from landscape.units import record as units_record
-from train import job, record
+from train import job, mask_source, record
 from train.shrinking import copying, rounds
 from train.shrinking.first import First, open_first
 from train.shrinking.rounds import Round
@@ -121,5 +121,5 @@ def way(config: UnitsConfig) -> list[UnitsRun]:
         found.append(stored)
         if stored.round == 1:
             break
-        folder = stored.parent
+        folder = mask_source.located(stored.parent, folder, "parent network")
     return found[::-1]

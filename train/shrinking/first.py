@@ -7,6 +7,7 @@ import jax
 import numpy as np
 
 from landscape import data, devices, models, rng, runs
+from landscape.aliases import Params
 from landscape.config import UnitsConfig
 from landscape.data import Dataset
 from landscape.errors import InputError
@@ -37,21 +38,22 @@ def open_first(config: UnitsConfig) -> First:
         fit, the budget is below one unit a layer, or the floor above its accuracy.
     """
     dataset = data.load(config)
-    run = runs.load(config.source, data=False, data_dir=config.data_dir)
-    _check_fits(config, run, dataset)
-    mesh = devices.make_mesh(config.num_devices)
-    devices.check_batch_size(mesh, config.batch_size)
-    params, stats = run.state.params, run.state.batch_stats
-    spec = specification(run.model, params)
-    cost, what = cost_of(config, run.model, spec, params, dataset.input_shape)
+    folder = runs.parse(config.source).folder
+    known = runs.describe(folder, data=False, data_dir=config.data_dir)
+    model, params = known.components.model, known.shapes.params
+    _check_fits(config, params, dataset)
+    spec = specification(model, params)
+    cost, what = cost_of(config, model, spec, params, dataset.input_shape)
     first = First(dataset, cost(spec.sizes), cost(_fewest(config, spec)))
     if config.floor_accuracy is None:
         _check_budget(config, first, what)
+    run = runs.load(config.source, data=False, data_dir=config.data_dir)
+    mesh = devices.make_mesh(config.num_devices)
+    devices.check_batch_size(mesh, config.batch_size)
+    if config.floor_accuracy is None:
         return first
-    split = dataset.validation
-    found = evaluate(
-        run.objective, *devices.replicate(mesh, (params, stats, split)), mesh
-    )["accuracy"]
+    state = run.state.params, run.state.batch_stats, dataset.validation
+    found = evaluate(run.objective, *devices.replicate(mesh, state), mesh)["accuracy"]
     if config.floor_accuracy > found:
         raise InputError(
             f"--floor-accuracy {config.floor_accuracy} is above the validation accuracy"
@@ -95,14 +97,13 @@ def _fewest(config: UnitsConfig, spec: Spec) -> dict[str, int]:
     return fewest
 
 
-def _check_fits(config: UnitsConfig, run: runs.Run, dataset: Dataset) -> None:
+def _check_fits(config: UnitsConfig, params: Params, dataset: Dataset) -> None:
     shape = dataset.input_shape
     made = models.create(
         config.model, shape, dataset.num_classes, config.widths, config.activation
     )
     here, _ = jax.eval_shape(lambda: models.init(made, rng.stream(0, "init"), shape))
-    there = run.state.params
-    if jax.tree.map(np.shape, here) != jax.tree.map(np.shape, there):
+    if jax.tree.map(np.shape, here) != jax.tree.map(np.shape, params):
         raise InputError(
             f"the network of {config.source} does not fit {config.dataset}: its inputs"
             " or classes are others."

@@ -9,7 +9,6 @@ import jax
 from landscape import data, devices, figures, runs
 from landscape.cli import activity
 from landscape.config import UnitsConfig, UnitsRun
-from landscape.sparsity import accounting
 from landscape.tables import counted, format_table
 from landscape.units import specification
 from train import record
@@ -56,9 +55,9 @@ def _text(config: UnitsConfig, way: list[UnitsRun]) -> str:
         f" {counted(_count(before) - _count(after), 'unit')} of {_count(before):,}.",
         format_table(["layer", "units before", "after"], _layers(before, after)),
         format_table(["", "before", "after", "ratio"], _rows(before, after)),
-        "Bytes: of the parameters as they are stored. Latency: median of a compiled"
-        f" forward pass {machine}; another machine has other times.\n"
-        + accounting.CONVENTION,
+        "FLOPs: forward pass for one example, 2 a multiply-add, kernels only. Bytes: of"
+        " the stored parameters. Latency: median of a compiled forward pass"
+        f" {machine}; another machine has other times.",
     ]
     if config.floor_accuracy is not None:
         way = descent.tried(config)

@@ -109,7 +109,8 @@ def stored_in(folder: str) -> UnitsRun | None:
     if not (Path(folder) / runs.CONFIG).exists():
         return None
     found = runs.read_config(Path(folder))
-    return found if isinstance(found, UnitsRun) else None
+    # The folder may have moved.
+    return replace(found, workdir=folder) if isinstance(found, UnitsRun) else None
 
 
 def validation_accuracy(settings: UnitsRun) -> float | None:

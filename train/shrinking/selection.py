@@ -88,11 +88,14 @@ def smaller(settings: UnitsRun, dataset: Dataset, target: float) -> Smaller:
         protected=settings.keep_layers,
         what=what,
     )
+    # The plan finds those that are idle by itself, and says why they go.
+    chosen = {group: units & ~idle[group] for group, units in chosen.items()}
     constants = _constants(settings, objective, spec, network, examples, few)
     plan = plan_removal(
         objective, spec, network, few, chosen, constants, approximate=True
     )
     whole = remove(plan, network)
+    uncorrected = take(plan, whole)
     if settings.removal == "mean":
         whole = corrected(
             plan, objective, network, whole, examples, chunk_size=settings.batch_size
@@ -107,7 +110,7 @@ def smaller(settings: UnitsRun, dataset: Dataset, target: float) -> Smaller:
         objective,
         network,
         objective._replace(model=run.model.clone(widths=widths)),
-        found,
+        uncorrected,
         [few],
     )
     return Smaller(made, found, plan, _text(made, plan, cost, what, error))

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import FixedLocator, NullFormatter
 
 from landscape.figures import colors, style
 
@@ -139,7 +140,19 @@ def shrunk(
                 title=f"{name}: speed", xscale="log", yscale="log",
                 xlabel="FLOPs, times fewer", ylabel="latency, times shorter",
             )  # fmt: skip
+            _plain_ticks(lost.xaxis, [2, 5, 10, 20, 50, 100])
+            left = [x for each in variants.values() for x in each["left"]]
+            lost.set_xlim(0.7 * min(left), 1.4 * max(left))
+            for axis in (speed.xaxis, speed.yaxis):
+                _plain_ticks(axis, [0.5, 1, 2, 5, 10, 20, 50])
             for axes in (lost, speed):
                 axes.legend(fontsize=6)
         figure.suptitle(note, fontsize=9)
         return figure
+
+
+def _plain_ticks(axis, ticks: Sequence[float]) -> None:
+    """Ticks of a logarithmic axis, as plain numbers."""
+    axis.set_major_locator(FixedLocator(ticks))
+    axis.set_major_formatter("{x:g}")
+    axis.set_minor_formatter(NullFormatter())

@@ -61,12 +61,12 @@ def measure(config: Config, scale: Scale) -> Measured:
     steps = Steps(_num_steps(scale))
     dead: dict[str, Any] = {name: {} for name in scale.activations}
     for activation in scale.activations:
-        for seed in steps.each(f"training with {activation}, seed", seeds):
-            train(trainings.dense(scale, root, activation, seed))
-        for seed in steps.each(f"dead units with {activation}, seed", seeds):
-            run = trainings.dense(scale, root, activation, seed).workdir
+        some = range(_num_seeds(scale, activation))
+        for seed in steps.each(f"dead units over training, {activation}, seed", some):
+            settings = trainings.dense(scale, root, activation, seed)
+            train(settings)
             for step in scale.counted:
-                found = units.count(f"{run}@{step}", scale)
+                found = units.count(f"{settings.workdir}@{step}", scale)
                 dead[activation].setdefault(str(step), []).append(found)
     folders = [trainings.dense(scale, root, judged, s).workdir for s in seeds]
     by_weight: dict[str, list[Part]] = {str(step): [] for step in scale.stages}
@@ -75,12 +75,15 @@ def measure(config: Config, scale: Scale) -> Measured:
     for seed in steps.each("weights and units against oracles, seed", seeds):
         for step in scale.stages:
             name = f"{folders[seed]}@{step}"
-            found = weights.measure(name, scale, seed)
+            many = step in (scale.stages[0], scale.stages[-1])
+            found = weights.measure(name, scale, seed, many)
             by_weight[str(step)].append(found if not seed else _no_scatter(found))
             by_unit[str(step)].append(units.measure(name, scale, seed))
         removal.append(unit_removal.measure(folders[seed], scale, seed))
     spectrum = []
-    for seed in steps.each("spectrum without dead units, seed", _spectra(scale)):
+    for seed in steps.each(
+        "spectrum without dead units, seed", range(scale.spectrum_seeds)
+    ):
         settings = trainings.for_spectrum(scale, root, seed)
         train(settings)
         found = spectra.measure(settings.workdir, scale)
@@ -103,18 +106,19 @@ def measure(config: Config, scale: Scale) -> Measured:
     )  # fmt: skip
 
 
+def _num_seeds(scale: Scale, activation: str) -> int:
+    judged = activation == scale.activations[0]
+    return scale.num_seeds if judged else scale.other_seeds
+
+
 def _num_steps(scale: Scale) -> int:
     return (
-        (2 * len(scale.activations) + 1 + len(scale.sparse.sparsities))
-        * scale.num_seeds
+        sum(_num_seeds(scale, activation) for activation in scale.activations)
+        + (1 + len(scale.sparse.sparsities)) * scale.num_seeds
         + scale.spectrum_seeds
         + scale.path_seeds
         + (shrinking.num_steps(scale) if scale.shrink else 0)
     )
-
-
-def _spectra(scale: Scale) -> range:
-    return range(scale.spectrum_seeds)
 
 
 def _no_scatter(found: Part) -> Part:

@@ -47,10 +47,12 @@ class Scale(NamedTuple):
       layers: kernels whose weights are removed one by one.
       activations: the first is judged; dead units are counted with each.
       num_seeds: of the dense and the sparse networks.
+      other_seeds: of the dense networks with activations that are not judged.
       stages: steps at which scores are compared with what removal does; the first is
         the initialisation, the last the end.
       counted: steps at which dead units are counted.
-      examples: the first of the training split, that losses are means over.
+      examples: the first of the training split, that losses are means over; accuracies
+        are over as many of the test split.
       fractions: see `FRACTIONS`.
       probes: of the diagonal of the Hessian.
       spectrum: settings of the networks whose Hessian is found whole.
@@ -69,6 +71,7 @@ class Scale(NamedTuple):
     sparse: difficulty.Scale
     activations: tuple[str, ...] = ("relu", "tanh")
     num_seeds: int = 5
+    other_seeds: int = 5
     examples: int = 1000
     fractions: tuple[float, ...] = FRACTIONS
     probes: int = 100
@@ -112,13 +115,19 @@ SCALES = {
         training=MNIST,
         layers=("Conv_0", "Conv_1", "Dense_1"),
         stages=(0, 1875, 18750),
-        counted=tuple(range(0, 18751, 1875)),
+        counted=(0, 1875, 3750, 7500, 11250, 15000, 18750),
         spectrum=PLAIN | {
             "dataset": "mnist", "num_train": 1000, "model": "mlp", "widths": (10, 10),
             "steps": 3000, "learning_rate": 0.1,
         },
         sparse=difficulty.SCALES["mnist"]._replace(sparsities=(0.98,)),
+        other_seeds=2,
+        fractions=(0.05, 0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9),
+        probes=50,
+        spectrum_seeds=3,
+        path_points=5,
         path_seeds=3,
+        shrink=Shrink({"LeNet 8-16-64": MNIST}, num_seeds=5, rounds=4, part=10),
     ),
 }  # fmt: skip
 SHRINK = {
@@ -126,7 +135,7 @@ SHRINK = {
     "mnist": Shrink(
         {"LeNet 8-16-64": MNIST, "LeNet-300-100": LENET300},
         keep=(0.2, 0.1, 0.05, 0.025),
-        rounds=5,
+        rounds=4,
         part=10,
         scores=ALL_SCORES,
     ),
@@ -156,6 +165,7 @@ def _in(scale: Scale, config: StudyOptions) -> Scale:
         spectrum=scale.spectrum | folder,
         sparse=sparse._replace(training=sparse.training | folder, num_seeds=seeds),
         num_seeds=seeds,
+        other_seeds=min(seeds, scale.other_seeds),
         spectrum_seeds=min(seeds, scale.spectrum_seeds),
         path_seeds=min(seeds, scale.path_seeds),
         shrink=shrink,

@@ -1,5 +1,7 @@
 """Networks that are made smaller and trained on (E2.5), and how exact that is."""
 
+import contextlib
+import sys
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -84,7 +86,9 @@ def measure(scale: Scale, root: str, steps: Steps) -> dict[str, list[dict[str, A
                 steps.begin(f"{name}, seed {seed}: {variant}")
                 settings = settings_of(shrink, variant, folder, source, seed)
                 limit_compiled_programs()
-                descent.walk(settings)
+                # What it says of each round is no result of the study.
+                with contextlib.redirect_stdout(sys.stderr):
+                    descent.walk(settings)
                 first, *_ = descent.way(settings)
                 each[str(variant)] = numbers(settings.workdir) | {
                     "gap": exactness(first)
@@ -103,12 +107,14 @@ def settings_of(
 
     at = shrink.keep.index(variant.keep)
     before = shrink.keep[at - 1] if at else 1.0
-    theirs = runs.read_config(Path(source))
+    dense = runs.read_config(Path(source))
+    name = place(before) if at else source
+    theirs = runs.read_config(Path(name))
     return UnitsConfig.of(
         theirs,
-        source=place(before) if at else source,
+        source=name,
         workdir=place(variant.keep),
-        steps=max(1, theirs.steps // shrink.part),
+        steps=max(1, dense.steps // shrink.part),
         keep_every=None,
         keep_params=variant.keep / before,
         rounds=1 if at else shrink.rounds,

@@ -23,7 +23,7 @@ def measure(name: str, scale: Scale, seed: int) -> dict[str, Any]:
     """Target -> score -> way -> `loss` and `accuracy` for each of the fractions.
 
     A target is a group of units, or "all": the same fraction of every group. The loss
-    is over the examples of the scores, the accuracy over the test split.
+    is over the examples of the scores, the accuracy over as many of the test split.
     """
     settings = {
         "examples": scale.examples, "fractions": scale.fractions, "seed": seed,
@@ -39,7 +39,7 @@ def _measure(name: str, scale: Scale, seed: int) -> dict[str, Any]:
     means = mean_outputs(seen.losses, seen.params, data, seen.sites)
     values = {"mean": means, "removal": jax.tree.map(jnp.zeros_like, means)}
     logits = tapped_logits(run.objective, run.state.batch_stats, seen.sites)
-    test = first_examples(run.data.test, None)
+    test = first_examples(run.data.test, scale.examples)
     sites = tuple(seen.sites.items())
     evaluate = partial(_replaced, sites, seen.losses, logits, seen.params, data, test)
     groups = list(seen.spec.sizes)

@@ -18,6 +18,7 @@ from landscape.aliases import Batch, Params
 from landscape.units import (
     Site,
     Spec,
+    constant_units,
     output_statistics,
     sites_of,
     specification,
@@ -31,9 +32,6 @@ NAMES = (
     SALIENCY, "mrs_signed", "rs", NORM, "activation_mean", "activation_std", RANDOM,
 )  # fmt: skip
 """Scores that are compared with the oracle `PENALTY`."""
-
-CONSTANT = 1e-6
-"""Standard deviation of an output that is constant, relative to its mean or to 1."""
 
 By = dict[str, np.ndarray]
 """Group of units -> an array of numbers, one a unit."""
@@ -79,15 +77,12 @@ def look_at(run: runs.Run, params: Params, data: Batch) -> dict[str, Any]:
     magnitude, and `constant`, whether the output is."""
     seen = network(run, params, data)
     outputs = output_statistics(seen.losses, seen.params, data, seen.sites)
-    flags = {}
-    for site in outputs:
-        mean, variance = (np.asarray(outputs[site][i]) for i in (0, 1))
-        flat = np.sqrt(variance) <= CONSTANT * np.maximum(1, np.abs(mean))
-        # Models of this study see each group at one site.
-        (group,) = seen.sites[site].axis.names
-        flags[group] = flat
     loss = run.objective.data_loss(seen.params, data, run.state.batch_stats)
-    return {"loss": float(loss), "penalty": seen.score(PENALTY), "constant": flags}
+    return {
+        "loss": float(loss),
+        "penalty": seen.score(PENALTY),
+        "constant": constant_units(outputs, seen.sites),
+    }
 
 
 def look(name: str, examples: int) -> dict[str, Any]:

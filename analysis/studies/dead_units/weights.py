@@ -1,6 +1,6 @@
 """Scores of weights against the removal of single ones, and of many (E2.1, E2.2)."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -12,9 +12,11 @@ from analysis.programs.ranks import rank_correlation
 from analysis.studies.dead_units.parts import first_examples, stored
 from analysis.studies.dead_units.scales import Scale
 from landscape import layout, rng, runs
+from landscape.aliases import Batch, Params
 from landscape.methods import resolve
 from landscape.scores import SCORES
 from landscape.trees import map_named, named_leaves
+from landscape.units import layer_sites, removal_changes, tapped_losses
 
 MAGNITUDE, ABS, SIGNED, RANDOM = "magnitude", "taylor1_abs", "taylor1", "at_random"
 PRODUCT, PRODUCT_ABS = "hessian_product", "hessian_product_abs"
@@ -33,34 +35,44 @@ SHOWN = 150
 Part = dict[str, Any]
 
 
-def measure(name: str, scale: Scale, seed: int) -> Part:
+def measure(name: str, scale: Scale, seed: int, many: bool = True) -> Part:
     """What each score says of a run's weights, and what removing them does.
+
+    Args:
+      name: of the run.
+      scale: of the study.
+      seed: of random scores and signs.
+      many: whether many weights are removed, too.
 
     Returns:
       `correlation`: layer -> score -> with the loss change of single weights, see
         `HAVE_SIGN`; `scatter`: layer -> `oracle` and scores of some weights; `loss`,
-        `accuracy`: of the network; `pruned`: layer or "all" -> score -> `loss` and
-        `accuracy` for each fraction.
+        `accuracy`: of the network, the latter on as many test examples; if `many`
+        `pruned`: layer or "all" -> score -> the same for each fraction.
     """
     settings = {
         "layers": scale.layers, "examples": scale.examples, "probes": scale.probes,
-        "fractions": scale.fractions, "seed": seed, "names": NAMES,
+        "fractions": scale.fractions if many else None, "seed": seed, "names": NAMES,
     }  # fmt: skip
-    return stored(name, "weights", settings, lambda: _measure(name, scale, seed))
+
+    def found():
+        return _measure(name, scale, seed, many)
+
+    return stored(name, "weights" if many else "single-weights", settings, found)
 
 
-def _measure(name: str, scale: Scale, seed: int) -> Part:
+def _measure(name: str, scale: Scale, seed: int, many: bool) -> Part:
     run = runs.load(name)
     data = first_examples(run.data.train, scale.examples)
     params = jax.tree.map(jnp.asarray, run.state.params)
-    objective, stats = run.objective, run.state.batch_stats
-    loss_fn = objective.bind(stats)
+    stats = run.state.batch_stats
+    loss_fn = run.objective.bind(stats)
     scores = {each: named_leaves(_score(each, loss_fn, params, data, scale, seed))
               for each in NAMES}  # fmt: skip
     found: Part = {"correlation": {}, "scatter": {}}
     for layer in scale.layers:
         kernel = f"{layer}/kernel"
-        change = oracle(objective, stats, params, kernel, data).ravel()
+        change = oracle(run, params, kernel, data)
         flat = {each: np.asarray(s[kernel]).ravel() for each, s in scores.items()}
         sizes = np.abs(change)
         found["correlation"][layer] = {
@@ -71,21 +83,34 @@ def _measure(name: str, scale: Scale, seed: int) -> Part:
         found["scatter"][layer] = {"oracle": change[at].tolist()} | {
             each: values[at].tolist() for each, values in flat.items()
         }
-    test = first_examples(run.data.test, None)
+    test = first_examples(run.data.test, scale.examples)
     kernels = list(layout.kernels(params))
-    evaluate = partial(_without, objective, params, stats, data, test)
+    evaluate = partial(_without, run.objective, params, stats, data, test)
     untouched = {k: jnp.zeros(params_of(params, k).shape, int) for k in kernels}
     found |= _numbers(evaluate(untouched, {k: 0 for k in kernels}))
+    if many:
+        ranks = {
+            each: {k: _ranks(leaves[k]) for k in kernels}
+            for each, leaves in scores.items()
+        }
+        found["pruned"] = _pruned(evaluate, ranks, scale.fractions)
+    return found
+
+
+def _pruned(
+    evaluate: Callable, ranks: dict[str, dict[str, jax.Array]], fractions: Sequence
+) -> Part:
+    """Target -> score -> `loss` and `accuracy` for each of the fractions."""
+    kernels = list(next(iter(ranks.values())))
     targets = {k.rpartition("/")[0]: [k] for k in kernels} | {ALL: kernels}
-    found["pruned"] = {target: {} for target in targets}
-    for each, leaves in scores.items():
-        ranks = {k: _ranks(leaves[k]) for k in kernels}
+    found: Part = {target: {} for target in targets}
+    for each, by_kernel in ranks.items():
         for target, chosen in targets.items():
             values = [
-                _numbers(evaluate(ranks, counts_of(ranks, chosen, fraction)))
-                for fraction in scale.fractions
+                _numbers(evaluate(by_kernel, counts_of(by_kernel, chosen, fraction)))
+                for fraction in fractions
             ]
-            found["pruned"][target][each] = {
+            found[target][each] = {
                 key: [value[key] for value in values] for key in ("loss", "accuracy")
             }
     return found
@@ -147,21 +172,9 @@ def _numbers(values) -> dict[str, float]:
     }
 
 
-def oracle(objective, stats, params, kernel: str, data) -> np.ndarray:
-    """The change of the loss when each weight of a kernel alone is set to 0."""
-    base, leaf = objective.data_loss(params, data, stats), params_of(params, kernel)
-    change = partial(_one_removed, objective, kernel)
-    return np.asarray(change(params, stats, data, jnp.arange(leaf.size)) - base)
-
-
-@partial(jax.jit, static_argnums=(0, 1))
-def _one_removed(objective, kernel, params, stats, data, indices):
-    def loss(index):
-        def leaf(name, value):
-            if name != kernel:
-                return value
-            return value.ravel().at[index].set(0).reshape(value.shape)
-
-        return objective.data_loss(map_named(leaf, params), data, stats)
-
-    return jax.lax.map(loss, indices, batch_size=32)
+def oracle(run: runs.Run, params: Params, kernel: str, data: Batch) -> np.ndarray:
+    """The change of the loss when each weight of a kernel alone is set to 0: [n]."""
+    sites = layer_sites(params)
+    losses = tapped_losses(run.objective, run.state.batch_stats, sites)
+    indices = np.arange(params_of(params, kernel).size)
+    return removal_changes(losses, params, data, kernel, indices)

@@ -1,6 +1,7 @@
 """The oracle of all units: the loss with each unit replaced by a constant, in turn."""
 
 from collections.abc import Mapping
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -66,20 +67,17 @@ def loss_changes(
 
 
 def _of_chunk(function, params, chunk, values, count) -> derivatives.WeightedSum:
-    args = (params, chunk, values)
+    # NumPy arrays would be sent to the device for each unit.
+    args = (params, jax.tree.map(jnp.asarray, chunk), values)
+    # The loss with no unit replaced, -1, is of the same program as the others, and so
+    # equal to the last bit where a unit does nothing.
     if scannable(_call, function, *args, jax.ShapeDtypeStruct((), jnp.int32)):
-        means = _in_a_loop(function, args, jnp.arange(count))
+        means = _in_a_loop(function, args, count)
     else:
-        # The same program gives the loss with no unit replaced: equal to the last bit
-        # where a unit does nothing.
-        plain = _call(function, *args, jnp.asarray(-1))
-        units = range(count)
-        means = jnp.stack(
-            [
-                _mean_change(_call(function, *args, jnp.asarray(unit)), plain, chunk)
-                for unit in units
-            ]
+        plain, *replaced = (
+            _call(function, *args, jnp.asarray(unit)) for unit in range(-1, count)
         )
+        means = jnp.stack([_mean_change(each, plain, chunk) for each in replaced])
     return derivatives.weighted(means, derivatives.total_weight(chunk))
 
 
@@ -88,15 +86,17 @@ def _call(function, params, batch, values, unit):
     return function(params, batch, values, unit)
 
 
-@jax.jit
-def _in_a_loop(function, args, units):
-    def change(unit):
-        # Its two halves are one program: see above.
-        replaced = function(*args, unit)
-        return _mean_change(replaced, plain, args[1])
+@partial(jax.jit, static_argnames="count")
+def _in_a_loop(function, args, count):
+    def step(plain, unit):
+        losses = function(*args, unit)
+        plain = jnp.where(unit < 0, losses, plain)
+        return plain, _mean_change(losses, plain, args[1])
 
-    plain = jax.lax.map(lambda unit: function(*args, unit), jnp.array([-1]))[0]
-    return jax.lax.map(change, units)
+    units = jnp.arange(-1, count)
+    losses = jax.eval_shape(function, *args, units[0])
+    _, means = jax.lax.scan(step, jnp.zeros(losses.shape, losses.dtype), units)
+    return means[1:]
 
 
 @jax.jit

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import jax
 import jax.numpy as jnp
 
+from landscape import derivatives
 from landscape.aliases import Batches, Params
 from landscape.units.outputs import mean_outputs
 from landscape.units.scores.loss_changes import loss_changes
@@ -49,6 +50,8 @@ def mean_replacement_penalty(
     >>> mean_replacement_penalty(losses, jnp.array([[1.0, 2.0]]), batch, sites)
     {'hidden': Array([1., 4.], dtype=float32)}
     """
+    # A loader is read once: two passes follow.
+    batches = derivatives.as_batches(batches, chunk_size)
     if means is None:
         means = mean_outputs(losses, params, batches, sites, chunk_size=chunk_size)
     changes = loss_changes(losses, params, batches, sites, means, chunk_size=chunk_size)

@@ -157,13 +157,23 @@ def test_where_a_run_kept_two_steps_the_training_that_keeps_more_is_named(names)
     config = units.Config(names["lottery"], split="test", score=("norm",))
     result = units.run(config)
     assert "Only the steps 0 and 40 were kept" in units.describe(result)
-    words = shlex.split(units_text.next_command(config, result))
-    assert words[:3] == ["python", "-m", "train.sparse"]
-    defaults = sparse.with_settings_of_mask(words[3:])
-    (again,) = sparse.expand(parse(sparse.Config, default=defaults, argv=words[3:]))
     theirs = runs.read_config(runs.parse(names["lottery"]).folder)
     changes = {"workdir": f"{names['lottery']}-steps", "keep_every": 2}
-    assert again == replace(theirs, **changes)
+    assert trained_by(units_text.next_command(config, result)) == replace(
+        theirs, **changes
+    )
+    # What differs from the run of the masks, though it is as by default.
+    theirs = replace(theirs, weight_decay=1e-4, rewind_to=10)
+    command = units_text.training_command(names["lottery"], theirs)
+    assert trained_by(command) == replace(theirs, **changes)
+
+
+def trained_by(command):
+    words = shlex.split(command)
+    assert words[:3] == ["python", "-m", "train.sparse"]
+    defaults = sparse.with_settings_of_mask(words[3:])
+    (config,) = sparse.expand(parse(sparse.Config, default=defaults, argv=words[3:]))
+    return config
 
 
 def test_after_dead_units_comes_a_smaller_network(found, names):
@@ -177,6 +187,9 @@ def test_after_dead_units_comes_a_smaller_network(found, names):
     words = shlex.split(units_text.next_command(config, result | {"groups": alive}))
     assert parse(units.Config, argv=words[3:]) == replace(config, where="before")
     assert "No unit is dead." in units.describe(result | {"groups": alive})
+    flat = {GROUP: alive[GROUP] | {"constant": list(range(8))}}
+    text = units.describe(result | {"groups": flat})
+    assert f"Every unit of {GROUP} is constant: nothing of the input passes." in text
 
 
 def test_units_of_a_smaller_network_have_their_names_of_before(names, tmp_path):
@@ -184,18 +197,23 @@ def test_units_of_a_smaller_network_have_their_names_of_before(names, tmp_path):
     kept = [0, 2, 3, 5, 8, 13, 21, 34]
     row = {"of": 40, "layers": [GROUP], "kept": kept, "removed": {}}
     content = {"format_version": 1, "groups": {GROUP: row}, "constants": {}}
-    (tmp_path / "small/units.json").write_text(json.dumps(content))
+    path = tmp_path / "small/units.json"
+    path.write_text(json.dumps({"first": content, "parent": {}}))
     config = units.Config(str(tmp_path / "small"), split="train", tolerance=1.0,
                           score=("norm",))  # fmt: skip
     result = units.run(config)
     assert result["groups"][GROUP]["dead"]["train"] == list(range(8))
     said = "(before it was made smaller: 0, 2, 3, 5, 8, 13, 21, 34)"
     assert said in units.describe(result)
+    path.write_text(json.dumps({"parent": {}}))
+    with pytest.raises(InputError, match=r"units.json is damaged .*'first'"):
+        resumable_units.first_units(tmp_path / "small")
 
 
 def test_the_network_leaves_the_house(found, names, tmp_path, capsys):
     path = tmp_path / "pruned.onnx"
     config = replace(found[0], export=str(path))
+    assert units.folder(config) == units.folder(found[0])
     units.main(config)
     assert f"Exported to {path}" in capsys.readouterr().out
     run = runs.load(names["pruned"])

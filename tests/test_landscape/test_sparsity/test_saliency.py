@@ -172,7 +172,7 @@ def test_obd_with_random_signs_is_right_on_the_mean(case):
     assert 0.4 < z.std() < 1.6
 
 
-def test_random_scores_follow_the_key_and_the_name():
+def test_random_scores_follow_the_key_and_differ_between_leaves():
     params = {"a": jnp.ones((40, 50)), "b": jnp.ones((40, 50))}
     score = saliency.at_random.score
     one, again = (score(None, params, key=jax.random.key(0)) for _ in range(2))

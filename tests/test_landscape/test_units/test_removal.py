@@ -11,6 +11,7 @@ from landscape.units import (
     Axis,
     Spec,
     constants_after,
+    logit_error,
     remove,
     sequential,
     shrink,
@@ -86,6 +87,22 @@ def test_any_units_go_by_any_constants_and_plainly_by_zeros(strided, error):
             expected = strided.with_constants(chosen, constants or zeros)
             removed = remove(strided.plan(chosen, constants), strided.network)
             assert error(strided.logits(removed), expected) < 1e-10
+
+
+def test_the_stated_error_is_of_examples_that_count_and_nan_if_a_logit_is(strided):
+    with jax.enable_x64(True):
+        plan = strided.plan(strided.odd(), strided.constants())
+        objective, network = strided.objective, strided.network
+        removed = remove(plan, network)
+        weight = np.array([1.0, 0.0, 2.0, 1.0])
+        image = strided.batch["image"].at[1].set(np.nan)
+        batch = {"image": image, "label": np.zeros(4, int), "weight": weight}
+        args = plan, objective, network, objective
+        assert logit_error(*args, removed, batch) < 1e-10
+        assert np.isnan(logit_error(*args, removed, batch | {"weight": weight + 1}))
+        assert logit_error(*args, network, batch) > 0.01
+        nowhere = jax.tree.map(lambda leaf: np.nan * leaf, removed.params)
+        assert np.isnan(logit_error(*args, removed._replace(params=nowhere), batch))
 
 
 @pytest.mark.parametrize(("dtype", "limit"), [("float32", 1e-5), ("float64", 1e-10)])

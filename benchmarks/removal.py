@@ -1,0 +1,86 @@
+r"""What the removal of units costs: by zeros, by their means, and with a correction.
+
+    python -m train.dense --model resnet8 --widths 8 16 32 --steps 300 \
+        --batch-size 32 --num-seeds 3 --workdir runs/digits/resnet8
+    python -m benchmarks.removal runs/digits/resnet8-seed*
+
+The channels inside the blocks with the lowest mean replacement saliency go, until a
+fraction of the parameters is left; nothing is trained after. Their means are measured
+at the inputs of the next convolutions, which pad with zeros: the means then move with
+an error, which is the largest difference of logits from those with the means in the
+units' place, as a fraction of the largest. Corrected: batch norm's means and variances
+are put right over the training split. Loss and accuracy of the test split; a minute.
+"""
+
+import sys
+
+import jax.numpy as jnp
+import numpy as np
+
+from landscape import rng, runs, units
+from landscape.objective import cross_entropy
+from landscape.tables import format_table, spread
+
+FRACTIONS = (0.75, 0.5, 0.4)
+
+
+def measured(path):
+    """By fraction and way of removal: loss, accuracy, and the error of the logits."""
+    run = runs.load(path)
+    objective = run.objective
+    network = units.Network(run.state.params, run.state.batch_stats)
+    spec = units.specification(run.model, network.params)
+    sites = units.sites_of(spec, network.params)
+    losses = units.tapped_losses(objective, network.batch_stats, sites)
+    train, test = run.data.train, run.data.test
+    args = losses, network.params, train, sites
+    scores = units.unit_scores("mrs", *args, spec, rng.stream(0, "units"))
+    means = units.mean_outputs(*args)
+    cost = units.budget.parameters(spec, network.params)
+
+    def row(network, error):
+        logits, _ = objective.logits(network.params, test["image"], network.batch_stats)
+        right = jnp.mean(jnp.argmax(logits, axis=1) == test["label"])
+        loss = cross_entropy(logits, test["label"]).mean()
+        return float(loss), 100 * float(right), error
+
+    found = {(1.0, "whole"): row(network, 0.0)}
+    for fraction in FRACTIONS:
+        chosen = units.budget.choose_units(
+            {group: np.asarray(score) for group, score in scores.items()},
+            cost,
+            fraction * cost(spec.sizes),
+            protected=["stream*"],
+        )
+        for name, constants in (("zeros", None), ("means", means)):
+            plan = units.plan_removal(
+                objective, spec, network, train, chosen, constants, approximate=True
+            )
+            smaller = {name: units.remove(plan, network)}
+            if plan.approximate:
+                smaller["means, corrected"] = units.corrected(
+                    plan, objective, network, smaller[name], train
+                )
+            args = plan, objective, network, objective
+            error = units.logit_error(*args, smaller[name], test)
+            for kind, removed in smaller.items():
+                found[fraction, kind] = row(removed, error if kind == name else None)
+    return found
+
+
+def main():
+    every = [measured(path) for path in sys.argv[1:]]
+    rows = []
+    for fraction, kind in every[0]:
+        loss, accuracy, error = zip(
+            *(one[fraction, kind] for one in every), strict=True
+        )
+        largest = "" if None in error else f"{max(error):.1e}"
+        cells = spread(loss), spread(accuracy), largest
+        rows.append([f"{fraction:.0%}", kind, *cells])
+    heads = "parameters left", "units by", "loss", "accuracy (%)", "largest error"
+    print(format_table(heads, rows))
+
+
+if __name__ == "__main__":
+    main()
