@@ -174,6 +174,9 @@ def test_a_finished_command_is_read_back_and_other_settings_are_refused(
     assert all(f"latency, batch {size}" in text for size in (1, 128))
     with pytest.raises(InputError, match=r"keep_params 0\.25 there, 0\.3 here"):
         units.run(replace(config, keep_params=0.3))
+    # A round before the last is not what this budget asks for.
+    with pytest.raises(InputError, match="round 1 there, 2 here"):
+        units.run(replace(config, workdir=f"{folder}-round1"))
     # All of it somewhere else.
     there = folder.parent.with_name("moved")
     folder.parent.rename(there)
