@@ -12,8 +12,8 @@ from landscape.tables import counted, format_table
 
 ROUNDING = 2.0**-23
 """Between 1 and the next number of float32."""
-FEW = 2
-"""Steps: where no more were kept, it is hardly known when units died."""
+FEW = 3
+"""Steps that are kept without --keep-every: the first, the last, one before that."""
 KEPT = 20
 """Steps that the training command keeps which is printed then."""
 SHOWN = 12
@@ -152,11 +152,9 @@ def _history(result: dict[str, Any], split: str) -> str:
     if left_out:
         lines[-1] += f" Of {len(steps)} steps {left_out} are not shown."
     if len(steps) <= FEW:
-        kept = " and ".join(map(str, steps))
-        which = f"step {kept} was" if len(steps) == 1 else f"the steps {kept} were"
         lines.append(
-            f"Only {which} kept, so it is not known when units died: a training with"
-            " --keep-every keeps more."
+            f"Steps kept: only {', '.join(map(str, steps))}, so it is hardly known when"
+            " units died: a training with --keep-every keeps more."
         )
     return "\n".join(lines)
 
