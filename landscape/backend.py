@@ -58,9 +58,13 @@ def scannable(function: Callable, *args: Any) -> bool:
     """
     if not on_cpu():
         return True
-    jitted = function if hasattr(function, "trace") else jax.jit(function)
-    inside = operations(jitted.trace(*args).jaxpr.jaxpr)
+    inside = _traced(function, *args)
     return all(eqn.primitive is not jax.lax.conv_general_dilated_p for eqn in inside)
+
+
+def _traced(function, *args) -> Iterator[Any]:
+    jitted = function if hasattr(function, "trace") else jax.jit(function)
+    return operations(jitted.trace(*args).jaxpr.jaxpr)
 
 
 def copies_that_fit(function: Callable, *args: Any, memory: int | None = None) -> int:
@@ -76,8 +80,7 @@ def copies_that_fit(function: Callable, *args: Any, memory: int | None = None) -
     2
     """
     memory = memory or (2**21 if on_cpu() else 2**30)
-    program = jax.make_jaxpr(function)(*args).jaxpr
-    outputs = [v.aval for eqn in operations(program) for v in eqn.outvars]
+    outputs = [v.aval for eqn in _traced(function, *args) for v in eqn.outvars]
     sizes = [x.size * x.dtype.itemsize for x in outputs if hasattr(x, "size")]
     return max(1, memory // max([1, *sizes]))
 

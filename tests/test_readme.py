@@ -12,6 +12,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 TEXT = (ROOT / "README.md").read_text()
 TRAINING = "python -m train.sparse"
+SMALL_SALIENCY = "--max-weights 20 --num-examples 100 --scores magnitude taylor1_abs"
 SMALL_SPECTRUM = "--num-steps 20 --num-probes 2 --top 3 --num-examples 300"
 
 
@@ -68,6 +69,7 @@ def test_a_command_on_embedded_data_runs(trained, line):
     # Studies take minutes and spectra half a one; tests of their own run them small.
     line += " --help" if "studies" in line else ""
     line += f" {SMALL_SPECTRUM}" if "spectrum" in line else ""
+    line += f" {SMALL_SALIENCY}" if "saliency" in line else ""
     line += " --steps 60 --rounds 1" if "train.units" in line else ""
     words = shlex.split(line)
     done = run(words[1:], trained[0])

@@ -32,10 +32,15 @@ class Recorded(NamedTuple):
     Attributes:
       losses: [B].
       at: what was seen at the taps, by name.
+      own: [units, B, ...], the layer's output with the units first: memory is read in
+        a row then.
+      read: [units, B, ..., positions], its reader's input so; None without a reader.
     """
 
     losses: jax.Array
     at: dict[str, jax.Array]
+    own: jax.Array
+    read: jax.Array | None
 
 
 def losses_without(
@@ -57,13 +62,13 @@ def losses_without(
       multiplier: [B, ...], what it is multiplied by.
       value: of the weight.
     """
-    before, reader = seen.at[layer.output], layer.reader
-    units = before.shape[-1]
-    column = of_unit(before, unit, units)[..., 0] - value * multiplier
-    after = jnp.where(jnp.arange(units) == unit, column[..., None], before)
-    if reader is not None:
+    reader, units = layer.reader, len(seen.own)
+    column = (_at(seen.own, unit) - value * multiplier)[..., None]
+    if reader is None:
+        after = jnp.where(jnp.arange(units) == unit, column, seen.at[layer.output])
+    else:
         # Of the reader's inputs those of the unit alone are looked at.
-        after = jnp.broadcast_to(column[..., None], before.shape)
+        after = jnp.broadcast_to(column, (*column.shape[:-1], units))
         kernel = trees.named_leaves(params)[reader.kernel]
         params = reader.set_kernel(params, reader.of_unit(kernel, unit, units))
 
@@ -73,7 +78,7 @@ def losses_without(
         if name in layer.before:
             return seen.at[name]
         if reader is not None and name == reader.input:
-            return of_unit(x, unit, units) - of_unit(seen.at[name], unit, units)
+            return of_unit(x, unit, units) - _at(seen.read, unit)
         if reader is not None and name == reader.output:
             return seen.at[name] + x
         return x
@@ -86,10 +91,18 @@ def record(layer: Layer, tapped: Tapped, params: Params, batch: Batch) -> Record
     """A forward pass, and what is needed of it for the weights of a layer."""
     tap, seen = recording()
     losses = tapped(params, batch, tap)
-    names = [*layer.before, layer.output]
-    if layer.reader is not None:
-        names += [layer.reader.input, layer.reader.output]
-    return Recorded(losses, {name: seen[name] for name in names})
+    names, own, read = [*layer.before], jnp.moveaxis(seen[layer.output], -1, 0), None
+    if layer.reader is None:
+        names.append(layer.output)
+    else:
+        names.append(layer.reader.output)
+        read = seen[layer.reader.input]
+        read = jnp.moveaxis(read.reshape(*read.shape[:-1], -1, len(own)), -1, 0)
+    return Recorded(losses, {name: seen[name] for name in names}, own, read)
+
+
+def _at(x, unit):
+    return jax.lax.dynamic_index_in_dim(x, unit, keepdims=False)
 
 
 def multipliers_of(
@@ -106,7 +119,7 @@ def multipliers_of(
       layer, tapped, params, batch, seen: as in `losses_without`.
       entries: [n], rows of `Layer.rows`.
     """
-    units = seen.at[layer.output].shape[-1]
+    units = len(seen.own)
     parts = [
         _outputs(
             layer, tapped, params, batch, seen, np.resize(entries[i : i + units], units)
@@ -167,7 +180,7 @@ def _tried(layer, tapped, params, few):
     sizes = jnp.abs(multipliers).max(axis=tuple(range(1, multipliers.ndim)))
     largest = jnp.argsort(-sizes)[jnp.arange(PROBES) % units]
     chosen = jnp.linspace(0, units - 1, PROBES).astype(int)
-    scale = jnp.abs(seen.at[layer.output]).max() / sizes[largest]
+    scale = jnp.abs(seen.own).max() / sizes[largest]
     signs = jnp.resize(jnp.array([3, -3]), PROBES)
     values = signs * jnp.where(jnp.isfinite(scale), scale, 0)
 
@@ -190,7 +203,6 @@ def bytes_of_one(layer: Layer, tapped: Tapped, params: Params, few: Batch) -> in
     """Bytes of what is held of an example: the record, and all multipliers."""
     seen = jax.eval_shape(partial(record, layer), tapped, params, few)
     entries = layer.rows(np.empty(trees.named_leaves(params)[layer.kernel].shape))
-    output = seen.at[layer.output]
-    multipliers = output.size // output.shape[-1] * len(entries)
-    size = multipliers + sum(x.size for x in seen.at.values())
-    return size * output.dtype.itemsize // len(seen.losses)
+    multipliers = seen.own.size // len(seen.own) * len(entries)
+    size = multipliers + sum(x.size for x in jax.tree.leaves(seen))
+    return size * seen.own.dtype.itemsize // len(seen.losses)

@@ -102,10 +102,11 @@ def removal_changes(
             Static(losses_without, (layer,)), as_partial(tapped), params, batch, seen
         )
         one = 0, jax.tree.map(lambda x: x[0], multipliers), values[0]
-        size = at_once or backend.copies_that_fit(short, *one)
+        traced = jax.jit(short)
+        size = at_once or backend.copies_that_fit(traced, *one)
         # No more than a unit has of them: rows are filled up.
         size = min(size, -(-len(units) // len(np.unique(units))))
-        loop = backend.scannable(short, *one)
+        loop = backend.scannable(traced, *one)
         rows = _rows(units, size)
         step = max(1, PER_CALL // size) if loop else 1
         for start in range(0, len(rows), step):

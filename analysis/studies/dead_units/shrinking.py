@@ -107,12 +107,14 @@ def settings_of(
 
     at = shrink.keep.index(variant.keep)
     before = shrink.keep[at - 1] if at else 1.0
-    theirs = runs.read_config(Path(source))
+    dense = runs.read_config(Path(source))
+    name = place(before) if at else source
+    theirs = runs.read_config(Path(name))
     return UnitsConfig.of(
         theirs,
-        source=place(before) if at else source,
+        source=name,
         workdir=place(variant.keep),
-        steps=max(1, theirs.steps // shrink.part),
+        steps=max(1, dense.steps // shrink.part),
         keep_every=None,
         keep_params=variant.keep / before,
         rounds=1 if at else shrink.rounds,

@@ -125,9 +125,10 @@ def changes(
     total, weights = np.zeros(len(indices)), [float(total_weight(b)) for b in chunks]
     for number, (batch, weight) in enumerate(zip(chunks, weights, strict=True)):
         before = _losses(loss_fn, params, batch)
-        scan = backend.scannable(without, batch, indices[0])
+        traced = jax.jit(without)
+        scan = backend.scannable(traced, batch, indices[0])
         size = at_once or (
-            backend.copies_that_fit(without, batch, indices[0])
+            backend.copies_that_fit(traced, batch, indices[0])
             if scan or not backend.on_cpu()
             else 1
         )

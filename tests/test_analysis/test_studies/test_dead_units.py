@@ -9,6 +9,7 @@ from analysis.studies.claims import verdict_table
 from analysis.studies.dead_units import (
     claims,
     shrink_claims,
+    shrinking,
     spectra,
     text,
     units,
@@ -18,6 +19,7 @@ from analysis.studies.dead_units.__main__ import Config, run
 from analysis.studies.dead_units.runs import Measured
 from analysis.studies.dead_units.scales import Scale, Shrink
 from analysis.studies.difficulty import scales as difficulty
+from landscape.config import DenseRun, UnitsRun
 from landscape.errors import InputError
 from landscape.units import Axis, Spec
 
@@ -271,6 +273,25 @@ def test_tables_compare_sizes_and_speeds_with_the_dense_network():
     assert row.split()[3:] == (
         "10 +- 0 97.65 +- 0.00 0.35 +- 0.00 10 +- 0 10 +- 0 10 +- 0".split()
     )
+
+
+def test_a_smaller_size_is_made_of_the_size_before(monkeypatch):
+    dense = DenseRun(model="mlp", widths=(12, 8), steps=50, workdir="dense")
+    before = "runs/mrs-mean-0.2/seed-0"
+    found = {"dense": dense}
+    found[before] = UnitsRun.of(
+        dense, widths=(4, 3), steps=10, keep_params=0.2, source="dense", parent="dense"
+    )
+    monkeypatch.setattr(shrinking.runs, "read_config", lambda path: found[str(path)])
+    shrink = Shrink({}, keep=(0.2, 0.1), rounds=3, part=5)
+    first, second = (
+        shrinking.settings_of(shrink, variant, "runs", "dense", 0)
+        for variant in shrinking.variants(shrink)
+    )
+    assert (first.source, first.widths, first.workdir) == ("dense", (12, 8), before)
+    assert (first.keep_params, first.num_rounds, first.steps) == (0.2, 3, 10)
+    assert (second.source, second.widths) == (before, (4, 3))
+    assert (second.keep_params, second.num_rounds, second.steps) == (0.5, 1, 10)
 
 
 def test_parameters_of_a_dead_unit_are_found_behind_a_flattening():

@@ -32,7 +32,7 @@ DIGITS = {
         "stages (0, 20, 40) instead of (0, 100, 500, 1500)",
         "activations (relu) instead of (relu, tanh)",
         "examples 200 instead of 1000",
-        "spectrum widths (8, 8) instead of (30, 20)",
+        "spectrum widths (4, 4) instead of (30, 20)",
         "sparse training steps 40 instead of 1500",
         "sparse fit_steps 20 instead of 1500",
         "shrink rounds 1 instead of 3",
