@@ -215,21 +215,19 @@ def next_command(config: Any, result: dict[str, Any]) -> str:
             return following
     split = next(iter(result["losses"]))
     if any(row["dead"][split] for row in result["groups"].values()):
-        source, small = str(ref), f"{ref.folder}-small"
-        words = ["--from", source, "--keep-params", "0.5", "--workdir", small]
+        words = ["--from", str(ref), "--keep-params", "0.5"]
+        words += ["--workdir", f"{ref.folder}-small"]
+        words += ["--data-dir", config.data_dir] if config.data_dir else []
         return shlex.join(["python", "-m", "train.units", *words])
     other = {"after": "before", "before": "after"}[config.where]
-    return command(
-        "analysis.units",
-        replace(config, where=other, export=None),
-        positional=("run",),
-    )
+    again = replace(config, where=other, export=None)
+    return command("analysis.units", again, positional=("run",))
 
 
 def training_command(folder: str, config: Any) -> str | None:
     """The command that trains a run again and keeps `KEPT` of its steps.
 
-    None of a run that no single command trains.
+    None of a run that no single command trains, or whose masks' run is gone.
 
     >>> training_command("runs/a", DenseRun(steps=400, workdir="runs/a"))
     'python -m train.dense --steps 400 --workdir runs/a-steps --keep-every 20'
@@ -242,8 +240,11 @@ def training_command(folder: str, config: Any) -> str | None:
         return None
     always = ["method"]
     if config.mask_from is not None:
+        there = runs.parse(config.mask_from).folder
+        if not (there / runs.CONFIG).exists():
+            return None
         # Its settings are the defaults then.
-        theirs = runs.read_config(runs.parse(config.mask_from).folder)
+        theirs = runs.read_config(there)
         mine = vars(again)
         always += [n for n, v in vars(theirs).items() if n in mine and mine[n] != v]
     return command("train.sparse", again, always=always)

@@ -172,6 +172,9 @@ def test_where_a_run_kept_two_steps_the_training_that_keeps_more_is_named(names)
     theirs = replace(theirs, weight_decay=1e-4, rewind_to=10)
     command = units_text.training_command(names["lottery"], theirs)
     assert trained_by(command) == replace(theirs, **changes)
+    # What was found is told also where that run is gone.
+    gone = replace(theirs, mask_from=f"{names['lottery']}-gone")
+    assert units_text.training_command(names["lottery"], gone) is None
 
 
 def with_three_steps(row):
