@@ -277,6 +277,8 @@ def test_of_a_search_the_best_network_on_the_validation_split_is_copied(
     text = (folder / "units.txt").read_text()
     assert "judged on the 100 validation examples. The test split" in text
     assert str(second) in text
+    with pytest.raises(InputError, match="floor-round2 is a round of a search, not"):
+        units.run(replace(config, workdir=str(second)))
     with pytest.raises(InputError, match="is above the validation accuracy of"):
         units.run(replace(config, floor_accuracy=0.99, workdir=f"{folder}x"))
 

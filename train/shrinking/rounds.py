@@ -147,6 +147,7 @@ def check(config: UnitsConfig) -> None:
                 " network is made smaller."
             )
     _check_folder(_of_result(config))
+    _check_search(config)
     if is_finished(config):
         return
     runs.step_of(source, theirs)
@@ -173,6 +174,18 @@ def _of_result(config: UnitsConfig) -> UnitsRun:
         # The folder of an earlier round is none of the result.
         number, fraction = config.num_rounds, _budget(config)
     return settings_of(config, Round(number, config.workdir, parent, fraction))
+
+
+def _check_search(config: UnitsConfig) -> None:
+    """Refuses a round that does not hold the floor, or has not ended, as the result."""
+    if config.floor_accuracy is None or (stored := stored_in(config.workdir)) is None:
+        return
+    accuracy = validation_accuracy(stored) if is_finished(config) else None
+    if accuracy is None or accuracy < config.floor_accuracy:
+        raise InputError(
+            f"{config.workdir} is a round of a search, not its result: choose another"
+            " --workdir."
+        )
 
 
 def _check_folder(settings: UnitsRun) -> None:
