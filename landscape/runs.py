@@ -50,6 +50,9 @@ FREE = frozenset(
 )
 """Settings that may be others when a run resumes: placement, logging and keeping."""
 
+# Settings that came later and are in the fingerprints all the same.
+_IN_ALL = frozenset({"init_zeros"})
+
 
 class Run(NamedTuple):
     """A run, loaded.
@@ -207,11 +210,11 @@ def fingerprint(ref: Ref) -> str:
     """
     settings = read_config(ref.folder)
     digest = checkpoint_tables.digest(ref.folder / CHECKPOINTS, step_of(ref, settings))
-    # What they give is part of the state.
-    free = FREE | {"mask_from", "source", "parent"}
-    fields = config.to_dict(settings) | dict.fromkeys(free)
+    fields = config.to_dict(settings) | dict.fromkeys(FREE | {"mask_from"})
+    # What they give is part of the state, as the masks are.
+    fields |= dict.fromkeys(fields.keys() & {"source", "parent"})
     # A setting that came later leaves the fingerprints of before as they were.
-    later = config.ADDED
+    later = {k: v for k, v in config.ADDED.items() if k not in _IN_ALL}
     fields = {k: v for k, v in fields.items() if k not in later or v != later[k]}
     text = json.dumps([fields, digest], sort_keys=True).encode()
     return hashlib.sha256(text).hexdigest()[:16]

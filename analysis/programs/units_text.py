@@ -12,8 +12,8 @@ from landscape.tables import counted, format_table
 
 ROUNDING = 2.0**-23
 """Between 1 and the next number of float32."""
-FEW = 2
-"""Steps: where no more were kept, it is hardly known when units died."""
+FEW = 3
+"""Steps that are kept without --keep-every: the first, the last, one before that."""
 KEPT = 20
 """Steps that the training command keeps which is printed then."""
 SHOWN = 12
@@ -152,11 +152,9 @@ def _history(result: dict[str, Any], split: str) -> str:
     if left_out:
         lines[-1] += f" Of {len(steps)} steps {left_out} are not shown."
     if len(steps) <= FEW:
-        kept = " and ".join(map(str, steps))
-        which = f"step {kept} was" if len(steps) == 1 else f"the steps {kept} were"
         lines.append(
-            f"Only {which} kept, so it is not known when units died: a training with"
-            " --keep-every keeps more."
+            f"Steps kept: only {', '.join(map(str, steps))}, so it is hardly known when"
+            " units died: a training with --keep-every keeps more."
         )
     return "\n".join(lines)
 
@@ -217,21 +215,19 @@ def next_command(config: Any, result: dict[str, Any]) -> str:
             return following
     split = next(iter(result["losses"]))
     if any(row["dead"][split] for row in result["groups"].values()):
-        source, small = str(ref), f"{ref.folder}-small"
-        words = ["--from", source, "--keep-params", "0.5", "--workdir", small]
+        words = ["--from", str(ref), "--keep-params", "0.5"]
+        words += ["--workdir", f"{ref.folder}-small"]
+        words += ["--data-dir", config.data_dir] if config.data_dir else []
         return shlex.join(["python", "-m", "train.units", *words])
     other = {"after": "before", "before": "after"}[config.where]
-    return command(
-        "analysis.units",
-        replace(config, where=other, export=None),
-        positional=("run",),
-    )
+    again = replace(config, where=other, export=None)
+    return command("analysis.units", again, positional=("run",))
 
 
 def training_command(folder: str, config: Any) -> str | None:
     """The command that trains a run again and keeps `KEPT` of its steps.
 
-    None of a run that no single command trains.
+    None of a run that no single command trains, or whose masks' run is gone.
 
     >>> training_command("runs/a", DenseRun(steps=400, workdir="runs/a"))
     'python -m train.dense --steps 400 --workdir runs/a-steps --keep-every 20'
@@ -244,8 +240,11 @@ def training_command(folder: str, config: Any) -> str | None:
         return None
     always = ["method"]
     if config.mask_from is not None:
+        there = runs.parse(config.mask_from).folder
+        if not (there / runs.CONFIG).exists():
+            return None
         # Its settings are the defaults then.
-        theirs = runs.read_config(runs.parse(config.mask_from).folder)
+        theirs = runs.read_config(there)
         mine = vars(again)
         always += [n for n, v in vars(theirs).items() if n in mine and mine[n] != v]
     return command("train.sparse", again, always=always)

@@ -174,6 +174,9 @@ def test_a_finished_command_is_read_back_and_other_settings_are_refused(
     assert all(f"latency, batch {size}" in text for size in (1, 128))
     with pytest.raises(InputError, match=r"keep_params 0\.25 there, 0\.3 here"):
         units.run(replace(config, keep_params=0.3))
+    # A round before the last is not what this budget asks for.
+    with pytest.raises(InputError, match="round 1 there, 2 here"):
+        units.run(replace(config, workdir=f"{folder}-round1"))
     # All of it somewhere else.
     there = folder.parent.with_name("moved")
     folder.parent.rename(there)
@@ -274,6 +277,8 @@ def test_of_a_search_the_best_network_on_the_validation_split_is_copied(
     text = (folder / "units.txt").read_text()
     assert "judged on the 100 validation examples. The test split" in text
     assert str(second) in text
+    with pytest.raises(InputError, match="floor-round2 is a round of a search, not"):
+        units.run(replace(config, workdir=str(second)))
     with pytest.raises(InputError, match="is above the validation accuracy of"):
         units.run(replace(config, floor_accuracy=0.99, workdir=f"{folder}x"))
 

@@ -42,13 +42,17 @@ def rounds_of(config: UnitsConfig) -> Rounds:
 def _descent(config: UnitsConfig) -> Rounds:
     """Equal factors from one round to the next; the last run is in `workdir` itself."""
     parent, count = config.source, config.num_rounds
-    budget = config.keep_params or config.keep_flops
+    budget = _budget(config)
     for number in range(1, count + 1):
         folder = config.workdir if number == count else _folder(config, number)
         made = Round(number, folder, parent, budget ** (number / count))
         yield made
         parent = folder
     return made
+
+
+def _budget(config: UnitsConfig) -> float:
+    return config.keep_params or config.keep_flops
 
 
 def _search(config: UnitsConfig) -> Rounds:
@@ -143,6 +147,7 @@ def check(config: UnitsConfig) -> None:
                 " network is made smaller."
             )
     _check_folder(_of_result(config))
+    _check_search(config)
     if is_finished(config):
         return
     runs.step_of(source, theirs)
@@ -161,12 +166,26 @@ def check(config: UnitsConfig) -> None:
 
 
 def _of_result(config: UnitsConfig) -> UnitsRun:
-    """The settings of the result, where its folder tells which round it is."""
+    """The settings of the result; of a search its folder tells which round it is."""
     stored = stored_in(config.workdir)
-    if stored is None:
-        return settings_of(config, Round(1, config.workdir, config.source, 1.0))
-    parent, fraction = stored.parent, stored.fraction
-    return settings_of(config, Round(stored.round, config.workdir, parent, fraction))
+    parent = stored.parent if stored else config.source
+    number, fraction = (stored.round, stored.fraction) if stored else (1, 1.0)
+    if config.floor_accuracy is None:
+        # The folder of an earlier round is none of the result.
+        number, fraction = config.num_rounds, _budget(config)
+    return settings_of(config, Round(number, config.workdir, parent, fraction))
+
+
+def _check_search(config: UnitsConfig) -> None:
+    """Refuses a round that does not hold the floor, or has not ended, as the result."""
+    if config.floor_accuracy is None or (stored := stored_in(config.workdir)) is None:
+        return
+    accuracy = validation_accuracy(stored) if is_finished(config) else None
+    if accuracy is None or accuracy < config.floor_accuracy:
+        raise InputError(
+            f"{config.workdir} is a round of a search, not its result: choose another"
+            " --workdir."
+        )
 
 
 def _check_folder(settings: UnitsRun) -> None:

@@ -156,16 +156,29 @@ def test_an_interrupted_analysis_resumes_after_the_last_step(found, names, monke
 def test_where_a_run_kept_two_steps_the_training_that_keeps_more_is_named(names):
     config = units.Config(names["lottery"], split="test", score=("norm",))
     result = units.run(config)
-    assert "Only the steps 0 and 40 were kept" in units.describe(result)
+    assert "Steps kept: only 0, 40," in units.describe(result)
     theirs = runs.read_config(runs.parse(names["lottery"]).folder)
     changes = {"workdir": f"{names['lottery']}-steps", "keep_every": 2}
     assert trained_by(units_text.next_command(config, result)) == replace(
         theirs, **changes
     )
+    # Without --keep-every a long run has one more, from just before its end.
+    three = result | {"steps": [0, 30, 40]}
+    assert "Steps kept: only 0, 30, 40," in units.describe(
+        three | {"groups": {GROUP: with_three_steps(result["groups"][GROUP])}}
+    )
+    assert "--keep-every" in units_text.next_command(config, three)
     # What differs from the run of the masks, though it is as by default.
     theirs = replace(theirs, weight_decay=1e-4, rewind_to=10)
     command = units_text.training_command(names["lottery"], theirs)
     assert trained_by(command) == replace(theirs, **changes)
+    # What was found is told also where that run is gone.
+    gone = replace(theirs, mask_from=f"{names['lottery']}-gone")
+    assert units_text.training_command(names["lottery"], gone) is None
+
+
+def with_three_steps(row):
+    return row | {"counts": {k: [v[0], *v] for k, v in row["counts"].items()}}
 
 
 def trained_by(command):
