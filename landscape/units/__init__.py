@@ -3,7 +3,6 @@
 from landscape.units import budget, record
 from landscape.units.constants import constants_after
 from landscape.units.dead import (
-    DeadUnits,
     constant_units,
     dead_since,
     dead_units,
@@ -37,7 +36,6 @@ from landscape.units.weight_removal import removal_changes
 
 __all__ = [
     "Axis",
-    "DeadUnits",
     "Network",
     "Outputs",
     "Plan",

@@ -2,7 +2,6 @@
 
 import itertools
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
 
 import numpy as np
 from jax.typing import ArrayLike
@@ -13,57 +12,25 @@ from landscape.units.scores import check_scores
 from landscape.units.sites import Site, split
 
 
-class GroupCount(NamedTuple):
-    """How many units of a group are dead, and how many constant (None: not asked)."""
-
-    group: str
-    units: int
-    dead: int
-    constant: int | None = None
-
-
-class DeadUnits(NamedTuple):
-    """Which units are dead.
-
-    Attributes:
-      dead: by group, booleans [n].
-      tolerance: of the mean replacement penalty, in nats.
-      constant: by group, booleans [n], of `constant_units`; or None.
-    """
-
-    dead: dict[str, np.ndarray]
-    tolerance: float
-    constant: dict[str, np.ndarray] | None = None
-
-    def report(self) -> list[GroupCount]:
-        """The counts of each group."""
-        rows = []
-        for group, dead in self.dead.items():
-            constant = self.constant and int(self.constant[group].sum())
-            rows.append(GroupCount(group, len(dead), int(dead.sum()), constant))
-        return rows
-
-
 def dead_units(
     penalties: Mapping[str, ArrayLike],
     loss: float,
     tolerance: float,
-    constant: dict[str, np.ndarray] | None = None,
-) -> DeadUnits:
+) -> dict[str, np.ndarray]:
     """The units whose mean replacement changes the loss by less than `tolerance`.
+
+    By group, booleans [n].
 
     Args:
       penalties: by group, [n]: mean replacement penalties, signed or absolute, in nats.
       loss: the mean loss of the same data, in nats.
       tolerance: in nats.
-      constant: of `constant_units`, to be reported beside.
 
     Raises:
       InputError: a tolerance below the rounding of the loss, or a penalty that is NaN.
 
-    >>> found = dead_units({"a": np.array([1e-6, -0.5, 0.2], np.float32)}, 2.0, 1e-4)
-    >>> found.dead["a"].tolist(), found.report()
-    ([True, False, False], [GroupCount(group='a', units=3, dead=1, constant=None)])
+    >>> dead_units({"a": np.array([1e-6, -0.5, 0.2], np.float32)}, 2.0, 1e-4)
+    {'a': array([ True, False, False])}
     >>> dead_units({"a": np.zeros(3, np.float32)}, 2.0, 1e-8)
     Traceback (most recent call last):
     ...
@@ -73,8 +40,7 @@ loss of 2 in float32: it must be at least 2.4e-07.
     penalties = {group: np.asarray(values) for group, values in penalties.items()}
     check_scores("mean replacement penalty", penalties)
     check_tolerance(tolerance, loss, np.result_type(*penalties.values()))
-    dead = {group: np.abs(values) < tolerance for group, values in penalties.items()}
-    return DeadUnits(dead, tolerance, constant)
+    return {group: np.abs(values) < tolerance for group, values in penalties.items()}
 
 
 def check_tolerance(tolerance: float, loss: float, dtype: np.dtype) -> None:

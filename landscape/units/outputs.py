@@ -11,6 +11,7 @@ from landscape import derivatives, weighting
 from landscape.aliases import Batches, Params
 from landscape.backend import in_full_precision
 from landscape.callables import Static
+from landscape.one_line import one_line
 from landscape.units.sites import Site, as_units
 from landscape.units.taps import Tapped, check_taps, recording
 
@@ -29,6 +30,8 @@ class Outputs(NamedTuple):
     variance: jax.Array
     absolute: jax.Array
     nonzero: jax.Array
+
+    __repr__ = one_line
 
 
 def output_statistics(

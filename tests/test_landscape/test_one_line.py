@@ -16,7 +16,8 @@ from train import job
 
 # Their fields are numbers, words and functions.
 PLAIN = {
-    "Axis", "Barrier", "Bulk", "Cost", "Inertia", "Row", "Spec", "Trace", "Updater",
+    "Axis", "Barrier", "Bulk", "Cost", "Inertia", "Row", "Site", "Spec", "Trace",
+    "Updater", "Written",
 }  # fmt: skip
 UNLIFTED = [
     objective.Aux, objective.Objective, recipe.Components, runs.Description,
