@@ -27,8 +27,8 @@ def check_choice(what: str, value: str, allowed: Iterable[str]) -> str:
     if value in allowed:
         return value
     near = difflib.get_close_matches(value, allowed, n=1, cutoff=0.5)
-    hint = f"perhaps you meant {near[0]!r}? " if near else ""
-    raise InputError(f"unknown {what} {value!r}: {hint}Allowed: {', '.join(allowed)}.")
+    hint = f": perhaps you meant {near[0]!r}?" if near else "."
+    raise InputError(f"unknown {what} {value!r}{hint} Allowed: {', '.join(allowed)}.")
 
 
 def require(settings: Any, name: str, holds: bool, allowed: str = "at least 1") -> None:

@@ -2,8 +2,10 @@
 
     python -m train.units --from runs/digits/dense --keep-params 0.2 \
 --workdir runs/digits/small
-    python -m train.units --from runs/digits/dense --keep-flops 0.5 --score norm
-    python -m train.units --from runs/held-out --floor-accuracy 0.97
+    python -m train.units --from runs/digits/dense --keep-flops 0.5 --score norm \
+--workdir runs/digits/half
+    python -m train.units --from runs/digits/dense --floor-accuracy 0.97 \
+--num-validation 200 --workdir runs/digits/smallest
 
 In each round the units of the lowest score are removed, with what they put out on
 average moved into the next biases, the arrays shrink, and the network is fine-tuned.

@@ -68,7 +68,7 @@ def _nothing(result: dict[str, Any]) -> str:
     nothing, all_ = (sum(row[k] for row in rows) for k in ("nothing", "evaluated"))
     return (
         f"{table}\n{nothing:,} of {counted(all_, 'weight')} ({_percent(nothing, all_)})"
-        f" {'does' if nothing == 1 else 'do'} nothing: without it the loss changes by"
+        f" {'does' if nothing == 1 else 'do'} nothing: without one the loss changes by"
         " no more than rounding (nats; the largest difference of some changes from"
         " whole forward passes in float64); exactly: not at all."
     )

@@ -39,10 +39,10 @@ def open_builder(name: str, data_dir: str | None) -> Any:
         # Its own message is a list of all data sets there are.
         known = [*DATA_SETS, *tfds.list_builders(with_community_datasets=False)]
         near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-        hint = f"perhaps you meant {near[0]!r}? " if near else ""
+        hint = f": perhaps you meant {near[0]!r}?" if near else "."
         raise InputError(
-            f"unknown dataset {name!r}: {hint}"
-            f"Allowed: {', '.join(DATA_SETS)}, and the image-classification sets of"
+            f"unknown dataset {name!r}{hint}"
+            f" Allowed: {', '.join(DATA_SETS)}, and the image-classification sets of"
             " tfds."
         ) from None
     except Exception as error:  # each builder is code of its own

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogFormatter
 
 from landscape.figures.styles import colors, plain, style
 
@@ -125,6 +126,10 @@ def _removal(axes: Axes, found, layer: str, looks) -> None:
         axes.plot(x, after, "o", ms=2.5, label=plain(name), **looks[name])
     axes.axhline(found["loss"], color="black", lw=0.8, ls=":", label="nothing removed")
     axes.set(yscale="log", xlabel="% removed at once", ylabel="loss (nats)")
+    # 2 and 20, not 2 x 10^0 and 2 x 10^1, which lie on each other.
+    axes.yaxis.set_major_formatter("{x:g}")
+    minor = LogFormatter(minor_thresholds=(1.5, 0.5))
+    axes.yaxis.set_minor_formatter(minor)
     axes.set_title(plain(layer))
 
 

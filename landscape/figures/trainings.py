@@ -11,7 +11,8 @@ from landscape.figures.styles import colors, plain, style
 def training(runs: dict[str, list[list[dict[str, Any]]]]) -> Figure:
     """Loss, test accuracy and sparsity over steps, one colour a label.
 
-    The accuracy axis ends 20 points below the best value, or below the worst last one.
+    The accuracy axis ends below the lowest value, or 20 points below the best one if
+    that is higher, and always below the worst last one.
 
     Args:
       runs: label to the runs that share it (several seeds, say), each the lines of its
@@ -21,7 +22,7 @@ def training(runs: dict[str, list[list[dict[str, Any]]]]) -> Figure:
         palette = colors()
         figure = Figure(figsize=(9.6, 2.9), layout="constrained")
         loss, accuracy, sparsity = figure.subplots(1, 3)
-        best, worst = 0.0, 100.0
+        best, worst, lowest = 0.0, 100.0, 100.0
         curves = [
             (i, lines) for i, group in enumerate(runs.values()) for lines in group
         ]
@@ -36,8 +37,9 @@ def training(runs: dict[str, list[list[dict[str, Any]]]]) -> Figure:
             sparsity.plot(*train("sparsity", 100), color=color, lw=width)
             found = test("accuracy", 100)[1]
             best, worst = max(best, *found), min(worst, *found[-1:])
+            lowest = min(lowest, *found)
         loss.set(yscale="log", ylabel="cross-entropy (nats)")
-        low = max(0, min(best - 20, worst - 2))
+        low = max(0, min(max(best - 20, lowest - 1), worst - 2))
         accuracy.set(ylabel="test accuracy (%)", ylim=(low, best + 1))
         sparsity.set(ylabel="weights removed (%)", ylim=(-3, 103))
         for axes in (loss, accuracy, sparsity):

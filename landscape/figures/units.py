@@ -62,10 +62,13 @@ def _over_training(axes, found, shades) -> None:
             axes.plot([], [], line, color="0.4", label=label)
     axes.set(
         title="dead units", xlabel="training step", ylabel="dead units (%)",
-        # Room for the legend above the curves.
-        ylim=(-3, min(103, max(10, 2 * top))),
+        ylim=(-3, min(103, max(10, 1.15 * top))),
     )  # fmt: skip
-    axes.legend(fontsize=6, loc="upper right", ncols=1 + len(groups) // 8)
+    # Below, where no curve is, whatever its course.
+    axes.legend(
+        fontsize=6, loc="upper center", bbox_to_anchor=(0.5, -0.2),
+        ncols=2 + min(3, (len(groups) + len(splits)) // 3),
+    )  # fmt: skip
 
 
 def _since(figure, axes, found) -> None:

@@ -78,8 +78,9 @@ def specification(model: Any, params: Params) -> Spec:
     if isinstance(model, ResNet):
         return _residual(params, model.blocks)
     raise InputError(
-        f"the symmetry of a {type(model).__name__} is not known here: write its Spec,"
-        " or use an MLP, LeNet, AlexNet, VGG or ResNet."
+        f"the symmetry of a {type(model).__name__} is not known here: use an MLP,"
+        " LeNet, AlexNet, VGG or ResNet, or make its Spec by hand or by"
+        " `landscape.units.sequential`."
     )
 
 

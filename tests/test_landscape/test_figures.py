@@ -135,6 +135,16 @@ def test_the_last_accuracy_of_a_training_is_within_the_axes():
     assert accuracy.get_ylim()[0] < 60
 
 
+def test_a_training_that_begins_near_its_end_fills_the_axis_of_accuracy():
+    lines = [
+        {"step": step, "split": split, "loss": 1.0, "accuracy": value, "sparsity": 0.0}
+        for step, value in enumerate((0.96, 0.98))
+        for split in ("train", "test")
+    ]
+    _, accuracy, _ = figures.training({"small": [lines]}).axes
+    assert accuracy.get_ylim() == (95, 99)
+
+
 def test_dead_units_are_counted_dated_and_marked():
     rows = {
         "Dense_0": {

@@ -299,6 +299,7 @@ def test_a_validation_split_that_the_first_network_was_trained_on_is_told(dense)
             "has no units to remove: there are 12 in Dense_0, 7 in Dense_1",
         ),
         ({"keep_params": 0.5, "keep_layers": ("Conv_0",)}, "Allowed: Dense_0, Dense_1"),
+        ({"keep_params": 0.5, "rounds": 1000}, "--rounds 1000 is more than the"),
         ({"keep_params": 0.5, "batch_size": 300}, "batch"),
         ({"keep_params": 0.5, "dataset": "blobs", "inputs": "scale"}, "--inputs"),
         ({"keep_params": 0.5, "dataset": "blobs"}, "does not fit blobs"),

@@ -121,5 +121,13 @@ def way(config: UnitsConfig) -> list[UnitsRun]:
         found.append(stored)
         if stored.round == 1:
             break
-        folder = mask_source.located(stored.parent, folder, "parent network")
+        parent = mask_source.located(stored.parent, folder, "parent network")
+        folder = _as_named(parent, config)
     return found[::-1]
+
+
+def _as_named(parent: str, config: UnitsConfig) -> str:
+    """A folder beside the result, in the way in which the command names that one."""
+    beside = Path(config.workdir).with_name(Path(parent).name)
+    same = beside.exists() and Path(parent).exists() and beside.samefile(parent)
+    return str(beside) if same else parent

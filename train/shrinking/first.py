@@ -44,6 +44,12 @@ def open_first(config: UnitsConfig) -> First:
     model, params = known.components.model, known.shapes.params
     _check_fits(config, params, dataset)
     spec = specification(model, params)
+    units = sum(spec.sizes.values())
+    if config.num_rounds > units:
+        raise InputError(
+            f"--rounds {config.num_rounds} is more than the {units:,} units of"
+            f" {config.source}."
+        )
     cost, what = cost_of(config, model, spec, params, dataset.input_shape)
     first = First(dataset, cost(spec.sizes), cost(_fewest(config, spec)))
     if config.floor_accuracy is None:

@@ -186,7 +186,7 @@ def test_a_set_that_is_not_prepared_names_the_command(tmp_path):
         ("mnits", "unknown dataset 'mnits': perhaps you meant 'mnist'\\? Allowed:"),
         ("digit", "perhaps you meant 'digits'"),
         ("blob", "perhaps you meant 'blobs'"),
-        ("qqqqqqq", "unknown dataset 'qqqqqqq': Allowed: digits, blobs, and the"),
+        ("qqqqqqq", "unknown dataset 'qqqqqqq'. Allowed: digits, blobs, and the"),
         ("../x", "cannot open the dataset '../x'"),
         ("imdb_reviews", "not an image-classification set.*text \\(Text\\), label"),
         ("lfw", "not an image-classification set.*label \\(Text\\), image"),
