@@ -76,6 +76,9 @@ def table(folders: list[Path]) -> str:
                 config.dataset,
                 config.model,
                 str(config.seed),
+                f"{summary['num_params']:,}"
+                if "num_params" in (summary or {})
+                else "-",
                 f"{100 * summary['sparsity']:.2f} %" if summary else "-",
                 f"{summary['train_loss']:.4f}" if summary else "-",
                 f"{100 * summary['test_accuracy']:.2f} %" if summary else "-",
@@ -83,8 +86,8 @@ def table(folders: list[Path]) -> str:
             ]
         )
     header = [
-        "run", "method", "data", "model", "seed", "sparsity", "train loss",
-        "test accuracy", "state",
+        "run", "method", "data", "model", "seed", "parameters", "sparsity",
+        "train loss", "test accuracy", "state",
     ]  # fmt: skip
     return format_table(header, rows)
 

@@ -72,7 +72,7 @@ def definition(result: dict[str, Any]) -> str:
     """What is called dead."""
     return (
         f"Dead: the loss ({_losses(result)}) changes by less than"
-        f" {result['tolerance']:g} nats when the unit is replaced by its mean."
+        f" {result['tolerance']:g} nats when the unit alone is replaced by its mean."
     )
 
 
