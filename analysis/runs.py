@@ -58,7 +58,7 @@ def table(folders: list[Path]) -> str:
             summary = runs.read_summary(folder)
             ended = runs.read_end(folder)
         except (InputError, ValueError) as error:
-            rows.append([str(folder), *["-"] * 7, f"unreadable: {error}"])
+            rows.append([str(folder), *["-"] * 8, f"unreadable: {error}"])
             continue
         kept = checkpoint_tables.steps(folder / runs.CHECKPOINTS)
         if summary:

@@ -9,8 +9,8 @@ from landscape.config import DenseRun, to_dict
 
 def test_a_row_says_in_words_how_far_a_run_is(tmp_path):
     summary = {
-        "method": "dense", "sparsity": 0.0, "num_nonzero": 9, "train_loss": 0.5,
-        "test_accuracy": 0.9, "seed": 0,
+        "method": "dense", "sparsity": 0.0, "num_nonzero": 9, "num_params": 1200,
+        "train_loss": 0.5, "test_accuracy": 0.9, "seed": 0,
     }  # fmt: skip
     ended = {"step": 3, "seconds": 1.0, "ended": "the loss of step 3 is not finite"}
     files = {
@@ -29,6 +29,7 @@ def test_a_row_says_in_words_how_far_a_run_is(tmp_path):
     damaged.write_text("x\n")
     rows = program.run(program.Config(str(tmp_path))).splitlines()[2:]
     states = [row.split("  ")[-1] for row in rows]
+    assert "1,200" in rows[1]
     assert states == [
         "started, nothing saved",
         "finished, 1 step",
