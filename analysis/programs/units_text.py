@@ -160,7 +160,7 @@ def _history(result: dict[str, Any], split: str) -> str:
 
 
 def _evenly(count: int) -> list[int]:
-    """At most `SHOWN` of so many, with the first and the last.
+    """At most `SHOWN` of the indices below `count`, with the first and the last.
 
     >>> _evenly(3), len(_evenly(100)), _evenly(100)[-1]
     ([0, 1, 2], 12, 99)

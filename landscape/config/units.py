@@ -34,7 +34,7 @@ class UnitsConfig(TrainConfig):
     rp: the loss changes themselves, one forward pass a unit; norm, group_magnitude: of
     the weights; activation_mean, activation_std, apoz: of the outputs; at_random."""
     score_examples: int = 1000
-    """Score the units, and take their means, on so many training examples: the first
+    """Score the units, and take their means, on this many training examples: the first
     ones; all, if there are fewer."""
     where: str = "after"
     """Score units by their outputs after the activation, or before it."""

@@ -16,7 +16,7 @@ def dead_over_training(
     sizes: Mapping[str, int],
     note: str,
 ) -> Figure:
-    """A panel a layer and one for all: the share of dead units with each activation.
+    """A panel a layer and one for all: the fraction of dead units with each activation.
 
     Args:
       panels: layer, or "all" -> activation -> numbers of dead units [seeds, steps].

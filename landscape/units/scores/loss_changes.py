@@ -1,4 +1,4 @@
-"""The oracle of all units: the loss with each unit replaced by a constant, in turn."""
+"""The oracle of all units: the loss with each unit alone replaced by a constant."""
 
 from collections.abc import Mapping
 from functools import partial
