@@ -4,13 +4,14 @@ import math
 from dataclasses import dataclass, field
 
 from landscape import methods
+from landscape.config.methods import NM, AtInitialisation, Dynamic, Levels, Phases
 from landscape.config.training import TrainConfig
 from landscape.errors import InputError, check_choice, percent_hint
 from landscape.scores import SCORES
 
 
 @dataclass(frozen=True)
-class SparseRun(TrainConfig):
+class SparseRun(AtInitialisation, Dynamic, NM, Phases, Levels, TrainConfig):
     """One sparse run, as stored in its folder."""
 
     sparsity: float = 0.95
@@ -64,6 +65,11 @@ class SparseRun(TrainConfig):
                 " --max-sparsity nor --distribution."
             )
         self._check_score()
+        self.check_at_initialisation()
+        self.check_dynamic()
+        self.check_nm()
+        self.check_phases()
+        self.check_levels()
         self._check_method()
 
     def _check_score(self) -> None:

@@ -4,6 +4,7 @@ import dataclasses
 from typing import Any
 
 from landscape.config.dense import DenseRun
+from landscape.config.methods import FAMILIES
 from landscape.config.sparse import SparseRun
 from landscape.config.units import UnitsRun
 from landscape.errors import InputError
@@ -14,6 +15,7 @@ ADDED = {
     "score": "magnitude",
     "score_scale": None,
     "score_examples": None,
+    **{f.name: f.default for family in FAMILIES for f in dataclasses.fields(family)},
 }
 """Settings that came later, with what they are in a run from before."""
 _KINDS = {"dense": DenseRun, "units": UnitsRun}

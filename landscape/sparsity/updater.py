@@ -21,6 +21,13 @@ class Updater(NamedTuple):
         computes. The steps depend on settings and shapes alone. None for others.
       scored: `(step, scores, masks, state) -> (masks, state, info)`, at those steps.
         scores: of all entries of the parameters, larger = keep.
+      rounds: how often, at each of `stops`, scores are computed and `scored` is called;
+        the scores of each round are those of the network that the one before left.
+      latent: whether the optimizer steps dense weights that stay beside the masks (as
+        straight-through estimators do). The updater's state is a named tuple then,
+        whose field `latent` holds them: `masked_update` gives the optimizer the dense
+        gradients and these weights, `update` gets the new ones as `params`, and the
+        parameters of the network are their projection on the new masks.
 
     `landscape.sparsity.masked_update` joins an updater to an optimizer.
     """
@@ -29,3 +36,5 @@ class Updater(NamedTuple):
     update: Callable[..., tuple[Any, Any, dict[str, Any]]]
     stops: Callable[[Any], tuple[int, ...]] | None = None
     scored: Callable[..., tuple[Any, Any, dict[str, Any]]] | None = None
+    rounds: int = 1
+    latent: bool = False

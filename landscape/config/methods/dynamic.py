@@ -1,0 +1,37 @@
+"""Settings of methods that drop and grow weights while they train (SET, RigL)."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from landscape.errors import check_choice
+
+DROP_SCHEDULES = ("cosine", "learning-rate", "constant")
+
+
+@dataclass(frozen=True)
+class Dynamic:
+    drop_fraction: float = 0.3
+    """set, rigl: fraction of the kept weights that the first update replaces."""
+    drop_schedule: str = "cosine"
+    """set, rigl: how that fraction falls: cosine (to 0 at --update-end), learning-rate
+    (in proportion to the rate) or constant."""
+    update_every: int = 100
+    """set, rigl: steps between mask updates."""
+    update_end: int | None = None
+    """set, rigl: no mask update at this step or later; default: 0.75 of all steps."""
+
+    def check_dynamic(self: Any) -> None:
+        """Refuses values that are not allowed."""
+        self._require("drop_fraction", lambda v: 0 < v < 1, "in (0, 1)")
+        check_choice("drop schedule", self.drop_schedule, DROP_SCHEDULES)
+        self._require("update_every", lambda v: v >= 1, "at least 1")
+        self._require(
+            "update_end",
+            lambda v: v is None or 1 <= v <= self.steps,
+            f"in 1 ... --steps {self.steps}",
+        )
+
+    @property
+    def last_update(self: Any) -> int:
+        """The step before which the last mask update is."""
+        return round(0.75 * self.steps) if self.update_end is None else self.update_end
