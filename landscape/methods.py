@@ -29,6 +29,7 @@ class Method(NamedTuple):
       takes: what it takes from the run of --mask-from: nothing, "masks", or "masks"
         and "weights"; or "network", that of the run of --from with fewer units.
       settings: their names.
+      score: the score of weights that it has; "" if --score says which.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Method(NamedTuple):
     updater: str
     takes: tuple[str, ...] = ()
     settings: tuple[str, ...] = ()
+    score: str = ""
 
 
 class DataSet(NamedTuple):
@@ -58,6 +60,8 @@ class DataSet(NamedTuple):
 
 
 _UPDATERS = "landscape.sparsity.updaters"
+AT_INITIALISATION = {"snip": "taylor1_abs", "grasp": "grasp", "synflow": "synflow"}
+"""Methods that find their masks at step 0, and the scores by which they do."""
 METHODS = {
     row.name: row
     for row in (
@@ -81,6 +85,16 @@ METHODS = {
             takes=("masks",),
         ),
         Method("static", "static", f"{_UPDATERS}.constant:static_of_settings"),
+        *(
+            Method(
+                name,
+                name,
+                f"{_UPDATERS}.at_initialisation:of_settings",
+                settings=("rounds_of_scores", "per_layer"),
+                score=score,
+            )
+            for name, score in AT_INITIALISATION.items()
+        ),
         Method(
             "units",
             "small",
@@ -107,6 +121,13 @@ TFDS = DataSet("tfds", "landscape.data.images:read", ("dataset", "data_dir"))
 DISTRIBUTIONS = ("uniform", "er", "erk")
 SCHEDULES = ("constant", "cosine", "step")
 INPUTS = ("standardize", "scale")
+INITIALISATIONS = tuple(
+    f"{name}_{shape}"
+    for name in ("glorot", "he", "lecun")
+    for shape in ("normal", "uniform")
+)
+"""Functions of jax.nn.initializers."""
+SPARSE_INITS = ("dense", "layer", "unit")
 
 OPTIMIZERS = {
     "adabelief": ("nesterov",),

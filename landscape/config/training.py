@@ -53,6 +53,10 @@ class TrainConfig:
     stages, then those inside each block, or none; default: the model's own."""
     activation: str = "relu"
     """relu or tanh (mlp and lenet)."""
+    initialisation: str | None = None
+    """Distribution of the initial kernels: glorot_normal, glorot_uniform, he_normal,
+    he_uniform, lecun_normal or lecun_uniform; default: the model's own (he_normal, but
+    lecun_normal with tanh)."""
 
     # -- optimisation
     steps: int = 3000
@@ -112,6 +116,9 @@ class TrainConfig:
     def __post_init__(self):
         methods.check_model(self.model, self.widths, self.activation)
         methods.check_optimizer(self.optimizer, self.nesterov, self.decoupled_decay)
+        if self.initialisation is not None:
+            known = methods.INITIALISATIONS
+            check_choice("initialisation", self.initialisation, known)
         check_choice("schedule", self.schedule, methods.SCHEDULES)
         check_choice("kind of inputs", self.inputs, methods.INPUTS)
         self._require("workdir", lambda v: v != "", "the name of a folder")

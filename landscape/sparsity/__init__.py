@@ -2,6 +2,7 @@
 
 from landscape.sparsity import accounting, masks, saliency, selection, updaters
 from landscape.sparsity.distributions import kept_counts
+from landscape.sparsity.initialisation import rescaled
 from landscape.sparsity.masked import (
     SparseState,
     masked_update,
@@ -10,6 +11,7 @@ from landscape.sparsity.masked import (
 )
 from landscape.sparsity.masks import prunable
 from landscape.sparsity.updater import Updater
+from landscape.sparsity.updaters import masks_at_initialisation
 
 __all__ = [
     "SparseState",
@@ -18,7 +20,9 @@ __all__ = [
     "kept_counts",
     "masked_update",
     "masks",
+    "masks_at_initialisation",
     "prunable",
+    "rescaled",
     "saliency",
     "scored_update",
     "selection",

@@ -7,14 +7,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from landscape import methods, schedules, trees
+from landscape import methods, schedules
 from landscape.aliases import Masks, Params
 from landscape.scores import SCORES
 from landscape.sparsity.masks import full, pruned_leaves
 from landscape.sparsity.saliency import magnitude
-from landscape.sparsity.saliency.scoring import pruned_last
-from landscape.sparsity.selection import keep_largest, keep_largest_global
 from landscape.sparsity.updater import Updater
+from landscape.sparsity.updaters.removal import remaining
 
 
 def pruning(
@@ -77,18 +76,8 @@ def pruning(
         changed = jnp.any(now)
 
         def select(masks):
-            all_scores, live = map(trees.named_leaves, (scores_of(), masks))
-            # Below every score, so that what is pruned loses also against zeros.
-            scores = {name: pruned_last(live[name], all_scores[name]) for name in names}
             counts = jnp.asarray(kept)[jnp.argmax(now)]
-            if global_:
-                new = keep_largest_global(scores, counts[0])
-            else:
-                new = {
-                    name: keep_largest(score, count)
-                    for (name, score), count in zip(scores.items(), counts, strict=True)
-                }
-            return trees.map_named(lambda name, mask: new.get(name, mask), masks)
+            return remaining(scores_of(), masks, names, counts)
 
         masks = jax.lax.cond(changed, select, lambda masks: masks, masks)
         return masks, {"changed": changed}
@@ -124,7 +113,7 @@ def pruning_of_settings(
     too, and not of the step's batch.
     """
     row = SCORES[score]
-    over_data = row.needs == "loss" or score_examples is not None
+    over_data = row.needs in ("loss", "model") or score_examples is not None
     entries = None if over_data else methods.resolve(row.entries)
     return pruning(counts, *pruning_steps, global_=global_pruning, score=entries)
 
