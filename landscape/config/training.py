@@ -46,11 +46,12 @@ class TrainConfig:
     # -- model
     model: str = "lenet300"
     """mlp, lenet300, lenet, lenet5, alexnet, resnet8, resnet20, resnet32, resnet56,
-    vgg11 or vgg16."""
+    wrn-10-1, wrn-16-4, wrn-22-2, wrn-28-10 (wide ResNets), vgg11 or vgg16."""
     widths: tuple[int, ...] = ()
     """mlp: hidden widths; lenet: 2 convolutions, then dense layers; alexnet: the same,
     4 in all; vgg11, vgg16: 8 or 13 convolutions, then dense layers; resnets: the 3
-    stages, then those inside each block, or none; default: the model's own."""
+    stages, then those inside each block, or none; wide ResNets: the same after the
+    first convolution; default: the model's own."""
     activation: str = "relu"
     """relu or tanh (mlp and lenet)."""
     initialisation: str | None = None
