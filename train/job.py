@@ -154,6 +154,15 @@ def _open(config: RunConfig, start: Start | None) -> Opened:
     like = abstract_state(components, shape)
     restored = checkpoint.restore(folder / runs.CHECKPOINTS, like)
     resumes = restored is not None
+    if resumes:
+        state, refused = restored
+        # Said first: a failure below must not hide what was refused.
+        for reason in refused:
+            print(f"{folder}: refused {reason}", file=sys.stderr)
+    else:
+        _refuse_lost_checkpoints(folder)
+        given = start(like) if start else (None, None, None)
+        _check_given(config, given)
     mesh = devices.make_mesh(config.num_devices)
     devices.check_batch_size(mesh, config.batch_size)
     splits = {
@@ -161,39 +170,31 @@ def _open(config: RunConfig, start: Start | None) -> Opened:
         for name in ("train", "validation", "test")
         if getattr(dataset, name) is not None
     }
-    if resumes:
-        state, refused = restored
-        # Said first: a failure below must not hide what was refused.
-        for reason in refused:
-            print(f"{folder}: refused {reason}", file=sys.stderr)
-        _open_folder(config, int(state.step))
-        print(f"{folder}: resumes from step {int(state.step)}", file=sys.stderr)
-        state = devices.replicate(mesh, state)
-    else:
-        _refuse_lost_checkpoints(folder)
-        given = start(like) if start else (None, None, None)
-        takes = METHODS[config.method].takes
-        if takes and given[2] is None:
-            where = "shrinking.descent" if "network" in takes else "mask_source"
-            raise InputError(
-                f"a {config.method} run takes the {takes[0]} of another run, and no"
-                f" `start` gives it: see `train.{where}`."
-            )
+    if not resumes:
         with activity("compiling the initial weights"):
             state = initial_state(components, config.seed, shape, *given)
-        state = devices.replicate(mesh, state)
+    state = devices.replicate(mesh, state)
+    if not resumes:
         rescoring = scoring.make(config, components, state, splits, mesh)
         if 0 in rescoring.steps:
             state = rescaled(components, rescoring.update(state))
-        _open_folder(config, None)
+    record.open_folder(folder, config)
+    record.truncate_metrics(folder, int(state.step) if resumes else None)
+    if resumes:
+        print(f"{folder}: resumes from step {int(state.step)}", file=sys.stderr)
+    else:
         record.write_sources(folder, config, dataset)
     return Opened(folder, config, components, state, resumes, splits, mesh, shape)
 
 
-def _open_folder(config: RunConfig, step: int | None) -> None:
-    """The folder, with what it says of steps up to `step`."""
-    record.open_folder(Path(config.workdir), config)
-    record.truncate_metrics(Path(config.workdir), step)
+def _check_given(config: RunConfig, given: tuple[Any, Any, Any]) -> None:
+    takes = METHODS[config.method].takes
+    if takes and given[2] is None:
+        where = "shrinking.descent" if "network" in takes else "mask_source"
+        raise InputError(
+            f"a {config.method} run takes the {takes[0]} of another run, and no"
+            f" `start` gives it: see `train.{where}`."
+        )
 
 
 def _train(opened: Opened, check_lock: Callable[[], None]) -> TrainState:
