@@ -15,10 +15,10 @@ import numpy as np
 from landscape.aliases import Batch
 from landscape.errors import InputError, check_choice
 from landscape.objective import Objective
-from landscape.units.connections import at, without_input, without_output
-from landscape.units.draft import Draft
-from landscape.units.network import Network
-from landscape.units.plan import Plan
+from landscape.units.removal.connections import at, without_input, without_output
+from landscape.units.removal.draft import Draft
+from landscape.units.removal.network import Network
+from landscape.units.removal.plan import Plan
 from landscape.units.structure import Spec
 
 

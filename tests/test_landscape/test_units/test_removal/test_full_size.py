@@ -22,7 +22,7 @@ from landscape.units import (
     sites_of,
     tapped_logits,
 )
-from landscape.units.removal import replaced, run
+from landscape.units.removal.full_size import replaced, run
 from landscape.units.taps import identity
 
 

@@ -22,7 +22,7 @@ from landscape.backend import in_full_precision, operations
 from landscape.errors import InputError
 from landscape.objective import Objective
 from landscape.one_line import one_line
-from landscape.units.network import Network
+from landscape.units.removal.network import Network
 from landscape.units.sites import Site, sites_of
 from landscape.units.structure import Spec
 
