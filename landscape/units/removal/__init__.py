@@ -9,7 +9,7 @@ from landscape.units.removal.constants import constants_after
 from landscape.units.removal.full_size import corrected, logit_error, remove, replaced
 from landscape.units.removal.network import Network
 from landscape.units.removal.plan import Plan, describe
-from landscape.units.removal.planning import plan_removal, removable_units
+from landscape.units.removal.planning import plan_removal
 from landscape.units.removal.shrinking import shrink, take
 
 __all__ = [
@@ -22,7 +22,6 @@ __all__ = [
     "logit_error",
     "plan_removal",
     "record",
-    "removable_units",
     "remove",
     "replaced",
     "shrink",

@@ -65,26 +65,6 @@ def plan_removal(
             return draft.plan()
 
 
-def removable_units(
-    objective: Objective,
-    spec: Spec,
-    network: Network,
-    batch: Batch,
-    constants: Mapping[str, jax.Array],
-) -> dict[str, np.ndarray]:
-    """By group, booleans [n]: the units that their constants can replace exactly.
-
-    For `budget.choose_units`. Arguments as those of `plan_removal`, which also removes
-    units beyond these, whose constants reach nothing that is left.
-    """
-    draft = Draft(objective, spec, network, batch, False)
-    values = _checked_constants(draft.readers, constants, draft.no_units())
-    free = {group: ~units for group, units in draft.no_units().items()}
-    for by_group in draft.blocked(values).values():
-        free = {group: units & ~by_group[group] for group, units in free.items()}
-    return free
-
-
 def _checked_units(spec, chosen):
     units = {}
     for group, picked in chosen.items():
