@@ -58,6 +58,7 @@ IMPURE_PLACES = {
     "landscape/devices.py",
     "landscape/files.py",
     "landscape/folders.py",
+    "landscape/latency.py",
     "landscape/locks.py",
     "landscape/checkpoint",
     "landscape/checkpoint_tables.py",

@@ -7,6 +7,7 @@ from landscape.units.dead import (
     dead_since,
     dead_units,
 )
+from landscape.units.idle import idle_units
 from landscape.units.linear_layers import layer_sites
 from landscape.units.network import Network
 from landscape.units.outputs import Outputs, mean_outputs, output_statistics
@@ -52,6 +53,7 @@ __all__ = [
     "dead_units",
     "describe",
     "group_sizes",
+    "idle_units",
     "layer_sites",
     "logit_error",
     "mean_outputs",

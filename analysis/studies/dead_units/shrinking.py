@@ -20,10 +20,10 @@ from landscape import models, runs, trees
 from landscape.cli import limit_compiled_programs
 from landscape.config import DenseRun, UnitsConfig, UnitsRun
 from landscape.files import read_json
+from landscape.latency import latency
 from landscape.sparsity import accounting
 from landscape.units import record, replacing, tapped_logits
 from train.shrinking import descent
-from train.shrinking.latency import latency
 
 BATCHES = (1, 128)
 LATENCIES = 5
