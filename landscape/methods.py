@@ -29,6 +29,9 @@ class Method(NamedTuple):
       takes: what it takes from the run of --mask-from: nothing, "masks", or "masks"
         and "weights"; or "network", that of the run of --from with fewer units.
       settings: their names.
+      dense_gradients: the steps that need the gradient of all weights, not of the kept
+        ones alone: "never", "always", or the property of the run's settings that gives
+        them; see `landscape.sparsity.training_cost`.
     """
 
     name: str
@@ -36,6 +39,7 @@ class Method(NamedTuple):
     updater: str
     takes: tuple[str, ...] = ()
     settings: tuple[str, ...] = ()
+    dense_gradients: str = "never"
 
 
 class DataSet(NamedTuple):
