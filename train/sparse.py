@@ -33,14 +33,18 @@ _SCRATCH_SEED = 1000
 @dataclass(frozen=True)
 class Config(SparseRun):
     method: tuple[str, ...] = ("pruning", "lottery", "scratch")
-    """pruning, lottery, scratch or static; of several, lottery and scratch take the
-    mask that this command's pruning finds."""
+    """pruning, lottery, scratch, static, nm (N:M sparsity), ste (magnitude, straight
+    through) or acdc (sparse and dense phases in alternation); of several, lottery and
+    scratch take the mask that this command's pruning finds."""
     num_seeds: int = 1
     """Repeat with this many consecutive seeds, one folder each."""
 
     def __post_init__(self):
         super().__post_init__()
         self._require("num_seeds", lambda v: v >= 1, "at least 1")
+
+    def _fill_in(self):
+        """Each of the runs does for its own method."""
 
     def _check_method(self):
         for name in self.method:

@@ -1,7 +1,14 @@
 """Sparse networks: masks, how many weights each layer keeps, which, and when."""
 
-from landscape.sparsity import accounting, masks, saliency, selection, updaters
-from landscape.sparsity.distributions import kept_counts
+from landscape.sparsity import (
+    accounting,
+    choices,
+    masks,
+    saliency,
+    selection,
+    updaters,
+)
+from landscape.sparsity.distributions import kept_counts, kept_in_groups
 from landscape.sparsity.masked import (
     SparseState,
     masked_update,
@@ -15,7 +22,9 @@ __all__ = [
     "SparseState",
     "Updater",
     "accounting",
+    "choices",
     "kept_counts",
+    "kept_in_groups",
     "masked_update",
     "masks",
     "prunable",
