@@ -1,8 +1,17 @@
 """Sparse networks: masks, how many weights each layer keeps, which, and when."""
 
-from landscape.sparsity import accounting, masks, saliency, selection, updaters
-from landscape.sparsity.distributions import kept_counts
+from landscape.sparsity import (
+    accounting,
+    choices,
+    masks,
+    saliency,
+    selection,
+    training_cost,
+    updaters,
+)
+from landscape.sparsity.distributions import kept_counts, kept_in_groups
 from landscape.sparsity.initialisation import rescaled
+from landscape.sparsity.mask_overlap import Overlap, ever_active, overlap
 from landscape.sparsity.masked import (
     SparseState,
     masked_update,
@@ -14,18 +23,24 @@ from landscape.sparsity.updater import Updater
 from landscape.sparsity.updaters import masks_at_initialisation
 
 __all__ = [
+    "Overlap",
     "SparseState",
     "Updater",
     "accounting",
+    "choices",
+    "ever_active",
     "kept_counts",
+    "kept_in_groups",
     "masked_update",
     "masks",
     "masks_at_initialisation",
+    "overlap",
     "prunable",
     "rescaled",
     "saliency",
     "scored_update",
     "selection",
     "sparse_state",
+    "training_cost",
     "updaters",
 ]
