@@ -27,8 +27,7 @@ def initial_state(
       seed: of the initialisation and of random masks; may be traced.
       input_shape: of one example.
       params, batch_stats: the network; a lottery network has those of another run.
-      masks: those to start from, of another run; the updater's own first state, latent
-        weights included, stands beside them.
+      masks: those of another run, in the place of the updater's first ones.
 
     Returns:
       float32 parameters, exactly 0.0 where `masks` is False.
@@ -43,9 +42,7 @@ def initial_state(
     batch_stats = statistics if batch_stats is None else batch_stats
     updater = components.updater
     if masks is not None:
-        trees.check_mask(masks, params)
-        own = updater.init
-        updater = updater._replace(init=lambda *args: (masks, own(*args)[1]))
+        updater = sparsity.updaters.starting_from(updater, masks)
     key = rng.stream(seed, "masks")
     state = sparsity.sparse_state(components.optimizer, updater, key, params)
     return TrainState(batch_stats=batch_stats, **state._asdict())

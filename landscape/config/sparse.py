@@ -43,12 +43,13 @@ class SparseRun(AtInitialisation, Dynamic, NM, Phases, Levels, TrainConfig):
     prune_every: int | None = None
     """pruning, nm, ste: steps between mask updates; default: 0.01 of all steps."""
     mask_from: str | None = None
-    """lottery, scratch: the run whose final masks are taken, with its settings."""
+    """lottery, scratch, restart, static: the run whose final masks are taken, with its
+    settings; restart and static take its final weights, too."""
     rewind_to: int | None = None
     """lottery: take the weights of this step of that run instead of step 0."""
     method: str = "pruning"
-    """pruning, lottery, scratch, static, nm (N:M sparsity), ste (magnitude, straight
-    through) or acdc (sparse and dense phases in alternation)."""
+    """pruning, lottery, scratch, restart, static, nm (N:M sparsity), ste (magnitude,
+    straight through) or acdc (sparse and dense phases in alternation)."""
 
     def __post_init__(self):
         super().__post_init__()
@@ -96,14 +97,15 @@ class SparseRun(AtInitialisation, Dynamic, NM, Phases, Levels, TrainConfig):
         row = methods.METHODS[
             check_choice("method", self.method, methods.SPARSE_METHODS)
         ]
+        taken = row.taken(self.mask_from)
         given = {
             "global_pruning": ("--global-pruning", self.global_pruning),
             "score": ("--score", self.score != "magnitude"),
             "pattern": ("--nm", self.nm is not None),
         }
         for setting, (flag, is_given) in given.items():
-            # What takes masks has the settings of the run that found them.
-            if is_given and setting not in row.settings and not row.takes:
+            # Beside --mask-from they say how its masks were found.
+            if is_given and setting not in row.settings and not taken:
                 raise InputError(
                     f"{flag} goes with --method {_taking(setting)}, not {self.method}."
                 )

@@ -6,9 +6,11 @@ from landscape.sparsity import (
     masks,
     saliency,
     selection,
+    training_cost,
     updaters,
 )
 from landscape.sparsity.distributions import kept_counts, kept_in_groups
+from landscape.sparsity.mask_overlap import Overlap, ever_active, overlap
 from landscape.sparsity.masked import (
     SparseState,
     masked_update,
@@ -19,18 +21,22 @@ from landscape.sparsity.masks import prunable
 from landscape.sparsity.updater import Updater
 
 __all__ = [
+    "Overlap",
     "SparseState",
     "Updater",
     "accounting",
     "choices",
+    "ever_active",
     "kept_counts",
     "kept_in_groups",
     "masked_update",
     "masks",
+    "overlap",
     "prunable",
     "saliency",
     "scored_update",
     "selection",
     "sparse_state",
+    "training_cost",
     "updaters",
 ]
