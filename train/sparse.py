@@ -33,7 +33,7 @@ _SCRATCH_SEED = 1000
 @dataclass(frozen=True)
 class Config(SparseRun):
     method: tuple[str, ...] = ("pruning", "lottery", "scratch")
-    """pruning, lottery, scratch, restart, static, nm (N:M sparsity), ste (magnitude,
+    """pruning, static, lottery, scratch, restart, nm (N:M sparsity), ste (magnitude,
     straight through) or acdc (sparse and dense phases in alternation); of several,
     lottery, scratch and restart take the mask that this command's pruning finds."""
     num_seeds: int = 1

@@ -48,7 +48,7 @@ class SparseRun(AtInitialisation, Dynamic, NM, Phases, Levels, TrainConfig):
     rewind_to: int | None = None
     """lottery: take the weights of this step of that run instead of step 0."""
     method: str = "pruning"
-    """pruning, lottery, scratch, restart, static, nm (N:M sparsity), ste (magnitude,
+    """pruning, static, lottery, scratch, restart, nm (N:M sparsity), ste (magnitude,
     straight through) or acdc (sparse and dense phases in alternation)."""
 
     def __post_init__(self):
@@ -97,15 +97,15 @@ class SparseRun(AtInitialisation, Dynamic, NM, Phases, Levels, TrainConfig):
         row = methods.METHODS[
             check_choice("method", self.method, methods.SPARSE_METHODS)
         ]
-        taken = row.taken(self.mask_from)
         given = {
             "global_pruning": ("--global-pruning", self.global_pruning),
             "score": ("--score", self.score != "magnitude"),
             "pattern": ("--nm", self.nm is not None),
         }
         for setting, (flag, is_given) in given.items():
-            # Beside --mask-from they say how its masks were found.
-            if is_given and setting not in row.settings and not taken:
+            # What takes masks has the settings of the run that found them.
+            takes = row.taken(self.mask_from)
+            if is_given and setting not in row.settings and not takes:
                 raise InputError(
                     f"{flag} goes with --method {_taking(setting)}, not {self.method}."
                 )
