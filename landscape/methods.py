@@ -119,6 +119,7 @@ METHODS = {
             "ste",
             f"{_UPDATERS}.straight_through:straight_through_of_settings",
             settings=("pattern", "pruning_steps", "global_pruning"),
+            dense_gradients="always",
         ),
         Method(
             "acdc",
