@@ -31,10 +31,10 @@ class Method(NamedTuple):
         final weights); or "network", that of the run of --from with fewer units.
       optional: whether it takes them only where there is a --mask-from.
       settings: their names.
-      score: the score of weights that it has; "" if --score says which.
       dense_gradients: the steps that need the gradient of all weights, not of the kept
         ones alone: "never", "always", or the property of the run's settings that gives
         them; see `landscape.sparsity.training_cost`.
+      score: the score of weights that it has; "" if --score says which.
     """
 
     name: str
@@ -108,16 +108,6 @@ METHODS = {
             takes=("masks", "solution"),
             optional=True,
         ),
-        *(
-            Method(
-                name,
-                name,
-                f"{_UPDATERS}.at_initialisation:of_settings",
-                settings=("rounds_of_scores", "per_layer"),
-                score=score,
-            )
-            for name, score in AT_INITIALISATION.items()
-        ),
         Method(
             "nm",
             "nm",
@@ -129,12 +119,23 @@ METHODS = {
             "ste",
             f"{_UPDATERS}.straight_through:straight_through_of_settings",
             settings=("pattern", "pruning_steps", "global_pruning"),
+            dense_gradients="always",
         ),
         Method(
             "acdc",
             "acdc",
             f"{_UPDATERS}.acdc:acdc_of_settings",
             settings=("phase_starts", "global_pruning"),
+        ),
+        *(
+            Method(
+                name,
+                name,
+                f"{_UPDATERS}.at_initialisation:of_settings",
+                settings=("rounds_of_scores", "per_layer"),
+                score=score,
+            )
+            for name, score in AT_INITIALISATION.items()
         ),
         Method(
             "units",

@@ -50,9 +50,9 @@ class SparseRun(AtInitialisation, Dynamic, NM, Phases, Levels, TrainConfig):
     rewind_to: int | None = None
     """lottery: take the weights of this step of that run instead of step 0."""
     method: str = "pruning"
-    """pruning, static, lottery, scratch, restart, snip, grasp, synflow (masks of step
-    0), nm (N:M sparsity), ste (magnitude, straight through) or acdc (sparse and dense
-    phases in alternation)."""
+    """pruning, static, lottery, scratch, restart, snip, grasp, synflow, nm (N:M
+    sparsity), ste (magnitude, straight through) or acdc (sparse and dense phases in
+    alternation)."""
 
     def __post_init__(self):
         super().__post_init__()

@@ -10,11 +10,10 @@ import numpy as np
 from landscape.aliases import Batches, Masks, Params
 from landscape.derivatives import as_batches
 from landscape.sparsity import choices
-from landscape.sparsity.masks import pruned_leaves
+from landscape.sparsity.masks import full, pruned_leaves
 from landscape.sparsity.saliency.scoring import check_comparable
 from landscape.sparsity.updater import Updater
 from landscape.sparsity.updaters.constant import unchanged
-from landscape.sparsity.updaters.removal import remaining
 
 
 def scored_at_initialisation(
@@ -48,24 +47,26 @@ def scored_at_initialisation(
     [False, True, False, False]
     """
 
-    choice = choices.by_layer(counts, not per_layer)
+    choice = choices.by_layer(counts, global_=not per_layer)
 
     def init(key: Any, params: Params):
-        masks = choices.everything(choice.layers(params), params)
-        return masks, jnp.zeros((), jnp.int32)
+        masks = full(counts, params)
+        whole = jax.tree.map(lambda mask: jnp.ones(mask.shape, bool), masks)
+        return whole, jnp.zeros((), jnp.int32)
 
     def scored(step, scores, masks, done):
-        sizes = choice.layers(scores)
+        sizes = pruned_leaves(counts, scores)
         before = np.array([*sizes.values()])
         after = np.array([counts[name] for name in sizes])
         if not per_layer:
             before, after = before.sum(keepdims=True), after.sum(keepdims=True)
         left = _kept(before, after, rounds)
-        masks = remaining(choice, sizes, scores, masks, jnp.asarray(left)[done])
+        now = jnp.asarray(left)[done]
+        masks = choices.remaining(choice, sizes, scores, masks, now)
         return masks, done + 1, {"changed": jnp.ones((), bool)}
 
     def stops(params):
-        return (0,) if choice.layers(params) else ()
+        return (0,) if pruned_leaves(counts, params) else ()
 
     return Updater(init, unchanged, stops, scored, rounds)
 

@@ -14,7 +14,6 @@ from landscape.sparsity import choices
 from landscape.sparsity.choices import Choice
 from landscape.sparsity.saliency import magnitude
 from landscape.sparsity.updater import Updater
-from landscape.sparsity.updaters.removal import remaining
 
 
 def pruning(
@@ -88,7 +87,7 @@ def of_choice(
 
         def select(masks):
             counts = jnp.asarray(kept)[jnp.argmax(now)]
-            return remaining(choice, layers, scores_of(), masks, counts)
+            return choices.remaining(choice, layers, scores_of(), masks, counts)
 
         masks = jax.lax.cond(changed, select, lambda masks: masks, masks)
         return masks, {"changed": changed}
