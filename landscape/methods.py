@@ -28,7 +28,8 @@ class Method(NamedTuple):
         parameters, and settings of the run.
       takes: what it takes from the run of --mask-from: nothing, or its final "masks",
         and perhaps its "weights" (of step 0, or --rewind-to) or its "solution" (the
-        final weights); or "network", that of the run of --from with fewer units.
+        final weights); or the "level" before it, whose masks it makes smaller; or
+        "network", that of the run of --from with fewer units.
       optional: whether it takes them only where there is a --mask-from.
       settings: their names.
     """
@@ -92,6 +93,13 @@ METHODS = {
             "restart",
             f"{_UPDATERS}.constant:fixed_of_settings",
             takes=("masks", "solution"),
+        ),
+        Method(
+            "imp",
+            "imp",
+            f"{_UPDATERS}.constant:fixed_of_settings",
+            takes=("level", "weights"),
+            optional=True,
         ),
         Method(
             "static",

@@ -77,7 +77,7 @@ def make(
     )
     row = methods.METHODS[config.method]
     settings = tuple((name, getattr(config, name)) for name in row.settings)
-    counts = tuple(_counts(config, model, input_shape).items())
+    counts = tuple(counts_of(config, _shapes(model, input_shape)).items())
     updater = _updater(row.updater, settings, counts, model, input_shape)
     init_zeros = getattr(config, "init_zeros", 0.0)
     return Components(model, objective, learning_rate, optimizer, updater, init_zeros)
@@ -103,16 +103,22 @@ def _shapes(model: nn.Module, input_shape: tuple[int, ...]) -> Params:
     return params
 
 
-def _counts(
-    config: RunConfig, model: nn.Module, input_shape: tuple[int, ...]
-) -> dict[str, int]:
-    """The entries that each kernel keeps in the end; none are named for a dense run."""
+def counts_of(config: RunConfig, params: Params) -> dict[str, int]:
+    """The entries that each kernel keeps in the end; none are named for a dense run.
+
+    Args:
+      config: the run's settings.
+      params: parameters of its network, or their shapes.
+
+    Raises:
+      InputError: the sparsity cannot be reached.
+    """
     if isinstance(config, UnitsRun):
         return config.masked
     if not isinstance(config, SparseRun):
         return {}
     return sparsity.kept_counts(
-        sparsity.prunable(_shapes(model, input_shape)),
+        sparsity.prunable(params),
         config.sparsity,
         config.distribution,
         config.dense_layers,

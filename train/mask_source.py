@@ -49,7 +49,8 @@ def check(config: SparseRun) -> None:
             f"--seed {config.seed} is also the seed of {config.mask_from}: a"
             f" {config.method} network needs an initialisation of its own."
         )
-    for field in _OF_THE_MASK:
+    # A level is sparser than the one before it, and else of the same kind.
+    for field in _OF_THE_MASK[1:] if "level" in takes else _OF_THE_MASK:
         seen, wanted = getattr(config, field), getattr(theirs, field)
         if seen != wanted:
             raise InputError(
@@ -143,22 +144,38 @@ def start_from(config: SparseRun) -> Callable | None:
         given = runs.describe(
             source.folder, data=False, data_dir=config.data_dir
         ).shapes
-        if _shapes(given.masks) != _shapes(like.masks):
+        # Those of a level are made from those of one that may have had none.
+        tree = "params" if "level" in takes else "masks"
+        if _shapes(getattr(given, tree)) != _shapes(getattr(like, tree)):
             raise InputError(
                 f"--mask-from {config.mask_from}: its masks do not fit {config.model}"
                 f" on {config.dataset}."
             )
         last = runs.load(source, data=False, data_dir=config.data_dir).state
-        if "solution" in takes:
-            return last.params, last.batch_stats, last.masks
+        masks = _next(config, last) if "level" in takes else last.masks
+        final = "level" in takes and config.rewind == "learning-rate"
+        if final or "solution" in takes:
+            return last.params, last.batch_stats, masks
         if "weights" not in takes:
-            return None, None, last.masks
+            return None, None, masks
         first = runs.load(
             _first(config, source), data=False, data_dir=config.data_dir
         ).state
-        return first.params, first.batch_stats, last.masks
+        return first.params, first.batch_stats, masks
 
     return start
+
+
+def _next(config: SparseRun, last: Any) -> Masks:
+    """The masks of a level, from the last state of the one before."""
+    # Not above: `check` does without JAX.
+    from landscape import recipe
+    from landscape.sparsity import updaters
+
+    params, counts = last.params, recipe.counts_of(config, last.params)
+    return updaters.next_masks(
+        params, last.masks, counts, global_=config.global_pruning
+    )
 
 
 def _shapes(masks: Masks) -> dict[str, tuple[int, ...]]:

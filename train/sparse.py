@@ -25,6 +25,7 @@ from landscape.config import SparseRun
 from landscape.errors import InputError, check_choice
 from landscape.folders import folder_of
 from landscape.methods import METHODS, SPARSE_METHODS
+from train import levels
 
 _SCRATCH_SEED = 1000
 """Added to the seed of a pruned run for the scratch run of the same command."""
@@ -33,7 +34,7 @@ _SCRATCH_SEED = 1000
 @dataclass(frozen=True)
 class Config(SparseRun):
     method: tuple[str, ...] = ("pruning", "lottery", "scratch")
-    """pruning, lottery, scratch, restart or static; of several, lottery, scratch and
+    """pruning, lottery, scratch, restart, imp or static; of several, lottery, scratch and
     restart take the mask that this command's pruning finds."""
     num_seeds: int = 1
     """Repeat with this many consecutive seeds, one folder each."""
@@ -49,7 +50,8 @@ class Config(SparseRun):
             raise InputError(
                 f"--method needs one or more different names, not {self.method}."
             )
-        taking = [n for n in self.method if METHODS[n].taken(self.mask_from)]
+        given = self.mask_from
+        taking = [n for n in self.method if "masks" in METHODS[n].taken(given)]
         if taking and not self.mask_from and "pruning" not in self.method:
             raise InputError(
                 f"--method {taking[0]} needs --mask-from RUN, the run whose masks it"
@@ -63,13 +65,24 @@ class Config(SparseRun):
         rewinds = any("weights" in METHODS[name].takes for name in self.method)
         if self.rewind_to is not None and not rewinds:
             raise InputError(f"--rewind-to goes with --method {_named('weights')}.")
-        if self.rewind_to and "pruning" in self.method:
+        if "imp" in self.method:
+            self.level_sparsities()
+        self._check_rewinding()
+
+    def _check_rewinding(self):
+        kept = [name for name in ("pruning", "imp") if name in self.method]
+        if self.rewind_to and kept:
             every = self.keep_every or self.steps
             if self.rewind_to % every or self.rewind_to > self.steps:
                 raise InputError(
-                    f"--rewind-to {self.rewind_to} is a step that pruning will not"
+                    f"--rewind-to {self.rewind_to} is a step that {kept[0]} will not"
                     " keep: a multiple of --keep-every, up to --steps, is."
                 )
+        if self.rewind_to and self.rewind != "weights" and "imp" in self.method:
+            raise InputError(
+                f"--rewind {self.rewind} starts from final weights: it does not go with"
+                " --rewind-to."
+            )
 
 
 def _named(taken: str) -> str:
@@ -98,7 +111,8 @@ def expand(config: Config) -> list[SparseRun]:
                 new["mask_from"] = found
                 if takes == ("masks",) and not config.mask_from:
                     new["seed"] = seed + _SCRATCH_SEED
-            settings.append(SparseRun.of(config, **new))
+            made = SparseRun.of(config, **new)
+            settings += levels.expand(made) if "level" in row.takes else [made]
     return settings
 
 

@@ -19,7 +19,7 @@ class SparseRun(AtInitialisation, Dynamic, NM, Phases, Levels, TrainConfig):
     distribution: str = "uniform"
     """How the sparsity is distributed over layers: uniform, er or erk."""
     global_pruning: bool = False
-    """pruning: compare scores over all layers instead of within each."""
+    """pruning, imp: compare scores over all layers instead of within each."""
     score: str = "magnitude"
     """pruning: weights of the lowest score go first: magnitude, taylor1, taylor1_abs,
     taylor2, taylor2_abs, hessian_product, hessian_product_abs, obd, obd_hutchinson,
@@ -44,9 +44,10 @@ class SparseRun(AtInitialisation, Dynamic, NM, Phases, Levels, TrainConfig):
     """lottery, scratch, restart, static: the run whose final masks are taken, with its
     settings; restart and static take its final weights, too."""
     rewind_to: int | None = None
-    """lottery: take the weights of this step of that run instead of step 0."""
+    """lottery, imp: take the weights of this step of that run (imp: of level 0)
+    instead of step 0."""
     method: str = "pruning"
-    """pruning, lottery, scratch, restart or static."""
+    """pruning, lottery, scratch, restart, imp or static."""
 
     def __post_init__(self):
         super().__post_init__()
