@@ -34,8 +34,8 @@ _SCRATCH_SEED = 1000
 @dataclass(frozen=True)
 class Config(SparseRun):
     method: tuple[str, ...] = ("pruning", "lottery", "scratch")
-    """pruning, lottery, scratch, restart, imp or static; of several, lottery, scratch and
-    restart take the mask that this command's pruning finds."""
+    """pruning, lottery, scratch, restart, imp or static; of several, lottery, scratch
+    and restart take the mask that this command's pruning finds."""
     num_seeds: int = 1
     """Repeat with this many consecutive seeds, one folder each."""
 

@@ -1,5 +1,6 @@
 """What a command line stands for: the runs it makes, and in which folders."""
 
+import itertools
 import json
 
 import pytest
@@ -62,7 +63,7 @@ def test_levels_are_folders_below_that_of_their_seed():
 def test_levels_remove_an_equal_share_of_what_is_left_until_the_target():
     config = SparseRun(sparsity=0.9, level_fraction=0.3)
     kept = [1 - s for s in config.level_sparsities()]
-    ratios = [b / a for a, b in zip(kept, kept[1:], strict=False)]
+    ratios = [b / a for a, b in itertools.pairwise(kept)]
     assert kept[0] == 1 and ratios[:-1] == pytest.approx([0.7] * 6)
     assert kept[-1] == pytest.approx(0.1) and 0.7 <= ratios[-1] < 1
     # What is met exactly takes no further level; fewer levels end in a larger one.

@@ -4,7 +4,6 @@ Masks do not change while a level is trained; between two levels the smallest we
 of the first are removed.
 """
 
-import jax
 import jax.numpy as jnp
 
 from landscape import trees

@@ -237,7 +237,7 @@ def test_the_masks_of_the_next_level_equal_a_sort_of_the_weights_that_are_left(g
 def test_a_level_cannot_keep_more_than_the_one_before():
     params = {"a": jnp.ones((4, 5)), "b": jnp.ones((4, 5))}
     masks = {"a": np.arange(20).reshape(4, 5) < 8, "b": np.True_}
-    with pytest.raises(InputError, match="keeps 9 weights of layer a, of which .* 8"):
+    with pytest.raises(InputError, match="keeps 9 weights of layer a, of which"):
         updaters.next_masks(params, masks, {"a": 9, "b": 3})
     updaters.next_masks(params, masks, {"a": 9, "b": 3}, global_=True)
     with pytest.raises(InputError, match="of which"):
