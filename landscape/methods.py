@@ -109,6 +109,9 @@ METHODS = {
             optional=True,
         ),
         Method(
+            "small-dense", "small-dense", f"{_UPDATERS}.constant:static_of_settings"
+        ),
+        Method(
             "units",
             "small",
             f"{_UPDATERS}.constant:fixed_of_settings",
@@ -116,6 +119,8 @@ METHODS = {
         ),
     )
 }
+DENSE_METHODS = ("dense", "small-dense")
+"""Those whose networks keep all their weights."""
 SPARSE_METHODS = tuple(name for name in METHODS if name not in ("dense", "units"))
 
 _BLOBS = ("blob_dim", "blob_classes", "blob_samples", "blob_variance", "data_seed")

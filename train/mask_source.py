@@ -7,10 +7,10 @@ from typing import Any
 
 from landscape import checkpoint_tables, runs, sources
 from landscape.aliases import Masks
-from landscape.config import SparseRun
+from landscape.config import RunConfig, SparseRun
 from landscape.errors import InputError
 from landscape.folders import folder_of
-from landscape.methods import METHODS
+from landscape.methods import DENSE_METHODS, METHODS
 
 _OF_THE_MASK = (
     "sparsity",
@@ -39,11 +39,7 @@ def check(config: SparseRun) -> None:
     takes = METHODS[config.method].takes
     source = runs.parse(config.mask_from)
     theirs = runs.read_config(source.folder)
-    if not isinstance(theirs, SparseRun):
-        raise InputError(
-            f"--mask-from {config.mask_from}: a run of train.{theirs.method} gives no"
-            " masks."
-        )
+    check_gives(config.mask_from, theirs)
     if not {"weights", "solution"} & {*takes} and theirs.seed == config.seed:
         raise InputError(
             f"--seed {config.seed} is also the seed of {config.mask_from}: a"
@@ -60,6 +56,12 @@ def check(config: SparseRun) -> None:
     runs.step_of(source, theirs)
     if "weights" in takes:
         runs.step_of(_first(config, source), theirs)
+
+
+def check_gives(name: str, theirs: RunConfig) -> None:
+    """Raises InputError if a run of settings `theirs` has no masks to take."""
+    if not isinstance(theirs, SparseRun) or theirs.method in DENSE_METHODS:
+        raise InputError(f"--mask-from {name}: a {theirs.method} run gives no masks.")
 
 
 def describe(name: str, folder: Path) -> dict[str, Any]:

@@ -34,8 +34,8 @@ _SCRATCH_SEED = 1000
 @dataclass(frozen=True)
 class Config(SparseRun):
     method: tuple[str, ...] = ("pruning", "lottery", "scratch")
-    """pruning, lottery, scratch, restart, imp or static; of several, lottery, scratch
-    and restart take the mask that this command's pruning finds."""
+    """pruning, lottery, scratch, restart, imp, static or small-dense; of several,
+    lottery, scratch and restart take the mask that this command's pruning finds."""
     num_seeds: int = 1
     """Repeat with this many consecutive seeds, one folder each."""
     seeds_at_once: int | None = None
@@ -135,10 +135,7 @@ def with_settings_of_mask(argv: list[str] | None = None) -> Config | None:
 
     name = mask_source.located(given.mask_from, given.workdir)
     theirs = runs.read_config(runs.parse(name).folder)
-    if not isinstance(theirs, SparseRun):
-        raise InputError(
-            f"--mask-from {name}: a run of train.{theirs.method} gives no masks."
-        )
+    mask_source.check_gives(name, theirs)
     return defaults_of_mask(name, theirs)
 
 
@@ -151,6 +148,7 @@ def defaults_of_mask(name: str, theirs: SparseRun) -> Config:
 
 def run(config: Config) -> list[dict[str, Any]]:
     """Trains, prints what came out, draws the methods, and returns the summaries."""
+    from landscape import data
     from train import checks, mask_source
 
     settings = expand(config)
@@ -159,11 +157,16 @@ def run(config: Config) -> list[dict[str, Any]]:
             replace(each, mask_from=mask_source.located(each.mask_from, each.workdir))
             for each in settings
         ]
-    # What can be known to fail fails before JAX is loaded.
-    checks.check(settings)
+    # What can be known to fail fails before JAX is loaded. How wide a small dense
+    # network is, and whether its folder holds the same, is known after that.
+    narrow = [each for each in settings if each.method == "small-dense"]
+    checks.check([each for each in settings if each not in narrow])
+    for each in narrow:
+        data.check(each)
     with activity("loading JAX"):
-        from train import job, report, together
+        from train import job, report, small_dense, together
 
+    settings = small_dense.sized(settings)
     at_once = config.seeds_at_once or together.default_number(config.num_seeds)
     summaries = job.run_all(settings, mask_source.start_from, at_once)
     report.print_outcome(settings, summaries)

@@ -15,7 +15,8 @@ class SparseRun(AtInitialisation, Dynamic, NM, Phases, Levels, TrainConfig):
     """One sparse run, as stored in its folder."""
 
     sparsity: float = 0.95
-    """Fraction of the prunable weights that is removed, in [0, 1)."""
+    """Fraction of the prunable weights that is removed, in [0, 1); small-dense: of the
+    network with as many parameters."""
     distribution: str = "uniform"
     """How the sparsity is distributed over layers: uniform, er or erk."""
     global_pruning: bool = False
@@ -47,7 +48,7 @@ class SparseRun(AtInitialisation, Dynamic, NM, Phases, Levels, TrainConfig):
     """lottery, imp: take the weights of this step of that run (imp: of level 0)
     instead of step 0."""
     method: str = "pruning"
-    """pruning, lottery, scratch, restart, imp or static."""
+    """pruning, lottery, scratch, restart, imp, static or small-dense."""
 
     def __post_init__(self):
         super().__post_init__()
