@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from landscape import data, models, recipe, trees
-from landscape.aliases import Params
 from landscape.config import SparseRun
 
 
@@ -27,19 +26,14 @@ def _sized(config: SparseRun) -> SparseRun:
     shape, classes = tuple(dataset.input_shape), dataset.num_classes
     named = config.model, shape, classes, tuple(config.widths), config.activation
     params = models.shapes(models.create(*named), shape)
-    size, kept = trees.size(params), _kept(config, params)
+    sizes = {name: leaf.size for name, leaf in trees.named_leaves(params).items()}
+    # Biases and the parameters of batch norm are in none of the counts.
+    kept = sum((sizes | recipe.sparse_counts(config, params)).values())
     found = models.scaled_to(kept, *named)
     print(
         f"{config.workdir}: a dense {found.name} of widths"
         f" {' '.join(map(str, found.widths))} with {found.size:,} parameters;"
-        f" {kept:,} of the {size:,} of {config.model} are left at a sparsity of"
+        f" {kept:,} of the {sum(sizes.values()):,} of {config.model} are left at a sparsity of"
         f" {config.sparsity}."
     )
     return replace(config, model=found.name, widths=found.widths)
-
-
-def _kept(config: SparseRun, params: Params) -> int:
-    """Parameters of the sparse network that are not removed."""
-    counts = recipe.sparse_counts(config, params)
-    sizes = {name: leaf.size for name, leaf in trees.named_leaves(params).items()}
-    return sum(counts.get(name, size) for name, size in sizes.items())

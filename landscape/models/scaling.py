@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import NamedTuple
 
-from landscape import trees
+import jax
+
 from landscape.errors import InputError
 from landscape.models.creation import create, shapes
 from landscape.models.widths import widths_of
@@ -57,7 +58,8 @@ def scaled_to(
     def at(factor: Fraction) -> Scaled:
         new = tuple(int(factor * width + Fraction(1, 2)) for width in full)
         made = create(row, input_shape, num_classes, new, activation)
-        return Scaled(row, new, trees.size(shapes(made, input_shape)))
+        leaves = jax.tree.leaves(shapes(made, input_shape))
+        return Scaled(row, new, sum(leaf.size for leaf in leaves))
 
     # Where a width becomes the next number; below the first one of them would be 0.
     steps = {Fraction(2 * i - 1, 2 * w) for w in full for i in range(1, w + 1)}
