@@ -33,7 +33,7 @@ def _sized(config: SparseRun) -> SparseRun:
     print(
         f"{config.workdir}: a dense {found.name} of widths"
         f" {' '.join(map(str, found.widths))} with {found.size:,} parameters;"
-        f" {kept:,} of the {sum(sizes.values()):,} of {config.model} are left at a sparsity of"
-        f" {config.sparsity}."
+        f" {kept:,} of the {sum(sizes.values()):,} of {config.model} are left at a"
+        f" sparsity of {config.sparsity}."
     )
     return replace(config, model=found.name, widths=found.widths)

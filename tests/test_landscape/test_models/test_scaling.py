@@ -1,5 +1,7 @@
 """Narrower networks: one factor for all widths, as wide as the budget allows."""
 
+import itertools
+
 import jax
 import numpy as np
 import pytest
@@ -15,7 +17,7 @@ def size_of(model, shape):
 def mlp_size(inputs, widths, classes):
     """By hand: matrices and biases."""
     sizes = [inputs, *widths, classes]
-    return sum(a * b + b for a, b in zip(sizes, sizes[1:], strict=False))
+    return sum(a * b + b for a, b in itertools.pairwise(sizes))
 
 
 def test_no_wider_mlp_of_the_same_proportions_keeps_to_the_budget():
