@@ -17,10 +17,11 @@ if __name__ == "__main__":
     watch_signals()
 
 import argparse
+import sys
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
-from landscape.cli import activity, launch, parse
+from landscape.cli import activity, check_used, launch, parse
 from landscape.config import SparseRun
 from landscape.errors import InputError, check_choice
 from landscape.folders import folder_of
@@ -36,6 +37,9 @@ class Config(SparseRun):
     method: tuple[str, ...] = ("pruning", "lottery", "scratch")
     """pruning, lottery, scratch, restart, imp, static or small-dense; of several,
     lottery, scratch and restart take the mask that this command's pruning finds."""
+
+    GROUPS: ClassVar[dict[str, str]] = {"num_seeds": "randomness"}
+
     num_seeds: int = 1
     """Repeat with this many consecutive seeds, one folder each."""
     seeds_at_once: int | None = None
@@ -173,5 +177,15 @@ def run(config: Config) -> list[dict[str, Any]]:
     return summaries
 
 
+def read(argv: list[str] | None = None) -> Config:
+    """The settings of a command line; flags that its methods do not use are refused.
+
+    Those that `--mask-from` brings are not: they say how its masks were found.
+    """
+    config = parse(Config, __doc__, default=with_settings_of_mask(argv), argv=argv)
+    check_used(Config, sys.argv[1:] if argv is None else argv, config.method, METHODS)
+    return config
+
+
 if __name__ == "__main__":
-    launch(lambda: run(parse(Config, __doc__, default=with_settings_of_mask())))
+    launch(lambda: run(read()))

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from landscape import methods
 from landscape.config.methods import NM, AtInitialisation, Dynamic, Levels, Phases
@@ -13,6 +14,17 @@ from landscape.scores import SCORES
 @dataclass(frozen=True)
 class SparseRun(AtInitialisation, Dynamic, NM, Phases, Levels, TrainConfig):
     """One sparse run, as stored in its folder."""
+
+    GROUPS: ClassVar[dict[str, str]] = {
+        "sparsity": "sparsity",
+        "score": "pruning",
+        "dense_layers": "sparsity",
+        "prune_start": "pruning",
+        "mask_from": "source run",
+        "method": "sparsity",
+    }
+    """Where groups of flags begin; a title of methods is of flags that no other one
+    uses."""
 
     sparsity: float = 0.95
     """Fraction of the prunable weights that is removed, in [0, 1); small-dense: of the

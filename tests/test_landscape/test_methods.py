@@ -8,6 +8,7 @@ import optax
 import pytest
 
 from landscape import config, methods
+from landscape.cli import groups_of
 from landscape.config import DenseRun, SparseRun, TrainConfig, UnitsConfig
 from landscape.scores import UNIT_SCORES
 from train import sparse
@@ -45,6 +46,18 @@ def test_the_help_of_a_flag_names_every_value_that_is_allowed(flag, values):
 def test_the_help_of_a_unit_score_names_every_score():
     words = set(re.findall(r"\w+", help_texts(UnitsConfig)["score"]))
     assert set(UNIT_SCORES) <= words
+
+
+def test_the_help_of_a_flag_names_the_methods_of_its_group():
+    titles = groups_of(sparse.Config)
+    classes = [each for each in sparse.Config.__mro__ if each is not object]
+    for name, text in help_texts(*classes[::-1]).items():
+        title = titles.get(name, "")
+        first = re.match(r"([a-z, -]+):", text)
+        named = set(first[1].split(", ")) if first else set()
+        known = methods.METHODS.keys()
+        if set(title.split(", ")) <= known and named <= known:
+            assert first and first[1] == title, name
 
 
 def test_every_row_names_functions_and_settings_that_are_there():

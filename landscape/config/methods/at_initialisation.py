@@ -1,7 +1,7 @@
 """Settings of masks that are found at step 0, and of the weights that start there."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from landscape.errors import check_choice
 
@@ -10,6 +10,11 @@ SPARSE_INITS = ("dense", "layer", "unit")
 
 @dataclass(frozen=True)
 class AtInitialisation:
+    GROUPS: ClassVar[dict[str, str]] = {
+        "score_rounds": "snip, grasp, synflow",
+        "sparse_init": "sparsity",
+    }
+
     score_rounds: int | None = None
     """snip, grasp, synflow: rounds of scoring and removal; default: 100 for synflow, 1
     for the others."""

@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
+from typing import Any, ClassVar
 
 from landscape.errors import InputError, check_choice
 
@@ -13,6 +13,8 @@ MOST_LEVELS = 100
 
 @dataclass(frozen=True)
 class Levels:
+    GROUPS: ClassVar[dict[str, str]] = {"levels": "imp"}
+
     levels: int | None = None
     """imp: how often weights are removed; each level after the dense one is a run.
     Default: as often as removing --level-fraction of what is left takes to

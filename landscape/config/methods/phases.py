@@ -1,11 +1,13 @@
 """Settings of methods that train dense and sparse in alternation (AC/DC)."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 
 @dataclass(frozen=True)
 class Phases:
+    GROUPS: ClassVar[dict[str, str]] = {"dense_steps": "acdc"}
+
     dense_steps: int | None = None
     """acdc: steps of each dense phase; default: 0.05 of all steps."""
     sparse_steps: int | None = None
