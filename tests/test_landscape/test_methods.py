@@ -53,7 +53,7 @@ def test_the_help_of_a_flag_names_the_methods_of_its_group():
     classes = [each for each in sparse.Config.__mro__ if each is not object]
     for name, text in help_texts(*classes[::-1]).items():
         title = titles.get(name, "")
-        first = re.match(r"([a-z, -]+):", text)
+        first = re.match(r"([\w, -]+):", text)
         named = set(first[1].split(", ")) if first else set()
         known = methods.METHODS.keys()
         if set(title.split(", ")) <= known and named <= known:
