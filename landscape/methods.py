@@ -101,9 +101,10 @@ METHODS = {
         Method(
             "imp",
             "imp",
-            f"{_UPDATERS}.constant:fixed_of_settings",
+            f"{_UPDATERS}.levels:level_of_settings",
             takes=("level", "weights"),
             optional=True,
+            settings=("global_pruning",),
         ),
         Method(
             "static",
@@ -114,6 +115,24 @@ METHODS = {
         ),
         Method(
             "small-dense", "small-dense", f"{_UPDATERS}.constant:static_of_settings"
+        ),
+        Method(
+            "nm",
+            "nm",
+            f"{_UPDATERS}.n_of_m:n_of_m_of_settings",
+            settings=("pattern", "pruning_steps"),
+        ),
+        Method(
+            "ste",
+            "ste",
+            f"{_UPDATERS}.straight_through:straight_through_of_settings",
+            settings=("pattern", "pruning_steps", "global_pruning"),
+        ),
+        Method(
+            "acdc",
+            "acdc",
+            f"{_UPDATERS}.acdc:acdc_of_settings",
+            settings=("phase_starts", "global_pruning"),
         ),
         Method(
             "units",

@@ -117,8 +117,11 @@ def sparse_counts(config: SparseRun, params: Params) -> dict[str, int]:
 
     Args and Raises: as of `counts_of`.
     """
+    shapes = sparsity.prunable(params)
+    if config.pattern:
+        return sparsity.kept_in_groups(shapes, *config.pattern, config.dense_layers)
     return sparsity.kept_counts(
-        sparsity.prunable(params),
+        shapes,
         config.sparsity,
         config.distribution,
         config.dense_layers,

@@ -35,8 +35,10 @@ _SCRATCH_SEED = 1000
 @dataclass(frozen=True)
 class Config(SparseRun):
     method: tuple[str, ...] = ("pruning", "lottery", "scratch")
-    """pruning, lottery, scratch, restart, imp, static or small-dense; of several,
-    lottery, scratch and restart take the mask that this command's pruning finds."""
+    """pruning, static, lottery, scratch, restart, imp (iterative magnitude pruning),
+    small-dense, nm (N:M sparsity), ste (magnitude, straight through) or acdc (sparse
+    and dense phases in alternation); of several, lottery, scratch and restart take the
+    mask that this command's pruning finds."""
 
     GROUPS: ClassVar[dict[str, str]] = {"num_seeds": "randomness"}
 
@@ -51,6 +53,9 @@ class Config(SparseRun):
         super().__post_init__()
         for name in ("num_seeds", "seeds_at_once"):
             self._require(name, lambda v: v is None or v >= 1, "at least 1")
+
+    def _fill_in(self):
+        """Each of the runs does for its own method."""
 
     def _check_method(self):
         for name in self.method:
@@ -74,8 +79,6 @@ class Config(SparseRun):
         rewinds = any("weights" in METHODS[name].takes for name in self.method)
         if self.rewind_to is not None and not rewinds:
             raise InputError(f"--rewind-to goes with --method {_named('weights')}.")
-        if "imp" in self.method:
-            self.level_sparsities()
         self._check_rewinding()
 
     def _check_rewinding(self):

@@ -86,7 +86,7 @@ def test_levels_remove_an_equal_share_of_what_is_left_until_the_target():
 )
 def test_levels_that_lead_nowhere_are_refused(options, message):
     with pytest.raises(InputError, match=message):
-        sparse.Config(**{"method": ("imp",), "sparsity": 0.9} | options)
+        made_by(**{"method": ("imp",), "sparsity": 0.9} | options)
 
 
 def test_one_method_fills_the_folder_that_is_named():

@@ -1,7 +1,19 @@
 """Mask updaters: functions that return an `Updater`, and masks of the next level."""
 
+from landscape.sparsity.updaters.acdc import acdc
 from landscape.sparsity.updaters.constant import fixed, starting_from, static
 from landscape.sparsity.updaters.gradual import pruning
 from landscape.sparsity.updaters.levels import next_masks
+from landscape.sparsity.updaters.n_of_m import n_of_m
+from landscape.sparsity.updaters.straight_through import straight_through
 
-__all__ = ["fixed", "next_masks", "pruning", "starting_from", "static"]
+__all__ = [
+    "acdc",
+    "fixed",
+    "n_of_m",
+    "next_masks",
+    "pruning",
+    "starting_from",
+    "static",
+    "straight_through",
+]

@@ -10,9 +10,11 @@ from landscape import trees
 from landscape.aliases import Masks, Params
 from landscape.errors import InputError
 from landscape.layout import layer_name
-from landscape.sparsity.masks import pruned_leaves
+from landscape.sparsity.masks import full, pruned_leaves
 from landscape.sparsity.saliency.scoring import pruned_last
 from landscape.sparsity.selection import keep_largest, keep_largest_global
+from landscape.sparsity.updater import Updater
+from landscape.sparsity.updaters.constant import fixed
 
 
 def next_masks(
@@ -61,3 +63,14 @@ def next_masks(
     return trees.map_named(
         lambda name, leaf: kept.get(name, jnp.ones((), bool)), params
     )
+
+
+def level_of_settings(
+    counts: dict[str, int], params: Params, global_pruning: bool
+) -> Updater:
+    """The updater of one level, as a row of `landscape.methods` names it.
+
+    Its masks keep everything, as those of the first level do; those of the others are
+    `next_masks` of the level before, by the same settings.
+    """
+    return fixed(full(counts, params))

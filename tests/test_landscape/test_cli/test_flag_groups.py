@@ -53,7 +53,7 @@ def test_every_flag_is_in_a_group(config_class):
     ("words", "chosen", "message"),
     [
         (["--levels", "3"], ["pruning"], "--levels goes with --method imp, not prun"),
-        (["--prune_every=3"], ["imp", "static"], "--method pruning, not imp static"),
+        (["--prune_every=3"], ["imp", "static"], "or ste, not imp static"),
         (["--b", "1"], ["c"], "--b goes with --method x, y or z, not c"),
         (["--no-flag"], ["c"], "--no-flag goes with --method x, y or z"),
     ],
