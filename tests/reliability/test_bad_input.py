@@ -77,7 +77,7 @@ TABLE = [
     ("train.sparse --method nm --nm 2-4", "not 2-4"),
     ("train.sparse --method ste --nm 2:4 --sparsity 0.9", "whose sparsity is 0.5"),
     ("train.sparse --method nm --sparsity 0.95", "--nm 2:4, whose sparsity is 0.5"),
-    ("train.sparse --method acdc --nm 2:4", "--nm goes with --method nm, ste, not"),
+    ("train.sparse --method acdc --nm 2:4", "--nm goes with --method nm or ste, not"),
     ("train.sparse --method nm --nm 2:4 --distribution erk", "and --distribution"),
     ("train.sparse --method ste --score obd", "--score goes with --method pruning"),
     ("train.sparse --method ste --prune-end 3001", "ste needs 0 <="),
