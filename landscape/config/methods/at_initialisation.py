@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from landscape.errors import InputError, check_choice
 from landscape.methods import AT_INITIALISATION, METHODS, SPARSE_INITS
@@ -13,6 +13,11 @@ MASKED_AT_0 = ("static", "scratch", *AT_INITIALISATION, "set", "rigl")
 
 @dataclass(frozen=True)
 class AtInitialisation:
+    GROUPS: ClassVar[dict[str, str]] = {
+        "score_rounds": "snip, grasp, synflow",
+        "sparse_init": "sparsity",
+    }
+
     score_rounds: int | None = None
     """snip, grasp, synflow: rounds of scoring and removal at step 0; default: 100 for
     synflow, 1 for the others."""

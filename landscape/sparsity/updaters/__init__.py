@@ -1,4 +1,4 @@
-"""Mask updaters: functions that return an `Updater`."""
+"""Mask updaters: functions that return an `Updater`, and masks of the next level."""
 
 from landscape.sparsity.updaters.acdc import acdc
 from landscape.sparsity.updaters.at_initialisation import (
@@ -7,6 +7,7 @@ from landscape.sparsity.updaters.at_initialisation import (
 )
 from landscape.sparsity.updaters.constant import fixed, starting_from, static
 from landscape.sparsity.updaters.gradual import pruning
+from landscape.sparsity.updaters.levels import next_masks
 from landscape.sparsity.updaters.n_of_m import n_of_m
 from landscape.sparsity.updaters.straight_through import straight_through
 
@@ -15,6 +16,7 @@ __all__ = [
     "fixed",
     "masks_at_initialisation",
     "n_of_m",
+    "next_masks",
     "pruning",
     "scored_at_initialisation",
     "starting_from",
