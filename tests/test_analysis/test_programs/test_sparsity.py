@@ -89,9 +89,19 @@ def test_rs_is_what_any_kept_mask_holds(result, names):
 
 
 @pytest.mark.parametrize(
-    ("every", "whole"), [(10, True), (20, True), (7, False), (40, True)]
+    ("updates", "whole"),
+    [
+        (range(10, 40, 10), True),
+        (range(20, 40, 20), True),
+        # A state of the very step of an update has its masks.
+        ((10, 15, 25), True),
+        # Those between steps 11 and 20, or 21 and 28, are not known.
+        ((10, 11, 20), False),
+        (range(7, 40, 7), False),
+        ((), True),
+    ],
 )
-def test_rs_is_whole_if_a_state_was_kept_between_all_updates(every, whole, names):
+def test_rs_is_whole_if_a_state_was_kept_between_all_updates(updates, whole, names):
     """Of a method that replaces weights, whose masks are known at the steps above."""
     run = runs.load(names["static"], data=False)
     masks = [{k: {"kernel": np.arange(n).reshape(s) == i, "bias": np.array(True)}
@@ -104,7 +114,7 @@ def test_rs_is_whole_if_a_state_was_kept_between_all_updates(every, whole, names
 
     class Settings:
         method = "replacing"
-        mask_updates = range(every, 40, every)
+        mask_updates = updates
 
     row = Method("replacing", "replacing", "x:y", settings=("update_every",))
     with pytest.MonkeyPatch.context() as patch:

@@ -93,7 +93,7 @@ def test_masks_that_change_inside_a_window_are_between_its_bounds():
         assert found.low <= true <= found.high
 
 
-@pytest.mark.parametrize("steps", [(0, 9, 4), (1, 20, 2)])
+@pytest.mark.parametrize("steps", [(0, 14, 4), (1, 20, 2)])
 def test_the_densities_of_gradual_pruning_are_those_of_its_updater(steps):
     size, kept, last = 1000, 130, 14
     params = {"w": jnp.arange(1.0, 1.0 + size)}
