@@ -26,20 +26,29 @@ class Method(NamedTuple):
       updater: `(counts, params, **settings) -> Updater`, as `module:function`, of the
         entries that each kernel keeps in the end (none for a dense run), abstract
         parameters, and settings of the run.
-      takes: what it takes from the run of --mask-from: nothing, "masks", or "masks"
-        and "weights"; or "network", that of the run of --from with fewer units.
+      takes: what it takes from the run of --mask-from: nothing, or its final "masks",
+        and perhaps its "weights" (of step 0, or --rewind-to) or its "solution" (the
+        final weights); or "network", that of the run of --from with fewer units.
+      optional: whether it takes them only where there is a --mask-from.
       settings: their names.
       dense_gradients: the steps that need the gradient of all weights, not of the kept
         ones alone: "never", "always", or the property of the run's settings that gives
         them; see `landscape.sparsity.training_cost`.
+      score: the score of weights that it has; "" if --score says which.
     """
 
     name: str
     solution: str
     updater: str
     takes: tuple[str, ...] = ()
+    optional: bool = False
     settings: tuple[str, ...] = ()
+    score: str = ""
     dense_gradients: str = "never"
+
+    def taken(self, mask_from: str | None) -> tuple[str, ...]:
+        """What a run takes, given its --mask-from."""
+        return () if self.optional and mask_from is None else self.takes
 
 
 class DataSet(NamedTuple):
@@ -62,6 +71,8 @@ class DataSet(NamedTuple):
 
 
 _UPDATERS = "landscape.sparsity.updaters"
+AT_INITIALISATION = {"snip": "taylor1_abs", "grasp": "grasp", "synflow": "synflow"}
+"""Methods that find their masks at step 0, and the scores by which they do."""
 METHODS = {
     row.name: row
     for row in (
@@ -84,7 +95,48 @@ METHODS = {
             f"{_UPDATERS}.constant:fixed_of_settings",
             takes=("masks",),
         ),
-        Method("static", "static", f"{_UPDATERS}.constant:static_of_settings"),
+        Method(
+            "restart",
+            "restart",
+            f"{_UPDATERS}.constant:fixed_of_settings",
+            takes=("masks", "solution"),
+        ),
+        Method(
+            "static",
+            "static",
+            f"{_UPDATERS}.constant:static_of_settings",
+            takes=("masks", "solution"),
+            optional=True,
+        ),
+        Method(
+            "nm",
+            "nm",
+            f"{_UPDATERS}.n_of_m:n_of_m_of_settings",
+            settings=("pattern", "pruning_steps"),
+        ),
+        Method(
+            "ste",
+            "ste",
+            f"{_UPDATERS}.straight_through:straight_through_of_settings",
+            settings=("pattern", "pruning_steps", "global_pruning"),
+            dense_gradients="always",
+        ),
+        Method(
+            "acdc",
+            "acdc",
+            f"{_UPDATERS}.acdc:acdc_of_settings",
+            settings=("phase_starts", "global_pruning"),
+        ),
+        *(
+            Method(
+                name,
+                name,
+                f"{_UPDATERS}.at_initialisation:of_settings",
+                settings=("rounds_of_scores", "per_layer"),
+                score=score,
+            )
+            for name, score in AT_INITIALISATION.items()
+        ),
         Method(
             "units",
             "small",
@@ -111,6 +163,13 @@ TFDS = DataSet("tfds", "landscape.data.images:read", ("dataset", "data_dir"))
 DISTRIBUTIONS = ("uniform", "er", "erk")
 SCHEDULES = ("constant", "cosine", "step")
 INPUTS = ("standardize", "scale")
+INITIALISATIONS = tuple(
+    f"{name}_{shape}"
+    for name in ("glorot", "he", "lecun")
+    for shape in ("normal", "uniform")
+)
+"""Functions of jax.nn.initializers."""
+SPARSE_INITS = ("dense", "layer", "unit")
 
 OPTIMIZERS = {
     "adabelief": ("nesterov",),

@@ -2,13 +2,15 @@
 
 from landscape.sparsity import (
     accounting,
+    choices,
     masks,
     saliency,
     selection,
     training_cost,
     updaters,
 )
-from landscape.sparsity.distributions import kept_counts
+from landscape.sparsity.distributions import kept_counts, kept_in_groups
+from landscape.sparsity.initialisation import rescaled
 from landscape.sparsity.mask_overlap import Overlap, ever_active, overlap
 from landscape.sparsity.masked import (
     SparseState,
@@ -18,18 +20,23 @@ from landscape.sparsity.masked import (
 )
 from landscape.sparsity.masks import prunable
 from landscape.sparsity.updater import Updater
+from landscape.sparsity.updaters import masks_at_initialisation
 
 __all__ = [
     "Overlap",
     "SparseState",
     "Updater",
     "accounting",
+    "choices",
     "ever_active",
     "kept_counts",
+    "kept_in_groups",
     "masked_update",
     "masks",
+    "masks_at_initialisation",
     "overlap",
     "prunable",
+    "rescaled",
     "saliency",
     "scored_update",
     "selection",

@@ -6,7 +6,11 @@ import numpy as np
 
 from landscape.aliases import Masks, Params
 from landscape.layout import Rules
-from landscape.units.connections import connections, without_input, without_output
+from landscape.units.removal.connections import (
+    connections,
+    without_input,
+    without_output,
+)
 from landscape.units.structure import Spec
 
 
