@@ -108,12 +108,16 @@ METHODS = {
             "set",
             "set",
             f"{_UPDATERS}.evolution:evolving_of_settings",
+            takes=("masks", "solution"),
+            optional=True,
             settings=_REPLACEMENT,
         ),
         Method(
             "rigl",
             "rigl",
             f"{_UPDATERS}.rigged:rigl_of_settings",
+            takes=("masks", "solution"),
+            optional=True,
             settings=_REPLACEMENT,
         ),
         Method(

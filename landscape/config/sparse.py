@@ -41,8 +41,8 @@ class SparseRun(AtInitialisation, Dynamic, NM, Phases, Levels, TrainConfig):
     prune_every: int | None = None
     """pruning: steps between mask updates; default: 0.01 of all steps."""
     mask_from: str | None = None
-    """lottery, scratch, restart, static: the run whose final masks are taken, with its
-    settings; restart and static take its final weights, too."""
+    """lottery, scratch, restart, static, set, rigl: the run whose final masks are
+    taken, with its settings; the last four take its final weights, too."""
     rewind_to: int | None = None
     """lottery: take the weights of this step of that run instead of step 0."""
     method: str = "pruning"
@@ -92,11 +92,13 @@ class SparseRun(AtInitialisation, Dynamic, NM, Phases, Levels, TrainConfig):
     def _check_method(self) -> None:
         check_choice("method", self.method, methods.SPARSE_METHODS)
         # Beside --mask-from they say how its masks were found.
-        draws = self.method == "static" and not self.mask_from
+        draws = self.method in ("static", "set", "rigl") and not self.mask_from
         if draws and self.global_pruning:
-            raise InputError("--global-pruning goes with --method pruning, not static.")
+            raise InputError(
+                f"--global-pruning goes with --method pruning, not {self.method}."
+            )
         if draws and self.score != "magnitude":
-            raise InputError("--score goes with --method pruning, not static.")
+            raise InputError(f"--score goes with --method pruning, not {self.method}.")
         if self.method != "pruning":
             return
         start, end, every = self.pruning_steps
