@@ -31,6 +31,9 @@ class Method(NamedTuple):
         final weights); or "network", that of the run of --from with fewer units.
       optional: whether it takes them only where there is a --mask-from.
       settings: their names.
+      dense_gradients: the steps that need the gradient of all weights, not of the kept
+        ones alone: "never", "always", or the property of the run's settings that gives
+        them; see `landscape.sparsity.training_cost`.
     """
 
     name: str
@@ -39,6 +42,7 @@ class Method(NamedTuple):
     takes: tuple[str, ...] = ()
     optional: bool = False
     settings: tuple[str, ...] = ()
+    dense_gradients: str = "never"
 
     def taken(self, mask_from: str | None) -> tuple[str, ...]:
         """What a run takes, given its --mask-from."""
@@ -119,6 +123,25 @@ METHODS = {
             takes=("masks", "solution"),
             optional=True,
             settings=_REPLACEMENT,
+            dense_gradients="mask_updates",
+        ),
+        Method(
+            "nm",
+            "nm",
+            f"{_UPDATERS}.n_of_m:n_of_m_of_settings",
+            settings=("pattern", "pruning_steps"),
+        ),
+        Method(
+            "ste",
+            "ste",
+            f"{_UPDATERS}.straight_through:straight_through_of_settings",
+            settings=("pattern", "pruning_steps", "global_pruning"),
+        ),
+        Method(
+            "acdc",
+            "acdc",
+            f"{_UPDATERS}.acdc:acdc_of_settings",
+            settings=("phase_starts", "global_pruning"),
         ),
         Method(
             "units",
