@@ -26,16 +26,27 @@ class Method(NamedTuple):
       updater: `(counts, params, **settings) -> Updater`, as `module:function`, of the
         entries that each kernel keeps in the end (none for a dense run), abstract
         parameters, and settings of the run.
-      takes: what it takes from the run of --mask-from: nothing, "masks", or "masks"
-        and "weights"; or "network", that of the run of --from with fewer units.
+      takes: what it takes from the run of --mask-from: nothing, or its final "masks",
+        and perhaps its "weights" (of step 0, or --rewind-to) or its "solution" (the
+        final weights); or "network", that of the run of --from with fewer units.
+      optional: whether it takes them only where there is a --mask-from.
       settings: their names.
+      dense_gradients: the steps that need the gradient of all weights, not of the kept
+        ones alone: "never", "always", or the property of the run's settings that gives
+        them; see `landscape.sparsity.training_cost`.
     """
 
     name: str
     solution: str
     updater: str
     takes: tuple[str, ...] = ()
+    optional: bool = False
     settings: tuple[str, ...] = ()
+    dense_gradients: str = "never"
+
+    def taken(self, mask_from: str | None) -> tuple[str, ...]:
+        """What a run takes, given its --mask-from."""
+        return () if self.optional and mask_from is None else self.takes
 
 
 class DataSet(NamedTuple):
@@ -80,7 +91,37 @@ METHODS = {
             f"{_UPDATERS}.constant:fixed_of_settings",
             takes=("masks",),
         ),
-        Method("static", "static", f"{_UPDATERS}.constant:static_of_settings"),
+        Method(
+            "restart",
+            "restart",
+            f"{_UPDATERS}.constant:fixed_of_settings",
+            takes=("masks", "solution"),
+        ),
+        Method(
+            "static",
+            "static",
+            f"{_UPDATERS}.constant:static_of_settings",
+            takes=("masks", "solution"),
+            optional=True,
+        ),
+        Method(
+            "nm",
+            "nm",
+            f"{_UPDATERS}.n_of_m:n_of_m_of_settings",
+            settings=("pattern", "pruning_steps"),
+        ),
+        Method(
+            "ste",
+            "ste",
+            f"{_UPDATERS}.straight_through:straight_through_of_settings",
+            settings=("pattern", "pruning_steps", "global_pruning"),
+        ),
+        Method(
+            "acdc",
+            "acdc",
+            f"{_UPDATERS}.acdc:acdc_of_settings",
+            settings=("phase_starts", "global_pruning"),
+        ),
         Method(
             "units",
             "small",

@@ -33,14 +33,23 @@ _SCRATCH_SEED = 1000
 @dataclass(frozen=True)
 class Config(SparseRun):
     method: tuple[str, ...] = ("pruning", "lottery", "scratch")
-    """pruning, lottery, scratch or static; of several, lottery and scratch take the
-    mask that this command's pruning finds."""
+    """pruning, static, lottery, scratch, restart, nm (N:M sparsity), ste (magnitude,
+    straight through) or acdc (sparse and dense phases in alternation); of several,
+    lottery, scratch and restart take the mask that this command's pruning finds."""
     num_seeds: int = 1
     """Repeat with this many consecutive seeds, one folder each."""
+    seeds_at_once: int | None = None
+    """Train up to this many of the seeds side by side in one compiled program, each as
+    alone up to rounding; default: all on a GPU or TPU, one on a CPU, where more are
+    slower."""
 
     def __post_init__(self):
         super().__post_init__()
-        self._require("num_seeds", lambda v: v >= 1, "at least 1")
+        for name in ("num_seeds", "seeds_at_once"):
+            self._require(name, lambda v: v is None or v >= 1, "at least 1")
+
+    def _fill_in(self):
+        """Each of the runs does for its own method."""
 
     def _check_method(self):
         for name in self.method:
@@ -49,7 +58,7 @@ class Config(SparseRun):
             raise InputError(
                 f"--method needs one or more different names, not {self.method}."
             )
-        taking = [name for name in self.method if METHODS[name].takes]
+        taking = [n for n in self.method if METHODS[n].taken(self.mask_from)]
         if taking and not self.mask_from and "pruning" not in self.method:
             raise InputError(
                 f"--method {taking[0]} needs --mask-from RUN, the run whose masks it"
@@ -93,9 +102,10 @@ def expand(config: Config) -> list[SparseRun]:
             if row.name == "pruning":
                 found = folder
             new = {"method": row.name, "seed": seed, "workdir": folder}
-            if row.takes:
+            # Of this command's pruning only what cannot do without masks takes them.
+            if takes := row.taken(config.mask_from):
                 new["mask_from"] = found
-                if "weights" not in row.takes and not config.mask_from:
+                if takes == ("masks",) and not config.mask_from:
                     new["seed"] = seed + _SCRATCH_SEED
             settings.append(SparseRun.of(config, **new))
     return settings
@@ -142,9 +152,10 @@ def run(config: Config) -> list[dict[str, Any]]:
     # What can be known to fail fails before JAX is loaded.
     checks.check(settings)
     with activity("loading JAX"):
-        from train import job, report
+        from train import job, report, together
 
-    summaries = job.run_all(settings, mask_source.start_from)
+    at_once = config.seeds_at_once or together.default_number(config.num_seeds)
+    summaries = job.run_all(settings, mask_source.start_from, at_once)
     report.print_outcome(settings, summaries)
     return summaries
 

@@ -1,5 +1,6 @@
 """What masks do to an optax optimizer: what it sees, and what its state may hold."""
 
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -19,16 +20,18 @@ def step(
     opt_state: Any,
     params: Params,
     extra_args: dict[str, Any],
+    latent: bool = False,
 ) -> tuple[Params, Any]:
-    """The optimizer's own update, of masked gradients.
+    """The optimizer's own update, of gradients that are masked unless latent.
 
     Args:
       optimizer: any of optax.
-      masks: None where nothing is masked.
-      grads: dense gradients at `params`.
+      masks: True = kept.
+      grads: dense gradients.
       opt_state: the optimizer's state.
-      params: zero where `masks` is False.
+      params: zero where `masks` is False, unless latent.
       extra_args: as in `landscape.sparsity.masked_update`.
+      latent: whether `params` are dense weights, whose gradients are dense, too.
 
     Returns:
       The updates and the new state, as the optimizer makes them.
@@ -43,9 +46,10 @@ def step(
     [-0.5, -0.0]
     """
     update = optax.with_extra_args_support(optimizer).update
-    masked = {k: _masked_extra(k, v, masks) for k, v in extra_args.items()}
+    inside = _as_it_is if latent else masks_lib.apply
+    masked = {k: _masked_extra(k, v, masks, inside) for k, v in extra_args.items()}
     try:
-        return update(masks_lib.apply(masks, grads), opt_state, params, **masked)
+        return update(inside(masks, grads), opt_state, params, **masked)
     except (AttributeError, TypeError, ValueError) as error:
         reason = (str(error).splitlines() or [repr(error)])[0]
         raise InputError(
@@ -88,12 +92,16 @@ def projected(opt_state: Any, params: Params, masks: Masks) -> Any:
     return jax.tree_util.tree_map_with_path(project, opt_state)
 
 
-def _masked_extra(name: str, value: Any, masks: Masks) -> Any:
+def _as_it_is(masks: Masks, tree: Params) -> Params:
+    return tree
+
+
+def _masked_extra(name: str, value: Any, masks: Masks, inside: Callable) -> Any:
     if callable(value):
         return lambda params, *args, **kwargs: value(
             masks_lib.apply(masks, params), *args, **kwargs
         )
-    return masks_lib.apply(masks, value) if name == "grad" else value
+    return inside(masks, value) if name == "grad" else value
 
 
 def _name(optimizer: optax.GradientTransformation) -> str:

@@ -53,8 +53,9 @@ def sparse_state(
     """
     masks, updater_state = updater.init(key, params)
     params = masks_lib.apply(masks, params)
+    stepped = updater_state.latent if updater.latent else params
     step = jnp.zeros((), jnp.int32)
-    return SparseState(step, params, masks, optimizer.init(params), updater_state)
+    return SparseState(step, params, masks, optimizer.init(stepped), updater_state)
 
 
 def masked_update(
@@ -73,9 +74,14 @@ def masked_update(
     shape is projected too: the path to it ends with the parameter's own, whatever
     wraps the optimizer (`optax.masked`, `partition`, `MultiSteps`), or it holds the
     entries of all parameters in a row (`optax.flatten`) or several of its arrays in one
-    (`optax.lbfgs`). Factored statistics have no
-    entry for a weight and are left alone, and so is what an optimizer adds without a
-    gradient (the epsilon that adafactor and adabelief put into second moments).
+    (`optax.lbfgs`). Factored statistics have no entry for a weight and are left alone,
+    and so is what an optimizer adds without a gradient (the epsilon that adafactor and
+    adabelief put into second moments).
+
+    With an updater whose weights are `latent` the optimizer gets the dense gradients,
+    as they are, and steps those weights: what is pruned moves and has moments, too. The
+    parameters that are returned are the projection of the new latent weights on the new
+    masks; the optimizer's state is never projected.
 
     Args:
       optimizer, updater: see above.
@@ -102,17 +108,22 @@ def masked_update(
     >>> int(state.step), state.params["w"].tolist()
     (1, [0.5, 0.0])
     """
-    masks = state.masks
+    masks, updater_state = state.masks, state.updater_state
+    stepped = updater_state.latent if updater.latent else state.params
     updates, opt_state = inner.step(
-        optimizer, masks, grads, state.opt_state, state.params, extra_args
+        optimizer, masks, grads, state.opt_state, stepped, extra_args, updater.latent
     )
     # Projected on the old masks at once, in the pass that makes the new parameters; a
     # second pass follows at those few steps at which the masks change.
-    params = masks_lib.apply(masks, optax.apply_updates(state.params, updates))
+    stepped = optax.apply_updates(stepped, updates)
+    if updater.latent:
+        updater_state = updater_state._replace(latent=stepped)
+    else:
+        stepped = masks_lib.apply(masks, stepped)
     masks, updater_state, info = updater.update(
-        state.step + 1, key, params, grads, masks, state.updater_state
+        state.step + 1, key, stepped, grads, masks, updater_state
     )
-    params, opt_state = _inside(masks, info["changed"], params, opt_state)
+    params, opt_state = _inside(updater, masks, info, stepped, opt_state)
     changed = SparseState(state.step + 1, params, masks, opt_state, updater_state)
     return state._replace(**changed._asdict()), info
 
@@ -148,15 +159,23 @@ def scored_update(
     masks, updater_state, info = updater.scored(
         state.step, scores, state.masks, state.updater_state
     )
-    params, opt_state = _inside(masks, info["changed"], state.params, state.opt_state)
+    stepped = updater_state.latent if updater.latent else state.params
+    params, opt_state = _inside(updater, masks, info, stepped, state.opt_state)
     changed = SparseState(state.step, params, masks, opt_state, updater_state)
     return state._replace(**changed._asdict()), info
 
 
-def _inside(masks, changed, params, opt_state):
-    """Both projected on the masks, if these have changed."""
+def _inside(updater, masks, info, stepped, opt_state):
+    """Parameters and optimizer's state on the masks, out of what the optimizer stepped.
+
+    Both are on the old masks already, but for latent weights.
+    """
+    if updater.latent:
+        return masks_lib.apply(masks, stepped), opt_state
 
     def project(params, opt_state):
         return masks_lib.apply(masks, params), inner.projected(opt_state, params, masks)
 
-    return jax.lax.cond(changed, project, lambda *same: same, params, opt_state)
+    return jax.lax.cond(
+        info["changed"], project, lambda *same: same, stepped, opt_state
+    )

@@ -1,6 +1,17 @@
 """Mask updaters: functions that return an `Updater`."""
 
-from landscape.sparsity.updaters.constant import fixed, static
+from landscape.sparsity.updaters.acdc import acdc
+from landscape.sparsity.updaters.constant import fixed, starting_from, static
 from landscape.sparsity.updaters.gradual import pruning
+from landscape.sparsity.updaters.n_of_m import n_of_m
+from landscape.sparsity.updaters.straight_through import straight_through
 
-__all__ = ["fixed", "pruning", "static"]
+__all__ = [
+    "acdc",
+    "fixed",
+    "n_of_m",
+    "pruning",
+    "starting_from",
+    "static",
+    "straight_through",
+]
