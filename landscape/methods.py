@@ -69,6 +69,10 @@ class DataSet(NamedTuple):
 
 
 _UPDATERS = "landscape.sparsity.updaters"
+_REPLACEMENT = (
+    *("update_every", "last_update", "drop_fraction", "drop_schedule"),
+    *("schedule", "steps", "warmup", "decay_steps", "decay_factor"),
+)
 METHODS = {
     row.name: row
     for row in (
@@ -103,6 +107,23 @@ METHODS = {
             f"{_UPDATERS}.constant:static_of_settings",
             takes=("masks", "solution"),
             optional=True,
+        ),
+        Method(
+            "set",
+            "set",
+            f"{_UPDATERS}.evolution:evolving_of_settings",
+            takes=("masks", "solution"),
+            optional=True,
+            settings=_REPLACEMENT,
+        ),
+        Method(
+            "rigl",
+            "rigl",
+            f"{_UPDATERS}.rigged:rigl_of_settings",
+            takes=("masks", "solution"),
+            optional=True,
+            settings=_REPLACEMENT,
+            dense_gradients="mask_updates",
         ),
         Method(
             "nm",

@@ -43,13 +43,13 @@ class SparseRun(AtInitialisation, Dynamic, NM, Phases, Levels, TrainConfig):
     prune_every: int | None = None
     """pruning, nm, ste: steps between mask updates; default: 0.01 of all steps."""
     mask_from: str | None = None
-    """lottery, scratch, restart, static: the run whose final masks are taken, with its
-    settings; restart and static take its final weights, too."""
+    """lottery, scratch, restart, static, set, rigl: the run whose final masks are
+    taken, with its settings; the last four take its final weights, too."""
     rewind_to: int | None = None
     """lottery: take the weights of this step of that run instead of step 0."""
     method: str = "pruning"
-    """pruning, static, lottery, scratch, restart, nm (N:M sparsity), ste (magnitude,
-    straight through) or acdc (sparse and dense phases in alternation)."""
+    """pruning, static, lottery, scratch, restart, set, rigl, nm (N:M sparsity), ste
+    (magnitude, straight through) or acdc (sparse and dense phases in alternation)."""
 
     def __post_init__(self):
         super().__post_init__()
