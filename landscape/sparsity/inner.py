@@ -1,6 +1,5 @@
 """What masks do to an optax optimizer: what it sees, and what its state may hold."""
 
-from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -46,10 +45,10 @@ def step(
     [-0.5, -0.0]
     """
     update = optax.with_extra_args_support(optimizer).update
-    inside = _as_it_is if latent else masks_lib.apply
-    masked = {k: _masked_extra(k, v, masks, inside) for k, v in extra_args.items()}
+    masked = masked_arguments(masks, extra_args, latent)
     try:
-        return update(inside(masks, grads), opt_state, params, **masked)
+        grads = grads if latent else masks_lib.apply(masks, grads)
+        return update(grads, opt_state, params, **masked)
     except (AttributeError, TypeError, ValueError) as error:
         reason = (str(error).splitlines() or [repr(error)])[0]
         raise InputError(
@@ -92,16 +91,26 @@ def projected(opt_state: Any, params: Params, masks: Masks) -> Any:
     return jax.tree_util.tree_map_with_path(project, opt_state)
 
 
-def _as_it_is(masks: Masks, tree: Params) -> Params:
-    return tree
+def masked_arguments(
+    masks: Masks, extra_args: dict[str, Any], latent: bool = False
+) -> dict[str, Any]:
+    """Arguments of an optimizer: functions of masked parameters, a masked gradient.
 
+    >>> masks, params = {"w": jnp.array([True, False])}, {"w": jnp.ones(2)}
+    >>> arguments = dict(value=2.0, value_fn=lambda params: params["w"].sum())
+    >>> float(masked_arguments(masks, arguments)["value_fn"](params))
+    1.0
+    """
 
-def _masked_extra(name: str, value: Any, masks: Masks, inside: Callable) -> Any:
-    if callable(value):
-        return lambda params, *args, **kwargs: value(
-            masks_lib.apply(masks, params), *args, **kwargs
-        )
-    return inside(masks, value) if name == "grad" else value
+    def masked(name, value):
+        if callable(value):
+            return lambda params, *args, **kwargs: value(
+                masks_lib.apply(masks, params), *args, **kwargs
+            )
+        dense = latent or name != "grad"
+        return value if dense else masks_lib.apply(masks, value)
+
+    return {name: masked(name, value) for name, value in extra_args.items()}
 
 
 def _name(optimizer: optax.GradientTransformation) -> str:

@@ -4,14 +4,13 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 import optax
 
-from landscape import rng, trees
+from landscape import rng
 from landscape.aliases import Masks, Params
 from landscape.errors import InputError
 from landscape.one_line import one_line
-from landscape.sparsity import inner, masked
+from landscape.sparsity import inner
 from landscape.sparsity import masks as masks_lib
 from landscape.sparsity.updater import Updater
 
@@ -93,7 +92,10 @@ def sparsify(
         masks, updater_state = updater.init(rng.stream(number, "masks"), params)
         # Copies, as the updater's own arrays must outlive a donated state.
         masks, updater_state = jax.tree.map(jnp.array, (masks, updater_state))
-        inner_state = optimizer.init(masks_lib.apply(masks, params))
+        stepped = masks_lib.apply(masks, params)
+        if updater.latent:
+            stepped = updater_state.latent
+        inner_state = optimizer.init(stepped)
         _check_update(optimizer, masks, inner_state, params)
         step = jnp.zeros((), jnp.int32)
         return SparsifyState(step, number, masks, inner_state, updater_state)
@@ -101,49 +103,84 @@ def sparsify(
     def update(grads, state, params=None, **extra_args):
         if params is None:
             raise InputError("sparsify wants update(gradients, state, params).")
-        step = state.step + 1
-        due = True if updater.due is None else updater.due(step, params)
-
-        def optimized(masks, grads):
-            before = masks_lib.apply(masks, params)
-            updates, inner_state = inner.step(
-                optimizer, masks, grads, state.inner_state, before, extra_args
-            )
-            return updates, inner_state, before
-
-        def renewed(grads, masks, updater_state):
-            updates, _, before = optimized(masks, grads)
-            after = masks_lib.apply(masks, optax.apply_updates(before, updates))
-            key = rng.stream(state.seed, "updater", state.step)
-            new, updater_state, _ = updater.update(
-                step, key, after, grads, masks, updater_state
-            )
-            return masks_lib.apply(masks, grads), new, updater_state
-
-        kept = grads, state.masks, state.updater_state
-        if due is True:
-            grads, masks, updater_state = renewed(*kept)
-        elif due is False:
-            grads, masks, updater_state = kept
-        else:
-            grads, masks, updater_state = jax.lax.cond(
-                due, renewed, lambda *kept: kept, *kept
-            )
-        seen = jax.tree.map(lambda mask: mask | due, masks)
-        updates, inner_state, _ = optimized(seen, grads)
-        if due is not False:
-            inner_state = jax.lax.cond(
-                due,
-                lambda s: inner.projected(s, params, masks),
-                lambda s: s,
-                inner_state,
-            )
-        updates = jax.tree.map(_to_zero, masks, updates, params)
-        return updates, SparsifyState(
-            step, state.seed, masks, inner_state, updater_state
-        )
+        take = _latent_step if updater.latent else _step
+        return take(optimizer, updater, grads, state, params, extra_args)
 
     return optax.GradientTransformationExtraArgs(init, update)
+
+
+def _step(optimizer, updater, grads, state, params, extra_args):
+    """Updates and the next state; `masked_update` for those who add updates themselves.
+
+    Whether the masks may change is asked first, by the number of the step alone. So an
+    ordinary step reads and writes what plain optax does, and the masks: the new
+    parameters, which the updater wants, exist only in the branch that makes new masks,
+    where the optimizer's step is made once more. What has just grown has a gradient of
+    zero, as in `masked_update`.
+    """
+    step = state.step + 1
+    steps = None if updater.steps is None else updater.steps(params)
+    due = True if steps is None else jnp.any(jnp.array(steps, jnp.int32) == step)
+
+    def optimizer_step(masks, grads):
+        before = masks_lib.apply(masks, params)
+        return inner.step(
+            optimizer, masks, grads, state.inner_state, before, extra_args
+        )
+
+    def renewed(grads, masks, updater_state):
+        updates, _ = optimizer_step(masks, grads)
+        after = optax.apply_updates(masks_lib.apply(masks, params), updates)
+        after = masks_lib.apply(masks, after)
+        key = rng.stream(state.seed, "updater", state.step)
+        new, updater_state, _ = updater.update(
+            step, key, after, grads, masks, updater_state
+        )
+        # The old masks end here, so that the new ones can have their memory.
+        return masks_lib.apply(masks, grads), new, updater_state
+
+    extra_args = inner.masked_arguments(state.masks, extra_args)
+    masks, updater_state = state.masks, state.updater_state
+    seen = masks
+    if steps is None:
+        grads, masks, updater_state = renewed(grads, masks, updater_state)
+    elif steps:
+        grads, masks, updater_state = jax.lax.cond(
+            due, renewed, lambda *same: same, grads, masks, updater_state
+        )
+    if steps != ():
+        # The gradients are masked already then, on the old masks.
+        seen = jax.tree.map(lambda mask: mask | due, masks)
+    updates, inner_state = optimizer_step(seen, grads)
+    if steps != ():
+        inner_state = jax.lax.cond(
+            due,
+            lambda inner_state: inner.projected(inner_state, params, masks),
+            lambda inner_state: inner_state,
+            inner_state,
+        )
+    updates = jax.tree.map(_to_zero, masks, updates, params)
+    return updates, SparsifyState(step, state.seed, masks, inner_state, updater_state)
+
+
+def _latent_step(optimizer, updater, grads, state, params, extra_args):
+    """As `_step`, where the optimizer steps latent weights: updates lead to theirs."""
+    latent, step = state.updater_state.latent, state.step + 1
+    updates, inner_state = inner.step(
+        optimizer, state.masks, grads, state.inner_state, latent, extra_args, True
+    )
+    latent = optax.apply_updates(latent, updates)
+    masks, updater_state, _ = updater.update(
+        step,
+        rng.stream(state.seed, "updater", state.step),
+        latent,
+        grads,
+        state.masks,
+        state.updater_state._replace(latent=latent),
+    )
+    updates = jax.tree.map(lambda new, old: new - old, latent, params)
+    updates = jax.tree.map(_to_zero, masks, updates, params)
+    return updates, SparsifyState(step, state.seed, masks, inner_state, updater_state)
 
 
 def _to_zero(kept, update, weight):
@@ -151,109 +188,6 @@ def _to_zero(kept, update, weight):
     # In a dtype that holds -weight: bfloat16 updates of float32 weights do not.
     dtype = jnp.promote_types(jnp.result_type(weight), jnp.result_type(update))
     return jnp.where(kept, jnp.asarray(update, dtype), -jnp.asarray(weight, dtype))
-
-
-def project(params: Params, state: Any) -> Params:
-    """The parameters, zero where the masks of `sparsify`'s state say so.
-
-    For step 0, or after parameters were changed otherwise. Arguments as of `check`.
-
-    >>> from landscape.sparsity import updaters
-    >>> params = {"w": jnp.ones(2)}
-    >>> tx = sparsify(optax.sgd(0.1), updaters.static({"w": 1}), seed=0)
-    >>> float(project(params, tx.init(params))["w"].sum())
-    1.0
-    """
-    leaves = [jnp.where(mask, leaf, 0) for mask, leaf in _pairs(params, state)]
-    return jax.tree.unflatten(jax.tree.structure(params), leaves)
-
-
-def check(params: Params, state: Any) -> None:
-    """Refuses parameters that are not zero where the masks say so.
-
-    Args:
-      params: as given to `init`; those of many seeds may be stacked.
-      state: a `SparsifyState`, or what holds one (the state of a chain, of
-        `nnx.Optimizer`, of `flax.training.train_state.TrainState`).
-
-    Raises:
-      InputError: names the first leaf with a pruned weight that is not zero, or says
-        that there is not one `SparsifyState`.
-
-    >>> from landscape.sparsity import updaters
-    >>> params, updater = {"w": jnp.ones(2)}, updaters.static({"w": 1})
-    >>> tx = optax.chain(sparsify(optax.sgd(0.1), updater, seed=0), optax.scale(0.5))
-    >>> state = tx.init(params)
-    >>> updates, state = tx.update(params, state, params)
-    >>> check(optax.apply_updates(params, updates), state)
-    Traceback (most recent call last):
-    ...
-    landscape.errors.InputError: 1 of 1 pruned weights of w are not zero: the updates \
-of sparsify were changed before they were applied (nothing may follow it in a chain), \
-or never applied (project does it), or a weight was not finite.
-    """
-    names = trees.named_leaves(params)
-    for name, (mask, leaf) in zip(names, _pairs(params, state), strict=True):
-        gone = ~np.broadcast_to(mask, jnp.shape(leaf))
-        wrong = np.count_nonzero(np.asarray(leaf)[gone])
-        if wrong:
-            raise InputError(
-                f"{wrong} of {gone.sum()} pruned weights of {name} are not zero: the"
-                " updates of sparsify were changed before they were applied (nothing"
-                " may follow it in a chain), or never applied (project does it), or a"
-                " weight was not finite."
-            )
-
-
-def rescored(
-    updater: Updater, params: Params, state: SparsifyState, scores: Params
-) -> tuple[Params, SparsifyState]:
-    """Parameters and state with the masks of given scores, at one of `updater.stops`.
-
-    For updaters that want scores over data; `scored_update` says what is done.
-
-    >>> from landscape.sparsity import updaters
-    >>> updater = updaters.pruning({"w": 1}, start=0, end=1, every=1, score=None)
-    >>> params, tx = {"w": jnp.ones(2)}, sparsify(optax.sgd(0.5), updater, seed=0)
-    >>> state = tx.init(params)
-    >>> updates, state = tx.update(params, state, params)
-    >>> params = optax.apply_updates(params, updates)
-    >>> int(state.step) in updater.stops(params)
-    True
-    >>> rescored(updater, params, state, {"w": jnp.array([2.0, 3.0])})[0]["w"].tolist()
-    [0.0, 0.5]
-    """
-    sparse = masked.SparseState(
-        state.step, params, state.masks, state.inner_state, state.updater_state
-    )
-    new, _ = masked.scored_update(updater, sparse, scores)
-    return new.params, state._replace(
-        masks=new.masks, inner_state=new.opt_state, updater_state=new.updater_state
-    )
-
-
-def _pairs(params: Params, state: Any) -> list[tuple[Any, Any]]:
-    """Mask and weight of every leaf, the mask in a shape that broadcasts."""
-    leaves = jax.tree.leaves(state, is_leaf=_is_state)
-    states = [leaf for leaf in leaves if _is_state(leaf)]
-    if len(states) != 1:
-        raise InputError(
-            f"{len(states)} states of sparsify are in this state, where one must be."
-        )
-    found, leaves = jax.tree.leaves(states[0].masks), jax.tree.leaves(params)
-    if len(found) != len(leaves):
-        raise InputError(
-            f"the masks have {len(found)} leaves, the parameters {len(leaves)}."
-        )
-    # Of several seeds a scalar has become one for each.
-    return [
-        (jnp.reshape(mask, mask.shape + (1,) * (leaf.ndim - mask.ndim)), leaf)
-        for mask, leaf in zip(found, leaves, strict=True)
-    ]
-
-
-def _is_state(node: Any) -> bool:
-    return isinstance(node, SparsifyState)
 
 
 def _check_arguments(optimizer: Any, updater: Any, seed: Any) -> None:
