@@ -18,13 +18,17 @@ from landscape.sparsity.masked import (
     sparse_state,
 )
 from landscape.sparsity.masks import prunable
+from landscape.sparsity.sparsified import check, project, rescored
+from landscape.sparsity.transformation import SparsifyState, sparsify
 from landscape.sparsity.updater import Updater
 
 __all__ = [
     "Overlap",
     "SparseState",
+    "SparsifyState",
     "Updater",
     "accounting",
+    "check",
     "choices",
     "ever_active",
     "kept_counts",
@@ -32,11 +36,14 @@ __all__ = [
     "masked_update",
     "masks",
     "overlap",
+    "project",
     "prunable",
+    "rescored",
     "saliency",
     "scored_update",
     "selection",
     "sparse_state",
+    "sparsify",
     "training_cost",
     "updaters",
 ]
