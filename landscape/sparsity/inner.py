@@ -57,8 +57,34 @@ def step(
         ) from error
 
 
-def projected(opt_state: Any, params: Params, masks: Masks) -> Any:
+def renewed(
+    optimizer: optax.GradientTransformation,
+    opt_state: Any,
+    params: Params,
+    before: Masks,
+    masks: Masks,
+) -> Any:
+    """The optimizer's state after the masks have changed.
+
+    Zero where a weight is pruned; where one has grown that of a new weight, which is
+    zero with most optimizers (but not the step sizes of `optax.rprop`).
+
+    >>> params = {"w": jnp.zeros(2)}
+    >>> before, masks = ({"w": jnp.array([i == 0, i == 1])} for i in range(2))
+    >>> optimizer = optax.rprop(0.5)
+    >>> state = renewed(optimizer, optimizer.init(params), params, before, masks)
+    >>> state[0].step_sizes["w"].tolist()
+    [0.0, 0.5]
+    """
+    stayed = jax.tree.map(lambda old, new: old | ~new, before, masks)
+    new = optimizer.init(params)
+    return projected(projected(opt_state, params, masks), params, stayed, new)
+
+
+def projected(opt_state: Any, params: Params, masks: Masks, other: Any = None) -> Any:
     """The optimizer's state, zero wherever an array has an entry for a pruned weight.
+
+    With another state of the same optimizer: that one's entry instead of zero.
 
     An array belongs to a parameter if the path to it ends with the parameter's own and
     its last axes are the parameter's (L-BFGS keeps several past ones in one array), or
@@ -77,7 +103,7 @@ def projected(opt_state: Any, params: Params, masks: Masks) -> Any:
         whole = jax.tree.map(lambda m, p: jnp.broadcast_to(m, p.shape), masks, params)
         return jnp.concatenate([mask.ravel() for mask in jax.tree.leaves(whole)])
 
-    def project(path, leaf):
+    def project(path, leaf, instead=0):
         ends = (path[start:] for start in range(len(path) + 1))
         mask = next((by_path[end] for end in ends if end in by_path), None)
         if mask is None and jnp.shape(leaf) == (size,):
@@ -86,9 +112,10 @@ def projected(opt_state: Any, params: Params, masks: Masks) -> Any:
             return leaf
         if jnp.shape(leaf)[-mask.ndim :] != mask.shape:
             return leaf
-        return jnp.where(mask, leaf, 0)
+        return jnp.where(mask, leaf, jnp.asarray(instead, leaf.dtype))
 
-    return jax.tree_util.tree_map_with_path(project, opt_state)
+    others = () if other is None else (other,)
+    return jax.tree_util.tree_map_with_path(project, opt_state, *others)
 
 
 def masked_arguments(

@@ -70,7 +70,8 @@ def masked_update(
 
     A pruned weight is exactly 0.0 in the parameters that are returned and gets no
     gradient, hence neither momentum nor decay. The optimizer knows nothing of masks.
-    When they change, every array of its state that belongs to a parameter and has its
+    When they change, a weight that has grown starts from 0 with the optimizer's state
+    of a new one, and every array of that state that belongs to a parameter and has its
     shape is projected too: the path to it ends with the parameter's own, whatever
     wraps the optimizer (`optax.masked`, `partition`, `MultiSteps`), or it holds the
     entries of all parameters in a row (`optax.flatten`) or several of its arrays in one
@@ -123,7 +124,14 @@ def masked_update(
     masks, updater_state, info = updater.update(
         state.step + 1, key, stepped, grads, masks, updater_state
     )
-    params, opt_state = _inside(updater, masks, info, stepped, opt_state)
+    params, opt_state = _inside(
+        updater,
+        masks,
+        info,
+        stepped,
+        opt_state,
+        lambda *args: inner.renewed(optimizer, *args, state.masks, masks),
+    )
     changed = SparseState(state.step + 1, params, masks, opt_state, updater_state)
     return state._replace(**changed._asdict()), info
 
@@ -160,12 +168,20 @@ def scored_update(
         state.step, scores, state.masks, state.updater_state
     )
     stepped = updater_state.latent if updater.latent else state.params
-    params, opt_state = _inside(updater, masks, info, stepped, state.opt_state)
+    # Nothing has grown: what is pruned stays so.
+    params, opt_state = _inside(
+        updater,
+        masks,
+        info,
+        stepped,
+        state.opt_state,
+        lambda *args: inner.projected(*args, masks),
+    )
     changed = SparseState(state.step, params, masks, opt_state, updater_state)
     return state._replace(**changed._asdict()), info
 
 
-def _inside(updater, masks, info, stepped, opt_state):
+def _inside(updater, masks, info, stepped, opt_state, renewed):
     """Parameters and optimizer's state on the masks, out of what the optimizer stepped.
 
     Both are on the old masks already, but for latent weights.
@@ -174,7 +190,8 @@ def _inside(updater, masks, info, stepped, opt_state):
         return masks_lib.apply(masks, stepped), opt_state
 
     def project(params, opt_state):
-        return masks_lib.apply(masks, params), inner.projected(opt_state, params, masks)
+        params = masks_lib.apply(masks, params)
+        return params, renewed(opt_state, params)
 
     return jax.lax.cond(
         info["changed"], project, lambda *same: same, stepped, opt_state

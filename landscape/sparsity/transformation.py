@@ -155,7 +155,9 @@ def _step(optimizer, updater, grads, state, params, extra_args):
     if steps != ():
         inner_state = jax.lax.cond(
             due,
-            lambda inner_state: inner.projected(inner_state, params, masks),
+            lambda inner_state: inner.renewed(
+                optimizer, inner_state, params, state.masks, masks
+            ),
             lambda inner_state: inner_state,
             inner_state,
         )
