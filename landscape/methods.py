@@ -72,6 +72,10 @@ class DataSet(NamedTuple):
 
 
 _UPDATERS = "landscape.sparsity.updaters"
+_REPLACEMENT = (
+    *("update_every", "last_update", "drop_fraction", "drop_schedule"),
+    *("schedule", "steps", "warmup", "decay_steps", "decay_factor"),
+)
 AT_INITIALISATION = {"snip": "taylor1_abs", "grasp": "grasp", "synflow": "synflow"}
 """Methods that find their masks at step 0, and the scores by which they do."""
 METHODS = {
@@ -119,6 +123,23 @@ METHODS = {
         ),
         Method(
             "small-dense", "small-dense", f"{_UPDATERS}.constant:static_of_settings"
+        ),
+        Method(
+            "set",
+            "set",
+            f"{_UPDATERS}.evolution:evolving_of_settings",
+            takes=("masks", "solution"),
+            optional=True,
+            settings=_REPLACEMENT,
+        ),
+        Method(
+            "rigl",
+            "rigl",
+            f"{_UPDATERS}.rigged:rigl_of_settings",
+            takes=("masks", "solution"),
+            optional=True,
+            settings=_REPLACEMENT,
+            dense_gradients="mask_updates",
         ),
         Method(
             "nm",

@@ -58,15 +58,15 @@ class SparseRun(AtInitialisation, Dynamic, NM, Phases, Levels, TrainConfig):
     prune_every: int | None = None
     """pruning, nm, ste: steps between mask updates; default: 0.01 of all steps."""
     mask_from: str | None = None
-    """lottery, scratch, restart, static: the run whose final masks are taken, with its
-    settings; restart and static take its final weights, too."""
+    """lottery, scratch, restart, static, set, rigl: the run whose final masks are
+    taken, with its settings; the last four take its final weights, too."""
     rewind_to: int | None = None
     """lottery, imp: take the weights of this step of that run (imp: of level 0)
     instead of step 0."""
     method: str = "pruning"
     """pruning, static, lottery, scratch, restart, imp (iterative magnitude pruning),
-    small-dense, snip, grasp, synflow, nm (N:M sparsity), ste (magnitude, straight
-    through) or acdc (sparse and dense phases in alternation)."""
+    small-dense, snip, grasp, synflow, set, rigl, nm (N:M sparsity), ste (magnitude,
+    straight through) or acdc (sparse and dense phases in alternation)."""
 
     def __post_init__(self):
         super().__post_init__()
