@@ -28,7 +28,8 @@ class Method(NamedTuple):
         parameters, and settings of the run.
       takes: what it takes from the run of --mask-from: nothing, or its final "masks",
         and perhaps its "weights" (of step 0, or --rewind-to) or its "solution" (the
-        final weights); or "network", that of the run of --from with fewer units.
+        final weights); or the "level" before it, whose masks it makes smaller; or
+        "network", that of the run of --from with fewer units.
       optional: whether it takes them only where there is a --mask-from.
       settings: their names.
       dense_gradients: the steps that need the gradient of all weights, not of the kept
@@ -71,6 +72,10 @@ class DataSet(NamedTuple):
 
 
 _UPDATERS = "landscape.sparsity.updaters"
+_REPLACEMENT = (
+    *("update_every", "last_update", "drop_fraction", "drop_schedule"),
+    *("schedule", "steps", "warmup", "decay_steps", "decay_factor"),
+)
 AT_INITIALISATION = {"snip": "taylor1_abs", "grasp": "grasp", "synflow": "synflow"}
 """Methods that find their masks at step 0, and the scores by which they do."""
 METHODS = {
@@ -102,11 +107,39 @@ METHODS = {
             takes=("masks", "solution"),
         ),
         Method(
+            "imp",
+            "imp",
+            f"{_UPDATERS}.levels:level_of_settings",
+            takes=("level", "weights"),
+            optional=True,
+            settings=("global_pruning",),
+        ),
+        Method(
             "static",
             "static",
             f"{_UPDATERS}.constant:static_of_settings",
             takes=("masks", "solution"),
             optional=True,
+        ),
+        Method(
+            "small-dense", "small-dense", f"{_UPDATERS}.constant:static_of_settings"
+        ),
+        Method(
+            "set",
+            "set",
+            f"{_UPDATERS}.evolution:evolving_of_settings",
+            takes=("masks", "solution"),
+            optional=True,
+            settings=_REPLACEMENT,
+        ),
+        Method(
+            "rigl",
+            "rigl",
+            f"{_UPDATERS}.rigged:rigl_of_settings",
+            takes=("masks", "solution"),
+            optional=True,
+            settings=_REPLACEMENT,
+            dense_gradients="mask_updates",
         ),
         Method(
             "nm",
@@ -145,6 +178,8 @@ METHODS = {
         ),
     )
 }
+DENSE_METHODS = ("dense", "small-dense")
+"""Those whose networks keep all their weights."""
 SPARSE_METHODS = tuple(name for name in METHODS if name not in ("dense", "units"))
 
 _BLOBS = ("blob_dim", "blob_classes", "blob_samples", "blob_variance", "data_seed")

@@ -104,9 +104,12 @@ def of_choice(
         masks, info = masks_after(step, lambda: scores, scores, masks)
         return masks, state, info
 
+    def steps(params):
+        return tuple(plan(params)[1].tolist())
+
     if score is not None:
-        return Updater(init, update)
-    return Updater(init, update, lambda params: tuple(plan(params)[1].tolist()), scored)
+        return Updater(init, update, steps=steps)
+    return Updater(init, update, steps, scored, steps=lambda params: ())
 
 
 def pruning_of_settings(
