@@ -43,14 +43,6 @@ class AtInitialisation:
         )
         check_choice("sparse initialisation", self.sparse_init, SPARSE_INITS)
         named = (self.method,) if isinstance(self.method, str) else self.method
-        given = "--per-layer" if self.per_layer else "--score-rounds"
-        finds = any(name in AT_INITIALISATION for name in named)
-        takes = any(name in METHODS and METHODS[name].takes for name in named)
-        if (self.per_layer or self.score_rounds) and not (finds or takes):
-            raise InputError(
-                f"{given} goes with --method {_either(AT_INITIALISATION)}, not"
-                f" {' '.join(named)}."
-            )
         for name in named:
             self._check_masks_of(name)
 
@@ -62,7 +54,8 @@ class AtInitialisation:
                 " --distribution, unless --per-layer is given."
             )
         # Weights that are taken from another run are as they were there.
-        taken = method in METHODS and "weights" in METHODS[method].takes
+        takes = METHODS[method].takes if method in METHODS else ()
+        taken = "weights" in takes or "solution" in takes
         if self.sparse_init != "dense" and method not in MASKED_AT_0 and not taken:
             raise InputError(
                 f"--sparse-init {self.sparse_init} goes with --method"
