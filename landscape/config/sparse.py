@@ -57,7 +57,8 @@ class SparseRun(AtInitialisation, Dynamic, NM, Phases, Levels, TrainConfig):
     """pruning, nm, ste: step at which the sparsity is reached, the last mask update but
     for ste; default: 0.67 of all steps."""
     prune_every: int | None = None
-    """pruning, nm, ste: steps between mask updates; default: 0.01 of all steps."""
+    """pruning, nm, ste: steps between mask updates; default: 0.01 of all steps, but 1
+    for ste."""
     mask_from: str | None = None
     """lottery, scratch, restart, static, set, rigl: the run whose final masks are
     taken, with its settings; the last four take its final weights, too."""
@@ -158,7 +159,7 @@ class SparseRun(AtInitialisation, Dynamic, NM, Phases, Levels, TrainConfig):
         def default(value, fraction):
             return round(fraction * self.steps) if value is None else value
 
-        every = max(1, round(0.01 * self.steps))
+        every = 1 if self.method == "ste" else max(1, round(0.01 * self.steps))
         return (
             default(self.prune_start, 0.2),
             default(self.prune_end, 0.67),

@@ -61,7 +61,7 @@ TABLE = [
     ("train.sparse --method set --drop-fraction 0", "in (0, 1), not 0.0"),
     ("train.sparse --method rigl --drop-schedule cosin", "perhaps you meant 'cosine'"),
     ("train.sparse --method set rigl --steps 100", "--method set changes no mask"),
-    ("train.sparse --method rigl --global-pruning", "--method pruning, not rigl"),
+    ("train.sparse --method rigl --global-pruning", "pruning, imp, ste, acdc, not"),
     ("train.sparse --method static --score obd", "--score goes with --method pruning"),
     ("train.sparse --method snip --score obd", "--score goes with --method pruning"),
     ("train.sparse --method snip --distribution erk", "unless --per-layer is given"),

@@ -37,9 +37,9 @@ def straight_through(choice: Choice, start: int, end: int, every: int) -> Update
     The masks are refreshed after the steps start, start + every, ... and `end`, with
     the counts of the cubic schedule of `pruning`, and after every further `every` steps
     with the final ones, so that a pruned weight that has grown comes back. `every` = 1
-    refreshes them at each step, as jaxpruner's SteMagnitudePruning does. With
-    `choices.n_of_m` this is SR-STE (Zhou et al. 2021, arXiv:2102.04010) without its
-    regulariser on pruned weights.
+    refreshes them at each step, as the field does (jaxpruner's SteMagnitudePruning) and
+    as trains better (docs/measured.md). With `choices.n_of_m` this is SR-STE (Zhou et
+    al. 2021, arXiv:2102.04010) without its regulariser on pruned weights.
 
     Args:
       choice: which magnitudes are kept.

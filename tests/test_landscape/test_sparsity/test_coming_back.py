@@ -103,6 +103,7 @@ def test_n_of_m_straight_through_lets_weights_of_a_group_come_back():
     updater = updaters.straight_through(choices.n_of_m(["kernel"], 1, 2), 0, 1, 1)
     rows = np.array([[1.0, 2.0, 5.0, 4.0], [3.0, 2.0, 5.0, 6.0], [3.0, 3.0, 0.0, 0.0]])
     masks, state = updater.init(None, {"kernel": rows[0][:, None]})
+    assert state.latent["kernel"].ravel().tolist() == rows[0].tolist()
     seen = []
     for step, row in enumerate(rows, 1):
         params = {"kernel": jnp.asarray(row[:, None])}

@@ -174,6 +174,9 @@ def test_the_settings_have_the_pattern_s_sparsity_and_others_the_default():
     assert (default.nm, default.pattern, default.sparsity) == ("2:4", (2, 4), 0.5)
     assert SparseRun(method="ste", nm="1:4").sparsity == 0.75
     assert SparseRun(method="ste").pattern is None
+    # Straight through the masks are refreshed at each step, if nothing is said.
+    assert SparseRun(method="ste", steps=1000).pruning_steps == (200, 670, 1)
+    assert SparseRun(method="nm", steps=1000).pruning_steps == (200, 670, 10)
     # A run that takes masks has the settings of the one that found them.
     theirs = SparseRun.of(default, method="lottery", mask_from="a")
     shapes = recipe.make(theirs, (8, 8, 1), 10).updater.init(None, lenet300())[0]
