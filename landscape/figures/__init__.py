@@ -1,5 +1,6 @@
 """Figures that several programs draw: arrays in, a matplotlib `Figure` out."""
 
+from landscape.figures.level_curves import levels
 from landscape.figures.paths import path
 from landscape.figures.saliency import scores_of_weights
 from landscape.figures.spectra import spectra_by_layer, spectrum
@@ -14,6 +15,7 @@ __all__ = [
     "attempt",
     "colors",
     "dead_units",
+    "levels",
     "path",
     "plain",
     "save",
