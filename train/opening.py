@@ -11,13 +11,13 @@ from landscape import checkpoint, data, devices, recipe, runs
 from landscape.cli import activity
 from landscape.config import RunConfig
 from landscape.errors import InputError, RunFailure
-from landscape.initial_state import abstract_state, initial_state
+from landscape.initial_state import abstract_state, initial_state, rescaled
 from landscape.methods import METHODS
 from landscape.one_line import one_line
 from landscape.recipe import Components
 from landscape.sources import check_data
 from landscape.state import TrainState
-from train import measure, record
+from train import measure, record, scoring
 
 Start = Callable[[TrainState], tuple[Any, Any, Any]]
 """From the shapes of a state to params, batch_stats, masks of step 0 (None: drawn)."""
@@ -94,8 +94,6 @@ def _open(config: RunConfig, start: Start | None, step: int | None = None) -> Op
         # Said first: a failure below must not hide what was refused.
         for reason in refused:
             print(f"{folder}: refused {reason}", file=sys.stderr)
-        mesh = _mesh_and_folder(config, int(state.step))
-        print(f"{folder}: resumes from step {int(state.step)}", file=sys.stderr)
     else:
         _refuse_lost_checkpoints(folder)
         given = start(like) if start else (None, None, None)
@@ -107,8 +105,9 @@ def _open(config: RunConfig, start: Start | None, step: int | None = None) -> Op
                 f"a {config.method} run takes the {takes[0]} of another run, and no"
                 f" `start` gives it: see `train.{where}`."
             )
-        mesh = _mesh_and_folder(config, None)
-        record.write_sources(folder, config, dataset)
+    mesh = devices.make_mesh(config.num_devices)
+    devices.check_batch_size(mesh, config.batch_size)
+    if not resumes:
         with activity("compiling the initial weights"):
             state = initial_state(components, config.seed, shape, *given)
     splits = {
@@ -117,16 +116,17 @@ def _open(config: RunConfig, start: Start | None, step: int | None = None) -> Op
         if getattr(dataset, name) is not None
     }
     state = devices.replicate(mesh, state)
+    if not resumes:
+        rescoring = scoring.make(config, components, state, splits, mesh)
+        if 0 in rescoring.steps:
+            state = rescaled(components, rescoring.update(state))
+    record.open_folder(folder, config)
+    record.truncate_metrics(folder, int(state.step) if resumes else None)
+    if resumes:
+        print(f"{folder}: resumes from step {int(state.step)}", file=sys.stderr)
+    else:
+        record.write_sources(folder, config, dataset)
     return Opened(folder, config, components, state, resumes, splits, mesh, shape)
-
-
-def _mesh_and_folder(config: RunConfig, step: int | None) -> Mesh:
-    """The devices, and the folder with what it says of steps up to `step`."""
-    mesh = devices.make_mesh(config.num_devices)
-    devices.check_batch_size(mesh, config.batch_size)
-    record.open_folder(Path(config.workdir), config)
-    record.truncate_metrics(Path(config.workdir), step)
-    return mesh
 
 
 def _refuse_lost_checkpoints(folder: Path) -> None:

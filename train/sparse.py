@@ -41,9 +41,9 @@ _SCRATCH_SEED = 1000
 class Config(SparseRun):
     method: tuple[str, ...] = ("pruning", "lottery", "scratch")
     """pruning, static, lottery, scratch, restart, imp (iterative magnitude pruning),
-    small-dense, nm (N:M sparsity), ste (magnitude, straight through) or acdc (sparse
-    and dense phases in alternation); of several, lottery, scratch and restart take the
-    mask that this command's pruning finds."""
+    small-dense, snip, grasp, synflow, set, rigl, nm (N:M sparsity), ste (magnitude,
+    straight through) or acdc (sparse and dense phases in alternation); of several,
+    lottery, scratch and restart take the mask that this command's pruning finds."""
 
     GROUPS: ClassVar[dict[str, str]] = {"num_seeds": "randomness"}
 

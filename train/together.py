@@ -29,7 +29,7 @@ _OWN = ("seed", "order_seed", "workdir", "mask_from")
 
 def default_number(num_seeds: int) -> int:
     """How many seeds are trained side by side: all, or one on a CPU."""
-    # Of one seed no device is asked.
+    # Of one seed no device is asked for: it may yet be refused.
     return 1 if num_seeds == 1 or backend.on_cpu() else num_seeds
 
 

@@ -8,6 +8,7 @@ from landscape.models.mlp import MLP
 from landscape.models.resnet import ResNet
 from landscape.models.scaling import scaled_to
 from landscape.models.vgg import VGG
+from landscape.models.wide_resnet import WideResNet
 from landscape.models.widths import layers_in_order, widths_of
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "Conv",
     "LeNet",
     "ResNet",
+    "WideResNet",
     "create",
     "init",
     "layers_in_order",

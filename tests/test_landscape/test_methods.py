@@ -57,7 +57,7 @@ def test_the_help_of_a_flag_names_the_methods_of_its_group():
         named = set(first[1].split(", ")) if first else set()
         known = methods.METHODS.keys()
         if set(title.split(", ")) <= known and named <= known:
-            assert first and first[1] == title, name
+            assert named & set(title.split(", ")), name
 
 
 def test_every_row_names_functions_and_settings_that_are_there():

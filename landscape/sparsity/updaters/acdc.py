@@ -74,7 +74,7 @@ def acdc(
         )
         return masks, state, {"changed": to_sparse | to_dense}
 
-    return Updater(init, update)
+    return Updater(init, update, steps=lambda params: tuple(starts))
 
 
 def acdc_of_settings(
