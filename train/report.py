@@ -1,6 +1,8 @@
 """What a training command prints when it is done."""
 
+import os
 import shlex
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -8,16 +10,18 @@ from typing import Any
 from landscape import figures, runs
 from landscape.cli import command
 from landscape.config import RunConfig
+from landscape.methods import METHODS
 from landscape.tables import format_table, spread
 from train import sparse
 from train.job import FIGURE
 
 
 def outcome_table(settings: list[RunConfig], summaries: list[dict]) -> str:
-    """One row a run: method, sparsity, non-zeros, train loss, test accuracy."""
+    """One row a run: method, size, sparsity, train loss, test accuracy."""
     rows = [
         [
             summary["method"],
+            f"{summary['num_params']:,}",
             f"{100 * summary['sparsity']:.2f} %",
             f"{summary['num_nonzero']:,}",
             f"{summary['train_loss']:.4f}",
@@ -28,54 +32,111 @@ def outcome_table(settings: list[RunConfig], summaries: list[dict]) -> str:
         for config, summary in zip(settings, summaries, strict=True)
     ]
     header = [
-        "method", "sparsity", "non-zeros", "train loss", "test accuracy", "seed", "run"
+        "method", "parameters", "sparsity", "non-zeros", "train loss", "test accuracy",
+        "seed", "run",
     ]  # fmt: skip
     return format_table(header, rows)
 
 
-def seeds_table(summaries: list[dict[str, Any]]) -> str:
-    """One row a method: mean and standard deviation over its seeds."""
-    groups: dict[str, list[dict[str, Any]]] = {}
-    for summary in summaries:
-        groups.setdefault(summary["method"], []).append(summary)
+def label(config: RunConfig) -> str:
+    """What runs of other seeds share: the method, and the level of one of several.
+
+    >>> from landscape.config import SparseRun
+    >>> label(SparseRun(method="imp", workdir="w/level-2")), label(SparseRun())
+    ('imp level-2', 'pruning')
+    """
+    level = f" {Path(str(config.workdir)).name}" if _is_level(config) else ""
+    return f"{config.method}{level}"
+
+
+def seeds_table(settings: list[RunConfig], summaries: list[dict[str, Any]]) -> str:
+    """One row a method, or a level: mean and standard deviation over its seeds."""
     rows = [
         [
-            method,
+            name,
             str(len(group)),
             spread([s["train_loss"] for s in group], ".4f"),
             spread([100 * s["test_accuracy"] for s in group], ".2f") + " %",
         ]
-        for method, group in groups.items()
+        for name, group in _grouped(map(label, settings), summaries).items()
     ]
     return format_table(["method", "seeds", "train loss", "test accuracy"], rows)
 
 
 def print_outcome(settings: list[RunConfig], summaries: list[dict[str, Any]]) -> None:
     """Prints the table, where the figures are, and the next command to try."""
-    folders = [Path(config.workdir) for config in settings]
+    ends = _without_levels_between(settings)
+    first = Path(ends[0].workdir)
     if settings[0].method != "dense":
         # Lottery and scratch have the masks of the first run.
-        layers = folders[0] / runs.LAYERS
+        layers = first / runs.LAYERS
         if layers.exists():
-            print(f"Layers of {folders[0]}:\n{layers.read_text()}")
+            print(f"Layers of {first}:\n{layers.read_text()}")
     print(outcome_table(settings, summaries))
     print("non-zeros: of all parameters, biases included (some never leave zero).")
-    if len(settings) > len({config.method for config in settings}):
-        print(f"\nOver seeds (mean +- standard deviation):\n{seeds_table(summaries)}")
-    if len(folders) > 1:
-        path = folders[0].parent / runs.FIGURES / "methods.png"
-        groups: dict[str, list] = {}
+    if len(settings) > len(set(map(label, settings))):
+        table = seeds_table(settings, summaries)
+        print(f"\nOver seeds (mean +- standard deviation):\n{table}")
+    _print_figures(settings, ends, summaries)
+    for config in ends:
+        if _is_level(config):
+            print(f"The network of the last level: {config.workdir}")
+    print(f"\nNext: {next_command(settings)}")
+
+
+def _print_figures(
+    settings: list[RunConfig], ends: list[RunConfig], summaries: list[dict[str, Any]]
+) -> None:
+    folder = Path(_above(settings)) / runs.FIGURES
+    if len(ends) > 1:
+        path = folder / "methods.png"
         with figures.attempt(path):
-            for config, folder in zip(settings, folders, strict=True):
-                groups.setdefault(config.method, []).append(runs.read_metrics(folder))
+            lines = [runs.read_metrics(Path(each.workdir)) for each in ends]
+            groups = _grouped([each.method for each in ends], lines)
             figures.save(figures.training(groups), path)
         if path.exists():
             print(f"\nAll in one figure: {path}")
-    for folder in folders:
-        path = folder / runs.FIGURES / FIGURE
+    if any(map(_is_level, settings)):
+        path = folder / "levels.png"
+        with figures.attempt(path):
+            figures.save(figures.levels(_by_level(settings, summaries)), path)
         if path.exists():
-            print(f"Figure of {folder.name}: {path}")
-    print(f"\nNext: {next_command(settings)}")
+            print(f"Accuracy over levels: {path}")
+    for config in ends:
+        path = Path(config.workdir) / runs.FIGURES / FIGURE
+        if path.exists():
+            print(f"Figure of {path.parents[1].name}: {path}")
+
+
+def _by_level(
+    settings: list[RunConfig], summaries: list[dict[str, Any]]
+) -> dict[str, list[list[tuple[float, float]]]]:
+    """Non-zeros and accuracies by method and seed, all levels of a seed together."""
+    points = [(s["num_nonzero"], s["test_accuracy"]) for s in summaries]
+    seeds = _grouped([(c.method, c.seed) for c in settings], points)
+    return _grouped([method for method, _ in seeds], seeds.values())
+
+
+def _is_level(config: RunConfig) -> bool:
+    return "level" in METHODS[config.method].takes
+
+
+def _without_levels_between(settings: list[RunConfig]) -> list[RunConfig]:
+    """The runs, of several levels the last."""
+    taken = {c.mask_from for c in settings if _is_level(c)}
+    return [c for c in settings if not (_is_level(c) and c.workdir in taken)]
+
+
+def _above(settings: list[RunConfig]) -> str:
+    """The folder in which all runs are."""
+    return os.path.commonpath([Path(str(c.workdir)).parent for c in settings])
+
+
+def _grouped(keys: Iterable[Any], values: Iterable[Any]) -> dict[Any, list]:
+    groups: dict[Any, list] = {}
+    for key, value in zip(keys, values, strict=True):
+        groups.setdefault(key, []).append(value)
+    return groups
 
 
 def next_command(settings: list[RunConfig]) -> str:
@@ -95,4 +156,4 @@ def next_command(settings: list[RunConfig]) -> str:
             last, method=("pruning",), workdir=f"{last.workdir}-pruned"
         )
         return command("train.sparse", config)
-    return shlex.join(["python", "-m", "analysis.runs", str(Path(last.workdir).parent)])
+    return shlex.join(["python", "-m", "analysis.runs", _above(settings)])

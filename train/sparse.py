@@ -1,13 +1,18 @@
-"""Trains sparse networks: pruned, lottery, scratch and static solutions.
+"""Trains sparse networks: pruned, lottery, scratch, static and other solutions.
 
     python -m train.sparse
     python -m train.sparse --method pruning --sparsity 0.98 --workdir runs/pruned
     python -m train.sparse --method lottery --mask-from runs/pruned
     python -m train.sparse --method scratch --mask-from runs/pruned --seed 1
+    python -m train.sparse --method restart --mask-from runs/pruned
+    python -m train.sparse --method imp --sparsity 0.9 --workdir runs/imp
+    python -m train.sparse --method pruning small-dense --num-seeds 3
 
 Without arguments: digits pruned to 95 %, then the lottery network (the initial weights
 of that run) and the scratch network (new weights) inside the mask that pruning found.
-That takes about 20 s of CPU time; near 97 % of the test digits are read right.
+That takes about 20 s of CPU time; near 97 % of the test digits are read right. Each
+level of imp is a run of its own, in level-0, level-1, ... of the workdir: the last one
+is the sparse network.
 """
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Figures that several programs draw: arrays in, a matplotlib `Figure` out."""
 
+from landscape.figures.level_curves import levels
 from landscape.figures.paths import path
 from landscape.figures.saliency import scores_of_weights
 from landscape.figures.sparse_networks import sparsity
@@ -15,6 +16,7 @@ __all__ = [
     "attempt",
     "colors",
     "dead_units",
+    "levels",
     "path",
     "plain",
     "save",

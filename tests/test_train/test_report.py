@@ -1,0 +1,48 @@
+"""What a command prints and draws of several levels."""
+
+from landscape.config import SparseRun
+from train import levels, report
+
+
+def runs_of(seeds):
+    """Two levels of each seed, and a pruned network."""
+    settings = []
+    for seed in seeds:
+        imp = SparseRun(
+            method="imp", sparsity=0.2, seed=seed, workdir=f"w/imp-seed{seed}"
+        )
+        settings.append(SparseRun(seed=seed, workdir=f"w/pruned-seed{seed}"))
+        settings += levels.expand(imp)
+    summaries = [
+        {"train_loss": 0.1 * i, "test_accuracy": 0.01 * i, "num_nonzero": 100 - i}
+        for i in range(len(settings))
+    ]
+    return settings, summaries
+
+
+def test_seeds_of_a_level_are_averaged_and_levels_are_not():
+    lines = report.seeds_table(*runs_of([3, 4])).splitlines()[2:]
+    cells = [line.split("  ") for line in lines]
+    assert [line[0] for line in cells] == ["pruning", "imp level-0", "imp level-1"]
+    # Accuracies of 0 and 3 %, 1 and 4, 2 and 5: a deviation of 3 / sqrt(2) each.
+    assert [line.split()[-4:] for line in lines] == [
+        [mean, "+-", "2.12", "%"] for mean in ("1.50", "2.50", "3.50")
+    ]
+
+
+def test_of_several_levels_the_last_is_what_is_shown():
+    settings, _ = runs_of([3, 4])
+    shown = [run.workdir for run in report._without_levels_between(settings)]
+    assert shown == [
+        "w/pruned-seed3", "w/imp-seed3/level-1", "w/pruned-seed4", "w/imp-seed4/level-1"
+    ]  # fmt: skip
+    assert report.next_command(settings) == "python -m analysis.runs w"
+    assert report.next_command(settings[1:3]).endswith("analysis.runs w/imp-seed3")
+
+
+def test_a_curve_is_of_the_levels_of_one_seed():
+    found = report._by_level(*runs_of([3, 4]))
+    assert [[len(seed) for seed in group] for group in found.values()] == [
+        [1, 1], [2, 2]
+    ]  # fmt: skip
+    assert found["imp"][1] == [(96, 0.04), (95, 0.05)]
