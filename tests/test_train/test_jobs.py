@@ -119,41 +119,10 @@ def test_a_run_that_takes_the_solution_starts_at_it_and_keeps_its_mask(
     assert (end.params["Dense_0"]["kernel"] != kernel).any()
 
 
-def test_what_takes_a_solution_takes_the_statistics_of_batch_norm_along(tmp_path):
-    # As below; a second step makes them others than those of step 0.
-    small = TINY | {"model": "resnet8", "widths": (2, 4, 8), "steps": 2}
-    small |= {"num_train": 20, "log_every": 1}
-    job.run_training(SparseRun(**small, workdir=str(tmp_path / "pruned")))
-    config = SparseRun(
-        **small, method="restart", mask_from=str(tmp_path / "pruned"),
-        workdir=str(tmp_path / "restart"),
-    )  # fmt: skip
-    job.run_training(config, mask_source.start_from(config))
-    there = runs.load(str(tmp_path / "pruned")).state.batch_stats
-    here = runs.load(f"{tmp_path / 'restart'}@init").state.batch_stats
-    jax.tree.map(np.testing.assert_array_equal, here, there)
-
-
 def test_a_static_run_without_a_source_draws_its_mask(tmp_path):
     config = SparseRun(**TINY, method="static", workdir=str(tmp_path / "r"))
     assert mask_source.start_from(config) is None
     assert job.run_training(config)["sparsity"] == 0.5
-
-
-def test_a_rewound_network_takes_the_statistics_of_batch_norm_along(tmp_path):
-    # The smallest of its family: one block a stage.
-    widths = 2, 4, 8
-    small = TINY | {"model": "resnet8", "widths": widths, "steps": 2, "num_train": 20}
-    source = SparseRun(**small, keep_every=1, workdir=str(tmp_path / "pruned"))
-    job.run_training(source)
-    config = SparseRun(
-        **small, method="lottery", mask_from=str(tmp_path / "pruned"), rewind_to=1,
-        workdir=str(tmp_path / "lottery"),
-    )  # fmt: skip
-    job.run_training(config, mask_source.start_from(config))
-    there = runs.load(f"{tmp_path / 'pruned'}@1").state.batch_stats
-    here = runs.load(f"{tmp_path / 'lottery'}@init").state.batch_stats
-    jax.tree.map(np.testing.assert_array_equal, here, there)
 
 
 def test_a_signal_in_the_last_window_interrupts_the_run(tmp_path, monkeypatch):

@@ -1,7 +1,7 @@
 """Settings of methods that drop and grow weights while they train (SET, RigL)."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from landscape.errors import InputError, check_choice
 
@@ -10,6 +10,8 @@ DROP_SCHEDULES = ("cosine", "learning-rate", "constant")
 
 @dataclass(frozen=True)
 class Dynamic:
+    GROUPS: ClassVar[dict[str, str]] = {"drop_fraction": "set, rigl"}
+
     drop_fraction: float = 0.3
     """set, rigl: fraction of each layer's kept weights that a mask update replaces at
     the start."""
@@ -40,11 +42,11 @@ class Dynamic:
             )
 
     @property
+    def mask_updates(self: Any) -> range:
+        """The steps at which weights are replaced."""
+        return range(self.update_every, self.last_update, self.update_every)
+
+    @property
     def last_update(self: Any) -> int:
         """The step before which the last mask update is."""
         return round(0.75 * self.steps) if self.update_end is None else self.update_end
-
-    @property
-    def mask_updates(self: Any) -> range:
-        """The steps at which the masks change."""
-        return range(self.update_every, self.last_update, self.update_every)
