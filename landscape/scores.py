@@ -79,6 +79,17 @@ SCORES = {
 }
 """Scores of weights; SNIP's is taylor1_abs."""
 
+PASSES = {
+    "magnitude": 0, "at_random": 0, "taylor1": 3, "taylor1_abs": 3, "taylor2": 6,
+    "taylor2_abs": 6, "hessian_product": 6, "hessian_product_abs": 6, "grasp": 6,
+    "synflow": 3, "empirical_fisher": 3,
+}  # fmt: skip
+"""What a score costs, in forward passes an example: 3 a gradient, 6 a gradient and one
+product with the Hessian. Those with many products are not here."""
+
+NUM_EXAMPLES = 1024
+"""Training examples that scores are of, unless --score-examples says how many."""
+
 _SIGNED = (("absolute", "none"),)
 UNIT_SCORES = {
     name: UnitScore(name, f"landscape.units.scores.{function}", needs, fixed)

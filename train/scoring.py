@@ -14,14 +14,11 @@ from landscape.callables import Static
 from landscape.cli import Progress
 from landscape.config import RunConfig
 from landscape.recipe import Components
-from landscape.scores import SCORES
+from landscape.scores import NUM_EXAMPLES, SCORES
 from landscape.sparsity import saliency, scored_update
 from landscape.state import TrainState
 from landscape.trees import named_leaves
 from train.measure import Splits
-
-NUM_EXAMPLES = 1024
-"""Training examples that scores are of, unless --score-examples says how many."""
 
 
 class Rescoring(NamedTuple):

@@ -1,44 +1,24 @@
 """What a sparse run holds and costs, out of its folder: FLOPs, idle units, masks."""
 
-from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import Any
 
 import jax
 import numpy as np
 
-from analysis.programs import checks
-from landscape import derivatives, models, recipe, runs, sparsity, units
+from analysis.programs.sparsity_cost import (
+    State,
+    cost_of_training,
+    earlier_runs,
+    kept_states,
+)
+from landscape import derivatives, recipe, runs, sparsity, units
 from landscape.cli import Progress
 from landscape.errors import InputError
 from landscape.methods import METHODS
-from landscape.sparsity import accounting, training_cost
 
 CHUNK = 250
 """Examples in one gradient: what bounds the memory."""
-
-
-class State(NamedTuple):
-    """A state that a run kept: its step, masks, and layers."""
-
-    ref: runs.Ref
-    masks: Any
-    rows: list[accounting.Row]
-
-    @property
-    def size(self) -> int:
-        """Entries of all kernels."""
-        return sum(row.size for row in self.rows)
-
-    @property
-    def density(self) -> float:
-        """Kept entries over all."""
-        return sum(row.kept for row in self.rows) / self.size
-
-    @property
-    def flops(self) -> int:
-        """Of the kept weights: f(m) of `landscape.sparsity.training_cost`."""
-        return sum(row.flops_kept for row in self.rows)
 
 
 def account(run: runs.Run, ref: runs.Ref, count: int) -> dict[str, Any]:
@@ -50,7 +30,7 @@ def account(run: runs.Run, ref: runs.Ref, count: int) -> dict[str, Any]:
       count: training examples of the gradients.
     """
     config, states = run.config, kept_states(run, ref)
-    last = states[-1]
+    last, num_train = states[-1], len(run.data.train["label"])
     found = {
         "run": str(ref),
         "method": config.method,
@@ -62,7 +42,7 @@ def account(run: runs.Run, ref: runs.Ref, count: int) -> dict[str, Any]:
         "kept": sum(row.kept for row in last.rows),
         "density": last.density,
         "layers": layers(last),
-        "training": cost_of_training(config, ref.folder, states),
+        "training": cost_of_training(config, ref.folder, states, num_train),
         "earlier": [],
         "idle": idle(run),
         "explored": explored(config, run.state.params, states),
@@ -73,89 +53,14 @@ def account(run: runs.Run, ref: runs.Ref, count: int) -> dict[str, Any]:
         if theirs is not None:
             other, name = runs.load(folder, data=False), runs.Ref(folder)
             states = kept_states(other._replace(data=run.data), name)
-            cost = cost_of_training(other.config, folder, states)
+            cost = cost_of_training(other.config, folder, states, num_train)
             found["earlier"].append({"run": str(folder)} | cost)
-    return found
-
-
-def kept_states(run: runs.Run, ref: runs.Ref) -> list[State]:
-    """The states that a run kept up to a step, in order."""
-    shape = run.data.input_shape
-    positions = models.positions(run.model, shape)
-    found = []
-    for each in checks.kept_states(ref):
-        masks = jax.tree.map(np.asarray, runs.load(each, data=False).masks)
-        rows = accounting.table(run.state.params, masks, positions)
-        found.append(State(each, masks, rows))
     return found
 
 
 def layers(state: State) -> list[dict[str, Any]]:
     """What each layer holds and costs."""
     return [row._asdict() | {"shape": list(row.shape)} for row in state.rows]
-
-
-def cost_of_training(config: Any, folder: Path, states: Sequence[State]) -> dict:
-    """FLOPs of the steps up to the last of the states.
-
-    f(m) is that of the density, linear between states that were kept: see `by_density`.
-    The density is that of the schedule of gradual pruning, or of metrics.jsonl.
-
-    Returns:
-      Fields of `TrainingCost`, its ratio to dense training as "relative".
-    """
-    dense = sum(row.flops for row in states[0].rows)
-    known = [(state.density, state.flops) for state in states]
-    at = training_cost.by_density([(1.0, dense), *known])
-    last = states[-1].ref.step
-    row = METHODS[config.method]
-    if "pruning_steps" in row.settings:
-        densities = training_cost.gradual_densities(
-            config.pruning_steps, last, states[-1].density
-        )
-        ends = [*(step for step, _ in densities[1:]), last]
-        windows = [
-            training_cost.Window(start, stop, at(density), at(density))
-            for (start, density), stop in zip(densities, ends, strict=True)
-        ]
-    else:
-        windows = _logged(folder, at, states)
-    steps: Any = {"never": (), "always": range(1, last + 1)}
-    if row.dense_gradients in steps:
-        wide = steps[row.dense_gradients]
-    else:
-        wide = getattr(config, row.dense_gradients)
-    cost = training_cost.total(windows, dense, config.batch_size, wide)
-    return cost._asdict() | {"relative": cost.relative, "steps": last}
-
-
-def _logged(
-    folder: Path, at: Callable, states: Sequence[State]
-) -> list[training_cost.Window]:
-    """Windows between lines of metrics.jsonl, which tell the sparsity at their ends."""
-    windows, (start, before) = [], (0, at(states[0].density))
-    last = states[-1].ref.step
-    lines = runs.read_metrics(folder)
-    ends = [(x["step"], x["sparsity"]) for x in lines if x.get("split") == "train"]
-    for step, removed in [*ends, (last, 1 - states[-1].density)]:
-        if start < step <= last:
-            windows.append(training_cost.Window(start, step, before, at(1 - removed)))
-            start, before = step, at(1 - removed)
-    return windows
-
-
-def earlier_runs(config: Any) -> list[Path]:
-    """The runs whose masks or network were taken, nearest first; until one is gone."""
-    found: list[Path] = []
-    while True:
-        name = getattr(config, "mask_from", None) or getattr(config, "source", None)
-        if not name:
-            return found
-        folder = runs.parse(name).folder
-        if folder in found or not (folder / runs.CONFIG).exists():
-            return found
-        found.append(folder)
-        config = runs.read_config(folder)
 
 
 def idle(run: runs.Run) -> dict[str, dict[str, int]] | None:
@@ -193,7 +98,8 @@ def explored(config: Any, params: Any, states: Sequence[State]) -> dict[str, Any
             any(start <= step < end for step in steps)
             for start, end in zip(updates, ends, strict=False)
         )
-    fixed = row.updater.partition(":")[0].endswith(".constant")
+    # Those of scores at step 0 are there in the state of that step.
+    fixed = bool(row.score) or row.updater.partition(":")[0].endswith(".constant")
     return {
         "rs": ever / size,
         "layers": {name: n / of for name, (n, of) in layers.items()},

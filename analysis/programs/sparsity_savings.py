@@ -82,7 +82,7 @@ def times(network: Network, images: np.ndarray) -> dict[str, dict[str, Any]]:
         thin = {d: program(inference.thinned(d)) for d in DENSITIES}
         calls |= {str(d): lambda f=f, x=batch: f(x) for d, f in thin.items()}
         spent = call_times(calls)
-        # The fastest calls are those that no other work on the machine disturbed.
+        # The fastest calls are those that other work on the machine disturbed least.
         quick = {k: min(x) for k, x in spent.items()}
         points = [(d, quick[str(d)]) for d in DENSITIES]
         found[str(size)] = {

@@ -81,6 +81,10 @@ def _training(found: dict[str, Any]) -> str:
         f" {found['batch_size']} examples, {100 * cost['relative']:.1f} % of a dense"
         f" training of as many steps. {FORMULA.format(wide=said)}"
     ]
+    if cost["scores"] is None:
+        lines.append("What the scores of its weights cost is not in that.")
+    elif cost["scores"]:
+        lines.append(f"Scores of its weights over data: {cost['scores']:.3g} FLOPs.")
     if cost["high"] - cost["low"] > 0.01 * cost["flops"]:
         bounds = [f"{100 * cost[k] / cost['dense']:.1f} %" for k in ("low", "high")]
         lines.append(

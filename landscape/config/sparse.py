@@ -19,6 +19,7 @@ class SparseRun(AtInitialisation, Dynamic, NM, Phases, Levels, TrainConfig):
     GROUPS: ClassVar[dict[str, str]] = {
         "sparsity": "sparsity",
         "score": "pruning",
+        "score_examples": "pruning, snip, grasp",
         "dense_layers": "sparsity",
         "prune_start": "pruning, nm, ste",
         "mask_from": "source run",

@@ -24,6 +24,9 @@ def rescaled(by: str, params: Params, masks: Masks, rules: Rules = ()) -> Params
     - "layer": those of a layer by 1 / sqrt(density of the layer).
     - "dense": by nothing.
 
+    It is meant for weights that do not depend on their mask. Those that a score kept
+    are larger than average already, and scaled as well they may be too large to train.
+
     Inputs of a convolution's channel are those at all positions of its window. Leaves
     that are never pruned (a scalar mask) stay as they are.
 

@@ -87,7 +87,10 @@ def total(
 
 
 def gradual_densities(
-    pruning_steps: tuple[int, int, int], last: int, density: float
+    pruning_steps: tuple[int, int, int],
+    last: int,
+    density: float,
+    parts: int = 10**12,
 ) -> list[tuple[int, float]]:
     """Steps at which gradual pruning changes the density, and the densities from there.
 
@@ -95,16 +98,16 @@ def gradual_densities(
       pruning_steps: first update, last update and interval, in steps.
       last: a step.
       density: at that step.
+      parts: in which the removed weights are counted: of N:M, M - N.
 
     >>> gradual_densities((0, 4, 2), 4, 0.5)
     [(0, 1.0), (2, 0.5625), (4, 0.5)]
     """
     start, end, every = pruning_steps
-    many = 10**12
     found = [(0, 1.0)]
     for step in schedules.update_steps(start, end, every).tolist():
         if 0 < step <= last:
-            removed = schedules.cubic_removed(step, many, start, end) / many
+            removed = schedules.cubic_removed(step, parts, start, end) / parts
             found.append((step, removed))
     # Of what is removed at the end, which the density there tells.
     final = (1 - density) / (found[-1][1] or 1)

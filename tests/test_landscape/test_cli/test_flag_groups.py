@@ -82,3 +82,10 @@ def test_what_the_run_of_the_masks_brings_is_not_refused(tmp_path):
     with pytest.raises(InputError, match="--score goes with --method pruning, not res"):
         sparse.read([*words, "--score", "obd"])
     assert runs.read_config(folder) == theirs
+
+
+def test_flags_of_masks_found_at_step_0_go_with_the_methods_that_find_them():
+    config = sparse.read(["--method", "snip", "--score-examples", "9", "--per-layer"])
+    assert config.score_examples == 9 and config.per_layer
+    with pytest.raises(InputError, match="snip, grasp or synflow, not static"):
+        sparse.read(["--method", "static", "--score-rounds", "3"])
