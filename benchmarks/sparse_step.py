@@ -93,49 +93,50 @@ def made(names: list[str]) -> dict[str, Updater]:
 class Rival:
     """A compiled step that is repeated on the buffers of the last one."""
 
-    def __init__(self, step: Callable, state: Any, grads: Any, calls: int = 1):
+    def __init__(
+        self, step: Callable, state: Any, grads: Any, at: int = 0, calls: int = 1
+    ):
         start = time.process_time()
-        self.compiled = jax.jit(step, donate_argnums=0).lower(state, grads).compile()
+        self.arguments = grads, jnp.int32(at)
+        lowered = jax.jit(step, donate_argnums=0).lower(state, *self.arguments)
+        self.compiled = lowered.compile()
         self.compilation = time.process_time() - start
         self.memory = self.compiled.memory_analysis().temp_size_in_bytes
-        self.state, self.grads, self.calls = state, grads, calls
+        self.state, self.calls = state, calls
 
     def __call__(self):
         for _ in range(self.calls):
-            self.state = self.compiled(self.state, self.grads)
+            self.state = self.compiled(self.state, *self.arguments)
         jax.block_until_ready(self.state)
 
 
-def plain(state, grads):
+def plain(state, grads, at):
     params, opt_state = state
     updates, opt_state = OPTIMIZER.update(grads, opt_state, params)
     return optax.apply_updates(params, updates), opt_state
 
 
-def projected(state, grads):
+def projected(state, grads, at):
     (params, opt_state), kept = state
-    params, opt_state = plain((params, opt_state), masks.apply(kept, grads))
+    params, opt_state = plain((params, opt_state), masks.apply(kept, grads), at)
     return (masks.apply(kept, params), opt_state), kept
 
 
-def masked(updater: Updater, step: int | None = None) -> Callable:
-    """A step of the training loop; at that number where it is given."""
+def masked(updater: Updater) -> Callable:
+    """The step of the training loop that completes update number `at`."""
 
-    def one(state, grads):
-        if step is not None:
-            state = state._replace(step=state.step * 0 + step - 1)
+    def one(state, grads, at):
+        state = state._replace(step=at - 1)
         return masked_update(OPTIMIZER, updater, jax.random.key(1), state, grads)[0]
 
     return one
 
 
-def scored(updater: Updater, step: int) -> Callable:
+def scored(updater: Updater) -> Callable:
     """A mask update alone, from scores that are there."""
 
-    def one(state, scores):
-        return scored_update(
-            updater, state._replace(step=state.step * 0 + step), scores
-        )[0]
+    def one(state, scores, at):
+        return scored_update(updater, state._replace(step=at), scores)[0]
 
     return one
 
@@ -161,7 +162,7 @@ def ordinary_steps(found: dict[str, Updater], counts: dict[str, int], grads: Any
             what = "latent weights" if updater.latent else "updates in the same program"
             rivals[f"{name}, {what}"] = masked(updater), first_state(updater)
     return {
-        name: Rival(step, state, grads, STEPS_A_CALL)
+        name: Rival(step, state, grads, calls=STEPS_A_CALL)
         for name, (step, state) in rivals.items()
     }
 
@@ -172,13 +173,16 @@ def mask_updates(found: dict[str, Updater], grads: Any) -> dict[str, Rival]:
     for name, updater in found.items():
         state = first_state(updater)
         if updater.stops is not None:
-            step = scored(updater, updater.stops(state.params)[-1])
-            rivals[f"{name}, scores given"] = step, state
+            stop = updater.stops(state.params)[-1]
+            rivals[f"{name}, scores given"] = scored(updater), state, stop
         elif updater.latent:
-            rivals[name] = masked(updater, 67_000), state
+            rivals[name] = masked(updater), state, 67_000
         elif steps := updater.steps(state.params):
-            rivals[name] = masked(updater, steps[0]), state
-    return {name: Rival(*rival, grads) for name, rival in rivals.items()}
+            rivals[name] = masked(updater), state, steps[0]
+    return {
+        name: Rival(step, state, grads, at)
+        for name, (step, state, at) in rivals.items()
+    }
 
 
 def show(title: str, rivals: dict[str, Rival], times: dict[str, Time]) -> None:
