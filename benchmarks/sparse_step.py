@@ -101,7 +101,18 @@ def steps(counts: dict[str, int]) -> dict[str, Time]:
         key, random = jax.random.key(0), updaters.static(counts)
         return sparsity.sparse_state(OPTIMIZER, random, key, draw(0))
 
+    def transformed(state, grads, step):
+        params, opt_state = state
+        updates, opt_state = tx.update(grads, opt_state, params)
+        return optax.apply_updates(params, updates), opt_state
+
+    def projected_params():
+        random = sparsity.sparsify(OPTIMIZER, updaters.static(counts), 0)
+        state = random.init(draw(0))
+        return sparsity.project(draw(0), state), state
+
     updater = updaters.pruning(counts, 20_000, 67_000, 1_000)
+    tx = sparsity.sparsify(OPTIMIZER, updaters.unchanging, 0)
     params, start = draw(0), pruned()
     return race(
         {
@@ -110,6 +121,7 @@ def steps(counts: dict[str, int]) -> dict[str, Time]:
                 projected, (start.params, start.opt_state, start.masks)
             ),
             "masked_update, pruning": repeated(masked, pruned()),
+            "sparsify, unchanging": repeated(transformed, projected_params()),
         },
         rounds=30,
     )
