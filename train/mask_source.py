@@ -7,13 +7,14 @@ from typing import Any
 
 from landscape import checkpoint_tables, runs, sources
 from landscape.aliases import Masks
-from landscape.config import SparseRun
+from landscape.config import RunConfig, SparseRun
 from landscape.errors import InputError
 from landscape.folders import folder_of
-from landscape.methods import METHODS
+from landscape.methods import DENSE_METHODS, METHODS
 
 _OF_THE_MASK = (
     "sparsity",
+    "nm",
     "distribution",
     "dense_layers",
     "max_sparsity",
@@ -21,6 +22,9 @@ _OF_THE_MASK = (
     "score",
     "score_scale",
     "score_examples",
+    "score_rounds",
+    "per_layer",
+    "grasp_temperature",
 )
 
 KINDS = {"mask_from": "masks", "source": "network", "parent": "parent network"}
@@ -36,20 +40,17 @@ def check(config: SparseRun) -> None:
       InputError: the run is dense, has the seed of a scratch run or settings of another
         mask; or a step that is needed was not kept.
     """
-    takes_weights = "weights" in METHODS[config.method].takes
+    takes = METHODS[config.method].takes
     source = runs.parse(config.mask_from)
     theirs = runs.read_config(source.folder)
-    if not isinstance(theirs, SparseRun):
-        raise InputError(
-            f"--mask-from {config.mask_from}: a run of train.{theirs.method} gives no"
-            " masks."
-        )
-    if not takes_weights and theirs.seed == config.seed:
+    check_gives(config.mask_from, theirs)
+    if not {"weights", "solution"} & {*takes} and theirs.seed == config.seed:
         raise InputError(
             f"--seed {config.seed} is also the seed of {config.mask_from}: a"
             f" {config.method} network needs an initialisation of its own."
         )
-    for field in _OF_THE_MASK:
+    # A level is sparser than the one before it, and else of the same kind.
+    for field in _OF_THE_MASK[1:] if "level" in takes else _OF_THE_MASK:
         seen, wanted = getattr(config, field), getattr(theirs, field)
         if seen != wanted:
             raise InputError(
@@ -57,8 +58,14 @@ def check(config: SparseRun) -> None:
                 f" {config.mask_from}, {wanted}, whose mask is taken."
             )
     runs.step_of(source, theirs)
-    if takes_weights:
+    if "weights" in takes:
         runs.step_of(_first(config, source), theirs)
+
+
+def check_gives(name: str, theirs: RunConfig) -> None:
+    """Raises InputError if a run of settings `theirs` has no masks to take."""
+    if not isinstance(theirs, SparseRun) or theirs.method in DENSE_METHODS:
+        raise InputError(f"--mask-from {name}: a {theirs.method} run gives no masks.")
 
 
 def describe(name: str, folder: Path) -> dict[str, Any]:
@@ -133,7 +140,7 @@ def start_from(config: SparseRun) -> Callable | None:
       From the shapes of a state to the params, batch statistics and masks of step 0
       (None: drawn); or None if nothing is taken.
     """
-    takes = METHODS[config.method].takes
+    takes = METHODS[config.method].taken(config.mask_from)
     if not takes:
         return None
 
@@ -143,12 +150,18 @@ def start_from(config: SparseRun) -> Callable | None:
         given = runs.describe(
             source.folder, data=False, data_dir=config.data_dir
         ).shapes
-        if _shapes(given.masks) != _shapes(like.masks):
+        # Those of a level are made from those of one that may have had none.
+        tree = "params" if "level" in takes else "masks"
+        if _shapes(getattr(given, tree)) != _shapes(getattr(like, tree)):
             raise InputError(
                 f"--mask-from {config.mask_from}: its masks do not fit {config.model}"
                 f" on {config.dataset}."
             )
-        masks = runs.load(source, data=False, data_dir=config.data_dir).masks
+        last = runs.load(source, data=False, data_dir=config.data_dir).state
+        masks = _next(config, last) if "level" in takes else last.masks
+        final = "level" in takes and config.rewind == "learning-rate"
+        if final or "solution" in takes:
+            return last.params, last.batch_stats, masks
         if "weights" not in takes:
             return None, None, masks
         first = runs.load(
@@ -157,6 +170,18 @@ def start_from(config: SparseRun) -> Callable | None:
         return first.params, first.batch_stats, masks
 
     return start
+
+
+def _next(config: SparseRun, last: Any) -> Masks:
+    """The masks of a level, from the last state of the one before."""
+    # Not above: `check` does without JAX.
+    from landscape import recipe
+    from landscape.sparsity import updaters
+
+    params, counts = last.params, recipe.counts_of(config, last.params)
+    return updaters.next_masks(
+        params, last.masks, counts, global_=config.global_pruning
+    )
 
 
 def _shapes(masks: Masks) -> dict[str, tuple[int, ...]]:

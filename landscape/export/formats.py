@@ -33,6 +33,7 @@ FORMATS = {
     ".onnx": Format("landscape.export.onnx_file", ("onnx", "onnxruntime")),
     ".stablehlo": Format("landscape.export.stablehlo", ("flatbuffers",), beside=True),
     ".safetensors": Format("landscape.export.tensors", ("safetensors",)),
+    ".zip": Format("landscape.export.sparse_file", ("scipy",)),
 }
 """By suffix."""
 
@@ -66,7 +67,7 @@ def check(name: str) -> Path:
     Traceback (most recent call last):
     ...
     landscape.errors.InputError: unknown suffix of a file '.onx': perhaps you meant \
-'.onnx'? Allowed: .onnx, .safetensors, .stablehlo.
+'.onnx'? Allowed: .onnx, .safetensors, .stablehlo, .zip.
     """
     path = folder_of(name)
     if not path.suffix:
@@ -131,6 +132,11 @@ def write(path: Path, network: Network, images: Any) -> Written:
             f" the network, which are up to {largest:.2g}: it is removed."
         )
     return Written(path, len(content), float(difference), float(largest), len(images))
+
+
+def sparse_content(network: Network) -> bytes:
+    """The bytes of a .zip of sparse matrices, see `landscape.export.sparse_file`."""
+    return importlib.import_module(FORMATS[".zip"].module).content(network)
 
 
 def _beside(path: Path) -> Path:

@@ -149,7 +149,7 @@ def test_a_command_killed_between_and_in_rounds_ends_with_the_same_bits(
     assert not (tmp_path / "small").exists()
     # In the second, when its settings are written, and no checkpoint yet.
     with monkeypatch.context() as patch:
-        patch.setattr(job, "initial_state", killed)
+        patch.setattr(record, "write_sources", killed)
         with pytest.raises(Killed):
             units.run(config)
     assert (tmp_path / "small" / "config.json").exists()

@@ -22,7 +22,23 @@ def fixed(masks: Masks) -> Updater:
         trees.check_mask(masks, params)
         return masks, ()
 
-    return Updater(init, _unchanged)
+    return Updater(init, unchanged, steps=never)
+
+
+def starting_from(updater: Updater, masks: Masks) -> Updater:
+    """The updater with these masks in the place of its first ones.
+
+    >>> updater = starting_from(static({"w": 1}), {"w": jnp.array([False, True])})
+    >>> updater.init(jax.random.key(0), {"w": jnp.ones(2)})[0]["w"].tolist()
+    [False, True]
+    """
+
+    def init(key, params):
+        trees.check_mask(masks, params)
+        # Compiled, so that the first masks, which are not wanted, are not made.
+        return masks, jax.jit(lambda *args: updater.init(*args)[1])(key, params)
+
+    return updater._replace(init=init)
 
 
 def static(counts: dict[str, int]) -> Updater:
@@ -51,7 +67,7 @@ def static(counts: dict[str, int]) -> Updater:
 
         return trees.map_named(draw, dense(params), params), ()
 
-    return Updater(init, _unchanged)
+    return Updater(init, unchanged, steps=never)
 
 
 def static_of_settings(counts: dict[str, int], params: Params) -> Updater:
@@ -62,11 +78,22 @@ def static_of_settings(counts: dict[str, int], params: Params) -> Updater:
 def fixed_of_settings(counts: dict[str, int], params: Params) -> Updater:
     """`fixed`, with masks that have the shapes of those taken from another run.
 
-    Its first masks serve as shapes alone: a run that takes the masks of another starts
-    from `fixed` of those.
+    Its first masks serve as shapes alone: a run that takes the masks of another is
+    `starting_from` those.
     """
     return fixed(full(counts, params))
 
 
-def _unchanged(step, key, params, grads, masks, state):
+def unchanged(step, key, params, grads, masks, state):
+    """The update of masks that no step changes."""
     return masks, state, {"changed": jnp.zeros((), bool)}
+
+
+def never(params):
+    """The steps at which it may change them."""
+    return ()
+
+
+unchanging = Updater(lambda key, params: (dense(params), ()), unchanged, steps=never)
+"""Leaves the masks and the state of any updater as they are, see `Updater.steps`; its
+own first masks keep everything."""
