@@ -8,6 +8,7 @@ import pytest
 from analysis.studies.claims import verdict_table
 from analysis.studies.dead_units import (
     claims,
+    figures,
     shrink_claims,
     shrinking,
     spectra,
@@ -22,6 +23,7 @@ from analysis.studies.difficulty import scales as difficulty
 from landscape.config import DenseRun, UnitsRun
 from landscape.errors import InputError
 from landscape.units import Axis, Spec
+from train import job
 
 NETWORK = {
     "dataset": "digits", "model": "mlp", "widths": (12, 8), "steps": 20,
@@ -325,10 +327,13 @@ def test_bad_settings_are_refused(tmp_path):
     assert not list(tmp_path.rglob("config.json"))
 
 
+@pytest.mark.draws
 def test_the_study_runs_and_is_read_back(tmp_path, monkeypatch, steps_said):
     names = weights.MAGNITUDE, weights.ABS, weights.SIGNED, weights.RANDOM
     names += weights.PRODUCT_ABS, weights.SECOND_ABS, weights.FISHER
     monkeypatch.setattr(weights, "NAMES", names)
+    # Other tests look at the figure of a training.
+    monkeypatch.setattr(job.figures, "save", lambda figure, path: None)
     config = Config(workdir=str(tmp_path))
     result = run(config, TINY)
     assert steps_said()
@@ -354,4 +359,5 @@ def test_the_study_runs_and_is_read_back(tmp_path, monkeypatch, steps_said):
 
     for module in (units, weights, spectra):
         monkeypatch.setattr(module, "first_examples", refuse)
+    monkeypatch.setattr(figures, "save", lambda *_: None)
     assert run(config, TINY)["text"] == result["text"]
