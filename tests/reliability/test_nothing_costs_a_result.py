@@ -219,7 +219,7 @@ def test_a_workdir_where_nothing_can_be_written_is_refused_before_any_run_trains
 
     job.run_training(run)
     monkeypatch.setattr(tempfile, "TemporaryFile", only_second)
-    monkeypatch.setattr(job, "_open", fails)
+    monkeypatch.setattr(opening, "_open", fails)
     second = DenseRun(**TINY, workdir=str(tmp_path / "new"))
     # A finished run writes nothing: it is not refused.
     with pytest.raises(InputError, match=r"new cannot be written .* --workdir"):
