@@ -2,9 +2,9 @@
 
 from typing import Any, NamedTuple
 
+from analysis.studies.gradient_flow.published import PUBLISHED
 from landscape.config import RunConfig, SparseRun
 from landscape.folders import folder_of
-from landscape.methods import METHODS
 
 NEW = 1000
 """Seed of the one new initialisation of a row whose seeds share it."""
@@ -16,16 +16,16 @@ class Row(NamedTuple):
     Attributes:
       name: in the table.
       method: of `train.sparse`.
-      words: what it is.
+      masked: whether they have the mask of the pruned network.
       order: whether the order of the examples alone varies over its seeds; else the
         initialisation does as well (and what is random in the method).
-      seed: of all seeds where the order alone varies; else added to each.
+      seed: of all of them where the order alone varies; else added to each.
       settings: beside those of the pruned network.
     """
 
     name: str
     method: str
-    words: str
+    masked: bool = False
     order: bool = False
     seed: int = 0
     settings: tuple[tuple[str, Any], ...] = ()
@@ -36,20 +36,22 @@ class Row(NamedTuple):
         return "order" if self.order else "initialisation, order"
 
 
-PRUNED = Row("pruned", "pruning", "the pruned network, whose mask others take")
+PRUNED = Row("pruned", "pruning")
+ERK = (("distribution", "erk"),)
 ROWS = (
-    Row("lottery", "lottery", "its mask and initial weights", order=True),
-    Row("scratch", "scratch", "its mask, one new initialisation", True, NEW),
-    Row("scratch, new", "scratch", "its mask, five new initialisations", seed=NEW),
-    Row("five pruned", "pruning", "five others, pruned"),
-    Row("static", "static", "random mask, ERK", settings=(("distribution", "erk"),)),
+    Row("lottery", "lottery", masked=True, order=True),
+    Row("scratch", "scratch", masked=True, order=True, seed=NEW),
+    Row("scratch, new", "scratch", masked=True, seed=NEW),
+    Row("restart", "restart", masked=True, order=True),
+    Row("five pruned", "pruning"),
+    Row("static", "static", settings=ERK),
 )
 """Those of the published table first."""
 
 
-def by_name(name: str) -> Row:
-    """The row of that name."""
-    return next(row for row in ROWS if row.name == name)
+def chosen(published: bool) -> list[Row]:
+    """All rows, or those of the published table."""
+    return [row for row in ROWS if not published or row.name in PUBLISHED]
 
 
 def folder(root: str, row: Row, index: int) -> str:
@@ -74,6 +76,6 @@ def settings_of(pruned: SparseRun, root: str, row: Row, index: int) -> RunConfig
         "workdir": folder(root, row, index),
         **dict(row.settings),
     }
-    if "masks" in METHODS[row.method].takes:
+    if row.masked:
         changes["mask_from"] = pruned.workdir
     return SparseRun.of(pruned, **changes)

@@ -1,0 +1,47 @@
+"""The settings of the networks of the table, and what can be refused of them; no JAX."""
+
+from analysis.programs.checks import check_num_examples
+from analysis.studies.gradient_flow import rows
+from analysis.studies.gradient_flow.config import Config
+from analysis.studies.gradient_flow.rows import Row
+from analysis.studies.gradient_flow.scales import Scale
+from landscape import data
+from landscape.config import RunConfig, SparseRun
+from train import checks
+
+
+def root_of(config: Config) -> str:
+    """The folder of the runs."""
+    quick = "-quick" if config.quick else ""
+    return f"{config.workdir}/gradient-flow-runs{quick}/{config.scale}"
+
+
+def pruned(scale: Scale, root: str) -> SparseRun:
+    """The pruned network, whose mask the others take."""
+    folder = rows.folder(root, rows.PRUNED, 0)
+    return SparseRun(**scale.training, method="pruning", seed=0, workdir=folder)
+
+
+def of_row(scale: Scale, root: str, row: Row) -> list[RunConfig]:
+    """The networks of a row."""
+    return [
+        rows.settings_of(pruned(scale, root), root, row, index)
+        for index in range(1, scale.num_seeds + 1)
+    ]
+
+
+def check(config: Config, scale: Scale) -> None:
+    """Refuses what can be known to fail before the first network is trained.
+
+    Raises:
+      InputError: a folder holds another run, the data set is not there or too small, or
+        a sparsity leaves nothing of a layer.
+    """
+    root = root_of(config)
+    settings = [pruned(scale, root)]
+    for row in rows.chosen(config.published):
+        settings += of_row(scale, root, row)
+    checks.check(settings)
+    size = data.check(settings[0])
+    check_num_examples(scale.training["dataset"], scale.examples, size)
+    checks.check_shapes(list({each.method: each for each in settings}.values()))
