@@ -27,7 +27,7 @@ def initial_state(
       seed: of the initialisation and of random masks; may be traced.
       input_shape: of one example.
       params, batch_stats: the network; a lottery network has those of another run.
-      masks: those of another run, which never change (lottery and scratch).
+      masks: those of another run, in the place of the updater's first ones.
 
     Returns:
       float32 parameters, exactly 0.0 where `masks` is False.
@@ -40,7 +40,9 @@ def initial_state(
         drawn = _with_zeros(key, drawn, components.init_zeros)
     params = drawn if params is None else params
     batch_stats = statistics if batch_stats is None else batch_stats
-    updater = components.updater if masks is None else sparsity.updaters.fixed(masks)
+    updater = components.updater
+    if masks is not None:
+        updater = sparsity.updaters.starting_from(updater, masks)
     key = rng.stream(seed, "masks")
     state = sparsity.sparse_state(components.optimizer, updater, key, params)
     return TrainState(batch_stats=batch_stats, **state._asdict())

@@ -26,8 +26,10 @@ class Method(NamedTuple):
       updater: `(counts, params, **settings) -> Updater`, as `module:function`, of the
         entries that each kernel keeps in the end (none for a dense run), abstract
         parameters, and settings of the run.
-      takes: what it takes from the run of --mask-from: nothing, "masks", or "masks"
-        and "weights"; or "network", that of the run of --from with fewer units.
+      takes: what it takes from the run of --mask-from: nothing, or its final "masks",
+        and perhaps its "weights" (of step 0, or --rewind-to) or its "solution" (the
+        final weights); or "network", that of the run of --from with fewer units.
+      optional: whether it takes them only where there is a --mask-from.
       settings: their names.
     """
 
@@ -35,7 +37,12 @@ class Method(NamedTuple):
     solution: str
     updater: str
     takes: tuple[str, ...] = ()
+    optional: bool = False
     settings: tuple[str, ...] = ()
+
+    def taken(self, mask_from: str | None) -> tuple[str, ...]:
+        """What a run takes, given its --mask-from."""
+        return () if self.optional and mask_from is None else self.takes
 
 
 class DataSet(NamedTuple):
@@ -80,7 +87,19 @@ METHODS = {
             f"{_UPDATERS}.constant:fixed_of_settings",
             takes=("masks",),
         ),
-        Method("static", "static", f"{_UPDATERS}.constant:static_of_settings"),
+        Method(
+            "restart",
+            "restart",
+            f"{_UPDATERS}.constant:fixed_of_settings",
+            takes=("masks", "solution"),
+        ),
+        Method(
+            "static",
+            "static",
+            f"{_UPDATERS}.constant:static_of_settings",
+            takes=("masks", "solution"),
+            optional=True,
+        ),
         Method(
             "units",
             "small",

@@ -28,8 +28,9 @@ def check(configs: Sequence[RunConfig]) -> None:
         locks.check_free(Path(config.workdir))
     for config in _unfinished(configs):
         data.check(config)
-        takes_masks = "masks" in METHODS[config.method].takes
-        if takes_masks and config.mask_from not in {None, *made}:
+        mask_from = getattr(config, "mask_from", None)
+        takes = METHODS[config.method].taken(mask_from)
+        if "masks" in takes and mask_from not in {None, *made}:
             mask_source.check(config)
 
 

@@ -164,7 +164,8 @@ def _open(config: RunConfig, start: Start | None) -> Opened:
     else:
         _refuse_lost_checkpoints(folder)
         given = start(like) if start else (None, None, None)
-        takes = METHODS[config.method].takes
+        mask_from = getattr(config, "mask_from", None)
+        takes = METHODS[config.method].taken(mask_from)
         if takes and given[2] is None:
             where = "shrinking.descent" if "network" in takes else "mask_source"
             raise InputError(

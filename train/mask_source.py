@@ -36,7 +36,7 @@ def check(config: SparseRun) -> None:
       InputError: the run is dense, has the seed of a scratch run or settings of another
         mask; or a step that is needed was not kept.
     """
-    takes_weights = "weights" in METHODS[config.method].takes
+    takes = METHODS[config.method].takes
     source = runs.parse(config.mask_from)
     theirs = runs.read_config(source.folder)
     if not isinstance(theirs, SparseRun):
@@ -44,7 +44,7 @@ def check(config: SparseRun) -> None:
             f"--mask-from {config.mask_from}: a run of train.{theirs.method} gives no"
             " masks."
         )
-    if not takes_weights and theirs.seed == config.seed:
+    if not {"weights", "solution"} & {*takes} and theirs.seed == config.seed:
         raise InputError(
             f"--seed {config.seed} is also the seed of {config.mask_from}: a"
             f" {config.method} network needs an initialisation of its own."
@@ -57,7 +57,7 @@ def check(config: SparseRun) -> None:
                 f" {config.mask_from}, {wanted}, whose mask is taken."
             )
     runs.step_of(source, theirs)
-    if takes_weights:
+    if "weights" in takes:
         runs.step_of(_first(config, source), theirs)
 
 
@@ -133,7 +133,7 @@ def start_from(config: SparseRun) -> Callable | None:
       From the shapes of a state to the params, batch statistics and masks of step 0
       (None: drawn); or None if nothing is taken.
     """
-    takes = METHODS[config.method].takes
+    takes = METHODS[config.method].taken(config.mask_from)
     if not takes:
         return None
 
@@ -148,13 +148,15 @@ def start_from(config: SparseRun) -> Callable | None:
                 f"--mask-from {config.mask_from}: its masks do not fit {config.model}"
                 f" on {config.dataset}."
             )
-        masks = runs.load(source, data=False, data_dir=config.data_dir).masks
+        last = runs.load(source, data=False, data_dir=config.data_dir).state
+        if "solution" in takes:
+            return last.params, last.batch_stats, last.masks
         if "weights" not in takes:
-            return None, None, masks
+            return None, None, last.masks
         first = runs.load(
             _first(config, source), data=False, data_dir=config.data_dir
         ).state
-        return first.params, first.batch_stats, masks
+        return first.params, first.batch_stats, last.masks
 
     return start
 

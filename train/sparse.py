@@ -33,8 +33,8 @@ _SCRATCH_SEED = 1000
 @dataclass(frozen=True)
 class Config(SparseRun):
     method: tuple[str, ...] = ("pruning", "lottery", "scratch")
-    """pruning, lottery, scratch or static; of several, lottery and scratch take the
-    mask that this command's pruning finds."""
+    """pruning, lottery, scratch, restart or static; of several, lottery, scratch and
+    restart take the mask that this command's pruning finds."""
     num_seeds: int = 1
     """Repeat with this many consecutive seeds, one folder each."""
 
@@ -49,7 +49,7 @@ class Config(SparseRun):
             raise InputError(
                 f"--method needs one or more different names, not {self.method}."
             )
-        taking = [name for name in self.method if METHODS[name].takes]
+        taking = [n for n in self.method if METHODS[n].taken(self.mask_from)]
         if taking and not self.mask_from and "pruning" not in self.method:
             raise InputError(
                 f"--method {taking[0]} needs --mask-from RUN, the run whose masks it"
@@ -93,9 +93,10 @@ def expand(config: Config) -> list[SparseRun]:
             if row.name == "pruning":
                 found = folder
             new = {"method": row.name, "seed": seed, "workdir": folder}
-            if row.takes:
+            # Of this command's pruning only what cannot do without masks takes them.
+            if takes := row.taken(config.mask_from):
                 new["mask_from"] = found
-                if "weights" not in row.takes and not config.mask_from:
+                if takes == ("masks",) and not config.mask_from:
                     new["seed"] = seed + _SCRATCH_SEED
             settings.append(SparseRun.of(config, **new))
     return settings

@@ -41,11 +41,12 @@ class SparseRun(AtInitialisation, Dynamic, NM, Phases, Levels, TrainConfig):
     prune_every: int | None = None
     """pruning: steps between mask updates; default: 0.01 of all steps."""
     mask_from: str | None = None
-    """lottery, scratch: the run whose final masks are taken, with its settings."""
+    """lottery, scratch, restart, static: the run whose final masks are taken, with its
+    settings; restart and static take its final weights, too."""
     rewind_to: int | None = None
     """lottery: take the weights of this step of that run instead of step 0."""
     method: str = "pruning"
-    """pruning, lottery, scratch or static."""
+    """pruning, lottery, scratch, restart or static."""
 
     def __post_init__(self):
         super().__post_init__()
@@ -90,9 +91,11 @@ class SparseRun(AtInitialisation, Dynamic, NM, Phases, Levels, TrainConfig):
 
     def _check_method(self) -> None:
         check_choice("method", self.method, methods.SPARSE_METHODS)
-        if self.method == "static" and self.global_pruning:
+        # Beside --mask-from they say how its masks were found.
+        draws = self.method == "static" and not self.mask_from
+        if draws and self.global_pruning:
             raise InputError("--global-pruning goes with --method pruning, not static.")
-        if self.method == "static" and self.score != "magnitude":
+        if draws and self.score != "magnitude":
             raise InputError("--score goes with --method pruning, not static.")
         if self.method != "pruning":
             return

@@ -52,7 +52,7 @@ def test_every_row_names_functions_and_settings_that_are_there():
     for row in methods.METHODS.values():
         assert callable(methods.resolve(row.updater))
         assert all(hasattr(SparseRun(), name) for name in row.settings)
-        assert set(row.takes) <= {"masks", "weights", "network"}
+        assert set(row.takes) <= {"masks", "weights", "solution", "network"}
     for row in methods.MODELS.values():
         assert callable(methods.resolve(row.create))
     for row in [*methods.DATA_SETS.values(), methods.TFDS]:

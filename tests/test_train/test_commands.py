@@ -36,6 +36,15 @@ def test_several_seeds_make_one_folder_each():
     assert folders == ["runs/digits/dense-seed0", "runs/digits/dense-seed1"]
 
 
+def test_a_restart_takes_the_solution_of_the_pruning_beside_it_and_its_seed():
+    found = made_by(method=("pruning", "restart", "static"), workdir="w", seed=4)
+    assert found[1:] == [
+        ("restart", 4, "w/restart", "w/pruned"), ("static", 4, "w/static", None)
+    ]  # fmt: skip
+    found = made_by(method=("static", "restart"), mask_from="m", workdir="w")
+    assert {each[-1] for each in found} == {"m"}
+
+
 def test_one_method_fills_the_folder_that_is_named():
     assert made_by(method=("static",), workdir="here") == [("static", 0, "here", None)]
 

@@ -85,6 +85,46 @@ def test_a_lottery_run_starts_at_the_masked_weights_of_the_step_named(pruned, tm
     jax.tree.map(np.testing.assert_array_equal, end.masks, masks)
 
 
+@pytest.mark.parametrize("method", ["restart", "static"])
+def test_a_run_that_takes_the_solution_starts_at_it_and_keeps_its_mask(
+    method, pruned, tmp_path
+):
+    folder, _ = pruned
+    config = SparseRun(
+        **TINY, method=method, mask_from=str(folder), order_seed=3,
+        workdir=str(tmp_path / "r"),
+    )  # fmt: skip
+    job.run_training(config, mask_source.start_from(config))
+    source = runs.load(str(folder)).state
+    start, end = (runs.load(f"{tmp_path / 'r'}@{step}").state for step in ("init", 20))
+    jax.tree.map(np.testing.assert_array_equal, start.masks, source.masks)
+    jax.tree.map(np.testing.assert_array_equal, start.params, source.params)
+    jax.tree.map(np.testing.assert_array_equal, end.masks, source.masks)
+    kernel = source.params["Dense_0"]["kernel"]
+    assert (end.params["Dense_0"]["kernel"] != kernel).any()
+
+
+def test_what_takes_a_solution_takes_the_statistics_of_batch_norm_along(tmp_path):
+    # As below; a second step makes them others than those of step 0.
+    small = TINY | {"model": "resnet8", "widths": (2, 4, 8), "steps": 2}
+    small |= {"num_train": 20, "log_every": 1}
+    job.run_training(SparseRun(**small, workdir=str(tmp_path / "pruned")))
+    config = SparseRun(
+        **small, method="restart", mask_from=str(tmp_path / "pruned"),
+        workdir=str(tmp_path / "restart"),
+    )  # fmt: skip
+    job.run_training(config, mask_source.start_from(config))
+    there = runs.load(str(tmp_path / "pruned")).state.batch_stats
+    here = runs.load(f"{tmp_path / 'restart'}@init").state.batch_stats
+    jax.tree.map(np.testing.assert_array_equal, here, there)
+
+
+def test_a_static_run_without_a_source_draws_its_mask(tmp_path):
+    config = SparseRun(**TINY, method="static", workdir=str(tmp_path / "r"))
+    assert mask_source.start_from(config) is None
+    assert job.run_training(config)["sparsity"] == 0.5
+
+
 def test_a_rewound_network_takes_the_statistics_of_batch_norm_along(tmp_path):
     # The smallest of its family: one block a stage.
     widths = 2, 4, 8

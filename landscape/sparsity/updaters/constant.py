@@ -25,6 +25,22 @@ def fixed(masks: Masks) -> Updater:
     return Updater(init, _unchanged)
 
 
+def starting_from(updater: Updater, masks: Masks) -> Updater:
+    """The updater with these masks in the place of its first ones.
+
+    >>> updater = starting_from(static({"w": 1}), {"w": jnp.array([False, True])})
+    >>> updater.init(jax.random.key(0), {"w": jnp.ones(2)})[0]["w"].tolist()
+    [False, True]
+    """
+
+    def init(key, params):
+        trees.check_mask(masks, params)
+        # Compiled, so that the first masks, which are not wanted, are not made.
+        return masks, jax.jit(lambda *args: updater.init(*args)[1])(key, params)
+
+    return updater._replace(init=init)
+
+
 def static(counts: dict[str, int]) -> Updater:
     """Random masks, drawn once: every set of `counts[name]` is equally likely.
 
@@ -62,8 +78,8 @@ def static_of_settings(counts: dict[str, int], params: Params) -> Updater:
 def fixed_of_settings(counts: dict[str, int], params: Params) -> Updater:
     """`fixed`, with masks that have the shapes of those taken from another run.
 
-    Its first masks serve as shapes alone: a run that takes the masks of another starts
-    from `fixed` of those.
+    Its first masks serve as shapes alone: a run that takes the masks of another is
+    `starting_from` those.
     """
     return fixed(full(counts, params))
 
