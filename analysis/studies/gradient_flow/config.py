@@ -18,7 +18,7 @@ class Config(study.StudyOptions):
     published: bool = False
     """The rows of the published table alone; the others are added by a later run."""
     sweep: bool = False
-    """Instead of the table: all methods from 80 to 99 %, and at equal training FLOPs."""
+    """Instead of the table: all methods at 80 to 99 %, and at equal training FLOPs."""
 
     def __post_init__(self):
         super().__post_init__()

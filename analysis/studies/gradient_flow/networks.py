@@ -1,11 +1,17 @@
-"""Trains the rows of the table and reads their predictions, the published ones first."""
+"""Trains the rows of the table, the published ones first, and compares them."""
 
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from analysis.studies.gradient_flow import agreement, predictions, rows, table, trainings
+from analysis.studies.gradient_flow import (
+    agreement,
+    predictions,
+    rows,
+    table,
+    trainings,
+)
 from analysis.studies.gradient_flow.config import Config
 from analysis.studies.gradient_flow.scales import Scale
 from analysis.studies.steps import Steps

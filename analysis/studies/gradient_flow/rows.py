@@ -43,7 +43,7 @@ ROWS = (
     Row("scratch", "scratch", masked=True, order=True, seed=NEW),
     Row("scratch, new", "scratch", masked=True, seed=NEW),
     Row("restart", "restart", masked=True, order=True),
-    Row("five pruned", "pruning"),
+    Row("pruned, new", "pruning"),
     Row("static", "static", settings=ERK),
 )
 """Those of the published table first."""

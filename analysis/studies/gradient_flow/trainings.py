@@ -1,4 +1,4 @@
-"""The settings of the networks of the table, and what can be refused of them; no JAX."""
+"""The settings of the networks of the table, and what is refused of them; no JAX."""
 
 from analysis.programs.checks import check_num_examples
 from analysis.studies.gradient_flow import rows

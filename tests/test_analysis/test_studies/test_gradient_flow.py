@@ -121,7 +121,7 @@ CHANGES = {
     "C4.5": ("scratch, new", "with_pruned", [0.01, 0.01]),
     "C4.6": ("restart", "with_pruned", [0.02, 0.01]),
     "C4.7": ("restart", "ensemble", 0.988),
-    "C4.8": ("five pruned", "ensemble", 0.985),
+    "C4.8": ("pruned, new", "ensemble", 0.985),
     "C4.9": ("set", "accuracy", [0.969, 0.971]),
     "C4.10": ("acdc", "accuracy", [0.969, 0.971]),
     "C4.11": ("snip", "accuracy", [0.985, 0.985]),
