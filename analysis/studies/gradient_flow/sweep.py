@@ -1,0 +1,165 @@
+"""Every method at several sparsities, and again at equal training FLOPs."""
+
+from typing import Any, NamedTuple
+
+from analysis.studies.gradient_flow.scales import Scale, Sweep
+from analysis.studies.steps import Steps
+from analysis.studies.training import train
+from landscape import runs
+from landscape.config import DenseRun, RunConfig, SparseRun
+from landscape.layout import layer_name
+from landscape.sparsity import masks
+from landscape.trees import named_leaves
+from train import mask_source
+
+Part = dict[str, Any]
+
+
+class Entry(NamedTuple):
+    """A curve of the figure: a method with settings of its own.
+
+    Attributes:
+      name: of the curve.
+      method: of `train.sparse`.
+      settings: beside those of the sweep.
+      of_pruned: whether it takes the mask that pruning finds at the same sparsity.
+      pattern: whether its sparsity is N:M.
+    """
+
+    name: str
+    method: str
+    settings: tuple[tuple[str, Any], ...] = ()
+    of_pruned: bool = False
+    pattern: bool = False
+
+
+ERK = (("distribution", "erk"),)
+ENTRIES = (
+    Entry("pruning", "pruning"),
+    Entry("global pruning", "pruning", (("global_pruning", True),)),
+    Entry("lottery", "lottery", of_pruned=True),
+    Entry("scratch", "scratch", of_pruned=True),
+    Entry("restart", "restart", of_pruned=True),
+    Entry("static", "static", ERK),
+)
+"""Pruning first: others take its masks."""
+
+
+def scaled(training: Part, factor: float) -> Part:
+    """The settings of a training with `factor` times as many steps, pruned in the same
+    part of them.
+
+    >>> scaled({"steps": 100, "prune_start": 20, "prune_every": 5}, 0.5)
+    {'steps': 50, 'prune_start': 10, 'prune_every': 5}
+    """
+    parts = ("steps", "prune_start", "prune_end")
+    return {
+        name: max(1, round(factor * value)) if name in parts else value
+        for name, value in training.items()
+    }
+
+
+def dense(sweep: Sweep, root: str, seed: int, factor: float = 1.0) -> DenseRun:
+    """The dense baseline; with its share of the steps at equal FLOPs."""
+    training = scaled(sweep.training, factor)
+    fields = {
+        k: v for k, v in training.items() if not k.startswith(("prune_", "update_"))
+    }
+    return DenseRun(
+        **fields, seed=seed, workdir=f"{_home(root, factor)}/dense/seed-{seed}"
+    )
+
+
+def settings_of(
+    sweep: Sweep, root: str, entry: Entry, key: str, seed: int, factor: float = 1.0
+) -> SparseRun:
+    """The settings of a network.
+
+    Args:
+      sweep: of the scale.
+      root: the folder of the runs.
+      entry: the method.
+      key: the sparsity, or N:M.
+      seed: of the network.
+      factor: times the steps of the sweep's training.
+    """
+    home = _home(root, factor)
+
+    def folder(name: str) -> str:
+        words = f"{name.replace(' ', '-')}/{key.replace(':', '-of-')}"
+        return f"{home}/{words}/seed-{seed}"
+
+    changes: Part = {"nm": key} if entry.pattern else {"sparsity": float(key)}
+    changes |= {"seed": seed, "method": entry.method, "workdir": folder(entry.name)}
+    if entry.of_pruned:
+        changes["mask_from"] = folder("pruning")
+        changes["seed"] = seed + 1000 if entry.method == "scratch" else seed
+    return SparseRun(**scaled(sweep.training, factor) | dict(entry.settings) | changes)
+
+
+def _home(root: str, factor: float) -> str:
+    return f"{root}/sweep" if factor == 1.0 else f"{root}/sweep-equal-flops"
+
+
+def cells(sweep: Sweep) -> list[tuple[Entry, str]]:
+    """Every method with every sparsity or pattern of its own."""
+    sparsities = [f"{sparsity:g}" for sparsity in sweep.sparsities]
+    return [
+        (entry, key)
+        for entry in ENTRIES
+        for key in (sweep.patterns if entry.pattern else sparsities)
+    ]
+
+
+def train_one(settings: RunConfig) -> Part:
+    """Accuracy, training loss and the density of every layer of a network."""
+    start = None
+    if isinstance(settings, SparseRun):
+        start = mask_source.start_from(settings)
+    summary = train(settings, start)
+    return {
+        "accuracy": summary["test_accuracy"],
+        "train_loss": summary["train_loss"],
+        "layers": _densities(settings.workdir),
+    }
+
+
+def _densities(folder: str) -> dict[str, float]:
+    """Fraction of the weights of every prunable layer that the mask keeps."""
+    run = runs.load(folder, data=False)
+    kept = masks.count(run.masks, run.state.params)
+    sizes = {name: leaf.size for name, leaf in named_leaves(run.state.params).items()}
+    return {
+        layer_name(name): int(kept[name]) / sizes[name]
+        for name in masks.prunable(run.state.params)
+    }
+
+
+def measure(scale: Scale, root: str, steps: Steps) -> dict[str, Part]:
+    """Method -> sparsity or pattern -> what `train_one` finds, lists over seeds.
+
+    The dense baseline is "dense" at "0".
+    """
+    sweep, found = scale.sweep, {}
+    seeds = range(sweep.num_seeds)
+    steps.begin("the dense baseline")
+    found["dense"] = {"0": together([train_one(dense(sweep, root, s)) for s in seeds])}
+    for entry, key in cells(sweep):
+        steps.begin(f"{entry.name} at {key}")
+        each = [train_one(settings_of(sweep, root, entry, key, s)) for s in seeds]
+        found.setdefault(entry.name, {})[key] = together(each)
+    return found
+
+
+def together(each: list[Part]) -> Part:
+    """A list over seeds in the place of every number.
+
+    >>> together([{"a": 1, "b": {"c": 2}}, {"a": 3, "b": {"c": 4}}])
+    {'a': [1, 3], 'b': {'c': [2, 4]}}
+    """
+    return {
+        name: together([one[name] for one in each])
+        if isinstance(value, dict)
+        else [one[name] for one in each]
+        for name, value in each[0].items()
+    }
