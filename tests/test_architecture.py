@@ -65,6 +65,7 @@ IMPURE_PLACES = {
     "landscape/refs.py",
     "landscape/runs.py",
     "landscape/sources.py",
+    "landscape/units_json.py",
     "landscape/cli",
     "landscape/figures",
     "train",

@@ -1,76 +1,25 @@
 """One run from its settings to its summary: opened, trained, closed."""
 
 import contextlib
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-from jax.sharding import Mesh
-
-from landscape import (
-    checkpoint,
-    data,
-    devices,
-    figures,
-    locks,
-    models,
-    order,
-    recipe,
-    runs,
-)  # fmt: skip
-from landscape.cli import (
-    Progress,
-    activity,
-    limit_compiled_programs,
-    noted_signals,
-)
+from landscape import figures, locks, models, runs
+from landscape.cli import activity, limit_compiled_programs
 from landscape.config import RunConfig
-from landscape.errors import InputError, Interrupted, RunFailure
-from landscape.initial_state import abstract_state, initial_state
-from landscape.methods import METHODS
-from landscape.one_line import one_line
-from landscape.recipe import Components
-from landscape.sources import check_data
 from landscape.sparsity import accounting
 from landscape.state import TrainState
-from train import checks, loop, measure, record, scoring, step
+from train import checks, measure, opening, record, together, training
+from train.opening import Opened, Start
 
 FIGURE = "training.png"
-
-Start = Callable[[TrainState], tuple[Any, Any, Any]]
-"""From the shapes of a state to params, batch_stats, masks of step 0 (None: drawn)."""
-
-
-class Opened(NamedTuple):
-    """A run that is ready to be trained.
-
-    Attributes:
-      folder: its run folder.
-      config: its settings.
-      components: the functions that the settings stand for.
-      state: of step 0, or of the checkpoint it resumes from.
-      resumes: whether it is the latter.
-      splits: the data on the devices, by the name of the split.
-      mesh: the devices a batch is spread over.
-      input_shape: of one example.
-    """
-
-    folder: Path
-    config: RunConfig
-    components: Components
-    state: TrainState
-    resumes: bool
-    splits: measure.Splits
-    mesh: Mesh
-    input_shape: tuple[int, ...]
-
-    __repr__ = one_line
 
 
 def run_all(
     configs: Sequence[RunConfig],
     start_of: Callable[[RunConfig], Start | None] = lambda config: None,
+    seeds_at_once: int = 1,
 ) -> list[dict[str, Any]]:
     """Trains one run after the other as `run_training` does; returns the summaries.
 
@@ -80,16 +29,18 @@ def run_all(
     Args:
       configs: their settings.
       start_of: gives what `run_training` takes as `start`, once those before are done.
+      seeds_at_once: runs that differ by their seeds alone are trained side by side, up
+        to this many; see `train.together`.
     """
     checks.check(configs)
     with activity("reading the data"):
         checks.check_shapes(configs)
-    summaries = []
-    for config in configs:
+    summaries: dict[str | None, dict[str, Any]] = {}
+    for group in together.groups(configs, seeds_at_once):
         if summaries:
             limit_compiled_programs()
-        summaries.append(_run(config, start_of(config)))
-    return summaries
+        summaries |= _run(group, start_of)
+    return [summaries[config.workdir] for config in configs]
 
 
 def run_training(config: RunConfig, start: Start | None = None) -> dict[str, Any]:
@@ -114,142 +65,44 @@ def run_training(config: RunConfig, start: Start | None = None) -> dict[str, Any
     return run_all([config], lambda _: start)[0]
 
 
-def _run(config: RunConfig, start: Start | None) -> dict[str, Any]:
-    folder = Path(config.workdir)
-    # Asked again: while earlier runs were trained, the folder may have been filled.
-    record.check_same(folder, config)
-    summary = runs.read_summary(folder)
-    if summary is not None:
-        record.note_data_dir(folder, config)
-    else:
-        with locks.locked(folder) as check_lock:
-            # The process that held it a moment ago may have finished the run, or left
-            # one of other settings.
-            record.check_same(folder, config)
-            summary = runs.read_summary(folder)
-            if summary is None:
-                opened = _open(config, start)
-                summary = _close(opened, _train(opened, check_lock))
-    # Last: the run is finished, whatever becomes of its figure.
-    figure = folder / runs.FIGURES / FIGURE
-    if not figure.exists():
-        with figures.attempt(figure):
-            lines = runs.read_metrics(folder)
-            figures.save(figures.training({folder.name: [lines]}), figure)
-    return summary
-
-
-def _open(config: RunConfig, start: Start | None) -> Opened:
-    """Makes a run ready; what can be refused is, before a file is written.
-
-    Raises:
-      InputError: as in `run_training`.
-      RunFailure: the folder has metrics, but no checkpoint.
-    """
-    folder = Path(config.workdir)
-    dataset = data.load(config)
-    check_data(folder, dataset)
-    shape = dataset.input_shape
-    components = recipe.make(config, shape, dataset.num_classes)
-    like = abstract_state(components, shape)
-    restored = checkpoint.restore(folder / runs.CHECKPOINTS, like)
-    resumes = restored is not None
-    if resumes:
-        state, refused = restored
-        # Said first: a failure below must not hide what was refused.
-        for reason in refused:
-            print(f"{folder}: refused {reason}", file=sys.stderr)
-        mesh = _mesh_and_folder(config, int(state.step))
-        print(f"{folder}: resumes from step {int(state.step)}", file=sys.stderr)
-    else:
-        _refuse_lost_checkpoints(folder)
-        given = start(like) if start else (None, None, None)
-        mask_from = getattr(config, "mask_from", None)
-        takes = METHODS[config.method].taken(mask_from)
-        if takes and given[2] is None:
-            where = "shrinking.descent" if "network" in takes else "mask_source"
-            raise InputError(
-                f"a {config.method} run takes the {takes[0]} of another run, and no"
-                f" `start` gives it: see `train.{where}`."
-            )
-        mesh = _mesh_and_folder(config, None)
-        record.write_sources(folder, config, dataset)
-        with activity("compiling the initial weights"):
-            state = initial_state(components, config.seed, shape, *given)
-    splits = {
-        name: devices.replicate(mesh, getattr(dataset, name))
-        for name in ("train", "validation", "test")
-        if getattr(dataset, name) is not None
+def _run(
+    group: Sequence[RunConfig], start_of: Callable[[RunConfig], Start | None]
+) -> dict[str | None, dict[str, Any]]:
+    """The summaries of runs that are trained side by side, by their workdir."""
+    folders = [Path(str(config.workdir)) for config in group]
+    for folder, config in zip(folders, group, strict=True):
+        # Asked again: while earlier runs were trained, the folder may have been filled.
+        record.check_same(folder, config)
+        if runs.read_summary(folder) is not None:
+            record.note_data_dir(folder, config)
+    with contextlib.ExitStack() as stack:
+        left, check_locks = [], []
+        for folder, config in zip(folders, group, strict=True):
+            if runs.read_summary(folder) is None:
+                check_lock = stack.enter_context(locks.locked(folder))
+                # The process that held it a moment ago may have finished the run, or
+                # left one of other settings.
+                record.check_same(folder, config)
+                if runs.read_summary(folder) is None:
+                    left.append(config)
+                    check_locks.append(check_lock)
+        if left:
+            opened = opening.open_runs(left, [start_of(config) for config in left])
+            for each, state in zip(
+                opened, training.train(opened, check_locks), strict=True
+            ):
+                _close(each, state)
+    # Last: the runs are finished, whatever becomes of their figures.
+    for folder in folders:
+        figure = folder / runs.FIGURES / FIGURE
+        if not figure.exists():
+            with figures.attempt(figure):
+                lines = runs.read_metrics(folder)
+                figures.save(figures.training({folder.name: [lines]}), figure)
+    read = {str(folder): runs.read_summary(folder) for folder in folders}
+    return {
+        config.workdir: read[str(f)] for f, config in zip(folders, group, strict=True)
     }
-    state = devices.replicate(mesh, state)
-    return Opened(folder, config, components, state, resumes, splits, mesh, shape)
-
-
-def _mesh_and_folder(config: RunConfig, step: int | None) -> Mesh:
-    """The devices, and the folder with what it says of steps up to `step`."""
-    mesh = devices.make_mesh(config.num_devices)
-    devices.check_batch_size(mesh, config.batch_size)
-    record.open_folder(Path(config.workdir), config)
-    record.truncate_metrics(Path(config.workdir), step)
-    return mesh
-
-
-def _train(opened: Opened, check_lock: Callable[[], None]) -> TrainState:
-    """From boundary to boundary: steps, checks, lines of metrics, checkpoints."""
-    folder, config, components, state, resumes, splits, mesh, _ = opened
-    recorder = record.Recorder(folder, config.keep_every, check_lock)
-    if not resumes:
-        with activity("compiling the evaluation"):
-            lines = measure.held_out(components, state, splits, mesh)
-        recorder.log(0, *lines)
-        recorder.save(state)
-    update = step.make(
-        components, seed=config.seed, order_seed=config.order, augmented=config.augment
-    )
-    train, size = splits["train"], len(splits["train"]["label"])
-    in_one_call = loop.scannable(components, state, train, config.batch_size)
-    segment = loop.make_segment(update, mesh, in_one_call)
-    rescoring = scoring.make(config, components, state, splits, mesh)
-    at = int(state.step)
-    bar = Progress(str(folder), config.steps, at)
-    with contextlib.closing(bar), noted_signals() as signal_that_came:
-        for boundary in loop.boundaries(at, config):
-            parts = []
-            for stop in loop.parts(at, boundary, rescoring.steps):
-                indices = order.batches(
-                    config.order, size, config.batch_size, at, config.log_interval
-                )
-                state, metrics = segment(state, train, indices, stop - at)
-                at, parts = stop, [*parts, metrics]
-                metrics = loop.joined(parts)
-                bad = measure.non_finite(state, metrics)
-                if bad:
-                    recorder.log_end(at, f"the {bad} is not finite")
-                    raise RunFailure(_not_finite(bad, config))
-                if at in rescoring.steps:
-                    try:
-                        state = rescoring.update(state)
-                    except InputError as error:
-                        recorder.log_end(at, str(error))
-                        raise RunFailure(f"{folder}: at step {at} {error}") from error
-            last = at == config.steps
-            lines = [measure.window(components, state, metrics)]
-            if last or at % config.eval_interval == 0:
-                lines += measure.held_out(components, state, splits, mesh)
-            recorder.log(at, *lines)
-            bar.update(at, lines)
-            signum = signal_that_came()
-            due = (config.save_every, config.keep_every or config.save_every)
-            if last or signum or any(at % every == 0 for every in due):
-                recorder.save(state)
-                signum = signal_that_came()  # or while it was saved
-            if signum:
-                raise Interrupted(
-                    signum,
-                    f"{folder}: interrupted; step {at} is saved, and the same command"
-                    " resumes from there.",
-                )
-    return state
 
 
 def _close(opened: Opened, state: TrainState) -> dict[str, Any]:
@@ -264,21 +117,3 @@ def _close(opened: Opened, state: TrainState) -> dict[str, Any]:
     record.write_text(folder / runs.LAYERS, layers)
     record.write_summary(folder, summary)
     return summary
-
-
-def _refuse_lost_checkpoints(folder: Path) -> None:
-    lines = runs.read_metrics(folder)
-    if lines and lines[-1]["step"] > 0:
-        raise RunFailure(
-            f"{folder} has metrics up to step {lines[-1]['step']} but no checkpoint to"
-            " resume from: bring its checkpoints back, or remove the folder."
-        )
-
-
-def _not_finite(what: str, config: RunConfig) -> str:
-    kept = checkpoint.steps(Path(config.workdir) / runs.CHECKPOINTS)
-    return (
-        f"{config.workdir}: the {what} is not finite; the checkpoint of step"
-        f" {max(kept)} is untouched. Try a --learning-rate below"
-        f" {config.learning_rate} in another --workdir."
-    )

@@ -88,7 +88,8 @@ def make_segment(step: Step, mesh: Mesh, in_one_call: bool) -> Segment:
     return segment
 
 
-def _one(mesh, step, state, split, index):
+def one_step(mesh: Mesh, step: Step, state: TrainState, split: Any, index: jax.Array):
+    """A step on the examples `index` of a split, spread over the mesh; inside jit."""
     batch = jax.tree.map(
         lambda leaf: leaf.at[index].get(mode="promise_in_bounds"), split
     )
@@ -99,7 +100,7 @@ def _one(mesh, step, state, split, index):
 def _loop(mesh, step, state, split, indices, count):
     def body(i, carry):
         state, metrics = carry
-        state, new = _one(mesh, step, state, split, indices[i])
+        state, new = one_step(mesh, step, state, split, indices[i])
         return state, jax.tree.map(lambda m, n: m.at[i].set(n), metrics, new)
 
     empty = Metrics(*[jnp.zeros(len(indices)) for _ in Metrics._fields])
@@ -108,4 +109,4 @@ def _loop(mesh, step, state, split, indices, count):
 
 @partial(jax.jit, static_argnums=0, donate_argnums=2)
 def _single(mesh, step, state, split, indices, i):
-    return _one(mesh, step, state, split, indices[i])
+    return one_step(mesh, step, state, split, indices[i])

@@ -37,10 +37,15 @@ class Config(SparseRun):
     restart take the mask that this command's pruning finds."""
     num_seeds: int = 1
     """Repeat with this many consecutive seeds, one folder each."""
+    seeds_at_once: int | None = None
+    """Train up to this many of the seeds side by side in one compiled program, each as
+    alone up to rounding; default: all on a GPU or TPU, one on a CPU, where more are
+    slower."""
 
     def __post_init__(self):
         super().__post_init__()
-        self._require("num_seeds", lambda v: v >= 1, "at least 1")
+        for name in ("num_seeds", "seeds_at_once"):
+            self._require(name, lambda v: v is None or v >= 1, "at least 1")
 
     def _check_method(self):
         for name in self.method:
@@ -143,9 +148,10 @@ def run(config: Config) -> list[dict[str, Any]]:
     # What can be known to fail fails before JAX is loaded.
     checks.check(settings)
     with activity("loading JAX"):
-        from train import job, report
+        from train import job, report, together
 
-    summaries = job.run_all(settings, mask_source.start_from)
+    at_once = config.seeds_at_once or together.default_number(config.num_seeds)
+    summaries = job.run_all(settings, mask_source.start_from, at_once)
     report.print_outcome(settings, summaries)
     return summaries
 

@@ -8,18 +8,17 @@ import numpy as np
 
 from analysis.programs import results
 from analysis.programs.ranks import rank_correlation
-from landscape import derivatives, rng, runs, units
+from landscape import derivatives, rng, runs, units, units_json
 from landscape.aliases import Batch
 from landscape.cli import Progress
 from landscape.errors import InputError
-from landscape.files import read_json
 from landscape.objective import Objective
 
 CHUNK = 250
 """Examples in one forward pass: what bounds the memory."""
 
-UNITS = "units.json"
-"""In the folder of a run: which units of another one it has."""
+STEPS = "steps"
+"""Of a partial result: the steps that it has been through."""
 
 Arrays = results.Arrays
 
@@ -94,20 +93,29 @@ def penalties(folder: Path, setup: Setup, refs: Sequence[runs.Ref]) -> Arrays:
       "constant/GROUP", booleans [steps, units]. The mean is that over the training
       examples, for the test split too.
     """
-    found = results.kept(folder)
-    done = len(next(iter(found.values()))) if found else 0
-    bar = Progress("kept steps", len(refs), done, "step")
-    for count, ref in enumerate(refs[done:], done + 1):
-        new = _of_state(setup, runs.load(ref, data=False).state)
-        found = {
-            name: np.concatenate([found.get(name, array[:0]), array])
-            for name, array in ((name, x[None]) for name, x in new.items())
-        }
-        if count < len(refs):
-            results.keep(folder, found, f"{count} of {len(refs)} steps")
+    found = _by_step(results.kept(folder))
+    bar = Progress("kept steps", len(refs), unit="step")
+    for count, ref in enumerate(refs, 1):
+        if ref.step not in found:
+            found[ref.step] = _of_state(setup, runs.load(ref, data=False).state)
+            if count < len(refs):
+                partial = _stacked(found) | {STEPS: np.array(list(found))}
+                results.keep(folder, partial, f"{count} of {len(refs)} steps")
         bar.update(count)
     bar.close()
-    return found
+    # A run that is being trained may have lost steps since, and have new ones.
+    return _stacked({ref.step: found[ref.step] for ref in refs})
+
+
+def _by_step(kept: Arrays) -> dict[int, Arrays]:
+    """Partial results of each step; none of what does not say its steps."""
+    steps = kept.pop(STEPS, np.array([], int)).tolist()
+    return {step: {k: x[i] for k, x in kept.items()} for i, step in enumerate(steps)}
+
+
+def _stacked(found: dict[int, Arrays]) -> Arrays:
+    names = next(iter(found.values()))
+    return {name: np.stack([each[name] for each in found.values()]) for name in names}
 
 
 def _of_state(setup: Setup, state: Any) -> Arrays:
@@ -192,13 +200,7 @@ def first_units(folder: Path) -> dict[str, list[int]] | None:
     Raises:
       InputError: its table of units is damaged.
     """
-    path = folder / UNITS
-    if not path.exists():
+    found = units_json.read(folder)
+    if found is None:
         return None
-    advice = "bring it back from a copy of the run"
-    found = read_json(path, advice)
-    try:
-        kept = units.record.from_dict(found["first"]).kept
-    except (KeyError, TypeError, AttributeError) as error:
-        raise InputError(f"{path} is damaged ({error!r}): {advice}.") from None
-    return {group: list(indices) for group, indices in kept.items()}
+    return {group: list(indices) for group, indices in found.kept.items()}

@@ -104,8 +104,8 @@ class TrainConfig:
     save_every: int = 1000
     """Steps between two checkpoints."""
     keep_every: int | None = None
-    """Steps between two checkpoints that are never deleted; default: only the first and
-    the last are kept."""
+    """Steps between two checkpoints that are never deleted; default: only the first,
+    the last and the one before it are kept."""
     num_devices: int | None = None
     """Devices to spread a batch over; default: all."""
 

@@ -154,10 +154,18 @@ def max_pool_2x2(x: jax.Array) -> jax.Array:
     is the gradient of no smooth piece of the loss, while Hessians here are those of
     one piece. NaN wins over numbers.
 
+    Raises:
+      InputError: there is no window of 2x2.
+
     >>> float(max_pool_2x2(jnp.arange(4.0).reshape(1, 2, 2, 1))[0, 0, 0, 0])
     3.0
     """
     height, width = x.shape[1] // 2 * 2, x.shape[2] // 2 * 2
+    if not height or not width:
+        raise InputError(
+            f"max-pooling over 2x2 needs images of at least 2x2, not"
+            f" {x.shape[1]}x{x.shape[2]}: they are too small for so many layers."
+        )
     batch, *_, channels = x.shape
     # Indexing would gather where the number of examples is a symbol, as in an export.
     a, b, c, d = (

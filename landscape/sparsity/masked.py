@@ -1,5 +1,6 @@
 """One update of masked parameters with any optax optimizer."""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple, TypeVar
 
 import jax
@@ -54,8 +55,9 @@ def sparse_state(
     """
     masks, updater_state = updater.init(key, params)
     params = masks_lib.apply(masks, params)
+    stepped = updater_state.latent if updater.latent else params
     step = jnp.zeros((), jnp.int32)
-    return SparseState(step, params, masks, optimizer.init(params), updater_state)
+    return SparseState(step, params, masks, optimizer.init(stepped), updater_state)
 
 
 def masked_update(
@@ -76,6 +78,11 @@ def masked_update(
     entries of all parameters in a row (`optax.flatten`). Factored statistics have no
     entry for a weight and are left alone, and so is what an optimizer adds without a
     gradient (the epsilon that adafactor and adabelief put into second moments).
+
+    With an updater whose weights are `latent` the optimizer gets the dense gradients,
+    as they are, and steps those weights: what is pruned moves and has moments, too. The
+    parameters that are returned are the projection of the new latent weights on the new
+    masks; the optimizer's state is never projected.
 
     Args:
       optimizer, updater: see above.
@@ -102,13 +109,15 @@ def masked_update(
     >>> int(state.step), state.params["w"].tolist()
     (1, [0.5, 0.0])
     """
-    masks = state.masks
-    masked_grads = masks_lib.apply(masks, grads)
+    masks, updater_state = state.masks, state.updater_state
+    # Latent weights, their gradients and moments are dense.
+    inside = (lambda masks, tree: tree) if updater.latent else masks_lib.apply
+    stepped = updater_state.latent if updater.latent else state.params
     optimizer_update = optax.with_extra_args_support(optimizer).update
-    extra_args = {k: _masked_extra(k, v, masks) for k, v in extra_args.items()}
+    extra_args = {k: _masked_extra(k, v, masks, inside) for k, v in extra_args.items()}
     try:
         updates, opt_state = optimizer_update(
-            masked_grads, state.opt_state, state.params, **extra_args
+            inside(masks, grads), state.opt_state, stepped, **extra_args
         )
     except (AttributeError, TypeError, ValueError) as error:
         reason = (str(error).splitlines() or [repr(error)])[0]
@@ -118,11 +127,13 @@ def masked_update(
         ) from error
     # Projected on the old masks at once, in the pass that makes the new parameters; a
     # second pass follows at those few steps at which the masks change.
-    params = masks_lib.apply(masks, optax.apply_updates(state.params, updates))
+    stepped = inside(masks, optax.apply_updates(stepped, updates))
+    if updater.latent:
+        updater_state = updater_state._replace(latent=stepped)
     masks, updater_state, info = updater.update(
-        state.step + 1, key, params, grads, masks, state.updater_state
+        state.step + 1, key, stepped, grads, masks, updater_state
     )
-    params, opt_state = _inside(masks, info["changed"], params, opt_state)
+    params, opt_state = _inside(updater, masks, info, stepped, opt_state)
     changed = SparseState(state.step + 1, params, masks, opt_state, updater_state)
     return state._replace(**changed._asdict()), info
 
@@ -158,18 +169,26 @@ def scored_update(
     masks, updater_state, info = updater.scored(
         state.step, scores, state.masks, state.updater_state
     )
-    params, opt_state = _inside(masks, info["changed"], state.params, state.opt_state)
+    stepped = updater_state.latent if updater.latent else state.params
+    params, opt_state = _inside(updater, masks, info, stepped, state.opt_state)
     changed = SparseState(state.step, params, masks, opt_state, updater_state)
     return state._replace(**changed._asdict()), info
 
 
-def _inside(masks, changed, params, opt_state):
-    """Both projected on the masks, if these have changed."""
+def _inside(updater, masks, info, stepped, opt_state):
+    """Parameters and optimizer's state on the masks, out of what the optimizer stepped.
+
+    Both are on the old masks already, but for latent weights.
+    """
+    if updater.latent:
+        return masks_lib.apply(masks, stepped), opt_state
 
     def project(params, opt_state):
         return masks_lib.apply(masks, params), _projected(opt_state, params, masks)
 
-    return jax.lax.cond(changed, project, lambda *same: same, params, opt_state)
+    return jax.lax.cond(
+        info["changed"], project, lambda *same: same, stepped, opt_state
+    )
 
 
 def _projected(opt_state: Any, params: Params, masks: Masks) -> Any:
@@ -197,12 +216,12 @@ def _projected(opt_state: Any, params: Params, masks: Masks) -> Any:
     return jax.tree_util.tree_map_with_path(project, opt_state)
 
 
-def _masked_extra(name: str, value: Any, masks: Masks) -> Any:
+def _masked_extra(name: str, value: Any, masks: Masks, inside: Callable) -> Any:
     if callable(value):
         return lambda params, *args, **kwargs: value(
             masks_lib.apply(masks, params), *args, **kwargs
         )
-    return masks_lib.apply(masks, value) if name == "grad" else value
+    return inside(masks, value) if name == "grad" else value
 
 
 def _name(optimizer: optax.GradientTransformation) -> str:

@@ -1,18 +1,26 @@
 """Units of a network: neurons and channels, where they are seen, and what they do."""
 
-from landscape.units import budget, record
-from landscape.units.constants import constants_after
 from landscape.units.dead import (
     constant_units,
     dead_since,
     dead_units,
 )
-from landscape.units.linear_layers import layer_sites
-from landscape.units.network import Network
 from landscape.units.outputs import Outputs, mean_outputs, output_statistics
-from landscape.units.plan import Plan, describe
-from landscape.units.planning import plan_removal, removable_units
-from landscape.units.removal import corrected, logit_error, remove, replaced
+from landscape.units.removal import (
+    Network,
+    Plan,
+    budget,
+    constants_after,
+    corrected,
+    describe,
+    logit_error,
+    plan_removal,
+    record,
+    remove,
+    replaced,
+    shrink,
+    take,
+)
 from landscape.units.scores import (
     mean_replacement_penalty,
     mean_replacement_saliency,
@@ -20,7 +28,7 @@ from landscape.units.scores import (
     removal_saliency,
     unit_scores,
 )
-from landscape.units.shrinking import shrink, take
+from landscape.units.single_weights import layer_sites, removal_changes
 from landscape.units.sites import Site, group_sizes, sites_of
 from landscape.units.structure import Axis, Spec, sequential, specification
 from landscape.units.taps import (
@@ -32,7 +40,6 @@ from landscape.units.taps import (
     tapped_logits,
     tapped_losses,
 )
-from landscape.units.weight_removal import removal_changes
 
 __all__ = [
     "Axis",
@@ -61,7 +68,6 @@ __all__ = [
     "plan_removal",
     "record",
     "recording",
-    "removable_units",
     "removal_changes",
     "removal_penalty",
     "removal_saliency",

@@ -11,6 +11,7 @@ Of a Flax Linen module `tapped_losses` makes one by intercepting the calls of it
 layers; the module itself is not changed.
 """
 
+import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -170,6 +171,18 @@ def _logits(objective, sites, params, batch, tap, batch_stats):
         return objective.logits(params, batch["image"], batch_stats)[0]
 
 
+def input_first(module: nn.Module, args: tuple, kwargs: dict) -> tuple[tuple, dict]:
+    """The arguments of a layer's call, its input first even if it has a keyword.
+
+    >>> input_first(nn.Dense(2), (), {"inputs": 5})
+    ((5,), {})
+    """
+    if args:
+        return args, kwargs
+    _, name, *_ = inspect.signature(type(module).__call__).parameters
+    return (kwargs[name],), {k: v for k, v in kwargs.items() if k != name}
+
+
 def _interceptor(sites: dict[str, Site], tap: Tap) -> Callable:
     at = {(*site.layer.split("/"), site.side): name for name, site in sites.items()}
 
@@ -178,7 +191,8 @@ def _interceptor(sites: dict[str, Site], tap: Tap) -> Callable:
             return call(*args, **kwargs)
         path = context.module.path
         if (name := at.get((*path, "input"))) is not None:
-            args = (tap(name, args[0]), *args[1:])
+            (x, *args), kwargs = input_first(context.module, args, kwargs)
+            args = (tap(name, x), *args)
         outputs = call(*args, **kwargs)
         if (name := at.get((*path, "output"))) is not None:
             outputs = tap(name, outputs)

@@ -12,7 +12,7 @@ import landscape
 from analysis import curvature, spectra
 from landscape import objective, recipe, runs, state
 from landscape.config import SparseRun
-from train import job
+from train import job, opening
 
 # Their fields are numbers, words and functions.
 PLAIN = {
@@ -21,7 +21,7 @@ PLAIN = {
 }  # fmt: skip
 UNLIFTED = [
     objective.Aux, objective.Objective, recipe.Components, runs.Description,
-    state.TrainState, job.Opened,
+    state.TrainState, opening.Opened,
 ]  # fmt: skip
 ARRAYS = np.zeros((40, 50))
 

@@ -1,23 +1,19 @@
 """From round to round: units are scored and removed, and the rest is trained."""
 
 import contextlib
-import json
 from pathlib import Path
 
-from landscape import runs
+from landscape import runs, units_json
 from landscape.cli import activity, limit_compiled_programs
 from landscape.config import UnitsConfig, UnitsRun
 from landscape.errors import InputError, RunFailure
-from landscape.files import read_json
-from landscape.units import Plan
+from landscape.units import Plan, budget
 from landscape.units import record as units_record
 from train import job, mask_source, record
 from train.shrinking import copying, rounds
 from train.shrinking.first import First, open_first
 from train.shrinking.rounds import Round
 from train.shrinking.selection import smaller
-
-UNITS = "units.json"
 
 
 def walk(config: UnitsConfig) -> None:
@@ -50,7 +46,8 @@ def _make(config: UnitsConfig, first: First, made: Round) -> float | None:
 
     None also where a search has come to the smallest network there is.
     """
-    folder, target = Path(made.folder), made.fraction * first.cost
+    folder = Path(made.folder)
+    target = budget.share(made.fraction, first.cost)
     settings = rounds.settings_of(config, made)
     if runs.read_summary(folder):
         print(f"Round {made.number}, {folder}: finished before.")
@@ -87,16 +84,8 @@ def _make(config: UnitsConfig, first: First, made: Round) -> float | None:
 def _write_units(folder: Path, parent: str, plan: Plan) -> None:
     """Which units are left: in the network they went from, and in the first of all."""
     units = units_record.units_of(plan)
-    before = runs.parse(parent).folder / UNITS
-    both = units
-    if before.exists():
-        known = read_json(before, "bring it back from a copy of the run")
-        both = units_record.compose(units_record.from_dict(known["first"]), units)
-    content = {
-        "parent": units_record.to_dict(units),
-        "first": units_record.to_dict(both),
-    }
-    record.write_text(folder / UNITS, json.dumps(content, indent=1))
+    content = units_json.content(runs.parse(parent).folder, units)
+    record.write_text(folder / units_json.UNITS, content)
 
 
 def tried(config: UnitsConfig) -> list[UnitsRun]:

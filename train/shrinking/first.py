@@ -72,7 +72,7 @@ def open_first(config: UnitsConfig) -> First:
 def _check_budget(config: UnitsConfig, first: First, what: str) -> None:
     flag = "--keep-params" if config.keep_params else "--keep-flops"
     fraction = config.keep_params or config.keep_flops
-    if fraction * first.cost < first.smallest:
+    if budget.share(fraction, first.cost) < first.smallest:
         share = first.smallest / first.cost
         # Rounded up: what is named is not refused.
         last = 10.0 ** (math.floor(math.log10(share)) - 2)

@@ -16,12 +16,11 @@ from analysis.studies.dead_units.parts import first_examples, stored
 from analysis.studies.dead_units.scales import Scale, Shrink
 from analysis.studies.steps import Steps
 from analysis.studies.training import train
-from landscape import models, runs, trees
+from landscape import models, runs, trees, units_json
 from landscape.cli import limit_compiled_programs
 from landscape.config import DenseRun, UnitsConfig, UnitsRun
-from landscape.files import read_json
 from landscape.sparsity import accounting
-from landscape.units import record, replacing, tapped_logits
+from landscape.units import replacing, tapped_logits
 from train.shrinking import descent
 from train.shrinking.latency import latency
 
@@ -166,8 +165,7 @@ def exactness(first: UnitsRun) -> float:
         seen = units.network(
             source, source.state.params, first_examples(source.data.test, None)
         )
-        stored_units = read_json(Path(first.workdir) / "units.json", "train it again")
-        left = record.from_dict(stored_units["parent"])
+        left = units_json.read(Path(first.workdir), of="parent")
         removed = {
             group: ~np.isin(np.arange(size), left.kept[group])
             for group, size in seen.spec.sizes.items()

@@ -2,12 +2,14 @@
 
 import math
 from collections.abc import Mapping
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 from landscape import layout, trees
 from landscape.aliases import Batches, Params
+from landscape.errors import InputError
 from landscape.layout import Rules
 from landscape.units.sites import Site
 from landscape.units.structure import Axis, Spec
@@ -39,6 +41,9 @@ def norm(
     Returns:
       By group, [n].
 
+    Raises:
+      InputError: no kernel puts out the units of a group.
+
     >>> from landscape.units.structure import sequential
     >>> params = {
     ...     "a": {"kernel": jnp.array([[1.0, 2.0], [3.0, 0.0]])},
@@ -53,6 +58,7 @@ def norm(
             squares[group] = squares.get(group, 0) + part
             entries = math.prod(kernel.sizes("k")) * math.prod(kernel.sizes("i"))
             fan_in[group] = fan_in.get(group, 0) + entries
+    _check_known(spec, squares, "no kernel puts its units out")
     return {group: squares[group] / fan_in[group] for group in spec.sizes}
 
 
@@ -89,8 +95,19 @@ def group_magnitude(
         for side in sides:
             for group, part in _slices(spec, name, leaf, leaves[name], side):
                 parts.setdefault(group, []).append(part)
+    _check_known(spec, parts, "no kernel puts out or reads its units")
     means = {group: sum(parts[group]) / len(parts[group]) for group in spec.sizes}
     return {group: mean / mean.mean() for group, mean in means.items()}
+
+
+def _check_known(spec: Spec, found: Mapping[str, Any], why: str) -> None:
+    """Raises InputError if no weights of a group of units were found."""
+    for group in spec.sizes:
+        if group not in found:
+            raise InputError(
+                f"the units of {group} have no norm of weights: {why}; scores of the"
+                " loss or of the outputs know them."
+            )
 
 
 def _slices(spec, name, leaf, values, side):

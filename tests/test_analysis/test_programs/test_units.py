@@ -145,6 +145,10 @@ def test_an_interrupted_analysis_resumes_after_the_last_step(found, names, monke
     with pytest.raises(KeyboardInterrupt):
         units.run(config)
     assert not (units.folder(config) / results.RESULT).exists()
+    # What is kept is found by its step, not by its place.
+    partial = results.kept(units.folder(config))
+    assert partial["steps"].tolist() == [0, 10]
+    results.keep(units.folder(config), {k: v[::-1] for k, v in partial.items()})
     units.run(config)
     assert done == [0, 10, 20, 20, 30, 40]
     again = np.load(units.folder(config) / "arrays.npz")

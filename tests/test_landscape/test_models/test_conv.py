@@ -162,3 +162,9 @@ def test_pooling_lets_nan_through(pixel):
     x = np.zeros((1, 2, 2, 1), np.float32)
     x[0, pixel[0], pixel[1], 0] = np.nan
     assert np.isnan(max_pool_2x2(jnp.array(x)))
+
+
+@pytest.mark.parametrize("shape", [(2, 1, 8, 3), (2, 8, 1, 3)])
+def test_pooling_without_any_window_is_refused(shape):
+    with pytest.raises(InputError, match=f"not {shape[1]}x{shape[2]}: they are too"):
+        max_pool_2x2(jnp.zeros(shape))

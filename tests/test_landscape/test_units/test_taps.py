@@ -151,7 +151,7 @@ def test_a_layer_of_a_strangers_module_is_tapped():
         @nn.compact
         def __call__(self, image, train=False):
             hidden = nn.tanh(nn.Dense(4, name="first")(image))
-            return nn.Dense(2, name="second")(hidden)
+            return nn.Dense(2, name="second")(inputs=hidden)
 
     image = jnp.arange(6.0).reshape(3, 2)
     params = Stranger().init(jax.random.key(1), image)["params"]

@@ -17,12 +17,12 @@ from landscape import derivatives, trees, weighting
 from landscape.aliases import Batch, Batches, Params
 from landscape.backend import in_full_precision
 from landscape.objective import Objective
-from landscape.units.connections import at
-from landscape.units.constants import replacement
-from landscape.units.network import Network
 from landscape.units.outputs import Outputs, output_statistics
-from landscape.units.plan import Plan
-from landscape.units.readers import Reader, response
+from landscape.units.removal.connections import at
+from landscape.units.removal.constants import replacement
+from landscape.units.removal.network import Network
+from landscape.units.removal.plan import Plan
+from landscape.units.removal.readers import Reader, response
 from landscape.units.sites import Site
 from landscape.units.structure import Axis
 from landscape.units.taps import Tapped, identity, tapped_logits

@@ -18,7 +18,7 @@ from landscape import trees
 from landscape.aliases import Batch, Params
 from landscape.callables import as_partial
 from landscape.layout import Rules
-from landscape.units.linear_layers import Layer, of_unit, tapped_layer
+from landscape.units.single_weights.linear_layers import Layer, of_unit, tapped_layer
 from landscape.units.taps import Tapped, identity, recording
 
 PROBES, TOLERANCE = 8, 1e-2

@@ -18,8 +18,8 @@ from landscape.units import (
     specification,
     tapped_logits,
 )
-from landscape.units.constants import replacement
-from landscape.units.removal import run
+from landscape.units.removal.constants import replacement
+from landscape.units.removal.full_size import run
 from landscape.units.taps import identity
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from landscape.one_line import one_line
 from landscape.tables import counted
-from landscape.units.readers import Reader
+from landscape.units.removal.readers import Reader
 from landscape.units.structure import Spec
 
 

@@ -15,10 +15,10 @@ import numpy as np
 from landscape.aliases import Batch
 from landscape.errors import InputError, check_choice
 from landscape.objective import Objective
-from landscape.units.connections import at, without_input, without_output
-from landscape.units.draft import Draft
-from landscape.units.network import Network
-from landscape.units.plan import Plan
+from landscape.units.removal.connections import at, without_input, without_output
+from landscape.units.removal.draft import Draft
+from landscape.units.removal.network import Network
+from landscape.units.removal.plan import Plan
 from landscape.units.structure import Spec
 
 
@@ -63,26 +63,6 @@ def plan_removal(
             draft.remove("no input", idle, draft.measured())
         if before == sum(int(r.sum()) for r in draft.removed.values()):
             return draft.plan()
-
-
-def removable_units(
-    objective: Objective,
-    spec: Spec,
-    network: Network,
-    batch: Batch,
-    constants: Mapping[str, jax.Array],
-) -> dict[str, np.ndarray]:
-    """By group, booleans [n]: the units that their constants can replace exactly.
-
-    For `budget.choose_units`. Arguments as those of `plan_removal`, which also removes
-    units beyond these, whose constants reach nothing that is left.
-    """
-    draft = Draft(objective, spec, network, batch, False)
-    values = _checked_constants(draft.readers, constants, draft.no_units())
-    free = {group: ~units for group, units in draft.no_units().items()}
-    for by_group in draft.blocked(values).values():
-        free = {group: units & ~by_group[group] for group, units in free.items()}
-    return free
 
 
 def _checked_units(spec, chosen):

@@ -12,7 +12,7 @@ from landscape.backend import in_full_precision
 from landscape.callables import Static
 from landscape.errors import InputError
 from landscape.objective import Objective
-from landscape.units.network import Network
+from landscape.units.removal.network import Network
 from landscape.units.sites import Site, as_units, sites_of
 from landscape.units.structure import Spec
 from landscape.units.taps import recording, replacing, tapped_logits

@@ -9,7 +9,11 @@ from flax import linen as nn
 from landscape.models import MLP, ResNet
 from landscape.sparsity import masks as masks_lib
 from landscape.units import describe, remove, sequential, shrink
-from landscape.units.connections import connections, without_input, without_output
+from landscape.units.removal.connections import (
+    connections,
+    without_input,
+    without_output,
+)
 
 WIDTHS = 5, 6, 4
 

@@ -22,9 +22,10 @@ from landscape.backend import in_full_precision, operations
 from landscape.errors import InputError
 from landscape.objective import Objective
 from landscape.one_line import one_line
-from landscape.units.network import Network
+from landscape.units.removal.network import Network
 from landscape.units.sites import Site, sites_of
 from landscape.units.structure import Spec
+from landscape.units.taps import input_first
 
 
 class Reader(NamedTuple):
@@ -141,7 +142,10 @@ def _calls(objective, network, sites, image):
         if context.method_name != "__call__":
             return call(*args, **kwargs)
         path = "/".join(context.module.path)
-        if isinstance(context.module, nn.BatchNorm):
+        norm = isinstance(context.module, nn.BatchNorm)
+        if norm or path in sites:
+            args, kwargs = input_first(context.module, args, kwargs)
+        if norm:
             # The norm of a layer gets its very output, and makes one use of it.
             found = path, context.module.epsilon
             norms.update({k: found for k, seen in outputs_of if seen is args[0]})

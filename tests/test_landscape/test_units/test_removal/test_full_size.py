@@ -17,12 +17,13 @@ from landscape.units import (
     logit_error,
     plan_removal,
     remove,
+    scores,
     sequential,
     shrink,
     sites_of,
     tapped_logits,
 )
-from landscape.units.removal import replaced, run
+from landscape.units.removal.full_size import replaced, run
 from landscape.units.taps import identity
 
 
@@ -42,8 +43,8 @@ class Strided(nn.Module):
         x = nn.Conv(b, (2, 2), 2, padding="VALID", use_bias=False, name="b")(x)
         x = nn.tanh(nn.BatchNorm(not train, name="b_norm")(x))
         x = nn.avg_pool(x, (2, 2), (1, 1)).reshape(len(x), -1)
-        x = nn.Dense(c, use_bias=False, name="c")(x)
-        x = nn.sigmoid(nn.BatchNorm(not train, name="c_norm")(x))
+        x = nn.Dense(c, use_bias=False, name="c")(inputs=x)
+        x = nn.sigmoid(nn.BatchNorm(not train, name="c_norm")(x=x))
         return nn.Dense(3, name="d")(x)
 
 
@@ -237,6 +238,8 @@ def test_features_of_an_embedding_of_integers_are_units_like_others(error):
     expected = run(tapped, params, batch, replaced(plan))
     found = run(tapped, removed.params, batch, Partial(identity))
     assert error(found, expected) < 1e-5
+    with pytest.raises(InputError, match="the units of e have no norm of weights"):
+        scores.norm(None, params, None, None, spec)
 
 
 def test_a_layer_called_twice_and_wrong_units_are_refused(strided, case_of):

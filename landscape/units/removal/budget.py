@@ -3,6 +3,7 @@
 import fnmatch
 import math
 from collections.abc import Callable, Mapping, Sequence
+from fractions import Fraction
 
 import numpy as np
 
@@ -62,6 +63,17 @@ def flops(
     return lambda counts: _cost(shapes, counts)
 
 
+def share(fraction: float, cost: int) -> int:
+    """The largest whole number that is at most a fraction of a cost.
+
+    The fraction is the decimal number that it is written as: 0.29 * 100 is below 29.
+
+    >>> share(0.29, 100), math.floor(0.29 * 100)
+    (29, 28)
+    """
+    return math.floor(Fraction(str(float(fraction))) * cost)
+
+
 def _cost(shapes, counts) -> int:
     total = 0
     for shape, axes, each in shapes:
@@ -110,7 +122,6 @@ def choose_units(
     *,
     normalise: str = "l2",
     protected: Sequence[str] = (),
-    removable: Mapping[str, np.ndarray] | None = None,
     what: str = "parameters",
 ) -> dict[str, np.ndarray]:
     """The units of the lowest scores, as few as bring the cost down to a target.
@@ -124,7 +135,6 @@ def choose_units(
       target: the largest cost allowed.
       normalise: "none", "l2" (`l2_normalised`) or "uniform" (`ranks`).
       protected: names of groups that stay as they are, or patterns (`fnmatch`).
-      removable: by group, booleans [n]: the units that may go; None: all.
       what: the unit of the cost, for the message.
 
     Returns:
@@ -156,9 +166,8 @@ def choose_units(
     for order, (group, score) in enumerate(comparable(scores).items()):
         if any(fnmatch.fnmatchcase(group, pattern) for pattern in protected):
             continue
-        may = np.ones(len(score), bool) if removable is None else removable[group]
         best = len(score) - 1 - int(np.argmax(score[::-1])) if len(score) else 0
-        ids = (i for i in np.flatnonzero(may).tolist() if i != best)
+        ids = (i for i in range(len(score)) if i != best)
         entries += [(float(score[i]), order, i, group) for i in ids]
     entries.sort()
     sizes = {group: len(score) for group, score in scores.items()}

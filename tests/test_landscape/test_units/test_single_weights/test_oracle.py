@@ -9,7 +9,8 @@ from jax.flatten_util import ravel_pytree
 
 from landscape import trees
 from landscape.objective import Objective
-from landscape.units import layer_sites, removal_changes, single_weights, tapped_losses
+from landscape.units import layer_sites, removal_changes, tapped_losses
+from landscape.units.single_weights import rank_one
 
 READERS = {"a": "b", "b": "c", "c": None}
 """Layer -> the one that alone reads its units, one by one."""
@@ -67,7 +68,7 @@ def test_the_short_way_ends_where_a_whole_forward_pass_does(net, layer):
     tapped, params, batches, slow = net
     name = f"{layer}/kernel"
     with jax.enable_x64(True):
-        found = single_weights.usable_layer(tapped, params, batches[0], name)
+        found = rank_one.usable_layer(tapped, params, batches[0], name)
         indices = np.random.default_rng(0).permutation(slow[name].size)[:25]
         changes = removal_changes(tapped, params, batches, name, indices)
     assert (found.reader and found.reader.name) == READERS[layer]
@@ -110,7 +111,7 @@ def test_other_layers_and_leaves_are_left_to_the_long_way():
         ("grouped/kernel", False),
         ("last/kernel", True),
     ):
-        found = single_weights.usable_layer(tapped, params, batch, name, rules)
+        found = rank_one.usable_layer(tapped, params, batch, name, rules)
         assert (found is not None) == usable, name
     seen = []
     changes = removal_changes(
@@ -141,7 +142,7 @@ def test_a_function_written_by_hand_may_have_its_outputs_first():
         }
     )
     batch = np.random.default_rng(5).normal(size=(6, 3))
-    found = single_weights.usable_layer(losses, params, batch, "one/weight")
+    found = rank_one.usable_layer(losses, params, batch, "one/weight")
     assert found.reader.name == "two"
     one, two = (np.asarray(params[k]["weight"], float) for k in ("one", "two"))
     bias = np.asarray(params["one"]["bias"], float)
@@ -170,8 +171,8 @@ def test_inputs_that_are_0_on_the_tried_examples_do_not_hide_a_second_reader():
 
     params = {"a": {"kernel": jnp.ones((3, 2))}, "b": {"kernel": jnp.ones((2, 1))}}
     batch = jnp.zeros((6, 3)).at[:, 1].set(1)
-    found = single_weights.usable_layer(losses, params, batch[:4], "a/kernel")
+    found = rank_one.usable_layer(losses, params, batch[:4], "a/kernel")
     assert found is not None and found.reader is None
     changes = removal_changes(losses, params, batch, "a/kernel", np.arange(6))
     assert changes.tolist() == [0, 0, -12, -12, 0, 0]  # (2 + 2)^2 becomes (1 + 1)^2.
-    assert single_weights.usable_layer(losses, params, 0 * batch, "a/kernel") is None
+    assert rank_one.usable_layer(losses, params, 0 * batch, "a/kernel") is None

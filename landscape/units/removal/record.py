@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from landscape.errors import InputError
-from landscape.units.plan import Plan
+from landscape.units.removal.plan import Plan
 from landscape.units.sites import split
 
 VERSION = 1

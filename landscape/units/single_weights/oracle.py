@@ -13,7 +13,7 @@ from landscape.callables import Static, as_partial
 from landscape.derivatives import as_batches, total_weight
 from landscape.layout import Rules
 from landscape.sparsity import saliency
-from landscape.units.single_weights import (
+from landscape.units.single_weights.rank_one import (
     bytes_of_one,
     losses_without,
     multipliers_of,

@@ -60,17 +60,11 @@ def test_what_is_too_small_is_told_with_the_smallest_that_can_be_reached():
         budget.choose_units(SCORES, cost, 10.9, what="FLOPs")
     with pytest.raises(InputError, match="there are 31 parameters"):
         budget.choose_units(SCORES, cost, 30, protected=["a*"])
-    may = {"a": np.zeros(3, bool), "b": np.ones(2, bool)}
-    with pytest.raises(InputError, match="there are 31 parameters"):
-        budget.choose_units(SCORES, cost, 30, removable=may)
 
 
-def test_protected_layers_and_units_that_must_stay_are_left_alone():
+def test_protected_layers_are_left_alone():
     chosen = budget.choose_units(SCORES, cost, 31, protected=["a"])
     assert not chosen["a"].any() and chosen["b"].tolist() == [False, True]
-    may = {"a": np.array([False, True, True]), "b": np.ones(2, bool)}
-    chosen = budget.choose_units(SCORES, cost, 22, removable=may)
-    assert chosen["a"].tolist() == [False, False, True]
     with pytest.raises(InputError, match="unknown group of units 'c'"):
         budget.choose_units(SCORES, cost, 31, protected=["c"])
 

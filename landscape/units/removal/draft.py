@@ -5,10 +5,10 @@ import numpy as np
 
 from landscape import trees
 from landscape.layout import layer_name
-from landscape.units.connections import at, connections
-from landscape.units.constants import replacement, seen
-from landscape.units.plan import Plan
-from landscape.units.readers import readers_of
+from landscape.units.removal.connections import at, connections
+from landscape.units.removal.constants import replacement, seen
+from landscape.units.removal.plan import Plan
+from landscape.units.removal.readers import readers_of
 from landscape.units.sites import split
 from landscape.units.taps import tapped_logits
 

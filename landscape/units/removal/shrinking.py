@@ -8,10 +8,10 @@ import numpy as np
 
 from landscape import trees
 from landscape.errors import InputError
-from landscape.units.connections import at
-from landscape.units.network import Network
-from landscape.units.plan import Plan
-from landscape.units.removal import remove
+from landscape.units.removal.connections import at
+from landscape.units.removal.full_size import remove
+from landscape.units.removal.network import Network
+from landscape.units.removal.plan import Plan
 
 
 def shrink(plan: Plan, network: Network) -> Network:

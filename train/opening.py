@@ -1,0 +1,138 @@
+"""Runs made ready to be trained: their data, functions, folder and first state."""
+
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from jax.sharding import Mesh
+
+from landscape import checkpoint, data, devices, recipe, runs
+from landscape.cli import activity
+from landscape.config import RunConfig
+from landscape.errors import InputError, RunFailure
+from landscape.initial_state import abstract_state, initial_state
+from landscape.methods import METHODS
+from landscape.one_line import one_line
+from landscape.recipe import Components
+from landscape.sources import check_data
+from landscape.state import TrainState
+from train import measure, record
+
+Start = Callable[[TrainState], tuple[Any, Any, Any]]
+"""From the shapes of a state to params, batch_stats, masks of step 0 (None: drawn)."""
+
+
+class Opened(NamedTuple):
+    """A run that is ready to be trained.
+
+    Attributes:
+      folder: its run folder.
+      config: its settings.
+      components: the functions that the settings stand for.
+      state: of step 0, or of the checkpoint it resumes from.
+      resumes: whether it is the latter.
+      splits: the data on the devices, by the name of the split.
+      mesh: the devices a batch is spread over.
+      input_shape: of one example.
+    """
+
+    folder: Path
+    config: RunConfig
+    components: Components
+    state: TrainState
+    resumes: bool
+    splits: measure.Splits
+    mesh: Mesh
+    input_shape: tuple[int, ...]
+
+    __repr__ = one_line
+
+
+def open_runs(
+    configs: Sequence[RunConfig], starts: Sequence[Start | None]
+) -> list[Opened]:
+    """Makes runs ready that are trained side by side, all at one step.
+
+    That is the newest step of which each has a sound checkpoint: a kill may come
+    between the saves of two of them.
+    """
+    if len(configs) == 1:
+        return [_open(configs[0], starts[0])]
+    folders = [Path(str(config.workdir)) / runs.CHECKPOINTS for config in configs]
+    common = set.intersection(*(set(checkpoint.steps(folder)) for folder in folders))
+    for at in sorted(common, reverse=True):
+        try:
+            return [_open(*each, at) for each in zip(configs, starts, strict=True)]
+        except checkpoint.CheckpointError as error:
+            print(f"refused {error}", file=sys.stderr)
+    return [_open(*each) for each in zip(configs, starts, strict=True)]
+
+
+def _open(config: RunConfig, start: Start | None, step: int | None = None) -> Opened:
+    """Makes a run ready; what can be refused is, before a file is written.
+
+    Args:
+      config: its settings.
+      start: as in `run_training`.
+      step: that of the checkpoint to resume from; None: the newest sound one.
+
+    Raises:
+      InputError: as in `run_training`.
+      RunFailure: the folder has metrics, but no checkpoint.
+    """
+    folder = Path(config.workdir)
+    dataset = data.load(config)
+    check_data(folder, dataset)
+    shape = dataset.input_shape
+    components = recipe.make(config, shape, dataset.num_classes)
+    like = abstract_state(components, shape)
+    restored = checkpoint.restore(folder / runs.CHECKPOINTS, like, step)
+    resumes = restored is not None
+    if resumes:
+        state, refused = restored
+        # Said first: a failure below must not hide what was refused.
+        for reason in refused:
+            print(f"{folder}: refused {reason}", file=sys.stderr)
+        mesh = _mesh_and_folder(config, int(state.step))
+        print(f"{folder}: resumes from step {int(state.step)}", file=sys.stderr)
+    else:
+        _refuse_lost_checkpoints(folder)
+        given = start(like) if start else (None, None, None)
+        mask_from = getattr(config, "mask_from", None)
+        takes = METHODS[config.method].taken(mask_from)
+        if takes and given[2] is None:
+            where = "shrinking.descent" if "network" in takes else "mask_source"
+            raise InputError(
+                f"a {config.method} run takes the {takes[0]} of another run, and no"
+                f" `start` gives it: see `train.{where}`."
+            )
+        mesh = _mesh_and_folder(config, None)
+        record.write_sources(folder, config, dataset)
+        with activity("compiling the initial weights"):
+            state = initial_state(components, config.seed, shape, *given)
+    splits = {
+        name: devices.replicate(mesh, getattr(dataset, name))
+        for name in ("train", "validation", "test")
+        if getattr(dataset, name) is not None
+    }
+    state = devices.replicate(mesh, state)
+    return Opened(folder, config, components, state, resumes, splits, mesh, shape)
+
+
+def _mesh_and_folder(config: RunConfig, step: int | None) -> Mesh:
+    """The devices, and the folder with what it says of steps up to `step`."""
+    mesh = devices.make_mesh(config.num_devices)
+    devices.check_batch_size(mesh, config.batch_size)
+    record.open_folder(Path(config.workdir), config)
+    record.truncate_metrics(Path(config.workdir), step)
+    return mesh
+
+
+def _refuse_lost_checkpoints(folder: Path) -> None:
+    lines = runs.read_metrics(folder)
+    if lines and lines[-1]["step"] > 0:
+        raise RunFailure(
+            f"{folder} has metrics up to step {lines[-1]['step']} but no checkpoint to"
+            " resume from: bring its checkpoints back, or remove the folder."
+        )

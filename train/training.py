@@ -1,0 +1,138 @@
+"""From the first step to the last, of one run or of several seeds side by side."""
+
+import contextlib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from landscape import checkpoint, order, runs
+from landscape.cli import Progress, activity, noted_signals
+from landscape.config import RunConfig
+from landscape.errors import InputError, Interrupted, RunFailure
+from landscape.state import TrainState
+from train import loop, measure, record, scoring, step, together
+from train.opening import Opened
+from train.step import Metrics
+
+
+def train(
+    opened: Sequence[Opened], check_locks: Sequence[Callable[[], None]]
+) -> list[TrainState]:
+    """From boundary to boundary: steps, checks, lines of metrics, checkpoints.
+
+    Of one run, or of several that differ by their seeds and are at the same step.
+    """
+    folder, config, components, _, _, splits, mesh, _ = opened[0]
+    states = [each.state for each in opened]
+    recorders = [
+        record.Recorder(each.folder, config.keep_every, check_lock)
+        for each, check_lock in zip(opened, check_locks, strict=True)
+    ]
+    for each, recorder in zip(opened, recorders, strict=True):
+        if not each.resumes:
+            with activity("compiling the evaluation"):
+                lines = measure.held_out(components, each.state, splits, mesh)
+            recorder.log(0, *lines)
+            recorder.save(each.state)
+    examples, size = splits["train"], len(splits["train"]["label"])
+    segment = _segment(opened)
+    rescoring = [
+        scoring.make(each.config, components, each.state, splits, mesh)
+        for each in opened
+    ]
+    at = int(states[0].step)
+    more = f" and {len(opened) - 1} more" if opened[1:] else ""
+    bar = Progress(f"{folder}{more}", config.steps, at)
+    with contextlib.closing(bar), noted_signals() as signal_that_came:
+        for boundary in loop.boundaries(at, config):
+            parts: list[list[Metrics]] = []
+            for stop in loop.parts(at, boundary, rescoring[0].steps):
+                indices = [
+                    order.batches(
+                        each.config.order,
+                        size,
+                        config.batch_size,
+                        at,
+                        config.log_interval,
+                    )
+                    for each in opened
+                ]
+                states, new = segment(states, examples, indices, stop - at)
+                at, parts = stop, [*parts, new]
+                metrics = [loop.joined(own) for own in zip(*parts, strict=True)]
+                _check_finite(opened, recorders, states, metrics)
+                if at in rescoring[0].steps:
+                    for i, recorder in enumerate(recorders):
+                        try:
+                            states[i] = rescoring[i].update(states[i])
+                        except InputError as error:
+                            recorder.log_end(at, str(error))
+                            raise RunFailure(
+                                f"{recorder.folder}: at step {at} {error}"
+                            ) from error
+            last = at == config.steps
+            for state, own, recorder in zip(states, metrics, recorders, strict=True):
+                lines = [measure.window(components, state, own)]
+                if last or at % config.eval_interval == 0:
+                    lines += measure.held_out(components, state, splits, mesh)
+                recorder.log(at, *lines)
+                if recorder is recorders[0]:
+                    bar.update(at, lines)
+            signum = signal_that_came()
+            due = (config.save_every, config.keep_every or config.save_every)
+            if last or signum or any(at % every == 0 for every in due):
+                for state, recorder in zip(states, recorders, strict=True):
+                    recorder.save(state)
+                signum = signal_that_came()  # or while it was saved
+            if signum:
+                raise Interrupted(
+                    signum,
+                    f"{folder}{more}: interrupted; step {at} is saved, and the same"
+                    " command resumes from there.",
+                )
+    return states
+
+
+def _segment(opened: Sequence[Opened]) -> together.Segments:
+    """What makes the steps of all; a single run has a program without a seed axis."""
+    first = opened[0]
+    batch_size, train = first.config.batch_size, first.splits["train"]
+    in_one_call = loop.scannable(first.components, first.state, train, batch_size)
+    steps = [
+        step.make(
+            each.components,
+            seed=each.config.seed,
+            order_seed=each.config.order,
+            augmented=each.config.augment,
+        )
+        for each in opened
+    ]
+    if len(opened) > 1:
+        return together.make_segments(steps, first.mesh, in_one_call)
+    segment = loop.make_segment(steps[0], first.mesh, in_one_call)
+
+    def alone(states, split, indices, count):
+        state, metrics = segment(*states, split, *indices, count)
+        return [state], [metrics]
+
+    return alone
+
+
+def _check_finite(opened, recorders, states, metrics) -> None:
+    """Raises RunFailure for the first of the runs that is not finite."""
+    for each, recorder, state, own in zip(
+        opened, recorders, states, metrics, strict=True
+    ):
+        bad = measure.non_finite(state, own)
+        if bad:
+            recorder.log_end(int(state.step), f"the {bad} is not finite")
+            others = " (the runs trained with it end with it)" if opened[1:] else ""
+            raise RunFailure(_not_finite(bad, each.config) + others)
+
+
+def _not_finite(what: str, config: RunConfig) -> str:
+    kept = checkpoint.steps(Path(config.workdir) / runs.CHECKPOINTS)
+    return (
+        f"{config.workdir}: the {what} is not finite; the checkpoint of step"
+        f" {max(kept)} is untouched. Try a --learning-rate below"
+        f" {config.learning_rate} in another --workdir."
+    )
