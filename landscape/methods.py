@@ -65,6 +65,10 @@ class DataSet(NamedTuple):
 
 
 _UPDATERS = "landscape.sparsity.updaters"
+_REPLACEMENT = (
+    *("update_every", "last_update", "drop_fraction", "drop_schedule"),
+    *("schedule", "steps", "warmup", "decay_steps", "decay_factor"),
+)
 METHODS = {
     row.name: row
     for row in (
@@ -99,6 +103,18 @@ METHODS = {
             f"{_UPDATERS}.constant:static_of_settings",
             takes=("masks", "solution"),
             optional=True,
+        ),
+        Method(
+            "set",
+            "set",
+            f"{_UPDATERS}.evolution:evolving_of_settings",
+            settings=_REPLACEMENT,
+        ),
+        Method(
+            "rigl",
+            "rigl",
+            f"{_UPDATERS}.rigged:rigl_of_settings",
+            settings=_REPLACEMENT,
         ),
         Method(
             "units",

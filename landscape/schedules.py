@@ -1,6 +1,7 @@
 """Numbers that depend on the step: learning rate, sparsity, steps of mask updates."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import optax
@@ -48,6 +49,57 @@ def learning_rate(
         return main
     rise = optax.linear_schedule(0.0, peak, warmup)
     return optax.join_schedules([rise, main], [warmup])
+
+
+def relative_rate(
+    schedule: str,
+    steps: int,
+    *,
+    warmup: int = 0,
+    decay_steps: Sequence[int] = (),
+    decay_factor: float = 0.1,
+) -> Callable[[int], float]:
+    """`learning_rate` over its peak, in float64 and without a device.
+
+    >>> rate = relative_rate("step", 100, warmup=20, decay_steps=(50,))
+    >>> [rate(step) for step in (0, 10, 20, 49, 50)]
+    [0.0, 0.5, 1.0, 1.0, 0.1]
+    """
+    check_choice("schedule", schedule, SCHEDULES)
+
+    def rate(step: int) -> float:
+        if step < warmup:
+            return step / warmup
+        if schedule == "cosine":
+            length = max(1, steps - warmup)
+            return cosine(min(step - warmup, length) / length)
+        # Those of decay_steps are there under the step schedule alone.
+        return decay_factor ** sum(step >= at for at in decay_steps)
+
+    return rate
+
+
+def cosine(fraction: float) -> float:
+    """(1 + cos(pi fraction)) / 2, from 1 to 0.
+
+    >>> cosine(0.0), cosine(1.0)
+    (1.0, 0.0)
+    """
+    return (1 + math.cos(math.pi * fraction)) / 2
+
+
+def cosine_drop(initial: float, end: int) -> Callable[[int], float]:
+    """RigL's fraction of weights to replace, from completed updates.
+
+        initial / 2 (1 + cos(pi step / end))
+
+    (Evci et al. 2020, arXiv:1911.11134, section 3), 0 from `end` on.
+
+    >>> drop = cosine_drop(0.3, 75)
+    >>> [round(drop(step), 3) for step in (0, 25, 50, 75, 100)]
+    [0.3, 0.225, 0.075, 0.0, 0.0]
+    """
+    return lambda step: initial * cosine(min(step / end, 1))
 
 
 def cubic_removed(step: int, total: int, start: int, end: int) -> int:

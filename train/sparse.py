@@ -33,8 +33,8 @@ _SCRATCH_SEED = 1000
 @dataclass(frozen=True)
 class Config(SparseRun):
     method: tuple[str, ...] = ("pruning", "lottery", "scratch")
-    """pruning, lottery, scratch, restart or static; of several, lottery, scratch and
-    restart take the mask that this command's pruning finds."""
+    """pruning, lottery, scratch, restart, static, set or rigl; of several, lottery,
+    scratch and restart take the mask that this command's pruning finds."""
     num_seeds: int = 1
     """Repeat with this many consecutive seeds, one folder each."""
     seeds_at_once: int | None = None

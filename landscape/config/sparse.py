@@ -46,7 +46,7 @@ class SparseRun(AtInitialisation, Dynamic, NM, Phases, Levels, TrainConfig):
     rewind_to: int | None = None
     """lottery: take the weights of this step of that run instead of step 0."""
     method: str = "pruning"
-    """pruning, lottery, scratch, restart or static."""
+    """pruning, lottery, scratch, restart, static, set or rigl."""
 
     def __post_init__(self):
         super().__post_init__()

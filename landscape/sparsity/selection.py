@@ -61,8 +61,17 @@ def keep_at_random(
     >>> int(keep_at_random(jax.random.key(0), "a", (4, 5), 7).sum())
     7
     """
+    return keep_largest(random_scores(key, name, shape), count)
+
+
+def random_scores(key: jax.Array, name: str, shape: tuple[int, ...]) -> jax.Array:
+    """Independent scores, uniform in 0 ... 2^32 - 1, of the key and the name; uint32.
+
+    >>> random_scores(jax.random.key(0), "a", (4, 5)).shape
+    (4, 5)
+    """
     key = jax.random.fold_in(key, zlib.crc32(name.encode()))
-    return keep_largest(rng.bits(key, shape), count)
+    return rng.bits(key, shape)
 
 
 @jax.jit
