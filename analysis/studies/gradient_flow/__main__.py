@@ -64,7 +64,7 @@ def main(config: Config) -> None:
     study.report(
         config,
         result["text"],
-        text.NOTES,
+        text.notes(result),
         ["*.png", "claims.txt"],
         text.following(result["example"]),
         study.differences(scales.full(config), scales.of(config)),

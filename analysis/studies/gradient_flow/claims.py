@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from analysis.studies.claims import Claim, judged
+from analysis.studies.gradient_flow import claims_flow
 from analysis.studies.gradient_flow.published import PUBLISHED
 from analysis.studies.gradient_flow.table import gain
 
@@ -26,7 +27,20 @@ NOTHING, SOMETHING = 0.15, 0.3
 
 def claims(measured: Any) -> list[Claim]:
     """All of what was measured, a `runs.Measured`."""
-    return of_table(measured.table, measured.with_published)
+    sweep, equal = (
+        {
+            name: {k: each["accuracy"] for k, each in by.items()}
+            for name, by in of.items()
+        }
+        for of in (measured.sweep, measured.equal)
+    )
+    return [
+        *of_table(measured.table, measured.with_published),
+        *claims_flow.of_initial(measured.initial),
+        *claims_flow.of_updates(measured.updates),
+        *claims_flow.of_escape(measured.escape),
+        *claims_flow.of_sweep(sweep, equal),
+    ]
 
 
 def of_table(table: Table, with_published: bool) -> list[Claim]:

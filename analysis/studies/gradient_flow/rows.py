@@ -45,6 +45,8 @@ ROWS = (
     Row("restart", "restart", masked=True, order=True),
     Row("pruned, new", "pruning"),
     Row("static", "static", settings=ERK),
+    Row("set", "set", settings=ERK),
+    Row("rigl", "rigl", settings=ERK),
 )
 """Those of the published table first."""
 

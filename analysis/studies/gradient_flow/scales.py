@@ -124,7 +124,7 @@ def quick(config: Config) -> Scale:
     scale = full(config)
     few = {
         "num_train": 300, "steps": 40, "prune_start": 10, "prune_end": 25,
-        "prune_every": 5, "update_every": 5,
+        "prune_every": 5, "update_every": 5, "learning_rate": 0.2,
     }  # fmt: skip
     return scale._replace(
         training=scale.training | few,

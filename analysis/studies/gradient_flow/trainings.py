@@ -24,6 +24,9 @@ def pruned(scale: Scale, root: str) -> SparseRun:
 
 def of_row(scale: Scale, root: str, row: Row) -> list[RunConfig]:
     """The networks of a row."""
+    if row.name == "rigl":
+        # The states whose next mask update is looked at.
+        row = row._replace(settings=(*row.settings, ("keep_every", scale.updates[0])))
     return [
         rows.settings_of(pruned(scale, root), root, row, index)
         for index in range(1, scale.num_seeds + 1)

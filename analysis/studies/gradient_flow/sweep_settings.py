@@ -1,16 +1,9 @@
-"""Every method at several sparsities, and again at equal training FLOPs."""
+"""The methods of the sweep, and the settings of its networks."""
 
 from typing import Any, NamedTuple
 
-from analysis.studies.gradient_flow.scales import Scale, Sweep
-from analysis.studies.steps import Steps
-from analysis.studies.training import train
-from landscape import runs
-from landscape.config import DenseRun, RunConfig, SparseRun
-from landscape.layout import layer_name
-from landscape.sparsity import masks
-from landscape.trees import named_leaves
-from train import mask_source
+from analysis.studies.gradient_flow.scales import Sweep
+from landscape.config import DenseRun, SparseRun
 
 Part = dict[str, Any]
 
@@ -31,6 +24,11 @@ class Entry(NamedTuple):
     settings: tuple[tuple[str, Any], ...] = ()
     of_pruned: bool = False
     pattern: bool = False
+
+    @property
+    def alone(self) -> bool:
+        """Whether it needs no other run, and takes part at equal training FLOPs."""
+        return not (self.of_pruned or self.pattern)
 
 
 ERK = (("distribution", "erk"),)
@@ -109,57 +107,3 @@ def cells(sweep: Sweep) -> list[tuple[Entry, str]]:
         for entry in ENTRIES
         for key in (sweep.patterns if entry.pattern else sparsities)
     ]
-
-
-def train_one(settings: RunConfig) -> Part:
-    """Accuracy, training loss and the density of every layer of a network."""
-    start = None
-    if isinstance(settings, SparseRun):
-        start = mask_source.start_from(settings)
-    summary = train(settings, start)
-    return {
-        "accuracy": summary["test_accuracy"],
-        "train_loss": summary["train_loss"],
-        "layers": _densities(settings.workdir),
-    }
-
-
-def _densities(folder: str) -> dict[str, float]:
-    """Fraction of the weights of every prunable layer that the mask keeps."""
-    run = runs.load(folder, data=False)
-    kept = masks.count(run.masks, run.state.params)
-    sizes = {name: leaf.size for name, leaf in named_leaves(run.state.params).items()}
-    return {
-        layer_name(name): int(kept[name]) / sizes[name]
-        for name in masks.prunable(run.state.params)
-    }
-
-
-def measure(scale: Scale, root: str, steps: Steps) -> dict[str, Part]:
-    """Method -> sparsity or pattern -> what `train_one` finds, lists over seeds.
-
-    The dense baseline is "dense" at "0".
-    """
-    sweep, found = scale.sweep, {}
-    seeds = range(sweep.num_seeds)
-    steps.begin("the dense baseline")
-    found["dense"] = {"0": together([train_one(dense(sweep, root, s)) for s in seeds])}
-    for entry, key in cells(sweep):
-        steps.begin(f"{entry.name} at {key}")
-        each = [train_one(settings_of(sweep, root, entry, key, s)) for s in seeds]
-        found.setdefault(entry.name, {})[key] = together(each)
-    return found
-
-
-def together(each: list[Part]) -> Part:
-    """A list over seeds in the place of every number.
-
-    >>> together([{"a": 1, "b": {"c": 2}}, {"a": 3, "b": {"c": 4}}])
-    {'a': [1, 3], 'b': {'c': [2, 4]}}
-    """
-    return {
-        name: together([one[name] for one in each])
-        if isinstance(value, dict)
-        else [one[name] for one in each]
-        for name, value in each[0].items()
-    }
