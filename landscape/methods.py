@@ -31,6 +31,9 @@ class Method(NamedTuple):
         final weights); or "network", that of the run of --from with fewer units.
       optional: whether it takes them only where there is a --mask-from.
       settings: their names.
+      dense_gradients: the steps that need the gradient of all weights, not of the kept
+        ones alone: "never", "always", or the property of the run's settings that gives
+        them; see `landscape.sparsity.training_cost`.
     """
 
     name: str
@@ -39,6 +42,7 @@ class Method(NamedTuple):
     takes: tuple[str, ...] = ()
     optional: bool = False
     settings: tuple[str, ...] = ()
+    dense_gradients: str = "never"
 
     def taken(self, mask_from: str | None) -> tuple[str, ...]:
         """What a run takes, given its --mask-from."""

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 CONFIG, METRICS, TIMINGS = "config.json", "metrics.jsonl", "timings.jsonl"
 SUMMARY, LAYERS = "summary.json", "layers.txt"
 CHECKPOINTS, FIGURES = "checkpoints", "figures"
+EXPORTED = ".zip"
 # Of what summary.json holds, what is printed of a finished run.
 _SUMMARISED = (
     "method", "sparsity", "num_nonzero", "train_loss", "test_accuracy", "seed"
@@ -223,6 +224,8 @@ def fingerprint(ref: Ref) -> str:
 def load(name: str | Ref, *, data: bool = True, data_dir: str | None = None) -> Run:
     """Loads `RUN` (its last state), `RUN@STEP` or `RUN@init`, or a `Ref`.
 
+    Also FILE.zip, the sparse export of a run, without the state of its optimizer.
+
     Args:
       name: of the run.
       data: whether its data set is loaded as well.
@@ -236,6 +239,10 @@ def load(name: str | Ref, *, data: bool = True, data_dir: str | None = None) -> 
     from landscape import checkpoint
 
     ref = parse(name)
+    if ref.folder.suffix == EXPORTED and ref.folder.is_file():
+        from landscape import export
+
+        return export.read_run(ref.folder, data=data, data_dir=data_dir)
     settings = read_config(ref.folder)
     # What can be refused is, before the data set is read.
     step = step_of(ref, settings)

@@ -1,4 +1,5 @@
-"""Trained networks as files that other programs run: ONNX, StableHLO, safetensors.
+"""Trained networks as files that other programs run: ONNX, StableHLO, safetensors,
+and, of sparse ones, matrices of SciPy.
 
     path = export.check("small.onnx")
     network = export.network_of(run, ref)    # or Network(...), of a Linen module
@@ -10,5 +11,6 @@ for any number of images, and what a stranger needs to use it (`descriptions`).
 
 from landscape.export.formats import FORMATS, Written, check, write
 from landscape.export.networks import Network, network_of
+from landscape.export.reading import read_run
 
-__all__ = ["FORMATS", "Network", "Written", "check", "network_of", "write"]
+__all__ = ["FORMATS", "Network", "Written", "check", "network_of", "read_run", "write"]

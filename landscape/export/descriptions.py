@@ -1,12 +1,14 @@
 """What a stranger needs to use an exported network: inputs, outputs, and what it is."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
 
 from landscape import runs
+from landscape.config import RunConfig, to_dict
 from landscape.runs import Ref, Run
 from landscape.sparsity import masks
 from landscape.trees import size
@@ -57,6 +59,7 @@ def describe(run: Run, ref: Ref) -> dict[str, Any]:
         "sparsity": float(masks.sparsity(run.masks, params)),
         "step": int(run.state.step),
         "seed": config.seed,
+        "settings": _settings(config, ref),
         "run": ref.folder.name,
         "digest": runs.fingerprint(ref),
     }  # fmt: skip
@@ -72,6 +75,15 @@ def as_text(description: dict[str, Any]) -> dict[str, str]:
         name: value if isinstance(value, str) else json.dumps(value)
         for name, value in description.items()
     }
+
+
+def _settings(config: RunConfig, ref: Ref) -> dict[str, Any]:
+    """Those of the run, without the paths of this machine."""
+    found = to_dict(config) | {"workdir": ref.folder.name, "data_dir": None}
+    for name in ("mask_from", "source", "parent"):
+        if found.get(name):
+            found[name] = Path(found[name]).name
+    return found
 
 
 def _evaluated(run: Run) -> dict[str, float]:

@@ -33,6 +33,7 @@ FORMATS = {
     ".onnx": Format("landscape.export.onnx_file", ("onnx", "onnxruntime")),
     ".stablehlo": Format("landscape.export.stablehlo", ("flatbuffers",), beside=True),
     ".safetensors": Format("landscape.export.tensors", ("safetensors",)),
+    ".zip": Format("landscape.export.sparse_file", ("scipy",)),
 }
 """By suffix."""
 
@@ -66,7 +67,7 @@ def check(name: str) -> Path:
     Traceback (most recent call last):
     ...
     landscape.errors.InputError: unknown suffix of a file '.onx': perhaps you meant \
-'.onnx'? Allowed: .onnx, .safetensors, .stablehlo.
+'.onnx'? Allowed: .onnx, .safetensors, .stablehlo, .zip.
     """
     path = folder_of(name)
     row = FORMATS[check_choice("suffix of a file", path.suffix, FORMATS)]

@@ -15,12 +15,14 @@ class Network(NamedTuple):
       input_shape: of one image.
       description: what a stranger needs to use it, of JSON's types; see
         `landscape.export.descriptions`.
+      masks: of the parameters, True = kept; None: everything is.
     """
 
     model: Any
     variables: dict[str, Any]
     input_shape: tuple[int, ...]
     description: dict[str, Any]
+    masks: Any = None
 
     __repr__ = one_line
 
@@ -53,4 +55,5 @@ def network_of(run: Run, ref: Ref) -> Network:
     stats = run.state.batch_stats
     variables = {"params": run.state.params} | ({"batch_stats": stats} if stats else {})
     floats = jax.tree.map(lambda leaf: np.asarray(leaf, np.float32), variables)
-    return Network(run.model, floats, run.data.input_shape, describe(run, ref))
+    shape, masks = run.data.input_shape, jax.tree.map(np.asarray, run.masks)
+    return Network(run.model, floats, shape, describe(run, ref), masks)

@@ -1,7 +1,15 @@
 """Sparse networks: masks, how many weights each layer keeps, which, and when."""
 
-from landscape.sparsity import accounting, masks, saliency, selection, updaters
+from landscape.sparsity import (
+    accounting,
+    masks,
+    saliency,
+    selection,
+    training_cost,
+    updaters,
+)
 from landscape.sparsity.distributions import kept_counts
+from landscape.sparsity.mask_overlap import Overlap, ever_active, overlap
 from landscape.sparsity.masked import (
     SparseState,
     masked_update,
@@ -12,16 +20,20 @@ from landscape.sparsity.masks import prunable
 from landscape.sparsity.updater import Updater
 
 __all__ = [
+    "Overlap",
     "SparseState",
     "Updater",
     "accounting",
+    "ever_active",
     "kept_counts",
     "masked_update",
     "masks",
+    "overlap",
     "prunable",
     "saliency",
     "scored_update",
     "selection",
     "sparse_state",
+    "training_cost",
     "updaters",
 ]

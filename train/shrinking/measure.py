@@ -8,10 +8,10 @@ from jax.sharding import Mesh
 
 from landscape import devices, models, runs, trees
 from landscape.data import Dataset
+from landscape.latency import latency
 from landscape.sparsity import accounting
 from landscape.units import specification
 from train.evaluate import evaluate
-from train.shrinking.latency import latency
 
 BATCHES = (1, 128)
 """Batch sizes whose latency is measured."""

@@ -19,10 +19,10 @@ from analysis.studies.training import train
 from landscape import models, runs, trees, units_json
 from landscape.cli import limit_compiled_programs
 from landscape.config import DenseRun, UnitsConfig, UnitsRun
+from landscape.latency import latency
 from landscape.sparsity import accounting
 from landscape.units import replacing, tapped_logits
 from train.shrinking import descent
-from train.shrinking.latency import latency
 
 BATCHES = (1, 128)
 LATENCIES = 5

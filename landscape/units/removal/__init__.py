@@ -7,6 +7,7 @@ the network's full size, `shrink` makes it smaller.
 from landscape.units.removal import budget, record
 from landscape.units.removal.constants import constants_after
 from landscape.units.removal.full_size import corrected, logit_error, remove, replaced
+from landscape.units.removal.idle import idle_units
 from landscape.units.removal.network import Network
 from landscape.units.removal.plan import Plan, describe
 from landscape.units.removal.planning import plan_removal
@@ -19,6 +20,7 @@ __all__ = [
     "constants_after",
     "corrected",
     "describe",
+    "idle_units",
     "logit_error",
     "plan_removal",
     "record",
