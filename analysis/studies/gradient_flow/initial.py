@@ -9,13 +9,13 @@ from analysis.studies.gradient_flow.scales import Scale
 from analysis.studies.stored import stored
 from landscape import data, derivatives, recipe, trees
 from landscape.config import SparseRun
-from landscape.config.methods.at_initialisation import SPARSE_INITS
 from landscape.initial_state import abstract_state, initial_state
 from landscape.sparsity import masks
 from train import mask_source
 
 MASKS = {"pruned": "scratch, new", "static": "static"}
 """Whose mask it is, and the row whose initialisations are in it."""
+SPARSE_INITS = "dense", "layer", "unit"
 
 
 def measure(scale: Scale, root: str) -> dict[str, dict[str, list[float]]]:
