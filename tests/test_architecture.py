@@ -11,16 +11,25 @@ FILES = sorted(
     for top in ("landscape", "train", "analysis")
     for path in (ROOT / top).rglob("*.py")
 )
-PROGRAMS = {"path", "saliency", "surface", "spectrum", "runs", "units"}
+PROGRAMS = {"path", "saliency", "sparsity", "surface", "spectrum", "runs", "units"}
 # What a room of analysis/ imports of the others.
 ARROWS = {
     "curvature": set(),
     "spectra": set(),
     "evaluation": set(),
+    "inference": {"evaluation"},
     "paths": {"evaluation"},
     "planes": {"evaluation"},
     "alignment": {"planes"},
-    "programs": {"curvature", "spectra", "evaluation", "paths", "planes", "alignment"},
+    "programs": {
+        "curvature",
+        "spectra",
+        "evaluation",
+        "inference",
+        "paths",
+        "planes",
+        "alignment",
+    },
 }
 ARROWS["studies"] = ARROWS["programs"] | {"programs"} | PROGRAMS
 PURE_LEAVES = {

@@ -1,5 +1,6 @@
 """The loss at many combinations of a few points of parameter space."""
 
+from analysis.evaluation import jaxprs
 from analysis.evaluation.batch_statistics import BatchStatistics
 from analysis.evaluation.combinations import check_points, evaluate
 from analysis.evaluation.engine import combine
@@ -10,5 +11,6 @@ __all__ = [
     "check_points",
     "combine",
     "evaluate",
+    "jaxprs",
     "of_objective",
 ]

@@ -16,6 +16,17 @@ def describe_data(result: dict[str, Any]) -> str:
     return f"{counted(result['num_examples'], 'example')}{norms}"
 
 
+def evenly(count: int, shown: int) -> list[int]:
+    """At most `shown` of the indices below `count`, with the first and the last.
+
+    >>> evenly(3, 12), len(evenly(100, 12)), evenly(100, 12)[-1]
+    ([0, 1, 2], 12, 99)
+    """
+    if count <= shown:
+        return list(range(count))
+    return [round(i * (count - 1) / (shown - 1)) for i in range(shown)]
+
+
 def short_names(names: list[str]) -> list[str]:
     """Names of runs without their folders, if they remain as different as they are.
 

@@ -4,6 +4,7 @@ import shlex
 from dataclasses import replace
 from typing import Any
 
+from analysis.programs.text import evenly
 from landscape import runs
 from landscape.cli import command
 from landscape.config import DenseRun, SparseRun
@@ -136,7 +137,7 @@ def _which(result: dict[str, Any], split: str) -> str:
 def _history(result: dict[str, Any], split: str) -> str:
     """Dead units at each step, and how many of them are dead to the end."""
     steps, groups = result["steps"], result["groups"]
-    at = _evenly(len(steps))
+    at = evenly(len(steps), SHOWN)
     rows = []
     for i in at:
         counts = [row["counts"][split][i] for row in groups.values()]
@@ -157,17 +158,6 @@ def _history(result: dict[str, Any], split: str) -> str:
             " units died: a training with --keep-every keeps more."
         )
     return "\n".join(lines)
-
-
-def _evenly(count: int) -> list[int]:
-    """At most `SHOWN` of the indices below `count`, with the first and the last.
-
-    >>> _evenly(3), len(_evenly(100)), _evenly(100)[-1]
-    ([0, 1, 2], 12, 99)
-    """
-    if count <= SHOWN:
-        return list(range(count))
-    return [round(i * (count - 1) / (SHOWN - 1)) for i in range(SHOWN)]
 
 
 def _scores(result: dict[str, Any]) -> str:

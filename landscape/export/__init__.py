@@ -1,5 +1,4 @@
-"""Trained networks as files that other programs run: ONNX, StableHLO, safetensors,
-and, of sparse ones, matrices of SciPy.
+"""Trained networks as files: ONNX, StableHLO, safetensors, and matrices of SciPy.
 
     path = export.check("small.onnx")
     network = export.network_of(run, ref)    # or Network(...), of a Linen module
@@ -9,8 +8,17 @@ A file holds the logits of images in eval mode, in float32, with the parameters 
 for any number of images, and what a stranger needs to use it (`descriptions`).
 """
 
-from landscape.export.formats import FORMATS, Written, check, write
+from landscape.export.formats import FORMATS, Written, check, sparse_content, write
 from landscape.export.networks import Network, network_of
 from landscape.export.reading import read_run
 
-__all__ = ["FORMATS", "Network", "Written", "check", "network_of", "read_run", "write"]
+__all__ = [
+    "FORMATS",
+    "Network",
+    "Written",
+    "check",
+    "network_of",
+    "read_run",
+    "sparse_content",
+    "write",
+]

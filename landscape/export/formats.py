@@ -129,5 +129,10 @@ def write(path: Path, network: Network, images: Any) -> Written:
     return Written(path, len(content), float(difference), float(largest), len(images))
 
 
+def sparse_content(network: Network) -> bytes:
+    """The bytes of a .zip of sparse matrices, see `landscape.export.sparse_file`."""
+    return importlib.import_module(FORMATS[".zip"].module).content(network)
+
+
 def _beside(path: Path) -> Path:
     return path.with_name(path.name + ".json")

@@ -2,6 +2,7 @@
 
 from landscape.figures.paths import path
 from landscape.figures.saliency import scores_of_weights
+from landscape.figures.sparse_networks import sparsity
 from landscape.figures.spectra import spectra_by_layer, spectrum
 from landscape.figures.styles import Figure, attempt, colors, plain, save, style
 from landscape.figures.surfaces import surface
@@ -19,6 +20,7 @@ __all__ = [
     "save",
     "scores_of_weights",
     "shrinking",
+    "sparsity",
     "spectra_by_layer",
     "spectrum",
     "style",

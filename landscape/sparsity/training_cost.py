@@ -16,6 +16,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from landscape import schedules
+
 
 class Window(NamedTuple):
     """Steps `start` + 1 ... `stop`, and f(m) at their beginning and end."""
@@ -48,7 +50,7 @@ class TrainingCost(NamedTuple):
         return self.flops / self.dense if self.dense else 0.0
 
 
-def training_cost(
+def total(
     windows: Sequence[Window],
     dense: float,
     batch_size: int,
@@ -62,10 +64,10 @@ def training_cost(
       batch_size: examples in a step.
       dense_gradients: steps that need the gradient of all weights (a `range` will do).
 
-    >>> cost = training_cost([Window(0, 10, 20, 20)], 100, batch_size=2)
+    >>> cost = total([Window(0, 10, 20, 20)], 100, batch_size=2)
     >>> cost.flops, cost.relative
     (1200, 0.2)
-    >>> training_cost([Window(0, 10, 20, 20)], 100, 2, range(5, 11, 5)).flops
+    >>> total([Window(0, 10, 20, 20)], 100, 2, range(5, 11, 5)).flops
     1520
     """
     flops = low = high = steps = full = 0
@@ -82,6 +84,31 @@ def training_cost(
         steps, full = steps + count, full + wide
     found = (flops, low, high, 3 * dense * steps)
     return TrainingCost(*(batch_size * x for x in found), full)
+
+
+def gradual_densities(
+    pruning_steps: tuple[int, int, int], last: int, density: float
+) -> list[tuple[int, float]]:
+    """Steps at which gradual pruning changes the density, and the densities from there.
+
+    Args:
+      pruning_steps: first update, last update and interval, in steps.
+      last: a step.
+      density: at that step.
+
+    >>> gradual_densities((0, 4, 2), 4, 0.5)
+    [(0, 1.0), (2, 0.5625), (4, 0.5)]
+    """
+    start, end, every = pruning_steps
+    many = 10**12
+    found = [(0, 1.0)]
+    for step in schedules.update_steps(start, end, every).tolist():
+        if 0 < step <= last:
+            removed = schedules.cubic_removed(step, many, start, end) / many
+            found.append((step, removed))
+    # Of what is removed at the end, which the density there tells.
+    final = (1 - density) / (found[-1][1] or 1)
+    return [found[0], *((step, 1 - final * removed) for step, removed in found[1:])]
 
 
 def by_density(known: Sequence[tuple[float, float]]) -> Callable[[float], float]:

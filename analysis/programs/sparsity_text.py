@@ -1,0 +1,232 @@
+"""Text of the sparsity program: what a run holds and costs, and what that saves."""
+
+import shlex
+from typing import Any
+
+from analysis.programs.sparsity_savings_text import savings
+from analysis.programs.text import evenly
+from landscape import runs
+from landscape.tables import counted, format_table
+
+FORMULA = (
+    "A step costs 3 f(m) an example: f(m) forward, as much back to the inputs, as much"
+    " for the gradient of the kept weights; 2 f(m) + f(1) where the gradient of all"
+    " weights is needed ({wide}). f(m): FLOPs of the kept weights, f(1) of all."
+)
+SHOWN = 12
+"""Kept states that are printed."""
+
+
+def title(result: dict[str, Any]) -> str:
+    """What is looked at, in a line."""
+    first, *others = result["found"]
+    text = (
+        f"{first['run']}: {first['method']}, {first['model']} on {first['dataset']}, at"
+        f" step {first['training']['steps']}, {100 * first['density']:.2f} % of the"
+        " weights kept"
+    )
+    return f"{text}; and {counted(len(others), 'other run')}" if others else text
+
+
+def describe(result: dict[str, Any]) -> str:
+    """The result in words and tables."""
+    parts = [
+        "\n\n".join(_run(found, result["num_examples"])) for found in result["found"]
+    ]
+    if result["overlaps"]:
+        parts.append(_overlaps(result["overlaps"]))
+    return "\n\n".join([*parts, savings(result)])
+
+
+def _run(found: dict[str, Any], examples: int) -> list[str]:
+    parts = [f"{title({'found': [found]})}.\n\n{_layers(found)}"]
+    parts += [_training(found), _idle(found), _explored(found)]
+    return [*parts, _gradients(found, examples)]
+
+
+def _layers(found: dict[str, Any]) -> str:
+    rows = [
+        [
+            row["layer"], "x".join(map(str, row["shape"])), f"{row['size']:,}",
+            f"{row['kept']:,}", f"{100 * row['kept'] / row['size']:.2f} %",
+            f"{row['flops']:,}", f"{row['flops_kept']:,}",
+        ]
+        for row in found["layers"]
+    ]  # fmt: skip
+    flops, kept = (
+        sum(row[name] for row in found["layers"]) for name in ("flops", "flops_kept")
+    )
+    rows.append(
+        [
+            "all", "", f"{found['size']:,}", f"{found['kept']:,}",
+            f"{100 * found['density']:.2f} %", f"{flops:,}", f"{kept:,}",
+        ]
+    )  # fmt: skip
+    head = ["layer", "shape", "weights", "kept", "density", "FLOPs", "kept FLOPs"]
+    return (
+        f"{format_table(head, rows)}\nFLOPs of a forward pass for one example, 2 a"
+        f" multiply-add, of kernels alone; those of the kept weights are"
+        f" {100 * kept / flops:.2f} % of the dense."
+    )
+
+
+def _training(found: dict[str, Any]) -> str:
+    cost = found["training"]
+    if not cost["steps"]:
+        return "At step 0 nothing has been trained."
+    wide = cost["dense_gradients"]
+    said = "at no step here" if not wide else f"at {wide:,} of {cost['steps']:,} steps"
+    lines = [
+        f"Training: {cost['flops']:.3g} FLOPs for {counted(cost['steps'], 'step')} of"
+        f" {found['batch_size']} examples, {100 * cost['relative']:.1f} % of a dense"
+        f" training of as many steps. {FORMULA.format(wide=said)}"
+    ]
+    if cost["high"] - cost["low"] > 0.01 * cost["flops"]:
+        bounds = [f"{100 * cost[k] / cost['dense']:.1f} %" for k in ("low", "high")]
+        lines.append(
+            "Masks are taken to change at the lines of metrics.jsonl; wherever between"
+            f" them they do, it is {' to '.join(bounds)}."
+        )
+    for each in found["earlier"]:
+        steps, percent = counted(each["steps"], "step"), 100 * each["relative"]
+        lines.append(
+            f"Its masks or weights come from {each['run']}, whose {steps} took"
+            f" {percent:.1f} % of a dense training of as many."
+        )
+    if found["earlier"]:
+        total = sum(each["flops"] for each in [cost, *found["earlier"]])
+        lines.append(
+            f"Together {total:.3g} FLOPs, {100 * total / cost['dense']:.1f} % of the"
+            " dense training of this run's steps."
+        )
+    return "\n".join(lines)
+
+
+def _idle(found: dict[str, Any]) -> str:
+    if found["idle"] is None:
+        return "Idle units: the structure of the model is not known here."
+    kinds = ("units", "no input", "no output", "cut off")
+    rows = [
+        [name, *(str(row[kind]) for kind in kinds)]
+        for name, row in found["idle"].items()
+    ]
+    if not rows:
+        return "Idle units: there are no hidden units."
+    total = [sum(row[kind] for row in found["idle"].values()) for kind in kinds]
+    rows.append(["all", *map(str, total)])
+    return (
+        f"{format_table(['units of', *kinds], rows)}\nUnits without a kept weight into"
+        " them (constants), out of them, and with those on no path of kept weights from"
+        " the inputs to the logits."
+    )
+
+
+def _explored(found: dict[str, Any]) -> str:
+    seen = found["explored"]
+    count, percent = len(seen["steps"]), f"{100 * seen['rs']:.2f} %"
+    if seen["whole"]:
+        return (
+            f"Rs, the share of the weights that were ever active: {percent}, of the"
+            " whole training."
+        )
+    return (
+        f"Rs, the share of the weights that were ever active: at least {percent}, over"
+        f" the {counted(count, 'kept state')} alone: masks between them are not known"
+        " (--keep-every keeps more)."
+    )
+
+
+def _gradients(found: dict[str, Any], examples: int) -> str:
+    every = found["gradients"]
+    rows = [
+        [
+            f"{row['step']}", f"{row['norm']:.4g}",
+            "-" if row["before"] is None else f"{row['before']:.4g}",
+            "-" if not row["before"]
+            else f"{100 * (row['norm'] / row['before'] - 1):+.1f} %",
+            f"{row['predicted']:.3g}",
+        ]
+        for row in (every[i] for i in evenly(len(every), SHOWN))
+    ]  # fmt: skip
+    left_out = len(every) - len(rows)
+    head = ["step", "gradient norm", "in the masks before", "change", "predicted"]
+    text = (
+        f"{format_table(head, rows)}\nNorm of the objective's gradient over the kept"
+        f" weights, eval mode, {counted(examples, 'training example')}; in the masks"
+        " before: over the weights that the state above keeps, at the same weights and"
+        " examples, where masks have changed. Predicted: decrease of the loss by a"
+        " gradient step at the run's learning rate, eta norm^2."
+    )
+    return text + (f" {left_out} states are not shown." if left_out else "")
+
+
+def _overlaps(pairs: list[dict[str, Any]]) -> str:
+    parts = []
+    for pair in pairs:
+        rows = [
+            [
+                row["layer"], f"{row['first']:,}", f"{row['second']:,}",
+                f"{row['common']:,}", f"{row['expected']:,.1f}",
+                f"{row['deviation']:.1f}", f"{row['jaccard']:.4f}",
+                f"{row['chance_jaccard']:.4f}", f"{row['fraction']:.4f}",
+                f"{row['chance_fraction']:.4f}",
+            ]
+            for row in pair["layers"]
+        ]  # fmt: skip
+        head = [
+            "layer", "first", "second", "common", "chance", "+-", "Jaccard", "chance",
+            "fraction", "chance",
+        ]  # fmt: skip
+        total = pair["layers"][-1]
+        parts.append(
+            f"Masks of {pair['runs'][0]} (first) and {pair['runs'][1]} (second):\n"
+            f"{format_table(head, rows)}\n{_verdict(total)}"
+        )
+    parts[-1] += (
+        "\nChance: of a random mask with as many weights in each layer, +- its standard"
+        " deviation. Fraction: of the kept weights of the smaller mask."
+    )
+    return "\n\n".join(parts)
+
+
+def _verdict(total: dict[str, Any]) -> str:
+    if total["common"] == total["first"] == total["second"]:
+        return "The masks are the same."
+    if not total["deviation"]:
+        return "One of the masks keeps everything."
+    off = (total["common"] - total["expected"]) / total["deviation"]
+    if abs(off) <= 3:
+        return f"They have as much in common as chance gives ({off:+.1f} deviations)."
+    more = "more" if off > 0 else "less"
+    return f"They have {more} in common than chance gives ({off:+.0f} deviations)."
+
+
+def exported(written: Any) -> str:
+    """What was exported, and how it can be read.
+
+    Args:
+      written: `landscape.export.Written`.
+    """
+    return (
+        f"Exported to {written.path} ({counted(written.size, 'byte')}): read back by"
+        " landscape.runs.load, equal to the bit. Its members are files of"
+        " scipy.sparse.save_npz and numpy.save."
+    )
+
+
+def next_command(config: Any, result: dict[str, Any]) -> str:
+    """The next command to try: the export, or the units.
+
+    Args:
+      config: `analysis.sparsity.Config`.
+      result: of it.
+    """
+    ref = runs.parse(config.runs[0])
+    words = ["python", "-m", "analysis.sparsity", *config.runs]
+    if result["savings"] is None or config.export is not None:
+        words = ["python", "-m", "analysis.units", str(ref)]
+    else:
+        words += ["--export", f"{ref.folder.name}.zip"]
+        words += [] if config.output is None else ["--output", config.output]
+    words += [] if config.data_dir is None else ["--data-dir", config.data_dir]
+    return shlex.join(words)
