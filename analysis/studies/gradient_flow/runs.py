@@ -6,6 +6,8 @@ from analysis.studies.gradient_flow import (
     initial,
     networks,
     rows,
+    sweep,
+    sweep_settings,
     trainings,
     updates,
 )
@@ -43,6 +45,8 @@ class Measured(NamedTuple):
 def measure(config: Config, scale: Scale) -> Measured:
     """Trains and measures all that is not there yet."""
     root = trainings.root_of(config)
+    if config.sweep:
+        return _sweep(scale, root)
     chosen = rows.chosen(config.published)
     steps = Steps(_num_steps(config, scale, len(chosen)))
     table = networks.measure(config, scale, steps)
@@ -71,3 +75,15 @@ def _num_steps(config: Config, scale: Scale, num_rows: int) -> int:
         return table
     around = scale.num_seeds * len(scale.updates)
     return table + 1 + around
+
+
+def _sweep(scale: Scale, root: str) -> Measured:
+    steps = Steps(sweep.num_steps(scale.sweep))
+    found = sweep.measure(scale.sweep, root, steps)
+    equal = sweep.measure_equal(scale.sweep, root, found, steps)
+    key = f"{scale.sweep.sparsities[-1]:g}"
+    example = [
+        sweep_settings.settings_of(scale.sweep, root, entry, key, 0).workdir
+        for entry in sweep_settings.ENTRIES[:2]
+    ]
+    return Measured(False, {}, {}, [], {}, found, equal, example)

@@ -39,6 +39,8 @@ ENTRIES = (
     Entry("scratch", "scratch", of_pruned=True),
     Entry("restart", "restart", of_pruned=True),
     Entry("static", "static", ERK),
+    Entry("set", "set", ERK),
+    Entry("rigl", "rigl", ERK),
 )
 """Pruning first: others take its masks."""
 

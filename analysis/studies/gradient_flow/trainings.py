@@ -1,11 +1,12 @@
 """The settings of the networks of the table, and what is refused of them; no JAX."""
 
 from analysis.programs.checks import check_num_examples
-from analysis.studies.gradient_flow import rows
+from analysis.studies.gradient_flow import rows, sweep_settings
 from analysis.studies.gradient_flow.config import Config
 from analysis.studies.gradient_flow.rows import Row
-from analysis.studies.gradient_flow.scales import Scale
+from analysis.studies.gradient_flow.scales import Scale, Sweep
 from landscape import data
+from landscape.cli import activity
 from landscape.config import RunConfig, SparseRun
 from train import checks
 
@@ -33,6 +34,16 @@ def of_row(scale: Scale, root: str, row: Row) -> list[RunConfig]:
     ]
 
 
+def _of_sweep(sweep: Sweep, root: str) -> list[RunConfig]:
+    """Its networks with equal steps; the others follow from what these cost."""
+    seeds = range(sweep.num_seeds)
+    return [sweep_settings.dense(sweep, root, seed) for seed in seeds] + [
+        sweep_settings.settings_of(sweep, root, entry, key, seed)
+        for entry, key in sweep_settings.cells(sweep)
+        for seed in seeds
+    ]
+
+
 def check(config: Config, scale: Scale) -> None:
     """Refuses what can be known to fail before the first network is trained.
 
@@ -41,10 +52,18 @@ def check(config: Config, scale: Scale) -> None:
         a sparsity leaves nothing of a layer.
     """
     root = root_of(config)
-    settings = [pruned(scale, root)]
-    for row in rows.chosen(config.published):
-        settings += of_row(scale, root, row)
+    if config.sweep:
+        settings = _of_sweep(scale.sweep, root)
+    else:
+        settings = [pruned(scale, root)]
+        for row in rows.chosen(config.published):
+            settings += of_row(scale, root, row)
     checks.check(settings)
     size = data.check(settings[0])
     check_num_examples(scale.training["dataset"], scale.examples, size)
-    checks.check_shapes(list({each.method: each for each in settings}.values()))
+    # One seed of each shape: those of the others are the same.
+    distinct = {
+        (each.method, getattr(each, "sparsity", None)): each for each in settings
+    }
+    with activity("loading JAX"):
+        checks.check_shapes(list(distinct.values()))
