@@ -61,7 +61,8 @@ def of_updates(updates: Sequence[Mapping[str, Any]], note: str) -> Figure:
         )  # fmt: skip
         right.set_xticks(range(len(names)), ["before", "RigL", "random"])
         right.set(ylabel="negative eigenvalues", xlim=(-0.5, len(names) - 0.5))
-        right.set_ylim(0, None)
+        most = max(each[which]["negative"] for each in updates for which in names)
+        right.set_ylim(0, 1.1 * most or 1)
         figure.legend(
             *left.get_legend_handles_labels(), loc="outside lower center", ncols=3
         )

@@ -54,6 +54,7 @@ def accuracies(
                 )  # fmt: skip
             axes.set_xticks(list(place.values()), [f"{100 * s:g}" for s in place])
             axes.set(title=title, xlabel="weights removed (%)")
+            axes.set_xlim(-0.5, len(place) - 0.5)
         every[0].set_ylabel("test accuracy (%)")
         handles = dict(
             zip(*every[0].get_legend_handles_labels()[::-1], strict=True)
