@@ -66,7 +66,7 @@ def main(config: Config) -> None:
         result["text"],
         text.notes(result),
         ["*.png", "claims.txt"],
-        text.following(result["example"]),
+        text.following(result["compared"]),
         study.differences(scales.full(config), scales.of(config)),
     )
 

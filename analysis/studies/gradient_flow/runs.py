@@ -29,7 +29,7 @@ class Measured(NamedTuple):
       escape: see `escape.measure`.
       sweep, equal: see `sweep.measure`, with equal steps and equal training FLOPs;
         empty without --sweep.
-      example: two runs that further commands can be tried on.
+      compared: two runs that further commands can be tried on.
     """
 
     with_published: bool
@@ -39,7 +39,7 @@ class Measured(NamedTuple):
     escape: dict[str, Part]
     sweep: dict[str, Part]
     equal: dict[str, Part]
-    example: list[str]
+    compared: list[str]
 
 
 def measure(config: Config, scale: Scale) -> Measured:
@@ -50,7 +50,7 @@ def measure(config: Config, scale: Scale) -> Measured:
     chosen = rows.chosen(config.published)
     steps = Steps(_num_steps(config, scale, len(chosen)))
     table = networks.measure(config, scale, steps)
-    example = [rows.folder(root, rows.PRUNED, 0), rows.folder(root, chosen[0], 1)]
+    compared = [rows.folder(root, rows.PRUNED, 0), rows.folder(root, chosen[0], 1)]
     first, seen = {}, []
     if not config.published:
         steps.begin("gradients at initialisation")
@@ -58,7 +58,7 @@ def measure(config: Config, scale: Scale) -> Measured:
         for name in steps.each("Hessian around a mask update,", states(scale, root)):
             seen.append(updates.measure(name, scale.examples))
     return Measured(
-        scale.published, table, first, seen, {}, {}, {}, example
+        scale.published, table, first, seen, {}, {}, {}, compared
     )  # fmt: skip
 
 
@@ -82,8 +82,8 @@ def _sweep(scale: Scale, root: str) -> Measured:
     found = sweep.measure(scale.sweep, root, steps)
     equal = sweep.measure_equal(scale.sweep, root, found, steps)
     key = f"{scale.sweep.sparsities[-1]:g}"
-    example = [
+    compared = [
         sweep_settings.settings_of(scale.sweep, root, entry, key, 0).workdir
         for entry in sweep_settings.ENTRIES[:2]
     ]
-    return Measured(False, {}, {}, [], {}, found, equal, example)
+    return Measured(False, {}, {}, [], {}, found, equal, compared)

@@ -45,9 +45,9 @@ def notes(measured: Mapping[str, Any]) -> str:
     return f"{TABLE}\n{FLOW}" if measured["updates"] else TABLE
 
 
-def following(example: list[str]) -> str:
+def following(compared: list[str]) -> str:
     """The command that looks between the pruned network and another."""
-    return shlex.join(["python", "-m", "analysis.path", *example])
+    return shlex.join(["python", "-m", "analysis.path", *compared])
 
 
 def _initial(measured: Measured) -> str:
