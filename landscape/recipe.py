@@ -111,8 +111,11 @@ def _counts(
         return config.masked
     if not isinstance(config, SparseRun):
         return {}
+    shapes = sparsity.prunable(_shapes(model, input_shape))
+    if config.pattern:
+        return sparsity.kept_in_groups(shapes, *config.pattern, config.dense_layers)
     return sparsity.kept_counts(
-        sparsity.prunable(_shapes(model, input_shape)),
+        shapes,
         config.sparsity,
         config.distribution,
         config.dense_layers,

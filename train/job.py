@@ -114,6 +114,11 @@ def _close(opened: Opened, state: TrainState) -> dict[str, Any]:
     summary["seconds"] = record.seconds(folder)
     positions = models.positions(model, opened.input_shape)
     layers = accounting.format_table(state.params, state.masks, positions)
+    if pattern := getattr(opened.config, "nm", None):
+        layers += (
+            f"\nPattern: {pattern} along the flattened inputs (kh kw c_in) of each"
+            " output, but in dense layers."
+        )
     record.write_text(folder / runs.LAYERS, layers)
     record.write_summary(folder, summary)
     return summary

@@ -14,6 +14,7 @@ from landscape.methods import METHODS
 
 _OF_THE_MASK = (
     "sparsity",
+    "nm",
     "distribution",
     "dense_layers",
     "max_sparsity",

@@ -33,8 +33,10 @@ _SCRATCH_SEED = 1000
 @dataclass(frozen=True)
 class Config(SparseRun):
     method: tuple[str, ...] = ("pruning", "lottery", "scratch")
-    """pruning, lottery, scratch, restart, static, set or rigl; of several, lottery,
-    scratch and restart take the mask that this command's pruning finds."""
+    """pruning, static, lottery, scratch, restart, set, rigl, nm (N:M sparsity), ste
+    (magnitude, straight through) or acdc (sparse and dense phases in alternation); of
+    several, lottery, scratch and restart take the mask that this command's pruning
+    finds."""
     num_seeds: int = 1
     """Repeat with this many consecutive seeds, one folder each."""
     seeds_at_once: int | None = None
@@ -46,6 +48,9 @@ class Config(SparseRun):
         super().__post_init__()
         for name in ("num_seeds", "seeds_at_once"):
             self._require(name, lambda v: v is None or v >= 1, "at least 1")
+
+    def _fill_in(self):
+        """Each of the runs does for its own method."""
 
     def _check_method(self):
         for name in self.method:

@@ -11,7 +11,7 @@ from landscape import augment, rng, trees
 from landscape.aliases import Batch
 from landscape.callables import Static
 from landscape.recipe import Components
-from landscape.sparsity import masked_update, masks
+from landscape.sparsity import masked_update, masks, updaters
 from landscape.state import TrainState
 
 
@@ -40,6 +40,7 @@ def make(
     seed: int = 0,
     order_seed: int = 0,
     augmented: bool = False,
+    ordinary: bool = False,
 ) -> Step:
     """The update `(state, batch) -> (state, metrics)`, a pytree of its random keys.
 
@@ -52,7 +53,11 @@ def make(
       seed: of what is random in the mask updater.
       order_seed: of the augmentation.
       augmented: whether images are cropped and flipped at random.
+      ordinary: whether the masks are known not to change: what is compiled has no
+        memory for that, and all methods whose weights are not latent share it.
     """
+    if ordinary:
+        components = components._replace(updater=updaters.unchanging)
     keys = rng.stream(seed, "updater"), rng.stream(order_seed, "augment")
     # Equal by value: steps of runs with the same components share what is compiled.
     return Partial(Static(_step, (components, augmented)), *keys)

@@ -34,18 +34,26 @@ def train(
             recorder.log(0, *lines)
             recorder.save(each.state)
     examples, size = splits["train"], len(splits["train"]["label"])
-    segment = _segment(opened)
+    steps = components.updater.steps
+    # Each is a window of its own, with a program that knows how to change masks.
+    updates = None if steps is None else frozenset(steps(states[0].params))
+    in_one_call = loop.scannable(components, states[0], examples, config.batch_size)
+    ordinary = _segment(opened, in_one_call, ordinary=True)
+    changing = _segment(opened, in_one_call and updates is None, ordinary=False)
     rescoring = [
         scoring.make(each.config, components, each.state, splits, mesh)
         for each in opened
     ]
+    alone = {step - before for step in updates or () for before in (0, 1)}
+    stops = alone | rescoring[0].steps
     at = int(states[0].step)
     more = f" and {len(opened) - 1} more" if opened[1:] else ""
     bar = Progress(f"{folder}{more}", config.steps, at)
     with contextlib.closing(bar), noted_signals() as signal_that_came:
         for boundary in loop.boundaries(at, config):
             parts: list[list[Metrics]] = []
-            for stop in loop.parts(at, boundary, rescoring[0].steps):
+            for stop in loop.parts(at, boundary, stops):
+                segment = changing if updates is None or stop in updates else ordinary
                 indices = [
                     order.batches(
                         each.config.order,
@@ -92,17 +100,18 @@ def train(
     return states
 
 
-def _segment(opened: Sequence[Opened]) -> together.Segments:
+def _segment(
+    opened: Sequence[Opened], in_one_call: bool, ordinary: bool
+) -> together.Segments:
     """What makes the steps of all; a single run has a program without a seed axis."""
     first = opened[0]
-    batch_size, train = first.config.batch_size, first.splits["train"]
-    in_one_call = loop.scannable(first.components, first.state, train, batch_size)
     steps = [
         step.make(
             each.components,
             seed=each.config.seed,
             order_seed=each.config.order,
             augmented=each.config.augment,
+            ordinary=ordinary,
         )
         for each in opened
     ]

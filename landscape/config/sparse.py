@@ -14,12 +14,13 @@ from landscape.scores import SCORES
 class SparseRun(AtInitialisation, Dynamic, NM, Phases, Levels, TrainConfig):
     """One sparse run, as stored in its folder."""
 
-    sparsity: float = 0.95
-    """Fraction of the prunable weights that is removed, in [0, 1)."""
+    sparsity: float | None = None
+    """Fraction of the prunable weights that is removed, in [0, 1); default: 0.95, or
+    that of --nm."""
     distribution: str = "uniform"
     """How the sparsity is distributed over layers: uniform, er or erk."""
     global_pruning: bool = False
-    """pruning: compare scores over all layers instead of within each."""
+    """pruning, ste, acdc: compare scores over all layers instead of within each."""
     score: str = "magnitude"
     """pruning: weights of the lowest score go first: magnitude, taylor1, taylor1_abs,
     taylor2, taylor2_abs, hessian_product, hessian_product_abs, obd, obd_hutchinson,
@@ -35,23 +36,25 @@ class SparseRun(AtInitialisation, Dynamic, NM, Phases, Levels, TrainConfig):
     max_sparsity: dict[str, float] = field(default_factory=dict, hash=False)
     """Pattern and maximum sparsity of the layers that match it, as in Dense_2 0.8."""
     prune_start: int | None = None
-    """pruning: step of the first mask update; default: 0.2 of all steps."""
+    """pruning, nm, ste: step of the first mask update; default: 0.2 of all steps."""
     prune_end: int | None = None
-    """pruning: step of the last mask update; default: 0.67 of all steps."""
+    """pruning, nm, ste: step at which the sparsity is reached, the last mask update but
+    for ste; default: 0.67 of all steps."""
     prune_every: int | None = None
-    """pruning: steps between mask updates; default: 0.01 of all steps."""
+    """pruning, nm, ste: steps between mask updates; default: 0.01 of all steps."""
     mask_from: str | None = None
-    """lottery, scratch, restart, static: the run whose final masks are taken, with its
-    settings; restart and static take its final weights, too."""
+    """lottery, scratch, restart, static, set, rigl: the run whose final masks are
+    taken, with its settings; the last four take its final weights, too."""
     rewind_to: int | None = None
     """lottery: take the weights of this step of that run instead of step 0."""
     method: str = "pruning"
-    """pruning, lottery, scratch, restart, static, set or rigl."""
+    """pruning, static, lottery, scratch, restart, set, rigl, nm (N:M sparsity), ste
+    (magnitude, straight through) or acdc (sparse and dense phases in alternation)."""
 
     def __post_init__(self):
         super().__post_init__()
         check_choice("distribution", self.distribution, methods.DISTRIBUTIONS)
-        self._require("sparsity", lambda v: 0 <= v < 1, "in [0, 1)")
+        self._require("sparsity", lambda v: v is None or 0 <= v < 1, "in [0, 1)")
         for pattern, value in self.max_sparsity.items():
             if not 0 <= value < 1:
                 raise InputError(
@@ -68,10 +71,11 @@ class SparseRun(AtInitialisation, Dynamic, NM, Phases, Levels, TrainConfig):
         self._check_score()
         self.check_at_initialisation()
         self.check_dynamic()
-        self.check_nm()
         self.check_phases()
         self.check_levels()
         self._check_method()
+        self.check_nm()
+        self._fill_in()
 
     def _check_score(self) -> None:
         row = SCORES[check_choice("score", self.score, SCORES)]
@@ -90,22 +94,41 @@ class SparseRun(AtInitialisation, Dynamic, NM, Phases, Levels, TrainConfig):
             )
 
     def _check_method(self) -> None:
-        check_choice("method", self.method, methods.SPARSE_METHODS)
-        # Beside --mask-from they say how its masks were found.
-        draws = self.method == "static" and not self.mask_from
-        if draws and self.global_pruning:
-            raise InputError("--global-pruning goes with --method pruning, not static.")
-        if draws and self.score != "magnitude":
-            raise InputError("--score goes with --method pruning, not static.")
-        if self.method != "pruning":
+        row = methods.METHODS[
+            check_choice("method", self.method, methods.SPARSE_METHODS)
+        ]
+        given = {
+            "global_pruning": ("--global-pruning", self.global_pruning),
+            "score": ("--score", self.score != "magnitude"),
+            "pattern": ("--nm", self.nm is not None),
+        }
+        for setting, (flag, is_given) in given.items():
+            # What takes masks has the settings of the run that found them.
+            takes = row.taken(self.mask_from)
+            if is_given and setting not in row.settings and not takes:
+                raise InputError(
+                    f"{flag} goes with --method {_taking(setting)}, not {self.method}."
+                )
+        if "phase_starts" in row.settings:
+            self.check_phases_fit()
+        if "pruning_steps" not in row.settings:
             return
         start, end, every = self.pruning_steps
         if not 0 <= start <= end <= self.steps or end < 1 or every < 1:
             raise InputError(
-                "pruning needs 0 <= --prune-start <= --prune-end <= --steps, with the"
-                f" last two and --prune-every at least 1, not {start}, {end},"
+                f"{self.method} needs 0 <= --prune-start <= --prune-end <= --steps,"
+                f" with the last two and --prune-every at least 1, not {start}, {end},"
                 f" {self.steps} and {every}."
             )
+
+    def _fill_in(self) -> None:
+        """Settings whose default depends on the method."""
+        if self.method == "nm" and self.nm is None:
+            object.__setattr__(self, "nm", "2:4")
+            self.check_nm()
+        if self.sparsity is None:
+            sparsity = self.sparsity_of_pattern if self.nm else 0.95
+            object.__setattr__(self, "sparsity", sparsity)
 
     @property
     def pruning_steps(self) -> tuple[int, int, int]:
@@ -120,3 +143,9 @@ class SparseRun(AtInitialisation, Dynamic, NM, Phases, Levels, TrainConfig):
             default(self.prune_end, 0.67),
             every if self.prune_every is None else self.prune_every,
         )
+
+
+def _taking(setting: str) -> str:
+    """The methods that have a setting."""
+    rows = methods.METHODS.values()
+    return ", ".join(row.name for row in rows if setting in row.settings)

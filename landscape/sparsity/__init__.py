@@ -2,13 +2,14 @@
 
 from landscape.sparsity import (
     accounting,
+    choices,
     masks,
     saliency,
     selection,
     training_cost,
     updaters,
 )
-from landscape.sparsity.distributions import kept_counts
+from landscape.sparsity.distributions import kept_counts, kept_in_groups
 from landscape.sparsity.mask_overlap import Overlap, ever_active, overlap
 from landscape.sparsity.masked import (
     SparseState,
@@ -24,8 +25,10 @@ __all__ = [
     "SparseState",
     "Updater",
     "accounting",
+    "choices",
     "ever_active",
     "kept_counts",
+    "kept_in_groups",
     "masked_update",
     "masks",
     "overlap",

@@ -90,6 +90,61 @@ def kept_counts(
     return {k: kept.get(k, math.prod(shape)) for k, shape in shapes.items()}
 
 
+def kept_in_groups(
+    shapes: Mapping[str, tuple[int, ...]],
+    n: int,
+    m: int,
+    dense_layers: Sequence[str] = (),
+) -> dict[str, int]:
+    """The number of weights that every layer keeps, `n` of each `m` inputs of a unit.
+
+    The sparsity of the layers that are not declared dense is 1 - n / m, exactly.
+
+    Args:
+      shapes, dense_layers: as of `kept_counts`.
+      n, m: 1 <= n < m; see `landscape.sparsity.choices.n_of_m` for which.
+
+    Raises:
+      InputError: a pattern names no layer, `m` does not divide the inputs of a layer,
+        or every layer is dense.
+
+    >>> shapes = {"Conv_0/kernel": (3, 3, 1, 8), "Dense_0/kernel": (100, 10)}
+    >>> kept_in_groups(shapes, 1, 4, ["Conv_0"])
+    {'Conv_0/kernel': 72, 'Dense_0/kernel': 250}
+    >>> kept_in_groups(shapes, 2, 4)
+    Traceback (most recent call last):
+    ...
+    landscape.errors.InputError: 2:4 does not fit Conv_0 (9 inputs a unit), as 4 does \
+not divide that: --dense-layers Conv_0 keeps it dense.
+    """
+    always = {name for pattern in dense_layers for name in _matching(pattern, shapes)}
+    patterned = {k: shape for k, shape in shapes.items() if k not in always}
+    if not patterned:
+        raise InputError(f"{n}:{m} fits no layer: every layer is kept dense.")
+    check_groups(patterned, n, m)
+    sizes = {k: math.prod(shape) for k, shape in shapes.items()}
+    return {k: size // m * n if k in patterned else size for k, size in sizes.items()}
+
+
+def check_groups(shapes: Mapping[str, tuple[int, ...]], n: int, m: int) -> None:
+    """Refuses layers whose units have inputs (*window, inputs) that m does not divide.
+
+    Raises:
+      InputError: names all of them; or n and m are not 1 <= n < m.
+    """
+    if not 1 <= n < m:
+        raise InputError(f"N:M must have 1 <= N < M, not {n}:{m}.")
+    inputs = {layer_name(k): math.prod(shape[:-1]) for k, shape in shapes.items()}
+    odd = {layer: count for layer, count in inputs.items() if count % m}
+    if odd:
+        each = [f"{layer} ({count} inputs a unit)" for layer, count in odd.items()]
+        raise InputError(
+            f"{n}:{m} does not fit {', '.join(each)}, as {m} does not divide"
+            f" {'that' if len(odd) == 1 else 'those'}: --dense-layers {' '.join(odd)}"
+            f" keeps {'it' if len(odd) == 1 else 'them'} dense."
+        )
+
+
 def _kept(size: int, sparsity: float) -> int:
     # As decimal fractions: 1 - 0.9 is below 0.1 as a float, and halves would go wrong.
     return round((1 - Fraction(str(float(sparsity)))) * size)

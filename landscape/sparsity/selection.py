@@ -7,6 +7,7 @@ way. It ends early as soon as a threshold keeps the right number.
 """
 
 import zlib
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -92,6 +93,27 @@ def keep_largest_global(scores: Any, count: ArrayLike) -> Any:
     return treedef.unflatten(
         mask.reshape(jnp.shape(leaf)) for mask, leaf in zip(masks, leaves, strict=True)
     )
+
+
+@partial(jax.jit, static_argnames="axis")
+def keep_largest_along(scores: ArrayLike, count: ArrayLike, axis: int) -> jax.Array:
+    """A mask that is True at exactly the `count` largest scores along `axis`.
+
+    As `keep_largest`, in each line along the axis: by counting, for every score, those
+    that come before it, so for axes that are short.
+
+    >>> keep_largest_along(jnp.array([[2, 9, 2, 2], [1, 0, 5, 7]]), 2, axis=1).tolist()
+    [[True, True, False, False], [False, False, True, True]]
+    """
+    keys = _ordered_integers(jnp.asarray(scores))
+    index = jax.lax.broadcasted_iota(jnp.int32, keys.shape, axis)
+
+    def passed_by(i: jax.Array, rank: jax.Array) -> jax.Array:
+        key = jax.lax.dynamic_index_in_dim(keys, i, axis)
+        return rank + ((key > keys) | ((key == keys) & (i < index)))
+
+    ranks = jax.lax.fori_loop(0, keys.shape[axis], passed_by, jnp.zeros_like(index))
+    return ranks < count
 
 
 def _ordered_integers(x: jax.Array) -> jax.Array:

@@ -15,6 +15,10 @@ class Updater(NamedTuple):
         grads: the dense gradients, at the parameters before that step.
         state: whatever the updater needs to remember; may be empty.
         info: a dict of scalars; "changed" says whether the masks changed now.
+      steps: `(params) -> steps`, completed updates, at which `update` may change the
+        masks; None: at any, as with latent weights. At other steps a training loop may
+        use `landscape.sparsity.updaters.unchanging` instead, in a program without the
+        memory that an update of the masks takes; the state stays as it is there.
       stops: `(params) -> steps` of an updater that wants scores over data; `update`
         never changes its masks, and after each of these completed updates
         `landscape.sparsity.scored_update` does, with scores that the training loop
@@ -38,3 +42,4 @@ class Updater(NamedTuple):
     scored: Callable[..., tuple[Any, Any, dict[str, Any]]] | None = None
     rounds: int = 1
     latent: bool = False
+    steps: Callable[[Any], tuple[int, ...]] | None = None

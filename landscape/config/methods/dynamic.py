@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from landscape.errors import check_choice
+from landscape.errors import InputError, check_choice
 
 DROP_SCHEDULES = ("cosine", "learning-rate", "constant")
 
@@ -11,10 +11,11 @@ DROP_SCHEDULES = ("cosine", "learning-rate", "constant")
 @dataclass(frozen=True)
 class Dynamic:
     drop_fraction: float = 0.3
-    """set, rigl: fraction of the kept weights that the first update replaces."""
+    """set, rigl: fraction of each layer's kept weights that a mask update replaces at
+    the start."""
     drop_schedule: str = "cosine"
     """set, rigl: how that fraction falls: cosine (to 0 at --update-end), learning-rate
-    (in proportion to the rate) or constant."""
+    (times the rate over --learning-rate) or constant."""
     update_every: int = 100
     """set, rigl: steps between mask updates."""
     update_end: int | None = None
@@ -30,6 +31,13 @@ class Dynamic:
             lambda v: v is None or 1 <= v <= self.steps,
             f"in 1 ... --steps {self.steps}",
         )
+        # Of several methods each has settings of its own in the end.
+        if self.method in ("set", "rigl") and self.update_every >= self.last_update:
+            raise InputError(
+                f"--method {self.method} changes no mask with --update-every"
+                f" {self.update_every}: it must be below --update-end"
+                f" {self.last_update}."
+            )
 
     @property
     def mask_updates(self: Any) -> range:
@@ -40,3 +48,8 @@ class Dynamic:
     def last_update(self: Any) -> int:
         """The step before which the last mask update is."""
         return round(0.75 * self.steps) if self.update_end is None else self.update_end
+
+    @property
+    def mask_updates(self: Any) -> range:
+        """The steps at which the masks change."""
+        return range(self.update_every, self.last_update, self.update_every)

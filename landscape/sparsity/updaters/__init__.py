@@ -1,8 +1,27 @@
 """Mask updaters: functions that return an `Updater`."""
 
-from landscape.sparsity.updaters.constant import fixed, starting_from, static
+from landscape.sparsity.updaters.acdc import acdc
+from landscape.sparsity.updaters.constant import (
+    fixed,
+    starting_from,
+    static,
+    unchanging,
+)
 from landscape.sparsity.updaters.evolution import evolving
 from landscape.sparsity.updaters.gradual import pruning
+from landscape.sparsity.updaters.n_of_m import n_of_m
 from landscape.sparsity.updaters.rigged import rigl
+from landscape.sparsity.updaters.straight_through import straight_through
 
-__all__ = ["evolving", "fixed", "pruning", "rigl", "starting_from", "static"]
+__all__ = [
+    "acdc",
+    "evolving",
+    "fixed",
+    "n_of_m",
+    "pruning",
+    "rigl",
+    "starting_from",
+    "static",
+    "straight_through",
+    "unchanging",
+]

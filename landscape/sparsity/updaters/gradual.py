@@ -10,10 +10,10 @@ import numpy as np
 from landscape import methods, schedules, trees
 from landscape.aliases import Masks, Params
 from landscape.scores import SCORES
-from landscape.sparsity.masks import full, pruned_leaves
+from landscape.sparsity import choices
+from landscape.sparsity.choices import Choice
 from landscape.sparsity.saliency import magnitude
 from landscape.sparsity.saliency.scoring import pruned_last
-from landscape.sparsity.selection import keep_largest, keep_largest_global
 from landscape.sparsity.updater import Updater
 
 
@@ -59,18 +59,28 @@ def pruning(
     20 [False, True, True, False]
     30 [False, True, False, False]
     """
+    return of_choice(choices.by_layer(final_counts, global_), start, end, every, score)
+
+
+def of_choice(
+    choice: Choice,
+    start: int,
+    end: int,
+    every: int,
+    score: Callable | None = magnitude.entries,
+) -> Updater:
+    """`pruning` of the weights that a `Choice` removes."""
     grid = schedules.update_steps(start, end, every)
 
     def init(key: Any, params: Params) -> tuple[Masks, tuple]:
-        masks = full(final_counts, params)
-        return jax.tree.map(lambda mask: jnp.ones(mask.shape, bool), masks), ()
+        return choices.everything(choice.layers(params), params), ()
 
     def plan(like):
-        pruned = pruned_leaves(final_counts, like)
-        return pruned, *_timetable(grid, pruned, final_counts, start, end, global_)
+        layers = choice.layers(like)
+        return layers, *_timetable(grid, choice, layers, start, end)
 
     def masks_after(step, scores_of, like, masks):
-        names, steps, kept = plan(like)
+        layers, steps, kept = plan(like)
         if not len(steps):
             return masks, {"changed": jnp.zeros((), bool)}
         now = jnp.asarray(steps) == step
@@ -79,16 +89,11 @@ def pruning(
         def select(masks):
             all_scores, live = map(trees.named_leaves, (scores_of(), masks))
             # Below every score, so that what is pruned loses also against zeros.
-            scores = {name: pruned_last(live[name], all_scores[name]) for name in names}
+            scores = {
+                name: pruned_last(live[name], all_scores[name]) for name in layers
+            }
             counts = jnp.asarray(kept)[jnp.argmax(now)]
-            if global_:
-                new = keep_largest_global(scores, counts[0])
-            else:
-                new = {
-                    name: keep_largest(score, count)
-                    for (name, score), count in zip(scores.items(), counts, strict=True)
-                }
-            return trees.map_named(lambda name, mask: new.get(name, mask), masks)
+            return choices.replaced(masks, choice.keep(layers, scores, counts))
 
         masks = jax.lax.cond(changed, select, lambda masks: masks, masks)
         return masks, {"changed": changed}
@@ -105,9 +110,12 @@ def pruning(
         masks, info = masks_after(step, lambda: scores, scores, masks)
         return masks, state, info
 
+    def steps(params):
+        return tuple(plan(params)[1].tolist())
+
     if score is not None:
-        return Updater(init, update)
-    return Updater(init, update, lambda params: tuple(plan(params)[1].tolist()), scored)
+        return Updater(init, update, steps=steps)
+    return Updater(init, update, steps, scored, steps=lambda params: ())
 
 
 def pruning_of_settings(
@@ -129,27 +137,25 @@ def pruning_of_settings(
     return pruning(counts, *pruning_steps, global_=global_pruning, score=entries)
 
 
+def kept_at(
+    grid: np.ndarray, choice: Choice, layers: dict[str, Any], start: int, end: int
+) -> np.ndarray:
+    """What `choice` keeps at each step of the grid [steps, counts], int64."""
+
+    def removed_at(step):
+        return lambda total: schedules.cubic_removed(step, total, start, end)
+
+    return np.array([choice.counts(layers, removed_at(step)) for step in grid.tolist()])
+
+
 def _timetable(
-    grid: np.ndarray,
-    sizes: dict[str, int],
-    final_counts: dict[str, int],
-    start: int,
-    end: int,
-    global_: bool,
+    grid: np.ndarray, choice: Choice, layers: dict[str, Any], start: int, end: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Steps at which something is removed, and what is kept then [steps, layers]."""
-    if not sizes:
+    """Steps at which something is removed, and what is kept then [steps, counts]."""
+    if not layers:
         return np.zeros(0, np.int32), np.zeros((0, 0), np.int32)
-    rows = [
-        [
-            size - schedules.cubic_removed(step, size - final_counts[name], start, end)
-            for name, size in sizes.items()
-        ]
-        for step in grid.tolist()
-    ]
-    kept, before = np.array(rows), np.array(list(sizes.values()))
-    if global_:
-        kept, before = kept.sum(1, keepdims=True), before.sum(keepdims=True)
+    kept = kept_at(grid, choice, layers, start, end)
+    before = np.array(choice.counts(layers, lambda total: 0))
     fewer = np.diff(kept, axis=0, prepend=before[None]).any(1)
     if before.max() >= 2**31:
         raise ValueError("scores of 2^31 weights or more cannot be compared.")

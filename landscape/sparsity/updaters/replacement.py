@@ -93,7 +93,9 @@ def replacing(
         masks = jax.lax.cond(changed, replace, lambda masks: masks, masks)
         return masks, state, {"changed": changed}
 
-    return Updater(static(counts).init, update)
+    return Updater(
+        static(counts).init, update, steps=lambda params: tuple(steps.tolist())
+    )
 
 
 def replaced(
