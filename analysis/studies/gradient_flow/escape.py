@@ -6,40 +6,17 @@ solution from which more of the same leads nowhere; RigL leaves it.
 
 from typing import Any
 
+from analysis.studies.gradient_flow.escape_settings import AGAIN, trainings
 from analysis.studies.gradient_flow.scales import Scale
 from analysis.studies.steps import Steps
 from analysis.studies.training import train
 from landscape import runs
-from landscape.config import SparseRun
 from train import mask_source
-
-AGAIN = ("static", "rigl")
-"""Methods of the second training."""
-LATER = 100
-"""Added to the seed of the first training for the second: its order is another."""
 
 
 def num_steps(scale: Scale) -> int:
     """Seeds of all sparsities."""
     return len(scale.escape_sparsities) * scale.escape_seeds
-
-
-def solution(scale: Scale, root: str, sparsity: float, seed: int) -> SparseRun:
-    """The static network from which both others start."""
-    folder = f"{root}/escape/sparsity-{sparsity:g}/seed-{seed}"
-    return SparseRun(
-        **scale.escape, method="static", distribution="erk", sparsity=sparsity,
-        seed=seed, workdir=f"{folder}/solution",
-    )  # fmt: skip
-
-
-def again(first: SparseRun, method: str) -> SparseRun:
-    """Another training from the solution of the first: its weights and its masks."""
-    folder = first.workdir.removesuffix("/solution")
-    return SparseRun.of(
-        first, method=method, mask_from=first.workdir, seed=first.seed + LATER,
-        workdir=f"{folder}/{method}",
-    )  # fmt: skip
 
 
 def measure(scale: Scale, root: str, steps: Steps) -> dict[str, dict[str, Any]]:
@@ -55,9 +32,7 @@ def measure(scale: Scale, root: str, steps: Steps) -> dict[str, dict[str, Any]]:
         each |= {"accuracy": {n: [] for n in names}, "curves": {n: [] for n in names}}
         for seed in range(scale.escape_seeds):
             steps.begin(f"escape from static at {sparsity:g}, seed {seed}")
-            first = solution(scale, root, sparsity, seed)
-            settings = {"start": first} | {name: again(first, name) for name in AGAIN}
-            for name, one in settings.items():
+            for name, one in trainings(scale, root, sparsity, seed).items():
                 summary = train(one, mask_source.start_from(one))
                 each[name].append(summary["train_loss"])
                 each["accuracy"][name].append(summary["test_accuracy"])

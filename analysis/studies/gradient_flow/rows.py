@@ -47,6 +47,7 @@ ROWS = (
     Row("static", "static", settings=ERK),
     Row("set", "set", settings=ERK),
     Row("rigl", "rigl", settings=ERK),
+    Row("acdc", "acdc"),
 )
 """Those of the published table first."""
 

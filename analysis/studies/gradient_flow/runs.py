@@ -3,6 +3,7 @@
 from typing import Any, NamedTuple
 
 from analysis.studies.gradient_flow import (
+    escape,
     initial,
     networks,
     rows,
@@ -51,14 +52,15 @@ def measure(config: Config, scale: Scale) -> Measured:
     steps = Steps(_num_steps(config, scale, len(chosen)))
     table = networks.measure(config, scale, steps)
     compared = [rows.folder(root, rows.PRUNED, 0), rows.folder(root, chosen[0], 1)]
-    first, seen = {}, []
+    first, seen, escapes = {}, [], {}
     if not config.published:
         steps.begin("gradients at initialisation")
         first = initial.measure(scale, root)
         for name in steps.each("Hessian around a mask update,", states(scale, root)):
             seen.append(updates.measure(name, scale.examples))
+        escapes = escape.measure(scale, root, steps)
     return Measured(
-        scale.published, table, first, seen, {}, {}, {}, compared
+        scale.published, table, first, seen, escapes, {}, {}, compared
     )  # fmt: skip
 
 
@@ -74,7 +76,7 @@ def _num_steps(config: Config, scale: Scale, num_rows: int) -> int:
     if config.published:
         return table
     around = scale.num_seeds * len(scale.updates)
-    return table + 1 + around
+    return table + 1 + around + escape.num_steps(scale)
 
 
 def _sweep(scale: Scale, root: str) -> Measured:

@@ -41,6 +41,10 @@ ENTRIES = (
     Entry("static", "static", ERK),
     Entry("set", "set", ERK),
     Entry("rigl", "rigl", ERK),
+    Entry("ste", "ste"),
+    Entry("acdc", "acdc"),
+    Entry("N:M", "nm", pattern=True),
+    Entry("N:M, ste", "ste", pattern=True),
 )
 """Pruning first: others take its masks."""
 

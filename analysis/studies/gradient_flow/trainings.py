@@ -1,7 +1,7 @@
 """The settings of the networks of the table, and what is refused of them; no JAX."""
 
 from analysis.programs.checks import check_num_examples
-from analysis.studies.gradient_flow import rows, sweep_settings
+from analysis.studies.gradient_flow import escape_settings, rows, sweep_settings
 from analysis.studies.gradient_flow.config import Config
 from analysis.studies.gradient_flow.rows import Row
 from analysis.studies.gradient_flow.scales import Scale, Sweep
@@ -58,6 +58,7 @@ def check(config: Config, scale: Scale) -> None:
         settings = [pruned(scale, root)]
         for row in rows.chosen(config.published):
             settings += of_row(scale, root, row)
+        settings += [] if config.published else escape_settings.every(scale, root)
     checks.check(settings)
     size = data.check(settings[0])
     check_num_examples(scale.training["dataset"], scale.examples, size)

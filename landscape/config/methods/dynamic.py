@@ -48,8 +48,3 @@ class Dynamic:
     def last_update(self: Any) -> int:
         """The step before which the last mask update is."""
         return round(0.75 * self.steps) if self.update_end is None else self.update_end
-
-    @property
-    def mask_updates(self: Any) -> range:
-        """The steps at which the masks change."""
-        return range(self.update_every, self.last_update, self.update_every)
