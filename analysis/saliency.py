@@ -32,8 +32,9 @@ from landscape.errors import check_choice, require
 from landscape.scores import SCORES
 
 ORACLE = "loss_change"
-LEFT_OUT = (ORACLE, "obd")
-"""By default: the oracle, and a score with a product for each weight."""
+LEFT_OUT = (ORACLE, "obd", "synflow")
+"""By default: the oracle, a score with a product for each weight, and one that knows
+neither loss nor data."""
 EXAMPLES = 1000
 
 
@@ -46,8 +47,8 @@ class Config(DataOptions):
     layers: tuple[str, ...] = ()
     """Patterns (Dense_0, Conv_*) of the layers that are looked at; default: all."""
     scores: tuple[str, ...] = ()
-    """Names of scores; default: all but obd, whose exact diagonal of the Hessian takes
-    a product for each weight (obd_hutchinson estimates it)."""
+    """Names of scores; default: all but synflow and obd, whose exact diagonal of the
+    Hessian takes a product for each weight (obd_hutchinson estimates it)."""
 
     def __post_init__(self):
         super().__post_init__()

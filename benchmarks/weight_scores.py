@@ -26,8 +26,8 @@ from landscape.objective import Objective
 from landscape.scores import SCORES
 from landscape.tables import format_table
 
-BOUNDS = {"nothing": 0.1, "grads": 1.1, "loss": 3.2}
-UNBOUNDED = ("obd", "obd_hutchinson", "empirical_fisher", "loss_change")
+BOUNDS = {"nothing": 0.1, "grads": 1.1, "loss": 3.2, "model": 0.1}
+UNBOUNDED = ("obd", "obd_hutchinson", "empirical_fisher", "grasp", "loss_change")
 SETTINGS = {"obd_hutchinson": {"num_probes": 1}}
 UNIT = "one gradient"
 
@@ -43,8 +43,9 @@ def rivals(examples):
     for name, row in SCORES.items():
         if name not in ("obd", "loss_change"):
             score, settings = resolve(row.score), SETTINGS.get(name, {})
-            calls[name] = lambda score=score, settings=settings: score(
-                loss, params, batch, None, key, **settings
+            function = objective.bind_logits(stats) if row.needs == "model" else loss
+            calls[name] = lambda score=score, f=function, settings=settings: score(
+                f, params, batch, None, key, **settings
             )
     return calls
 

@@ -72,6 +72,14 @@ def _resnet(layers: int) -> Model:
     return Model(f"resnet{layers}", f"{_MODELS}.resnet:create", True, widths)
 
 
+def _wide_resnet(layers: int, factor: int) -> Model:
+    blocks = (layers - 4) // 2
+    meaning = "of the first convolution and the 3 stages, then of the inside of each"
+    widths = Widths((4, 4 + blocks), f"{meaning} block")
+    name = f"wrn-{layers}-{factor}"
+    return Model(name, f"{_MODELS}.wide_resnet:create", True, widths)
+
+
 def _vgg(layers: int) -> Model:
     meaning = "of its convolutions, then of dense layers"
     widths = Widths((layers - 3,), meaning, more=True)
@@ -87,6 +95,7 @@ MODELS = {
         Model("lenet5", f"{_MODELS}.lenet:create", activations=ACTIVATIONS),
         Model("alexnet", f"{_MODELS}.alexnet:create", True, _ALEXNET),
         *(_resnet(layers) for layers in (8, 20, 32, 56)),
+        *(_wide_resnet(*kind) for kind in ((10, 1), (16, 4), (22, 2), (28, 10))),
         *(_vgg(layers) for layers in (11, 16)),
     )
 }

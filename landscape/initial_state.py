@@ -33,7 +33,10 @@ def initial_state(
       float32 parameters, exactly 0.0 where `masks` is False.
     """
     drawn, statistics = models.init(
-        components.model, rng.stream(seed, "init"), input_shape
+        components.model,
+        rng.stream(seed, "init"),
+        input_shape,
+        components.initialisation,
     )
     if components.init_zeros:
         key = rng.stream(seed, "zeros")
@@ -44,8 +47,22 @@ def initial_state(
     if masks is not None:
         updater = sparsity.updaters.starting_from(updater, masks)
     key = rng.stream(seed, "masks")
-    state = sparsity.sparse_state(components.optimizer, updater, key, params)
-    return TrainState(batch_stats=batch_stats, **state._asdict())
+    sparse = sparsity.sparse_state(components.optimizer, updater, key, params)
+    state = TrainState(batch_stats=batch_stats, **sparse._asdict())
+    return rescaled(components, state) if params is drawn else state
+
+
+def rescaled(components: Components, state: TrainState) -> TrainState:
+    """The state of step 0 with the sparse initialisation of its masks.
+
+    For drawn weights whose masks are there, and once: `initial_state` calls it, and
+    whoever finds masks for the weights that it gave.
+    """
+    if components.sparse_init == "dense":
+        return state
+    rules = components.objective.rules
+    params = sparsity.rescaled(components.sparse_init, state.params, state.masks, rules)
+    return state._replace(params=params, opt_state=components.optimizer.init(params))
 
 
 def abstract_state(components: Components, input_shape: tuple[int, ...]) -> TrainState:

@@ -34,6 +34,7 @@ class Method(NamedTuple):
       dense_gradients: the steps that need the gradient of all weights, not of the kept
         ones alone: "never", "always", or the property of the run's settings that gives
         them; see `landscape.sparsity.training_cost`.
+      score: the score of weights that it has; "" if --score says which.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Method(NamedTuple):
     takes: tuple[str, ...] = ()
     optional: bool = False
     settings: tuple[str, ...] = ()
+    score: str = ""
     dense_gradients: str = "never"
 
     def taken(self, mask_from: str | None) -> tuple[str, ...]:
@@ -73,6 +75,8 @@ _REPLACEMENT = (
     *("update_every", "last_update", "drop_fraction", "drop_schedule"),
     *("schedule", "steps", "warmup", "decay_steps", "decay_factor"),
 )
+AT_INITIALISATION = {"snip": "taylor1_abs", "grasp": "grasp", "synflow": "synflow"}
+"""Methods that find their masks at step 0, and the scores by which they do."""
 METHODS = {
     row.name: row
     for row in (
@@ -136,12 +140,23 @@ METHODS = {
             "ste",
             f"{_UPDATERS}.straight_through:straight_through_of_settings",
             settings=("pattern", "pruning_steps", "global_pruning"),
+            dense_gradients="always",
         ),
         Method(
             "acdc",
             "acdc",
             f"{_UPDATERS}.acdc:acdc_of_settings",
             settings=("phase_starts", "global_pruning"),
+        ),
+        *(
+            Method(
+                name,
+                name,
+                f"{_UPDATERS}.at_initialisation:of_settings",
+                settings=("rounds_of_scores", "per_layer"),
+                score=score,
+            )
+            for name, score in AT_INITIALISATION.items()
         ),
         Method(
             "units",
@@ -169,6 +184,13 @@ TFDS = DataSet("tfds", "landscape.data.images:read", ("dataset", "data_dir"))
 DISTRIBUTIONS = ("uniform", "er", "erk")
 SCHEDULES = ("constant", "cosine", "step")
 INPUTS = ("standardize", "scale")
+INITIALISATIONS = tuple(
+    f"{name}_{shape}"
+    for name in ("glorot", "he", "lecun")
+    for shape in ("normal", "uniform")
+)
+"""Functions of jax.nn.initializers."""
+SPARSE_INITS = ("dense", "layer", "unit")
 
 OPTIMIZERS = {
     "adabelief": ("nesterov",),

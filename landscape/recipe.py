@@ -25,6 +25,9 @@ class Components(NamedTuple):
       optimizer: of optax, with that rate.
       updater: of the masks.
       init_zeros: fraction of every kernel's initial weights that is set to zero.
+      initialisation: of the kernels, one of `methods.INITIALISATIONS`; None: the
+        model's own.
+      sparse_init: "dense", "layer" or "unit", see `landscape.sparsity.rescaled`.
     """
 
     model: nn.Module
@@ -33,6 +36,8 @@ class Components(NamedTuple):
     optimizer: optax.GradientTransformation
     updater: Updater
     init_zeros: float
+    initialisation: str | None = None
+    sparse_init: str = "dense"
 
     __repr__ = one_line
 
@@ -80,7 +85,16 @@ def make(
     counts = tuple(_counts(config, model, input_shape).items())
     updater = _updater(row.updater, settings, counts, model, input_shape)
     init_zeros = getattr(config, "init_zeros", 0.0)
-    return Components(model, objective, learning_rate, optimizer, updater, init_zeros)
+    return Components(
+        model,
+        objective,
+        learning_rate,
+        optimizer,
+        updater,
+        init_zeros,
+        config.initialisation,
+        getattr(config, "sparse_init", "dense"),
+    )
 
 
 _learning_rate = lru_cache(maxsize=16)(schedules.learning_rate)

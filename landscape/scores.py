@@ -14,8 +14,9 @@ class Score(NamedTuple):
       name: the value of --score.
       score: `(loss_fn, params, batches, masks, key, **settings)`, which returns a
         pytree of the structure of the parameters, as `module:function`.
-      needs: "nothing", "grads" (the gradient alone: of one batch, or of many) or "loss"
-        (the loss over data).
+      needs: "nothing", "grads" (the gradient alone: of one batch, or of many), "loss"
+        (the loss over data) or "model" (`model_fn(params, batch) -> outputs` in the
+        place of `loss_fn`; of the batches shapes alone).
       settings: names of the keyword arguments of `score`.
     """
 
@@ -23,6 +24,11 @@ class Score(NamedTuple):
     score: str
     needs: str
     settings: tuple[str, ...] = ()
+
+    @property
+    def of_data(self) -> bool:
+        """Whether it looks at examples."""
+        return self.needs in ("grads", "loss")
 
     @property
     def entries(self) -> str:
@@ -66,10 +72,12 @@ SCORES = {
         ("obd", "obd:score", "loss", _BLOCKS),
         ("obd_hutchinson", "obd:score_hutchinson", "loss", ("num_probes", *_BLOCKS)),
         ("empirical_fisher", "empirical_fisher:score", "loss", _CHUNKS),
+        ("grasp", "grasp:score", "loss", _CHUNKS),
+        ("synflow", "synflow:score", "model", ()),
         ("loss_change", "loss_change:score", "loss", _ONE_BY_ONE),
     )
 }
-"""Scores of weights; SNIP, GraSP and SynFlow, which score at step 0, will be rows."""
+"""Scores of weights; SNIP's is taylor1_abs."""
 
 _SIGNED = (("absolute", "none"),)
 UNIT_SCORES = {

@@ -22,6 +22,9 @@ _OF_THE_MASK = (
     "score",
     "score_scale",
     "score_examples",
+    "score_rounds",
+    "per_layer",
+    "grasp_temperature",
 )
 
 KINDS = {"mask_from": "masks", "source": "network", "parent": "parent network"}

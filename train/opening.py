@@ -11,13 +11,13 @@ from landscape import checkpoint, data, devices, recipe, runs
 from landscape.cli import activity
 from landscape.config import RunConfig
 from landscape.errors import InputError, RunFailure
-from landscape.initial_state import abstract_state, initial_state
+from landscape.initial_state import abstract_state, initial_state, rescaled
 from landscape.methods import METHODS
 from landscape.one_line import one_line
 from landscape.recipe import Components
 from landscape.sources import check_data
 from landscape.state import TrainState
-from train import measure, record
+from train import measure, record, scoring
 
 Start = Callable[[TrainState], tuple[Any, Any, Any]]
 """From the shapes of a state to params, batch_stats, masks of step 0 (None: drawn)."""
@@ -89,13 +89,21 @@ def _open(config: RunConfig, start: Start | None, step: int | None = None) -> Op
     like = abstract_state(components, shape)
     restored = checkpoint.restore(folder / runs.CHECKPOINTS, like, step)
     resumes = restored is not None
+    mesh = devices.make_mesh(config.num_devices)
+    devices.check_batch_size(mesh, config.batch_size)
+    splits = {
+        name: devices.replicate(mesh, getattr(dataset, name))
+        for name in ("train", "validation", "test")
+        if getattr(dataset, name) is not None
+    }
     if resumes:
         state, refused = restored
         # Said first: a failure below must not hide what was refused.
         for reason in refused:
             print(f"{folder}: refused {reason}", file=sys.stderr)
-        mesh = _mesh_and_folder(config, int(state.step))
+        _open_folder(config, int(state.step))
         print(f"{folder}: resumes from step {int(state.step)}", file=sys.stderr)
+        state = devices.replicate(mesh, state)
     else:
         _refuse_lost_checkpoints(folder)
         given = start(like) if start else (None, None, None)
@@ -107,26 +115,21 @@ def _open(config: RunConfig, start: Start | None, step: int | None = None) -> Op
                 f"a {config.method} run takes the {takes[0]} of another run, and no"
                 f" `start` gives it: see `train.{where}`."
             )
-        mesh = _mesh_and_folder(config, None)
-        record.write_sources(folder, config, dataset)
         with activity("compiling the initial weights"):
             state = initial_state(components, config.seed, shape, *given)
-    splits = {
-        name: devices.replicate(mesh, getattr(dataset, name))
-        for name in ("train", "validation", "test")
-        if getattr(dataset, name) is not None
-    }
-    state = devices.replicate(mesh, state)
+        state = devices.replicate(mesh, state)
+        rescoring = scoring.make(config, components, state, splits, mesh)
+        if 0 in rescoring.steps:
+            state = rescaled(components, rescoring.update(state))
+        _open_folder(config, None)
+        record.write_sources(folder, config, dataset)
     return Opened(folder, config, components, state, resumes, splits, mesh, shape)
 
 
-def _mesh_and_folder(config: RunConfig, step: int | None) -> Mesh:
-    """The devices, and the folder with what it says of steps up to `step`."""
-    mesh = devices.make_mesh(config.num_devices)
-    devices.check_batch_size(mesh, config.batch_size)
+def _open_folder(config: RunConfig, step: int | None) -> None:
+    """The folder, with what it says of steps up to `step`."""
     record.open_folder(Path(config.workdir), config)
     record.truncate_metrics(Path(config.workdir), step)
-    return mesh
 
 
 def _refuse_lost_checkpoints(folder: Path) -> None:

@@ -1,18 +1,23 @@
-"""Mask updates by scores over data, between two steps."""
+"""Mask updates by scores over data, between two steps and before the first one."""
 
+import contextlib
 from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
 import jax
 from jax.sharding import Mesh
+from jax.tree_util import Partial
 
 from landscape import devices, methods, rng
+from landscape.callables import Static
+from landscape.cli import Progress
 from landscape.config import RunConfig
 from landscape.recipe import Components
 from landscape.scores import SCORES
-from landscape.sparsity import scored_update
+from landscape.sparsity import saliency, scored_update
 from landscape.state import TrainState
+from landscape.trees import named_leaves
 from train.measure import Splits
 
 NUM_EXAMPLES = 1024
@@ -23,8 +28,8 @@ class Rescoring(NamedTuple):
     """Where training stops for new masks, and how they come about.
 
     Attributes:
-      steps: completed updates after which the masks change; empty if they change inside
-        the steps, or never.
+      steps: completed updates after which the masks change, 0 for those that are found
+        at initialisation; empty if they change inside the steps, or never.
       update: from the state there to the one with new masks.
     """
 
@@ -41,7 +46,9 @@ def make(
 ) -> Rescoring:
     """The mask updates by scores of the first examples of the training split.
 
-    The loss is the objective of training, L2 term included, in eval mode: the stored
+    The loss is the objective of training, L2 term included, but the data loss alone at
+    initialisation (as SNIP and GraSP have it; of GraSP that of logits over its
+    temperature). It is in eval mode: the stored
     statistics of batch norm are used and stay as they are. What is random follows from
     the seed and the step, so that a resumed run has the same scores.
 
@@ -55,7 +62,8 @@ def make(
     updater = components.updater
     if updater.stops is None:
         return Rescoring(frozenset(), lambda state: state)
-    row, train = SCORES[config.score], splits["train"]
+    method = methods.METHODS[config.method]
+    row, train = SCORES[method.score or config.score], splits["train"]
     score, settings = methods.resolve(row.score), {}
     if config.score_scale is not None:
         settings["scale"] = config.score_scale
@@ -66,22 +74,40 @@ def make(
     size = min(config.score_examples or NUM_EXAMPLES, len(train["label"]))
     starts = range(0, size, config.batch_size)
 
+    def scored(state, batches):
+        objective, stats = components.objective, state.batch_stats
+        if row.needs == "model":
+            function = objective.bind_logits(stats)
+        elif config.method == "grasp":
+            at = Static(_flattened, (objective, config.grasp_temperature))
+            function = Partial(at, objective.bind_logits(stats))
+        else:
+            function = objective.bind(stats, l2=not method.score)
+        key = rng.stream(config.seed, "scores", int(state.step))
+        return score(function, state.params, batches, state.masks, key, **settings)
+
     def update(state):
         batches = [
             jax.tree.map(lambda x, i=i: x[i : min(i + config.batch_size, size)], train)
             for i in starts
         ]
-        scores = score(
-            components.objective.bind(state.batch_stats, l2=True),
-            state.params,
-            batches,
-            state.masks,
-            rng.stream(config.seed, "scores", int(state.step)),
-            **settings,
-        )
-        return devices.replicate(mesh, _updated(updater, state, scores))
+        bar = Progress("scores", updater.rounds, unit="round")
+        with contextlib.closing(bar):
+            for number in range(updater.rounds):
+                scores = scored(state, batches)
+                if method.score:
+                    pruned = {k for k, m in named_leaves(state.masks).items() if m.ndim}
+                    saliency.check_comparable(scores, state.masks, pruned)
+                state = devices.replicate(mesh, _updated(updater, state, scores))
+                bar.update(number + 1)
+        return state
 
     return Rescoring(frozenset(updater.stops(state.params)), update)
+
+
+def _flattened(objective, temperature, model_fn, params, batch):
+    """The data loss of logits over a temperature."""
+    return objective.output_loss(model_fn(params, batch) / temperature, batch)
 
 
 @partial(jax.jit, static_argnums=0, donate_argnums=1)

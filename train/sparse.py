@@ -33,10 +33,10 @@ _SCRATCH_SEED = 1000
 @dataclass(frozen=True)
 class Config(SparseRun):
     method: tuple[str, ...] = ("pruning", "lottery", "scratch")
-    """pruning, static, lottery, scratch, restart, set, rigl, nm (N:M sparsity), ste
-    (magnitude, straight through) or acdc (sparse and dense phases in alternation); of
-    several, lottery, scratch and restart take the mask that this command's pruning
-    finds."""
+    """pruning, static, lottery, scratch, restart, snip, grasp, synflow, set, rigl, nm
+    (N:M sparsity), ste (magnitude, straight through) or acdc (sparse and dense phases
+    in alternation); of several, lottery, scratch and restart take the mask that this
+    command's pruning finds."""
     num_seeds: int = 1
     """Repeat with this many consecutive seeds, one folder each."""
     seeds_at_once: int | None = None

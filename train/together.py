@@ -29,7 +29,8 @@ _OWN = ("seed", "order_seed", "workdir", "mask_from")
 
 def default_number(num_seeds: int) -> int:
     """How many seeds are trained side by side: all, or one on a CPU."""
-    return 1 if backend.on_cpu() else num_seeds
+    # Of one seed no device is asked for: it may yet be refused.
+    return 1 if num_seeds == 1 or backend.on_cpu() else num_seeds
 
 
 def groups(configs: Sequence[RunConfig], at_once: int) -> list[list[RunConfig]]:

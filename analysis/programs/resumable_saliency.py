@@ -55,6 +55,11 @@ class Setup(NamedTuple):
         """The data loss in eval mode."""
         return self.run.objective.bind(self.run.state.batch_stats)
 
+    @property
+    def model_fn(self) -> Partial:
+        """The logits in eval mode."""
+        return self.run.objective.bind_logits(self.run.state.batch_stats)
+
 
 def setup_of(run: runs.Run, layers: Sequence[str], num_examples: int | None) -> Setup:
     """The kernels of a run that can be pruned, and its first training examples.
@@ -156,10 +161,11 @@ def scores(folder: Path, setup: Setup, names: Sequence[str], seed: int) -> Array
         first = next(iter(setup.kept))
         if f"score/{name}/{first}" not in found:
             row = SCORES[name]
+            function = setup.model_fn if row.needs == "model" else setup.loss_fn
             chunks = {"chunk_size": setup.chunk} if "chunk_size" in row.settings else {}
             try:
                 values = methods.resolve(row.score)(
-                    setup.loss_fn, setup.run.state.params, setup.batch,
+                    function, setup.run.state.params, setup.batch,
                     setup.run.masks, rng.stream(seed, f"saliency-{name}"), **chunks,
                 )  # fmt: skip
             except InputError as error:

@@ -5,6 +5,8 @@ import shlex
 from collections.abc import Sequence
 from typing import Any
 
+from landscape.errors import InputError
+
 
 def command(
     program: str,
@@ -33,6 +35,7 @@ def command(
 --method pruning"
     """
     words = ["python", "-m", program]
+    default = _made_of_defaults(type(config)) if default is None else default
     for name in positional:
         # Else a name that begins with - is read as a flag.
         values = _values(getattr(config, name))
@@ -44,6 +47,15 @@ def command(
         if field.name in always or value != _default_of(field, default):
             words += _flag(field.name, value)
     return shlex.join(words)
+
+
+def _made_of_defaults(kind: type) -> Any | None:
+    """A config in which settings that follow from others have their values, too; None
+    if there is none without arguments."""
+    try:
+        return kind()
+    except (TypeError, InputError):
+        return None
 
 
 def _default_of(field: dataclasses.Field, default: Any | None) -> Any:

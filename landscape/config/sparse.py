@@ -7,6 +7,7 @@ from landscape import methods
 from landscape.config.methods import NM, AtInitialisation, Dynamic, Levels, Phases
 from landscape.config.training import TrainConfig
 from landscape.errors import InputError, check_choice, percent_hint
+from landscape.methods import AT_INITIALISATION
 from landscape.scores import SCORES
 
 
@@ -24,13 +25,14 @@ class SparseRun(AtInitialisation, Dynamic, NM, Phases, Levels, TrainConfig):
     score: str = "magnitude"
     """pruning: weights of the lowest score go first: magnitude, taylor1, taylor1_abs,
     taylor2, taylor2_abs, hessian_product, hessian_product_abs, obd, obd_hutchinson,
-    empirical_fisher, loss_change or at_random."""
+    empirical_fisher, grasp, synflow, loss_change or at_random."""
     score_scale: float | None = None
     """taylor2, taylor2_abs: factor of the second-order term; default: 1 (Taylor's is
     0.5)."""
     score_examples: int | None = None
-    """pruning: scores are of the first examples of the training split, this many;
-    default: 1024 or all, but the batch of the step for taylor1 and taylor1_abs."""
+    """pruning, snip, grasp: scores are of the first examples of the training split,
+    this many; default: 1024 or all, but for pruning by taylor1 or taylor1_abs the batch
+    of the step."""
     dense_layers: tuple[str, ...] = ()
     """Patterns (Conv_0, Dense_*) of layers that stay dense."""
     max_sparsity: dict[str, float] = field(default_factory=dict, hash=False)
@@ -48,8 +50,9 @@ class SparseRun(AtInitialisation, Dynamic, NM, Phases, Levels, TrainConfig):
     rewind_to: int | None = None
     """lottery: take the weights of this step of that run instead of step 0."""
     method: str = "pruning"
-    """pruning, static, lottery, scratch, restart, set, rigl, nm (N:M sparsity), ste
-    (magnitude, straight through) or acdc (sparse and dense phases in alternation)."""
+    """pruning, static, lottery, scratch, restart, snip, grasp, synflow, set, rigl, nm
+    (N:M sparsity), ste (magnitude, straight through) or acdc (sparse and dense phases
+    in alternation)."""
 
     def __post_init__(self):
         super().__post_init__()
@@ -88,9 +91,12 @@ class SparseRun(AtInitialisation, Dynamic, NM, Phases, Levels, TrainConfig):
                     f" {self.score}."
                 )
         self._require("score_examples", lambda v: v is None or v >= 1, "at least 1")
-        if self.score_examples is not None and row.needs == "nothing":
+        named = (self.method,) if isinstance(self.method, str) else self.method
+        rows = [SCORES[AT_INITIALISATION.get(name, self.score)] for name in named]
+        if self.score_examples is not None and not any(row.of_data for row in rows):
             raise InputError(
-                f"--score-examples goes with a --score of data, not {self.score}."
+                "--score-examples goes with a --score of data, not"
+                f" {' or '.join(sorted({row.name for row in rows}))}."
             )
 
     def _check_method(self) -> None:

@@ -12,6 +12,7 @@ from landscape.errors import InputError
 FORMAT_VERSION = 1
 ADDED = {
     "init_zeros": 0.0,
+    "initialisation": None,
     "score": "magnitude",
     "score_scale": None,
     "score_examples": None,

@@ -46,13 +46,18 @@ class TrainConfig:
     # -- model
     model: str = "lenet300"
     """mlp, lenet300, lenet, lenet5, alexnet, resnet8, resnet20, resnet32, resnet56,
-    vgg11 or vgg16."""
+    wrn-10-1, wrn-16-4, wrn-22-2, wrn-28-10 (wide ResNets), vgg11 or vgg16."""
     widths: tuple[int, ...] = ()
     """mlp: hidden widths; lenet: 2 convolutions, then dense layers; alexnet: the same,
     4 in all; vgg11, vgg16: 8 or 13 convolutions, then dense layers; resnets: the 3
-    stages, then those inside each block, or none; default: the model's own."""
+    stages, then those inside each block, or none; wide ResNets: the same after the
+    first convolution; default: the model's own."""
     activation: str = "relu"
     """relu or tanh (mlp and lenet)."""
+    initialisation: str | None = None
+    """Distribution of the initial kernels: glorot_normal, glorot_uniform, he_normal,
+    he_uniform, lecun_normal or lecun_uniform; default: the model's own (he_normal, but
+    lecun_normal with tanh)."""
 
     # -- optimisation
     steps: int = 3000
@@ -112,6 +117,9 @@ class TrainConfig:
     def __post_init__(self):
         methods.check_model(self.model, self.widths, self.activation)
         methods.check_optimizer(self.optimizer, self.nesterov, self.decoupled_decay)
+        if self.initialisation is not None:
+            known = methods.INITIALISATIONS
+            check_choice("initialisation", self.initialisation, known)
         check_choice("schedule", self.schedule, methods.SCHEDULES)
         check_choice("kind of inputs", self.inputs, methods.INPUTS)
         self._require("workdir", lambda v: v != "", "the name of a folder")

@@ -33,6 +33,7 @@ def as_batches(batches: Batches, chunk_size: int | None = None) -> list:
         if chunk_size < 1:
             raise InputError(f"chunk_size must be at least 1, not {chunk_size}.")
     one = isinstance(batches, Mapping | tuple) or hasattr(batches, "shape")
+    batches = [] if batches is None else batches
     batches = [batches] if one or not isinstance(batches, Iterable) else list(batches)
     if not batches:
         raise InputError("an average needs at least one batch, not none.")

@@ -7,6 +7,7 @@ from landscape.models.lenet import LeNet
 from landscape.models.mlp import MLP
 from landscape.models.resnet import ResNet
 from landscape.models.vgg import VGG
+from landscape.models.wide_resnet import WideResNet
 from landscape.models.widths import layers_in_order, widths_of
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "Conv",
     "LeNet",
     "ResNet",
+    "WideResNet",
     "create",
     "init",
     "layers_in_order",

@@ -11,6 +11,7 @@ from landscape.models.alexnet import AlexNet
 from landscape.models.lenet import LeNet
 from landscape.models.mlp import MLP
 from landscape.models.resnet import ResNet
+from landscape.models.wide_resnet import WideResNet
 
 KINDS = {MLP: "mlp", LeNet: "lenet", AlexNet: "alexnet"}
 """Names of the networks of one depth, or of any."""
@@ -41,12 +42,14 @@ def widths_of(model: Any, params: Params) -> tuple[str, tuple[int, ...]]:
 
     Returns:
       A row of `landscape.methods.MODELS` that takes widths (mlp for lenet300, lenet for
-      lenet5), and the widths: of a ResNet those of the stages alone where those inside
+      lenet5), and the widths: of ResNets those of the stages alone where those inside
       the blocks equal them. `model.clone(widths=...)` makes the module, too, with the
       activation of `model`.
 
     Raises:
-      InputError: the model is of another kind, or of a depth without a name.
+      InputError: the model is of another kind, or of a depth without a name; or the
+        convolution between the first two widths of a wide ResNet is as none of these
+        widths has it (there is one exactly where the two differ).
 
     >>> import jax
     >>> from landscape.models import create, init
@@ -59,21 +62,34 @@ def widths_of(model: Any, params: Params) -> tuple[str, tuple[int, ...]]:
     name = KINDS.get(type(model))
     if isinstance(model, ResNet):
         name = f"resnet{6 * model.blocks + 2}"
+    if isinstance(model, WideResNet):
+        start = f"wrn-{6 * model.blocks + 4}-"
+        name = next((each for each in MODELS if each.startswith(start)), None)
     if isinstance(model, vgg.VGG):
         name = {stages: name for name, stages in vgg.STAGES.items()}.get(model.stages)
     if name not in MODELS:
         raise InputError(
             f"no name of landscape.methods makes {model!r}: it must be an MLP, LeNet,"
-            f" AlexNet, ResNet or VGG of a depth that is among {', '.join(MODELS)}."
+            " AlexNet, ResNet, WideResNet or VGG of a depth that is among"
+            f" {', '.join(MODELS)}."
         )
     if isinstance(model, ResNet):
-        return name, _residual(model.blocks, params)
+        return name, _residual("Block", model.blocks, params)
+    if isinstance(model, WideResNet):
+        first = _outputs(params["Conv_0"])
+        rest = _residual("WideBlock", model.blocks, params)
+        if ("Conv_2" in params["WideBlock_0"]) != (first != rest[0]):
+            raise InputError(
+                f"no widths make a wide ResNet whose first convolution has {first}"
+                f" channels and its first stage {rest[0]}, with this shortcut between."
+            )
+        return name, (first, *rest)
     *hidden, _ = layers_in_order(params)
     return name, tuple(_outputs(params[layer]) for layer in hidden)
 
 
-def _residual(blocks: int, params: Params) -> tuple[int, ...]:
-    every = [params[f"Block_{i}"] for i in range(3 * blocks)]
+def _residual(block: str, blocks: int, params: Params) -> tuple[int, ...]:
+    every = [params[f"{block}_{i}"] for i in range(3 * blocks)]
     stages = tuple(_outputs(block["Conv_1"]) for block in every[::blocks])
     inner = tuple(_outputs(block["Conv_0"]) for block in every)
     same = all(n == stages[i // blocks] for i, n in enumerate(inner))

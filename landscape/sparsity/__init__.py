@@ -10,6 +10,7 @@ from landscape.sparsity import (
     updaters,
 )
 from landscape.sparsity.distributions import kept_counts, kept_in_groups
+from landscape.sparsity.initialisation import rescaled
 from landscape.sparsity.mask_overlap import Overlap, ever_active, overlap
 from landscape.sparsity.masked import (
     SparseState,
@@ -19,6 +20,7 @@ from landscape.sparsity.masked import (
 )
 from landscape.sparsity.masks import prunable
 from landscape.sparsity.updater import Updater
+from landscape.sparsity.updaters import masks_at_initialisation
 
 __all__ = [
     "Overlap",
@@ -31,8 +33,10 @@ __all__ = [
     "kept_in_groups",
     "masked_update",
     "masks",
+    "masks_at_initialisation",
     "overlap",
     "prunable",
+    "rescaled",
     "saliency",
     "scored_update",
     "selection",

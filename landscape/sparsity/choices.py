@@ -16,6 +16,7 @@ from landscape.errors import check_choice
 from landscape.layout import Leaf, Rules
 from landscape.sparsity.distributions import check_groups
 from landscape.sparsity.masks import pruned_leaves
+from landscape.sparsity.saliency.scoring import pruned_last
 from landscape.sparsity.selection import (
     keep_largest,
     keep_largest_along,
@@ -125,6 +126,30 @@ def everything(layers: dict[str, Any], params: Params) -> Masks:
     return trees.map_named(
         lambda name, x: jnp.ones(jnp.shape(x) if name in layers else (), bool), params
     )
+
+
+def remaining(
+    choice: Choice, layers: dict[str, Any], scores: Params, masks: Masks, counts: Any
+) -> Masks:
+    """Masks of what a choice keeps of the weights that `masks` keep.
+
+    Args:
+      choice, layers: the choice, and what it knows of the layers.
+      scores: larger = keep, in the shapes of the parameters.
+      masks: whole arrays for those layers; those of other leaves stay as they are.
+      counts: of the choice; may be traced.
+
+    >>> scores = {"a": jnp.array([1.0, 5.0]), "b": jnp.array([-7.0, -6.0])}
+    >>> masks = {"a": jnp.array([False, False]), "b": jnp.array([True, True])}
+    >>> choice = by_layer({"a": 1, "b": 1}, global_=True)
+    >>> left = remaining(choice, choice.layers(scores), scores, masks, [1])
+    >>> left["a"].tolist(), left["b"].tolist()
+    ([False, False], [False, True])
+    """
+    all_scores, live = map(trees.named_leaves, (scores, masks))
+    # Below every score, so that what is pruned loses also against zeros.
+    ranked = {name: pruned_last(live[name], all_scores[name]) for name in layers}
+    return replaced(masks, choice.keep(layers, ranked, counts))
 
 
 def replaced(masks: Masks, new: dict[str, jax.Array]) -> Masks:

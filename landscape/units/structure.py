@@ -20,7 +20,15 @@ from landscape import layout
 from landscape.aliases import Params
 from landscape.errors import InputError, check_choice
 from landscape.layout import Rules
-from landscape.models import MLP, VGG, AlexNet, LeNet, ResNet, layers_in_order
+from landscape.models import (
+    MLP,
+    VGG,
+    AlexNet,
+    LeNet,
+    ResNet,
+    WideResNet,
+    layers_in_order,
+)
 
 
 class Axis(NamedTuple):
@@ -54,7 +62,7 @@ class Spec(NamedTuple):
 
 
 def specification(model: Any, params: Params) -> Spec:
-    """The symmetry of an MLP, LeNet, AlexNet, VGG or ResNet of `landscape.models`.
+    """The symmetry of an MLP, LeNet, AlexNet, VGG or (wide) ResNet of this repository.
 
     It covers parameters, masks (scalar leaves have no units), gradients and batch
     norm's statistics: whatever has the names of the leaves of one of them. Permutations
@@ -77,9 +85,11 @@ def specification(model: Any, params: Params) -> Spec:
         return _normed(params)
     if isinstance(model, ResNet):
         return _residual(params, model.blocks)
+    if isinstance(model, WideResNet):
+        return _wide_residual(params, model.blocks)
     raise InputError(
         f"the symmetry of a {type(model).__name__} is not known here: use an MLP,"
-        " LeNet, AlexNet, VGG or ResNet, or make its Spec by hand or by"
+        " LeNet, AlexNet, VGG, ResNet or WideResNet, or make its Spec by hand or by"
         " `landscape.units.sequential`."
     )
 
@@ -154,6 +164,28 @@ def _residual(params, blocks: int) -> Spec:
         axes[f"{block}/Conv_1/kernel"] = (None, None, inner, stream)
         axes |= _norm(f"{block}/BatchNorm_0", inner)
         axes |= _norm(f"{block}/BatchNorm_1", stream)
+    axes |= {"Dense_0/kernel": (stream, None), "Dense_0/bias": (None,)}
+    return Spec(sizes, axes)
+
+
+def _wide_residual(params, blocks: int) -> Spec:
+    stream = Axis(("stream_0",))
+    sizes = {"stream_0": params["Conv_0"]["kernel"].shape[-1]}
+    axes = {"Conv_0/kernel": (None, None, None, stream)}
+    for index in range(3 * blocks):
+        block = f"WideBlock_{index}"
+        inner, before = Axis((block,)), stream
+        sizes[block] = params[block]["Conv_0"]["kernel"].shape[-1]
+        if "Conv_2" in params[block]:
+            new = f"stream_{1 + index // blocks}"
+            sizes[new] = params[block]["Conv_2"]["kernel"].shape[-1]
+            stream = Axis((new,))
+            axes[f"{block}/Conv_2/kernel"] = (None, None, before, stream)
+        axes[f"{block}/Conv_0/kernel"] = (None, None, before, inner)
+        axes[f"{block}/Conv_1/kernel"] = (None, None, inner, stream)
+        axes |= _norm(f"{block}/BatchNorm_0", before)
+        axes |= _norm(f"{block}/BatchNorm_1", inner)
+    axes |= _norm("BatchNorm_0", stream)
     axes |= {"Dense_0/kernel": (stream, None), "Dense_0/bias": (None,)}
     return Spec(sizes, axes)
 

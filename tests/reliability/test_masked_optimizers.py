@@ -6,7 +6,13 @@ import numpy as np
 import optax
 import pytest
 
-from landscape.sparsity import masked_update, prunable, sparse_state, updaters
+from landscape.sparsity import (
+    choices,
+    masked_update,
+    prunable,
+    sparse_state,
+    updaters,
+)
 from landscape.trees import map_named, named_leaves
 
 STEPS = 50
@@ -48,6 +54,12 @@ def make_updater(method, params):
         return updaters.static(COUNTS)
     if method == "fixed":
         return updaters.fixed(random_masks(params))
+    if method == "nm":
+        return updaters.n_of_m(COUNTS, 1, 6, 4, 41, 7)
+    if method == "acdc":
+        return updaters.acdc(choices.by_layer(COUNTS), [4, 20, 41], [12, 30])
+    if method == "ste":
+        return updaters.straight_through(choices.by_layer(COUNTS), 4, 41, 7)
     # The end is not on the grid of updates.
     return updaters.pruning(COUNTS, 4, 41, 7, global_=method == "global pruning")
 
@@ -101,6 +113,8 @@ def train(optimizer, updater, params):
 
 
 CASES = [(m, name, "float32") for name in OPTIMIZERS for m in ("pruning", "fixed")]
+COMMON = "sgd with momentum", "adamw", "lion", "MultiSteps"
+CASES += [(m, name, "float32") for name in COMMON for m in ("nm", "acdc")]
 CASES += [
     ("global pruning", "adamw", "float32"),
     ("pruning", "adamw", "bfloat16"),
@@ -129,11 +143,15 @@ def test_pruned_weights_stay_zero_and_gather_neither_momentum_nor_decay(
     assert gathered.max() <= FLOORS.get(name, 0)
 
     counts = {k: int(named_leaves(kept)[k].sum()) for k in COUNTS}
-    if method == "global pruning":
+    if method == "nm":
+        for mask in (m for m in jax.tree.leaves(kept) if m.ndim):
+            groups = mask.reshape(-1, 6, mask.shape[-1])
+            assert (groups.sum(1) == 1).all()
+    elif method == "global pruning":
         assert sum(counts.values()) == sum(COUNTS.values())
     else:
         assert counts == COUNTS
-    assert changed.any() == ("pruning" in method)
+    assert changed.any() == (method not in ("static", "fixed"))
     leaves, before = named_leaves(after), named_leaves(params)
     assert set(prunable(params)) == set(COUNTS)
     for leaf in leaves:
@@ -144,6 +162,50 @@ def test_pruned_weights_stay_zero_and_gather_neither_momentum_nor_decay(
         assert moved[live].mean() > 0.5, leaf
     for leaf in jax.tree.leaves(moments):
         assert np.isfinite(np.asarray(leaf, np.float32)).all()
+
+
+@pytest.mark.parametrize("name", COMMON)
+def test_straight_through_the_network_is_zero_where_pruned_and_its_latent_weights_not(
+    name,
+):
+    draw = np.random.default_rng(0)
+
+    def drawn(*times):
+        normal = lambda shape: draw.normal(size=(*times, *shape))  # noqa: E731
+        return jax.tree.map(normal, SHAPES, is_leaf=lambda x: isinstance(x, tuple))
+
+    params, gradients = drawn(), drawn(STEPS)
+    optimizer, updater = OPTIMIZERS[name], make_updater("ste", params)
+
+    @jax.jit
+    def run(params, gradients):
+        def body(state, grads):
+            state, info = masked_update(optimizer, updater, None, state, grads)
+            latent = state.updater_state.latent
+            pairs = zip(
+                jax.tree.leaves(jax.tree.map(jnp.where, state.masks, latent, zeros)),
+                jax.tree.leaves(state.params),
+                strict=True,
+            )
+            off = jnp.stack([jnp.any(want != got) for want, got in pairs])
+            return state, (leaked(state.masks, state.params), off, info["changed"])
+
+        zeros = jax.tree.map(jnp.zeros_like, params)
+        state = sparse_state(optimizer, updater, None, params)
+        return jax.lax.scan(body, state, gradients)
+
+    state, (weights, off, changed) = jax.device_get(run(params, gradients))
+    assert not weights.any() and not off.any()
+    assert changed.any()
+    for layer, count in COUNTS.items():
+        mask, latent, before = (
+            named_leaves(tree)[layer]
+            for tree in (state.masks, state.updater_state.latent, params)
+        )
+        assert mask.sum() == count
+        assert (latent != before).all()
+    assert leaked(state.masks, state.opt_state).max() > 0
+    assert state.step == STEPS
 
 
 def test_moments_of_kept_weights_are_those_of_the_optimizer_alone():

@@ -38,7 +38,7 @@ def help_texts(*classes):
 )
 def test_the_help_of_a_flag_names_every_value_that_is_allowed(flag, values):
     for classes in [(TrainConfig, SparseRun), (TrainConfig, SparseRun, sparse.Config)]:
-        words = set(re.findall(r"\w+", help_texts(*classes)[flag]))
+        words = set(re.findall(r"[\w-]+", help_texts(*classes)[flag]))
         assert set(values) <= words
 
 

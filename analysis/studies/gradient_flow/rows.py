@@ -48,6 +48,9 @@ ROWS = (
     Row("set", "set", settings=ERK),
     Row("rigl", "rigl", settings=ERK),
     Row("acdc", "acdc"),
+    Row("snip", "snip"),
+    Row("grasp", "grasp"),
+    Row("synflow", "synflow"),
 )
 """Those of the published table first."""
 

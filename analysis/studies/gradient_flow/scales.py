@@ -54,7 +54,8 @@ class Scale(NamedTuple):
 
 
 RECIPE = {
-    "inputs": "scale", "batch_size": 128, "learning_rate": 0.05, "weight_decay": 1e-3,
+    "inputs": "scale", "initialisation": "glorot_uniform", "batch_size": 128,
+    "learning_rate": 0.05, "weight_decay": 1e-3,
 }  # fmt: skip
 """The published one; Keras' l2(5e-4) is a weight decay of 1e-3 here."""
 

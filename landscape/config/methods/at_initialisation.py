@@ -1,27 +1,75 @@
 """Settings of masks that are found at step 0, and of the weights that start there."""
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
-from landscape.errors import check_choice
+from landscape.errors import InputError, check_choice
+from landscape.methods import AT_INITIALISATION, METHODS, SPARSE_INITS
 
-SPARSE_INITS = ("dense", "layer", "unit")
+MASKED_AT_0 = ("static", "scratch", *AT_INITIALISATION, "set", "rigl")
+"""Methods whose weights are drawn, and inside a sparse mask at step 0."""
 
 
 @dataclass(frozen=True)
 class AtInitialisation:
     score_rounds: int | None = None
-    """snip, grasp, synflow: rounds of scoring and removal; default: 100 for synflow, 1
-    for the others."""
+    """snip, grasp, synflow: rounds of scoring and removal at step 0; default: 100 for
+    synflow, 1 for the others."""
     per_layer: bool = False
     """snip, grasp, synflow: compare scores within each layer, whose sparsity is that of
     --distribution, instead of over all layers."""
+    grasp_temperature: float = 200.0
+    """grasp: logits are divided by it in the loss that is scored, as in its authors'
+    code (in the loss of training, 1, scores of confident outputs outweigh the rest)."""
     sparse_init: str = "dense"
-    """Scale of the initial weights inside the mask: dense (as if there were none),
-    layer (variance over the density of the layer) or unit (variance by the number of
-    inputs that each unit keeps)."""
+    """Scale of the initial weights inside the mask of step 0 (static, scratch, snip,
+    grasp, synflow, set, rigl): dense (as if there were none), layer (variance over the
+    density of the layer) or unit (variance by the number of inputs that each unit
+    keeps)."""
 
     def check_at_initialisation(self: Any) -> None:
         """Refuses values that are not allowed."""
         self._require("score_rounds", lambda v: v is None or v >= 1, "at least 1")
+        self._require(
+            "grasp_temperature",
+            lambda v: v > 0 and math.isfinite(v),
+            "positive and finite",
+        )
         check_choice("sparse initialisation", self.sparse_init, SPARSE_INITS)
+        named = (self.method,) if isinstance(self.method, str) else self.method
+        given = "--per-layer" if self.per_layer else "--score-rounds"
+        finds = any(name in AT_INITIALISATION for name in named)
+        takes = any(name in METHODS and METHODS[name].takes for name in named)
+        if (self.per_layer or self.score_rounds) and not (finds or takes):
+            raise InputError(
+                f"{given} goes with --method {_either(AT_INITIALISATION)}, not"
+                f" {' '.join(named)}."
+            )
+        for name in named:
+            self._check_masks_of(name)
+
+    def _check_masks_of(self: Any, method: str) -> None:
+        layers = self.max_sparsity or self.distribution != "uniform"
+        if method in AT_INITIALISATION and layers and not self.per_layer:
+            raise InputError(
+                f"{method} compares all layers: it goes with neither --max-sparsity nor"
+                " --distribution, unless --per-layer is given."
+            )
+        # Weights that are taken from another run are as they were there.
+        taken = method in METHODS and "weights" in METHODS[method].takes
+        if self.sparse_init != "dense" and method not in MASKED_AT_0 and not taken:
+            raise InputError(
+                f"--sparse-init {self.sparse_init} goes with --method"
+                f" {_either(MASKED_AT_0)}, not {method}, which starts dense."
+            )
+
+    @property
+    def rounds_of_scores(self: Any) -> int:
+        """Rounds of scoring and removal at step 0."""
+        return self.score_rounds or (100 if self.method == "synflow" else 1)
+
+
+def _either(names: Any) -> str:
+    *others, last = names
+    return f"{', '.join(others)} or {last}"

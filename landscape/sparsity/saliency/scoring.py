@@ -1,6 +1,6 @@
 """What all scores share: the network inside the masks, and the refusal of NaN."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
@@ -85,6 +85,58 @@ def computed(masks: Masks | None, entries: Callable, *args: Any) -> Params:
                 f" {'is' if count == 1 else 'are'} not a number."
             )
     return scores
+
+
+def check_comparable(scores: Params, masks: Masks, names: Iterable[str]) -> None:
+    """Refuses scores that say nothing of which weights to keep.
+
+    Args:
+      scores: larger = keep.
+      masks: what is kept so far; scores of other entries are not looked at.
+      names: of the leaves that are pruned.
+
+    Raises:
+      InputError: a score is NaN or infinite; or all of a layer are zero before any
+        weight is removed, or all of all layers after.
+
+    >>> params, masks = {"a": jnp.ones(3)}, {"a": jnp.ones(3, bool)}
+    >>> check_comparable({"a": jnp.zeros(3)}, masks, ["a"])
+    Traceback (most recent call last):
+    ...
+    landscape.errors.InputError: all 3 scores of a are zero: no weight of it can be \
+preferred to another.
+    """
+    kept, of = trees.named_leaves(masks), trees.named_leaves(scores)
+    names = list(names)
+    told = jax.device_get(_told([kept[n] for n in names], [of[n] for n in names]))
+    idle = {}
+    for name, (live, bad, some) in zip(names, told, strict=True):
+        if bad:
+            raise InputError(
+                f"{bad} of {of[name].size} scores of {name} are not finite: they do not"
+                f" fit into {of[name].dtype}."
+            )
+        if live and not some:
+            idle[name] = live
+    whole = sum(live for live, *_ in told) == sum(of[name].size for name in names)
+    if idle and (whole or not any(some for *_, some in told)):
+        name, count = next(iter(idle.items()))
+        raise InputError(
+            f"all {count} scores of {name} are zero: no weight of it can be preferred"
+            " to another."
+        )
+
+
+@jax.jit
+def _told(masks, scores):
+    """Of each leaf how many are live, live and not finite, live and not zero."""
+
+    def leaf(mask, score):
+        mask = jnp.broadcast_to(mask, score.shape)
+        each = mask, mask & ~jnp.isfinite(score), mask & (score != 0)
+        return tuple(jnp.sum(x, dtype=jnp.int32) for x in each)
+
+    return [leaf(*pair) for pair in zip(masks, scores, strict=True)]
 
 
 @partial(jax.jit, static_argnums=0)

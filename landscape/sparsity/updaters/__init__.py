@@ -1,6 +1,10 @@
 """Mask updaters: functions that return an `Updater`."""
 
 from landscape.sparsity.updaters.acdc import acdc
+from landscape.sparsity.updaters.at_initialisation import (
+    masks_at_initialisation,
+    scored_at_initialisation,
+)
 from landscape.sparsity.updaters.constant import (
     fixed,
     starting_from,
@@ -17,9 +21,11 @@ __all__ = [
     "acdc",
     "evolving",
     "fixed",
+    "masks_at_initialisation",
     "n_of_m",
     "pruning",
     "rigl",
+    "scored_at_initialisation",
     "starting_from",
     "static",
     "straight_through",

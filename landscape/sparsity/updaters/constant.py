@@ -22,7 +22,7 @@ def fixed(masks: Masks) -> Updater:
         trees.check_mask(masks, params)
         return masks, ()
 
-    return Updater(init, _unchanged, steps=_never)
+    return Updater(init, unchanged, steps=_never)
 
 
 def starting_from(updater: Updater, masks: Masks) -> Updater:
@@ -67,7 +67,7 @@ def static(counts: dict[str, int]) -> Updater:
 
         return trees.map_named(draw, dense(params), params), ()
 
-    return Updater(init, _unchanged, steps=_never)
+    return Updater(init, unchanged, steps=_never)
 
 
 def static_of_settings(counts: dict[str, int], params: Params) -> Updater:
@@ -84,7 +84,8 @@ def fixed_of_settings(counts: dict[str, int], params: Params) -> Updater:
     return fixed(full(counts, params))
 
 
-def _unchanged(step, key, params, grads, masks, state):
+def unchanged(step, key, params, grads, masks, state):
+    """The update of masks that no step changes."""
     return masks, state, {"changed": jnp.zeros((), bool)}
 
 
@@ -92,6 +93,6 @@ def _never(params):
     return ()
 
 
-unchanging = Updater(lambda key, params: (dense(params), ()), _unchanged, steps=_never)
+unchanging = Updater(lambda key, params: (dense(params), ()), unchanged, steps=_never)
 """Leaves the masks and the state of any updater as they are, see `Updater.steps`; its
 own first masks keep everything."""

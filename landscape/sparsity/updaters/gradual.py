@@ -7,13 +7,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from landscape import methods, schedules, trees
+from landscape import methods, schedules
 from landscape.aliases import Masks, Params
 from landscape.scores import SCORES
 from landscape.sparsity import choices
 from landscape.sparsity.choices import Choice
 from landscape.sparsity.saliency import magnitude
-from landscape.sparsity.saliency.scoring import pruned_last
 from landscape.sparsity.updater import Updater
 
 
@@ -87,13 +86,8 @@ def of_choice(
         changed = jnp.any(now)
 
         def select(masks):
-            all_scores, live = map(trees.named_leaves, (scores_of(), masks))
-            # Below every score, so that what is pruned loses also against zeros.
-            scores = {
-                name: pruned_last(live[name], all_scores[name]) for name in layers
-            }
             counts = jnp.asarray(kept)[jnp.argmax(now)]
-            return choices.replaced(masks, choice.keep(layers, scores, counts))
+            return choices.remaining(choice, layers, scores_of(), masks, counts)
 
         masks = jax.lax.cond(changed, select, lambda masks: masks, masks)
         return masks, {"changed": changed}
@@ -132,7 +126,7 @@ def pruning_of_settings(
     too, and not of the step's batch.
     """
     row = SCORES[score]
-    over_data = row.needs == "loss" or score_examples is not None
+    over_data = row.needs in ("loss", "model") or score_examples is not None
     entries = None if over_data else methods.resolve(row.entries)
     return pruning(counts, *pruning_steps, global_=global_pruning, score=entries)
 

@@ -75,6 +75,7 @@ def test_the_recipe_is_the_published_one():
     assert (settings.sparsity, settings.pruning_steps) == (0.95, (3000, 7000, 100))
     assert (settings.learning_rate, settings.momentum) == (0.05, 0.9)
     assert settings.schedule == "cosine"
+    assert settings.initialisation == "glorot_uniform"
     # Keras' l2(5e-4) is 5e-4 times the sum of squares.
     assert settings.weight_decay / 2 == 5e-4 and settings.inputs == "scale"
 

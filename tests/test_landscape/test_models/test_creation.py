@@ -96,6 +96,9 @@ ACTIVATIONS = {"relu": lambda x: np.maximum(x, 0), "tanh": np.tanh}
         ("alexnet", (), CIFAR, 10, 1_756_426),
         ("resnet20", (16, 32, 64, *[16] * 3, *[32] * 3, *[64] * 3), CIFAR, 10, 269_722),
         ("alexnet", (64, 64, 384, 192), CIFAR, 10, 1_756_426),
+        ("wrn-28-10", (), CIFAR, 10, 36_479_194),
+        ("wrn-16-4", (), CIFAR, 10, 2_748_890),
+        ("wrn-22-2", (16, 32, 64, 128), CIFAR, 10, 1_079_642),
         *[
             ("mlp", (30, 30), (100,), k, n)
             for k, n in {2: 4022, 5: 4115, 10: 4270, 20: 4580, 50: 5510}.items()
@@ -111,6 +114,17 @@ def test_parameters_are_as_many_as_the_papers_say(
 ):
     model = models.create(name, input_shape, num_classes, widths)
     assert count(model, input_shape) == expected
+
+
+def test_wrn_22_2_has_two_convolutions_a_block_and_three_shortcuts():
+    widths, kernels, norms = (16, 32, 64, 128), [27 * 16], []
+    for before, after in itertools.pairwise(widths):
+        kernels += [9 * before * after, *5 * [9 * after * after], before * after]
+        norms += [before, *5 * [after]]
+    # Convolutions but for shortcuts, and the dense layer.
+    assert len(kernels) - 3 + 1 == 20 and len(norms) == 18
+    expected = sum(kernels) + 2 * (sum(norms) + 128) + 128 * 10 + 10
+    assert count(models.create("wrn-22-2", CIFAR, 10), CIFAR) == expected
 
 
 @pytest.mark.parametrize(("depth", "blocks"), [(20, 3), (32, 5), (56, 9)])
@@ -268,6 +282,23 @@ def slow_resnet(variables, x, blocks, seen=None):
     return x.mean((1, 2)) @ dense["kernel"] + dense["bias"]
 
 
+def slow_wide_resnet(variables, x, blocks, seen=None):
+    params, norm = variables["params"], slow_norm(variables, seen)
+    x = slow_convolution(x, params["Conv_0"]["kernel"], 1, 1)
+    for index in range(3 * blocks):
+        name = f"WideBlock_{index}"
+        stride = 2 if index in (blocks, 2 * blocks) else 1
+        active = np.maximum(norm(x, name, "BatchNorm_0"), 0)
+        y = slow_convolution(active, params[name]["Conv_0"]["kernel"], stride, 1)
+        y = np.maximum(norm(y, name, "BatchNorm_1"), 0)
+        y = slow_convolution(y, params[name]["Conv_1"]["kernel"], 1, 1)
+        if stride == 2 or x.shape[-1] != y.shape[-1]:
+            x = active[:, ::stride, ::stride] @ params[name]["Conv_2"]["kernel"][0, 0]
+        x = x + y
+    x = np.maximum(norm(x, "BatchNorm_0"), 0).mean((1, 2))
+    return x @ params["Dense_0"]["kernel"] + params["Dense_0"]["bias"]
+
+
 def slow_vgg(variables, x, stages, seen=None):
     params, norm, index = variables["params"], slow_norm(variables, seen), 0
     for convolutions in stages:
@@ -299,6 +330,11 @@ NORMED = {
         models.create("resnet8", (8, 7, 3), 5, (4, 4, 6, 3, 1, 7)),
         (8, 7, 3), slow_resnet, 1,
     ),
+    # Shortcuts: the input itself, a strided one of as many channels, and of more.
+    "wide resnet": (
+        models.create("wrn-10-1", (8, 7, 3), 5, (3, 3, 3, 6, 2, 1, 4)),
+        (8, 7, 3), slow_wide_resnet, 1,
+    ),
     "vgg": (models.VGG((1, 2), (3, 4, 2, 6), 5), (9, 7, 3), slow_vgg, (1, 2)),
 }  # fmt: skip
 
@@ -328,6 +364,35 @@ def test_vgg_in_eval_mode_uses_the_stored_statistics():
 
 
 # -- initialisation
+
+
+@pytest.mark.parametrize("name", ["glorot_uniform", "he_normal", "lecun_uniform"])
+def test_an_initialisation_by_name_has_its_variance_and_shape(name):
+    """Of what is uniform the largest entry is near the limit, sqrt(3) deviations."""
+    model = models.create("lenet", MNIST, 40, (6, 40, 200))
+    drawn = jax.jit(lambda key: models.init(model, key, MNIST, name)[0])
+    params = flatten_dict(drawn(jax.random.key(0)), sep="/")
+    for layer, fan_in, fan_out in (("Conv_1", 150, 1000), ("Dense_0", 640, 200)):
+        kernel = np.asarray(params[f"{layer}/kernel"], np.float64).ravel()
+        kind, shape = name.split("_")
+        want = {"glorot": 2 / (fan_in + fan_out), "he": 2 / fan_in, "lecun": 1 / fan_in}
+        std, limit = want[kind] ** 0.5, np.abs(kernel).max()
+        # Of n entries the variance has a relative deviation below sqrt(2 / n).
+        assert abs(kernel.var() / std**2 - 1) < 5 * np.sqrt(2 / kernel.size)
+        low, high = (1.72, 1.7321) if shape == "uniform" else (2.2, 2.2740)
+        assert low < limit / std < high
+    assert not params["Dense_0/bias"].any()
+
+
+def test_kernels_of_one_shape_are_drawn_apart_and_the_key_alone_decides():
+    model = models.create("mlp", (9,), 9, (9, 9))
+    draws = [
+        models.init(model, jax.random.key(seed), (9,), "glorot_normal")[0]
+        for seed in (0, 0, 1)
+    ]
+    one, again, other = (np.asarray(d["Dense_0"]["kernel"]) for d in draws)
+    np.testing.assert_array_equal(one, again)
+    assert (one != other).all() and (one != draws[0]["Dense_1"]["kernel"]).all()
 
 
 @pytest.mark.parametrize(("activation", "gain"), [("relu", 2.0), ("tanh", 1.0)])

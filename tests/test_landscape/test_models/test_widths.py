@@ -27,6 +27,8 @@ def shapes(model, input_shape):
         ("resnet8", (), CIFAR, ("resnet8", (16, 32, 64))),
         ("resnet8", (4, 4, 8, 4, 4, 8), CIFAR, ("resnet8", (4, 4, 8))),
         ("resnet20", (4, 4, 8, *range(1, 10)), CIFAR, None),
+        ("wrn-22-2", (), CIFAR, ("wrn-22-2", (16, 32, 64, 128))),
+        ("wrn-10-1", (4, 6, 4, 8, 1, 2, 3), CIFAR, None),
         ("vgg11", tuple(range(2, 10)), CIFAR, None),
         ("vgg16", (*[3] * 13, 7, 5), (64, 32, 1), None),
     ],
@@ -51,6 +53,14 @@ def test_inner_widths_are_those_of_the_blocks_in_their_order():
         assert block["Conv_0"]["kernel"].shape == (3, 3, before, inner)
         assert block["Conv_1"]["kernel"].shape == (3, 3, inner, after)
         assert stats[f"Block_{i}"]["BatchNorm_0"]["mean"].shape == (inner,)
+
+
+def test_a_shortcut_that_no_widths_have_is_refused():
+    model = models.create("wrn-10-1", CIFAR, 10, (4, 6, 8, 8))
+    params, _ = shapes(model, CIFAR)
+    params["Conv_0"]["kernel"] = jax.ShapeDtypeStruct((3, 3, 3, 6), "float32")
+    with pytest.raises(InputError, match="first convolution has 6 channels"):
+        models.widths_of(model, params)
 
 
 @pytest.mark.parametrize(

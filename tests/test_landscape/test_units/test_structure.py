@@ -26,6 +26,8 @@ CASES = {
     "alexnet": ((3, 5, 7, 2), (12, 9, 2)),
     "resnet8": ((4, 4, 9, 5, 2, 1), CIFAR),
     "resnet20": ((), CIFAR),
+    "wrn-10-1": ((4, 4, 4, 7, 5, 2, 1), CIFAR),
+    "wrn-22-2": ((), CIFAR),
 }
 
 
@@ -68,6 +70,19 @@ def test_a_stage_as_wide_as_the_one_before_has_no_group_of_its_own():
     *_, spec = made("resnet8", (4, 6, 6))
     streams = {name: n for name, n in spec.sizes.items() if "stream" in name}
     assert streams == {"stream_0": 4, "stream_1": 2}
+
+
+def test_a_shortcut_that_is_a_convolution_begins_a_stream_of_its_own():
+    *_, spec = made("wrn-10-1", (4, 4, 4, 7, 5, 2, 1))
+    assert spec.sizes == {
+        "stream_0": 4, "WideBlock_0": 5, "WideBlock_1": 2, "stream_2": 4,
+        "WideBlock_2": 1, "stream_3": 7,
+    }  # fmt: skip
+    streams = [Axis((f"stream_{i}",)) for i in range(4)]
+    assert spec.axes["WideBlock_0/Conv_1/kernel"][3] == streams[0]
+    assert spec.axes["WideBlock_1/Conv_2/kernel"][2:] == (streams[0], streams[2])
+    assert spec.axes["WideBlock_2/BatchNorm_0/mean"] == (streams[2],)
+    assert spec.axes["BatchNorm_0/mean"] == (streams[3],)
 
 
 def test_an_unknown_network_is_refused_in_one_sentence():
