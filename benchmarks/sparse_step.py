@@ -1,19 +1,22 @@
-"""Cost of masks at ResNet-50's shapes: an ordinary step, and one that changes masks.
+"""Cost of masks at ResNet-50's shapes, for every method: steps, mask updates, memory.
 
     python -m benchmarks.sparse_step
+    python -m benchmarks.sparse_step rigl set
 
 25.6 million weights (kernels, biases and batch norm of ResNet-50) as a dict of arrays,
 90 % of the kernels pruned, SGD with momentum, donated buffers; gradients are given.
 
-An ordinary step costs 1.1 to 1.2 of plain optax (about 20 ms of CPU), the same as two
-bare projections: the masks are read twice, a twelfth more bytes, and each read costs
-instructions in a loop that is bound by them on fast memory. A mask update takes 0.15 s
-of CPU by layer and 0.25 s over all layers; lax.top_k takes 2 s, a full sort 8 s, and
-np.partition on the host 0.2 s. About two minutes on 2 cores. Rivals take turns; medians
-over the rounds; ratios are to be compared, on an idle machine.
+Between mask updates all methods without latent weights make the same step, whose
+program has no memory for scores. The last column is that of temporaries, in MiB (all
+weights are 97): a mask update looks at one layer after the other. Rivals take turns;
+medians over the rounds, compilation apart; ratios are to be compared. CPU time, since
+the machine may be busy. About four minutes of CPU.
 """
 
-import functools
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -21,11 +24,12 @@ import numpy as np
 import optax
 
 from benchmarks.timing import Time, race
-from landscape import sparsity
-from landscape.sparsity import masked_update, masks, updaters
+from landscape import methods, sparsity
+from landscape.config import SparseRun
+from landscape.sparsity import Updater, masked_update, masks, scored_update, updaters
 from landscape.tables import format_table
 
-SPARSITY, STEPS_A_CALL = 0.9, 5
+SPARSITY, STEPS_A_CALL, ROUNDS = 0.9, 5, 20
 OPTIMIZER = optax.sgd(0.1, momentum=0.9)
 
 
@@ -62,130 +66,150 @@ def draw(seed: int) -> dict[str, jax.Array]:
     }
 
 
-def repeated(step, state):
-    """A rival that makes some steps, each on the buffers of the last."""
-    step = jax.jit(step, donate_argnums=0)
-    grads = draw(1)
-    # Updates of the masks are not among the steps.
-    count = iter(range(10**6, 2 * 10**6))
+def made(names: list[str]) -> dict[str, Updater]:
+    """The updaters of the registry, each once."""
+    params = jax.eval_shape(lambda: draw(0))
+    kernels, found, seen = sparsity.prunable(params), {}, set()
+    for name in names or methods.SPARSE_METHODS:
+        row = methods.METHODS[name]
+        if row.updater in seen or (row.takes and not row.optional):
+            continue
+        seen.add(row.updater)
+        # The 147 inputs of the first layer are no multiple of 4.
+        given = {"nm": "2:4", "dense_layers": ("Conv_00",)} if name == "nm" else {}
+        given = given or {"sparsity": SPARSITY}
+        config = SparseRun(method=name, steps=100_000, update_every=1_000, **given)
+        if config.pattern:
+            counts = sparsity.kept_in_groups(
+                kernels, *config.pattern, config.dense_layers
+            )
+        else:
+            counts = sparsity.kept_counts(kernels, SPARSITY)
+        settings = {key: getattr(config, key) for key in row.settings}
+        found[name] = methods.resolve(row.updater)(counts, params, **settings)
+    return found
 
-    def call():
-        nonlocal state
-        for _ in range(STEPS_A_CALL):
-            state = step(state, grads, jnp.int32(next(count)))
-        jax.block_until_ready(state)
 
-    return call
+class Rival:
+    """A compiled step that is repeated on the buffers of the last one."""
+
+    def __init__(self, step: Callable, state: Any, grads: Any, calls: int = 1):
+        start = time.process_time()
+        self.compiled = jax.jit(step, donate_argnums=0).lower(state, grads).compile()
+        self.compilation = time.process_time() - start
+        self.memory = self.compiled.memory_analysis().temp_size_in_bytes
+        self.state, self.grads, self.calls = state, grads, calls
+
+    def __call__(self):
+        for _ in range(self.calls):
+            self.state = self.compiled(self.state, self.grads)
+        jax.block_until_ready(self.state)
 
 
-def steps(counts: dict[str, int]) -> dict[str, Time]:
-    """Ordinary steps: plain optax, two projections added, the whole masked update."""
+def plain(state, grads):
+    params, opt_state = state
+    updates, opt_state = OPTIMIZER.update(grads, opt_state, params)
+    return optax.apply_updates(params, updates), opt_state
 
-    def plain(state, grads, step):
-        params, opt_state = state
-        updates, opt_state = OPTIMIZER.update(grads, opt_state, params)
-        return optax.apply_updates(params, updates), opt_state
 
-    def projected(state, grads, step):
-        params, opt_state, kept = state
-        updates, opt_state = OPTIMIZER.update(
-            masks.apply(kept, grads), opt_state, params
+def projected(state, grads):
+    (params, opt_state), kept = state
+    params, opt_state = plain((params, opt_state), masks.apply(kept, grads))
+    return (masks.apply(kept, params), opt_state), kept
+
+
+def masked(updater: Updater, step: int | None = None) -> Callable:
+    """A step of the training loop; at that number where it is given."""
+
+    def one(state, grads):
+        if step is not None:
+            state = state._replace(step=state.step * 0 + step - 1)
+        return masked_update(OPTIMIZER, updater, jax.random.key(1), state, grads)[0]
+
+    return one
+
+
+def scored(updater: Updater, step: int) -> Callable:
+    """A mask update alone, from scores that are there."""
+
+    def one(state, scores):
+        return scored_update(
+            updater, state._replace(step=state.step * 0 + step), scores
+        )[0]
+
+    return one
+
+
+def first_state(updater: Updater) -> sparsity.SparseState:
+    return sparsity.sparse_state(OPTIMIZER, updater, jax.random.key(0), draw(0))
+
+
+def ordinary_steps(found: dict[str, Updater], counts: dict[str, int], grads: Any):
+    """Plain optax, two projections, the step of all methods, and of latent weights."""
+    params, start = draw(0), first_state(updaters.static(counts))
+    copy = jax.tree.map(jnp.copy, start)
+    rivals = {
+        "plain optax": (plain, (params, OPTIMIZER.init(params))),
+        "with two projections": (
+            projected,
+            ((copy.params, copy.opt_state), copy.masks),
+        ),
+        "masked, of all methods": (masked(updaters.unchanging), start),
+    }
+    for name, updater in found.items():
+        if updater.latent or name == "rigl":
+            what = "latent weights" if updater.latent else "updates in the same program"
+            rivals[f"{name}, {what}"] = masked(updater), first_state(updater)
+    return {
+        name: Rival(step, state, grads, STEPS_A_CALL)
+        for name, (step, state) in rivals.items()
+    }
+
+
+def mask_updates(found: dict[str, Updater], grads: Any) -> dict[str, Rival]:
+    """A step at which masks change, or a mask update alone where scores are given."""
+    rivals = {}
+    for name, updater in found.items():
+        state = first_state(updater)
+        if updater.stops is not None:
+            step = scored(updater, updater.stops(state.params)[-1])
+            rivals[f"{name}, scores given"] = step, state
+        elif updater.latent:
+            rivals[name] = masked(updater, 67_000), state
+        elif steps := updater.steps(state.params):
+            rivals[name] = masked(updater, steps[0]), state
+    return {name: Rival(*rival, grads) for name, rival in rivals.items()}
+
+
+def show(title: str, rivals: dict[str, Rival], times: dict[str, Time]) -> None:
+    base = times["plain optax"].cpu / STEPS_A_CALL
+    rows = []
+    for name, rival in rivals.items():
+        cpu, wall = times[name].cpu / rival.calls, times[name].wall / rival.calls
+        rows.append(
+            [
+                name,
+                f"{1e3 * cpu:.1f}",
+                f"{1e3 * wall:.1f}",
+                f"{cpu / base:.2f}",
+                f"{rival.memory / 2**20:.0f}",
+                f"{rival.compilation:.1f}",
+            ]
         )
-        return masks.apply(kept, optax.apply_updates(params, updates)), opt_state, kept
-
-    def masked(state, grads, step):
-        state = state._replace(step=step)
-        return masked_update(OPTIMIZER, updater, None, state, grads)[0]
-
-    def pruned():
-        key, random = jax.random.key(0), updaters.static(counts)
-        return sparsity.sparse_state(OPTIMIZER, random, key, draw(0))
-
-    updater = updaters.pruning(counts, 20_000, 67_000, 1_000)
-    params, start = draw(0), pruned()
-    return race(
-        {
-            "plain optax": repeated(plain, (params, OPTIMIZER.init(params))),
-            "with two projections": repeated(
-                projected, (start.params, start.opt_state, start.masks)
-            ),
-            "masked_update, pruning": repeated(masked, pruned()),
-        },
-        rounds=30,
-    )
-
-
-def mask_updates(counts: dict[str, int]) -> dict[str, Time]:
-    """Finding the largest tenth, layer by layer and over all layers."""
-    params = draw(0)
-    kernels = {name: params[name] for name in counts}
-    flat = jnp.concatenate([kernel.ravel() for kernel in kernels.values()])
-    total = sum(counts.values())
-
-    def ours(global_):
-        updater = updaters.pruning(counts, 0, 1, 1, global_=global_)
-        kept, state = updater.init(None, params)
-        update = jax.jit(functools.partial(updater.update, 1, None))
-        return lambda: jax.block_until_ready(update(params, None, kept, state)[0])
-
-    def on_host(arrays, numbers):
-        arrays = [np.asarray(array) for array in arrays]
-
-        def call():
-            for array, number in zip(arrays, numbers, strict=True):
-                sizes = np.abs(array).ravel()
-                least = np.partition(sizes, sizes.size - number)[-number]
-                np.greater_equal(sizes, least)
-
-        return call
-
-    @jax.jit
-    def top_k(kernels):
-        return {
-            k: jax.lax.top_k(jnp.abs(w).ravel(), counts[k])[1]
-            for k, w in kernels.items()
-        }
-
-    @jax.jit
-    def argsort(kernels):
-        return {k: jnp.argsort(jnp.abs(w).ravel()) for k, w in kernels.items()}
-
-    quick = {
-        "this code, by layer": ours(False),
-        "this code, global": ours(True),
-        "np.partition, by layer": on_host(kernels.values(), counts.values()),
-        "np.partition, global": on_host([flat], [total]),
-    }
-    slow = {
-        "lax.top_k, by layer": lambda: jax.block_until_ready(top_k(kernels)),
-        "jnp.argsort, by layer": lambda: jax.block_until_ready(argsort(kernels)),
-    }
-    return race(quick, rounds=5) | race(slow, rounds=1)
-
-
-def show(title: str, times: dict[str, Time], reference: str, scale: float) -> None:
-    base = times[reference]
-    rows = [
-        [
-            name,
-            f"{1e3 * time.cpu * scale:.1f}",
-            f"{1e3 * time.wall * scale:.1f}",
-            f"{time.cpu / base.cpu:.2f}",
-            f"{time.wall / base.wall:.2f}",
-            f"{time.first - time.wall:.1f}",
-        ]
-        for name, time in times.items()
-    ]
-    header = [title, "CPU ms", "wall ms", "CPU ratio", "wall ratio", "compile s"]
-    print(format_table(header, rows), end="\n\n")
+    header = [title, "CPU ms", "wall ms", "of plain", "temporary MiB", "compile s"]
+    print(format_table(header, rows), end="\n\n", flush=True)
 
 
 def main() -> None:
-    kernels = sparsity.prunable(draw(0))
-    counts = sparsity.kept_counts(kernels, SPARSITY)
-    times = steps(counts)
-    show("ordinary step", times, "plain optax", 1 / STEPS_A_CALL)
-    show("mask update", mask_updates(counts), "this code, by layer", 1)
+    found = made(sys.argv[1:])
+    counts = sparsity.kept_counts(sparsity.prunable(draw(0)), SPARSITY)
+    grads = draw(1)
+    ordinary = ordinary_steps(found, counts, grads)
+    times = race(ordinary, ROUNDS)
+    show("ordinary step", ordinary, times)
+    base = {"plain optax": times["plain optax"]}
+    updates = mask_updates(found, grads)
+    show("step of a mask update", updates, base | race(updates, 5))
 
 
 if __name__ == "__main__":

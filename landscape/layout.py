@@ -129,13 +129,13 @@ def layer_name(name: str) -> str:
     >>> layer_name("Block_0/Conv_1/kernel"), layer_name("layers/0/weight")
     ('Block_0/Conv_1', 'layers/0')
     """
-    # A variable of Flax NNX is a node, whose leaf is its value.
-    layer, _, last = name.removesuffix("/value").rpartition("/")
+    layer, _, last = name.rpartition("/")
     return layer if last in _KERNELS and layer else name
 
 
 def _known(params: Params, path: tuple, leaf: Any) -> str | None:
     """Axes or kind of a leaf by the rule; None if it knows neither."""
+    # A variable of Flax NNX is a node, whose leaf is its value.
     if isinstance(path[-1], GetAttrKey) and path[-1].name == "value":
         path = path[:-1]
     parts, ndim = trees.leaf_name(path).split("/"), jnp.ndim(leaf)

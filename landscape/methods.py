@@ -28,7 +28,8 @@ class Method(NamedTuple):
         parameters, and settings of the run.
       takes: what it takes from the run of --mask-from: nothing, or its final "masks",
         and perhaps its "weights" (of step 0, or --rewind-to) or its "solution" (the
-        final weights); or "network", that of the run of --from with fewer units.
+        final weights); or the "level" before it, whose masks it makes smaller; or
+        "network", that of the run of --from with fewer units.
       optional: whether it takes them only where there is a --mask-from.
       settings: their names.
       dense_gradients: the steps that need the gradient of all weights, not of the kept
@@ -106,11 +107,22 @@ METHODS = {
             takes=("masks", "solution"),
         ),
         Method(
+            "imp",
+            "imp",
+            f"{_UPDATERS}.levels:level_of_settings",
+            takes=("level", "weights"),
+            optional=True,
+            settings=("global_pruning",),
+        ),
+        Method(
             "static",
             "static",
             f"{_UPDATERS}.constant:static_of_settings",
             takes=("masks", "solution"),
             optional=True,
+        ),
+        Method(
+            "small-dense", "small-dense", f"{_UPDATERS}.constant:static_of_settings"
         ),
         Method(
             "set",
@@ -166,6 +178,8 @@ METHODS = {
         ),
     )
 }
+DENSE_METHODS = ("dense", "small-dense")
+"""Those whose networks keep all their weights."""
 SPARSE_METHODS = tuple(name for name in METHODS if name not in ("dense", "units"))
 
 _BLOBS = ("blob_dim", "blob_classes", "blob_samples", "blob_variance", "data_seed")

@@ -4,10 +4,9 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import flax.linen as nn
-import jax
 import optax
 
-from landscape import methods, models, optimizers, rng, schedules, sparsity
+from landscape import methods, models, optimizers, schedules, sparsity
 from landscape.aliases import Params
 from landscape.config import RunConfig, SparseRun, UnitsRun
 from landscape.objective import Objective
@@ -82,7 +81,7 @@ def make(
     )
     row = methods.METHODS[config.method]
     settings = tuple((name, getattr(config, name)) for name in row.settings)
-    counts = tuple(_counts(config, model, input_shape).items())
+    counts = tuple(counts_of(config, models.shapes(model, input_shape)).items())
     updater = _updater(row.updater, settings, counts, model, input_shape)
     init_zeros = getattr(config, "init_zeros", 0.0)
     return Components(
@@ -106,26 +105,33 @@ def _updater(
     path: str, settings: tuple, counts: tuple, model: nn.Module, input_shape: tuple
 ) -> Updater:
     make_updater = methods.resolve(path)
-    return make_updater(dict(counts), _shapes(model, input_shape), **dict(settings))
+    shapes = models.shapes(model, input_shape)
+    return make_updater(dict(counts), shapes, **dict(settings))
 
 
-@lru_cache(maxsize=16)
-def _shapes(model: nn.Module, input_shape: tuple[int, ...]) -> Params:
-    params, _ = jax.eval_shape(
-        lambda: models.init(model, rng.stream(0, "init"), input_shape)
-    )
-    return params
+def counts_of(config: RunConfig, params: Params) -> dict[str, int]:
+    """The entries that each kernel keeps in the end; none are named for a dense run.
 
+    Args:
+      config: the run's settings.
+      params: parameters of its network, or their shapes.
 
-def _counts(
-    config: RunConfig, model: nn.Module, input_shape: tuple[int, ...]
-) -> dict[str, int]:
-    """The entries that each kernel keeps in the end; none are named for a dense run."""
+    Raises:
+      InputError: the sparsity cannot be reached.
+    """
     if isinstance(config, UnitsRun):
         return config.masked
-    if not isinstance(config, SparseRun):
+    if config.method in methods.DENSE_METHODS or not isinstance(config, SparseRun):
         return {}
-    shapes = sparsity.prunable(_shapes(model, input_shape))
+    return sparse_counts(config, params)
+
+
+def sparse_counts(config: SparseRun, params: Params) -> dict[str, int]:
+    """The entries that each kernel keeps at the sparsity of the settings.
+
+    Args and Raises: as of `counts_of`.
+    """
+    shapes = sparsity.prunable(params)
     if config.pattern:
         return sparsity.kept_in_groups(shapes, *config.pattern, config.dense_layers)
     return sparsity.kept_counts(

@@ -33,6 +33,9 @@ def leaf_name(path: tuple) -> str:
 def named_leaves(tree: Any) -> dict[str, Any]:
     """The leaves of a pytree by `leaf_name`, in the order of `jax.tree.leaves`.
 
+    A variable of Flax NNX has the name of its one leaf: a state of variables and the
+    same state as pure arrays, which `nnx.Optimizer` makes of it, have the same names.
+
     Raises:
       InputError: two leaves have one name, as "b" in "a" and "a/b" have.
 
@@ -40,7 +43,7 @@ def named_leaves(tree: Any) -> dict[str, Any]:
     ['Dense_0/bias', 'Dense_0/kernel']
     """
     paths, named = {}, {}
-    for path, leaf in jax.tree_util.tree_flatten_with_path(tree)[0]:
+    for path, leaf in _leaves_with_paths(tree):
         name = leaf_name(path)
         if name in named:
             one, other = map(jax.tree_util.keystr, (paths[name], path))
@@ -50,6 +53,20 @@ def named_leaves(tree: Any) -> dict[str, Any]:
             )
         paths[name], named[name] = path, leaf
     return named
+
+
+def _leaves_with_paths(tree: Any) -> list[tuple[tuple, Any]]:
+    def is_variable(node):
+        # By a method of its class, as Flax may not be there.
+        return hasattr(type(node), "get_metadata")
+
+    found = []
+    nodes, _ = jax.tree_util.tree_flatten_with_path(tree, is_leaf=is_variable)
+    for path, node in nodes:
+        inner, _ = jax.tree_util.tree_flatten_with_path(node)
+        alone = is_variable(node) and len(inner) == 1
+        found += [(path if alone else path + end, leaf) for end, leaf in inner]
+    return found
 
 
 def map_named(function, tree: Any, *rest: Any) -> Any:

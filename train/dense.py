@@ -13,7 +13,7 @@ if __name__ == "__main__":
     watch_signals()
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from landscape.cli import activity, launch, parse
 from landscape.config import DenseRun
@@ -22,6 +22,8 @@ from landscape.folders import folder_of
 
 @dataclass(frozen=True)
 class Config(DenseRun):
+    GROUPS: ClassVar[dict[str, str]] = {"num_seeds": "randomness"}
+
     num_seeds: int = 1
     """Train this many networks, from consecutive seeds, one folder each."""
 

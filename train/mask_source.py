@@ -7,10 +7,10 @@ from typing import Any
 
 from landscape import checkpoint_tables, runs, sources
 from landscape.aliases import Masks
-from landscape.config import SparseRun
+from landscape.config import RunConfig, SparseRun
 from landscape.errors import InputError
 from landscape.folders import folder_of
-from landscape.methods import METHODS
+from landscape.methods import DENSE_METHODS, METHODS
 
 _OF_THE_MASK = (
     "sparsity",
@@ -43,17 +43,14 @@ def check(config: SparseRun) -> None:
     takes = METHODS[config.method].takes
     source = runs.parse(config.mask_from)
     theirs = runs.read_config(source.folder)
-    if not isinstance(theirs, SparseRun):
-        raise InputError(
-            f"--mask-from {config.mask_from}: a run of train.{theirs.method} gives no"
-            " masks."
-        )
+    check_gives(config.mask_from, theirs)
     if not {"weights", "solution"} & {*takes} and theirs.seed == config.seed:
         raise InputError(
             f"--seed {config.seed} is also the seed of {config.mask_from}: a"
             f" {config.method} network needs an initialisation of its own."
         )
-    for field in _OF_THE_MASK:
+    # A level is sparser than the one before it, and else of the same kind.
+    for field in _OF_THE_MASK[1:] if "level" in takes else _OF_THE_MASK:
         seen, wanted = getattr(config, field), getattr(theirs, field)
         if seen != wanted:
             raise InputError(
@@ -63,6 +60,12 @@ def check(config: SparseRun) -> None:
     runs.step_of(source, theirs)
     if "weights" in takes:
         runs.step_of(_first(config, source), theirs)
+
+
+def check_gives(name: str, theirs: RunConfig) -> None:
+    """Raises InputError if a run of settings `theirs` has no masks to take."""
+    if not isinstance(theirs, SparseRun) or theirs.method in DENSE_METHODS:
+        raise InputError(f"--mask-from {name}: a {theirs.method} run gives no masks.")
 
 
 def describe(name: str, folder: Path) -> dict[str, Any]:
@@ -147,22 +150,38 @@ def start_from(config: SparseRun) -> Callable | None:
         given = runs.describe(
             source.folder, data=False, data_dir=config.data_dir
         ).shapes
-        if _shapes(given.masks) != _shapes(like.masks):
+        # Those of a level are made from those of one that may have had none.
+        tree = "params" if "level" in takes else "masks"
+        if _shapes(getattr(given, tree)) != _shapes(getattr(like, tree)):
             raise InputError(
                 f"--mask-from {config.mask_from}: its masks do not fit {config.model}"
                 f" on {config.dataset}."
             )
         last = runs.load(source, data=False, data_dir=config.data_dir).state
-        if "solution" in takes:
-            return last.params, last.batch_stats, last.masks
+        masks = _next(config, last) if "level" in takes else last.masks
+        final = "level" in takes and config.rewind == "learning-rate"
+        if final or "solution" in takes:
+            return last.params, last.batch_stats, masks
         if "weights" not in takes:
-            return None, None, last.masks
+            return None, None, masks
         first = runs.load(
             _first(config, source), data=False, data_dir=config.data_dir
         ).state
-        return first.params, first.batch_stats, last.masks
+        return first.params, first.batch_stats, masks
 
     return start
+
+
+def _next(config: SparseRun, last: Any) -> Masks:
+    """The masks of a level, from the last state of the one before."""
+    # Not above: `check` does without JAX.
+    from landscape import recipe
+    from landscape.sparsity import updaters
+
+    params, counts = last.params, recipe.counts_of(config, last.params)
+    return updaters.next_masks(
+        params, last.masks, counts, global_=config.global_pruning
+    )
 
 
 def _shapes(masks: Masks) -> dict[str, tuple[int, ...]]:

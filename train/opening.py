@@ -89,21 +89,11 @@ def _open(config: RunConfig, start: Start | None, step: int | None = None) -> Op
     like = abstract_state(components, shape)
     restored = checkpoint.restore(folder / runs.CHECKPOINTS, like, step)
     resumes = restored is not None
-    mesh = devices.make_mesh(config.num_devices)
-    devices.check_batch_size(mesh, config.batch_size)
-    splits = {
-        name: devices.replicate(mesh, getattr(dataset, name))
-        for name in ("train", "validation", "test")
-        if getattr(dataset, name) is not None
-    }
     if resumes:
         state, refused = restored
         # Said first: a failure below must not hide what was refused.
         for reason in refused:
             print(f"{folder}: refused {reason}", file=sys.stderr)
-        _open_folder(config, int(state.step))
-        print(f"{folder}: resumes from step {int(state.step)}", file=sys.stderr)
-        state = devices.replicate(mesh, state)
     else:
         _refuse_lost_checkpoints(folder)
         given = start(like) if start else (None, None, None)
@@ -115,21 +105,28 @@ def _open(config: RunConfig, start: Start | None, step: int | None = None) -> Op
                 f"a {config.method} run takes the {takes[0]} of another run, and no"
                 f" `start` gives it: see `train.{where}`."
             )
+    mesh = devices.make_mesh(config.num_devices)
+    devices.check_batch_size(mesh, config.batch_size)
+    if not resumes:
         with activity("compiling the initial weights"):
             state = initial_state(components, config.seed, shape, *given)
-        state = devices.replicate(mesh, state)
+    splits = {
+        name: devices.replicate(mesh, getattr(dataset, name))
+        for name in ("train", "validation", "test")
+        if getattr(dataset, name) is not None
+    }
+    state = devices.replicate(mesh, state)
+    if not resumes:
         rescoring = scoring.make(config, components, state, splits, mesh)
         if 0 in rescoring.steps:
             state = rescaled(components, rescoring.update(state))
-        _open_folder(config, None)
+    record.open_folder(folder, config)
+    record.truncate_metrics(folder, int(state.step) if resumes else None)
+    if resumes:
+        print(f"{folder}: resumes from step {int(state.step)}", file=sys.stderr)
+    else:
         record.write_sources(folder, config, dataset)
     return Opened(folder, config, components, state, resumes, splits, mesh, shape)
-
-
-def _open_folder(config: RunConfig, step: int | None) -> None:
-    """The folder, with what it says of steps up to `step`."""
-    record.open_folder(Path(config.workdir), config)
-    record.truncate_metrics(Path(config.workdir), step)
 
 
 def _refuse_lost_checkpoints(folder: Path) -> None:

@@ -17,14 +17,16 @@ if __name__ == "__main__":
     watch_signals()
 
 import argparse
+import sys
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
-from landscape.cli import activity, launch, parse
+from landscape.cli import activity, check_used, launch, parse
 from landscape.config import SparseRun
 from landscape.errors import InputError, check_choice
 from landscape.folders import folder_of
 from landscape.methods import METHODS, SPARSE_METHODS
+from train import levels
 
 _SCRATCH_SEED = 1000
 """Added to the seed of a pruned run for the scratch run of the same command."""
@@ -33,10 +35,13 @@ _SCRATCH_SEED = 1000
 @dataclass(frozen=True)
 class Config(SparseRun):
     method: tuple[str, ...] = ("pruning", "lottery", "scratch")
-    """pruning, static, lottery, scratch, restart, snip, grasp, synflow, set, rigl, nm
-    (N:M sparsity), ste (magnitude, straight through) or acdc (sparse and dense phases
-    in alternation); of several, lottery, scratch and restart take the mask that this
-    command's pruning finds."""
+    """pruning, static, lottery, scratch, restart, imp (iterative magnitude pruning),
+    small-dense, snip, grasp, synflow, set, rigl, nm (N:M sparsity), ste (magnitude,
+    straight through) or acdc (sparse and dense phases in alternation); of several,
+    lottery, scratch and restart take the mask that this command's pruning finds."""
+
+    GROUPS: ClassVar[dict[str, str]] = {"num_seeds": "randomness"}
+
     num_seeds: int = 1
     """Repeat with this many consecutive seeds, one folder each."""
     seeds_at_once: int | None = None
@@ -59,7 +64,8 @@ class Config(SparseRun):
             raise InputError(
                 f"--method needs one or more different names, not {self.method}."
             )
-        taking = [n for n in self.method if METHODS[n].taken(self.mask_from)]
+        given = self.mask_from
+        taking = [n for n in self.method if "masks" in METHODS[n].taken(given)]
         if taking and not self.mask_from and "pruning" not in self.method:
             raise InputError(
                 f"--method {taking[0]} needs --mask-from RUN, the run whose masks it"
@@ -73,13 +79,22 @@ class Config(SparseRun):
         rewinds = any("weights" in METHODS[name].takes for name in self.method)
         if self.rewind_to is not None and not rewinds:
             raise InputError(f"--rewind-to goes with --method {_named('weights')}.")
-        if self.rewind_to and "pruning" in self.method:
+        self._check_rewinding()
+
+    def _check_rewinding(self):
+        kept = [name for name in ("pruning", "imp") if name in self.method]
+        if self.rewind_to and kept:
             every = self.keep_every or self.steps
             if self.rewind_to % every or self.rewind_to > self.steps:
                 raise InputError(
-                    f"--rewind-to {self.rewind_to} is a step that pruning will not"
+                    f"--rewind-to {self.rewind_to} is a step that {kept[0]} will not"
                     " keep: a multiple of --keep-every, up to --steps, is."
                 )
+        if self.rewind_to and self.rewind != "weights" and "imp" in self.method:
+            raise InputError(
+                f"--rewind {self.rewind} starts from final weights: it does not go with"
+                " --rewind-to."
+            )
 
 
 def _named(taken: str) -> str:
@@ -108,7 +123,8 @@ def expand(config: Config) -> list[SparseRun]:
                 new["mask_from"] = found
                 if takes == ("masks",) and not config.mask_from:
                     new["seed"] = seed + _SCRATCH_SEED
-            settings.append(SparseRun.of(config, **new))
+            made = SparseRun.of(config, **new)
+            settings += levels.expand(made) if "level" in row.takes else [made]
     return settings
 
 
@@ -126,10 +142,7 @@ def with_settings_of_mask(argv: list[str] | None = None) -> Config | None:
 
     name = mask_source.located(given.mask_from, given.workdir)
     theirs = runs.read_config(runs.parse(name).folder)
-    if not isinstance(theirs, SparseRun):
-        raise InputError(
-            f"--mask-from {name}: a run of train.{theirs.method} gives no masks."
-        )
+    mask_source.check_gives(name, theirs)
     return defaults_of_mask(name, theirs)
 
 
@@ -142,6 +155,7 @@ def defaults_of_mask(name: str, theirs: SparseRun) -> Config:
 
 def run(config: Config) -> list[dict[str, Any]]:
     """Trains, prints what came out, draws the methods, and returns the summaries."""
+    from landscape import data
     from train import checks, mask_source
 
     settings = expand(config)
@@ -150,16 +164,31 @@ def run(config: Config) -> list[dict[str, Any]]:
             replace(each, mask_from=mask_source.located(each.mask_from, each.workdir))
             for each in settings
         ]
-    # What can be known to fail fails before JAX is loaded.
-    checks.check(settings)
+    # What can be known to fail fails before JAX is loaded. How wide a small dense
+    # network is, and whether its folder holds the same, is known after that.
+    narrow = [each for each in settings if each.method == "small-dense"]
+    checks.check([each for each in settings if each not in narrow])
+    for each in narrow:
+        data.check(each)
     with activity("loading JAX"):
-        from train import job, report, together
+        from train import job, report, small_dense, together
 
+    settings = small_dense.sized(settings)
     at_once = config.seeds_at_once or together.default_number(config.num_seeds)
     summaries = job.run_all(settings, mask_source.start_from, at_once)
     report.print_outcome(settings, summaries)
     return summaries
 
 
+def read(argv: list[str] | None = None) -> Config:
+    """The settings of a command line; flags that its methods do not use are refused.
+
+    Those that `--mask-from` brings are not: they say how its masks were found.
+    """
+    config = parse(Config, __doc__, default=with_settings_of_mask(argv), argv=argv)
+    check_used(Config, sys.argv[1:] if argv is None else argv, config.method, METHODS)
+    return config
+
+
 if __name__ == "__main__":
-    launch(lambda: run(parse(Config, __doc__, default=with_settings_of_mask())))
+    launch(lambda: run(read()))

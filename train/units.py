@@ -58,6 +58,13 @@ def with_settings_of_source(argv: list[str] | None = None) -> Config | None:
 
     # Of the last of the rounds it is the network of all of them.
     name = mask_source.located(given.source, given.workdir, "network")
+    if given.workdir and not (runs.parse(name).folder / runs.CONFIG).exists():
+        # It is gone: a finished run has the settings of the command that made it.
+        from train.shrinking import rounds
+
+        here = folder_of(given.workdir)
+        if runs.read_summary(here) and (stored := rounds.stored_in(str(here))):
+            return Config.of(stored, source=name, workdir=None)
     return defaults_of(name, runs.read_config(runs.parse(name).folder))
 
 

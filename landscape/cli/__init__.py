@@ -3,6 +3,7 @@ and a limit on the compiled programs that a long one holds."""
 
 from landscape.cli.commands import command
 from landscape.cli.compiled_programs import limit_compiled_programs
+from landscape.cli.flag_groups import check_used, groups_of
 from landscape.cli.interrupts import (
     if_interrupted,
     noted_signals,
@@ -15,7 +16,9 @@ from landscape.cli.progress import Progress, activity
 __all__ = [
     "Progress",
     "activity",
+    "check_used",
     "command",
+    "groups_of",
     "if_interrupted",
     "launch",
     "limit_compiled_programs",

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from landscape.cli import progress
+from landscape.cli.flag_groups import grouped
 from landscape.cli.guesses import check_words
 from landscape.cli.interrupts import end
 from landscape.errors import InputError, Interrupted, RunFailure
@@ -40,9 +41,10 @@ def parse(
     name = module.name.removesuffix(".__main__") if module else None
     prog = f"python -m {name}" if name else None
     check_words(config_class, sys.argv[1:] if argv is None else argv)
-    return tyro.cli(
-        config_class, prog=prog, description=description, default=default, args=argv
-    )
+    with grouped(config_class):
+        return tyro.cli(
+            config_class, prog=prog, description=description, default=default, args=argv
+        )
 
 
 def launch(run: Callable[[], Any]) -> None:

@@ -1,6 +1,7 @@
 """The settings of a dense run."""
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from landscape.config.training import TrainConfig
 
@@ -8,6 +9,8 @@ from landscape.config.training import TrainConfig
 @dataclass(frozen=True)
 class DenseRun(TrainConfig):
     """One dense run, as stored in its folder."""
+
+    GROUPS: ClassVar[dict[str, str]] = {"init_zeros": "model"}
 
     init_zeros: float = 0.0
     """Zero this fraction of every kernel's initial weights, drawn by the seed; all of

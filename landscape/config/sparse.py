@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from landscape import methods
 from landscape.config.methods import NM, AtInitialisation, Dynamic, Levels, Phases
@@ -15,13 +16,25 @@ from landscape.scores import SCORES
 class SparseRun(AtInitialisation, Dynamic, NM, Phases, Levels, TrainConfig):
     """One sparse run, as stored in its folder."""
 
+    GROUPS: ClassVar[dict[str, str]] = {
+        "sparsity": "sparsity",
+        "score": "pruning",
+        "dense_layers": "sparsity",
+        "prune_start": "pruning, nm, ste",
+        "mask_from": "source run",
+        "method": "sparsity",
+    }
+    """Where groups of flags begin; a title of methods is of flags that no other one
+    uses."""
+
     sparsity: float | None = None
     """Fraction of the prunable weights that is removed, in [0, 1); default: 0.95, or
-    that of --nm."""
+    that of --nm; small-dense: of the network with as many parameters."""
     distribution: str = "uniform"
     """How the sparsity is distributed over layers: uniform, er or erk."""
     global_pruning: bool = False
-    """pruning, ste, acdc: compare scores over all layers instead of within each."""
+    """pruning, imp, ste, acdc: compare scores over all layers instead of within
+    each."""
     score: str = "magnitude"
     """pruning: weights of the lowest score go first: magnitude, taylor1, taylor1_abs,
     taylor2, taylor2_abs, hessian_product, hessian_product_abs, obd, obd_hutchinson,
@@ -48,11 +61,12 @@ class SparseRun(AtInitialisation, Dynamic, NM, Phases, Levels, TrainConfig):
     """lottery, scratch, restart, static, set, rigl: the run whose final masks are
     taken, with its settings; the last four take its final weights, too."""
     rewind_to: int | None = None
-    """lottery: take the weights of this step of that run instead of step 0."""
+    """lottery, imp: take the weights of this step of that run (imp: of level 0)
+    instead of step 0."""
     method: str = "pruning"
-    """pruning, static, lottery, scratch, restart, snip, grasp, synflow, set, rigl, nm
-    (N:M sparsity), ste (magnitude, straight through) or acdc (sparse and dense phases
-    in alternation)."""
+    """pruning, static, lottery, scratch, restart, imp (iterative magnitude pruning),
+    small-dense, snip, grasp, synflow, set, rigl, nm (N:M sparsity), ste (magnitude,
+    straight through) or acdc (sparse and dense phases in alternation)."""
 
     def __post_init__(self):
         super().__post_init__()

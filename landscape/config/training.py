@@ -6,7 +6,7 @@ Every field is a public flag of the programs that train.
 import dataclasses
 import math
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from landscape import methods
 from landscape.errors import InputError, check_choice, require
@@ -20,7 +20,15 @@ class TrainConfig:
       InputError: a value is not allowed; one sentence with the value seen.
     """
 
-    # -- data
+    GROUPS: ClassVar[dict[str, str]] = {
+        "dataset": "data",
+        "model": "model",
+        "steps": "optimisation",
+        "seed": "randomness",
+        "workdir": "folder",
+    }
+    """Where groups of flags begin, and their titles; see `landscape.cli`."""
+
     dataset: str = "digits"
     """digits, blobs, or an image-classification set of tfds (mnist, cifar10, ...)."""
     data_dir: str | None = None
@@ -43,7 +51,6 @@ class TrainConfig:
     blob_variance: float = 1.0
     """blobs: each cluster's covariance is this times the identity."""
 
-    # -- model
     model: str = "lenet300"
     """mlp, lenet300, lenet, lenet5, alexnet, resnet8, resnet20, resnet32, resnet56,
     wrn-10-1, wrn-16-4, wrn-22-2, wrn-28-10 (wide ResNets), vgg11 or vgg16."""
@@ -59,7 +66,6 @@ class TrainConfig:
     he_uniform, lecun_normal or lecun_uniform; default: the model's own (he_normal, but
     lecun_normal with tanh)."""
 
-    # -- optimisation
     steps: int = 3000
     """Number of updates."""
     batch_size: int = 128
@@ -89,7 +95,6 @@ class TrainConfig:
     label_smoothing: float = 0.0
     """Weight of the uniform distribution in the labels, in training."""
 
-    # -- randomness
     seed: int = 0
     """Initialisation, and everything random of the method."""
     order_seed: int | None = None
@@ -97,7 +102,6 @@ class TrainConfig:
     data_seed: int = 0
     """Validation split, --num-train subset, generated data; never follows --seed."""
 
-    # -- where, and how often
     workdir: str | None = None
     """The run folder (of several runs the folder above them); default:
     runs/DATASET/ and the name of the solution."""

@@ -1,6 +1,7 @@
 """The settings of a network made smaller: another run's, without some of its units."""
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from landscape.config.training import TrainConfig
 from landscape.errors import InputError, check_choice
@@ -14,6 +15,8 @@ BUDGETS = ("keep_params", "keep_flops", "floor_accuracy")
 @dataclass(frozen=True)
 class UnitsConfig(TrainConfig):
     """How a network is made smaller: how far, in which rounds, and by which score."""
+
+    GROUPS: ClassVar[dict[str, str]] = {"source": "removal of units"}
 
     source: str = ""
     """The run whose network is made smaller: RUN, RUN@STEP or RUN@init. Settings that

@@ -126,13 +126,15 @@ def _time(axes, savings) -> None:
         axes.bar(at, fastest, 0.18, color=shades[i], label=label)
         ends = [middle - low, high - middle]
         axes.errorbar(at, middle, ends, fmt="_", color="black", capsize=2, lw=0.8)
-        for x, value, top in zip(at, fastest, high, strict=True):
+        for x, value in zip(at, fastest, strict=True):
             axes.annotate(
-                f"{value:.2g}", (x, top), (0, 2), ha="center",
+                f"{value:.2g}", (x, value), (0, -2), ha="center", va="top",
                 textcoords="offset points", fontsize=6.5,
+                color="black" if i == 0 else "white",
             )  # fmt: skip
     axes.set_yscale("log")
-    axes.set_ylim(top=2 * axes.get_ylim()[1])
+    low, high = axes.get_ylim()
+    axes.set_ylim(0.5 * low, 1.2 * high)
     axes.set_xticks(range(len(times)), [f"batch of {size}" for size in times])
     axes.grid(False, axis="x")
     axes.set(ylabel="ms: bar, fastest call;\nline, median and quartiles")

@@ -2,10 +2,11 @@
 
 from landscape.models.alexnet import AlexNet
 from landscape.models.conv import Conv, max_pool_2x2
-from landscape.models.creation import create, init, positions
+from landscape.models.creation import create, init, positions, shapes
 from landscape.models.lenet import LeNet
 from landscape.models.mlp import MLP
 from landscape.models.resnet import ResNet
+from landscape.models.scaling import scaled_to
 from landscape.models.vgg import VGG
 from landscape.models.wide_resnet import WideResNet
 from landscape.models.widths import layers_in_order, widths_of
@@ -23,5 +24,7 @@ __all__ = [
     "layers_in_order",
     "max_pool_2x2",
     "positions",
+    "scaled_to",
+    "shapes",
     "widths_of",
 ]

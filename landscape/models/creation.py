@@ -85,6 +85,21 @@ def init(
     return variables["params"], variables.get("batch_stats", {})
 
 
+@functools.lru_cache(maxsize=32)
+def shapes(model: nn.Module, input_shape: tuple[int, ...]) -> Any:
+    """The shapes of a network's parameters; touches no device.
+
+    >>> shapes(create("mlp", (4,), 2, (3,)), (4,))["Dense_0"]["kernel"].shape
+    (4, 3)
+    """
+
+    def params(bits):
+        key = jax.random.wrap_key_data(bits, impl="threefry2x32")
+        return init(model, key, input_shape)[0]
+
+    return jax.eval_shape(params, jax.ShapeDtypeStruct((2,), jnp.uint32))
+
+
 @functools.lru_cache(maxsize=16)
 def _compiled_init(
     model: nn.Module,

@@ -19,14 +19,18 @@ from landscape.sparsity.masked import (
     sparse_state,
 )
 from landscape.sparsity.masks import prunable
+from landscape.sparsity.sparsified import check, project, rescored
+from landscape.sparsity.transformation import SparsifyState, sparsify
 from landscape.sparsity.updater import Updater
 from landscape.sparsity.updaters import masks_at_initialisation
 
 __all__ = [
     "Overlap",
     "SparseState",
+    "SparsifyState",
     "Updater",
     "accounting",
+    "check",
     "choices",
     "ever_active",
     "kept_counts",
@@ -35,12 +39,15 @@ __all__ = [
     "masks",
     "masks_at_initialisation",
     "overlap",
+    "project",
     "prunable",
     "rescaled",
+    "rescored",
     "saliency",
     "scored_update",
     "selection",
     "sparse_state",
+    "sparsify",
     "training_cost",
     "updaters",
 ]

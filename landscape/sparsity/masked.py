@@ -1,16 +1,14 @@
 """One update of masked parameters with any optax optimizer."""
 
-from collections.abc import Callable
 from typing import Any, NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
 import optax
 
-from landscape import trees
 from landscape.aliases import Masks, Params
-from landscape.errors import InputError
 from landscape.one_line import one_line
+from landscape.sparsity import inner
 from landscape.sparsity import masks as masks_lib
 from landscape.sparsity.updater import Updater
 
@@ -72,12 +70,14 @@ def masked_update(
 
     A pruned weight is exactly 0.0 in the parameters that are returned and gets no
     gradient, hence neither momentum nor decay. The optimizer knows nothing of masks.
-    When they change, every array of its state that belongs to a parameter and has its
+    When they change, a weight that has grown starts from 0 with the optimizer's state
+    of a new one, and every array of that state that belongs to a parameter and has its
     shape is projected too: the path to it ends with the parameter's own, whatever
     wraps the optimizer (`optax.masked`, `partition`, `MultiSteps`), or it holds the
-    entries of all parameters in a row (`optax.flatten`). Factored statistics have no
-    entry for a weight and are left alone, and so is what an optimizer adds without a
-    gradient (the epsilon that adafactor and adabelief put into second moments).
+    entries of all parameters in a row (`optax.flatten`) or several of its arrays in one
+    (`optax.lbfgs`). Factored statistics have no entry for a weight and are left alone,
+    and so is what an optimizer adds without a gradient (the epsilon that adafactor and
+    adabelief put into second moments).
 
     With an updater whose weights are `latent` the optimizer gets the dense gradients,
     as they are, and steps those weights: what is pruned moves and has moments, too. The
@@ -110,30 +110,28 @@ def masked_update(
     (1, [0.5, 0.0])
     """
     masks, updater_state = state.masks, state.updater_state
-    # Latent weights, their gradients and moments are dense.
-    inside = (lambda masks, tree: tree) if updater.latent else masks_lib.apply
     stepped = updater_state.latent if updater.latent else state.params
-    optimizer_update = optax.with_extra_args_support(optimizer).update
-    extra_args = {k: _masked_extra(k, v, masks, inside) for k, v in extra_args.items()}
-    try:
-        updates, opt_state = optimizer_update(
-            inside(masks, grads), state.opt_state, stepped, **extra_args
-        )
-    except (AttributeError, TypeError, ValueError) as error:
-        reason = (str(error).splitlines() or [repr(error)])[0]
-        raise InputError(
-            f"the optimizer {_name(optimizer)} cannot update masked parameters with"
-            f" {', '.join(['gradients', *extra_args])}: {reason}"
-        ) from error
+    updates, opt_state = inner.step(
+        optimizer, masks, grads, state.opt_state, stepped, extra_args, updater.latent
+    )
     # Projected on the old masks at once, in the pass that makes the new parameters; a
     # second pass follows at those few steps at which the masks change.
-    stepped = inside(masks, optax.apply_updates(stepped, updates))
+    stepped = optax.apply_updates(stepped, updates)
     if updater.latent:
         updater_state = updater_state._replace(latent=stepped)
+    else:
+        stepped = masks_lib.apply(masks, stepped)
     masks, updater_state, info = updater.update(
         state.step + 1, key, stepped, grads, masks, updater_state
     )
-    params, opt_state = _inside(updater, masks, info, stepped, opt_state)
+    params, opt_state = _inside(
+        updater,
+        masks,
+        info,
+        stepped,
+        opt_state,
+        lambda *args: inner.renewed(optimizer, *args, state.masks, masks),
+    )
     changed = SparseState(state.step + 1, params, masks, opt_state, updater_state)
     return state._replace(**changed._asdict()), info
 
@@ -170,12 +168,20 @@ def scored_update(
         state.step, scores, state.masks, state.updater_state
     )
     stepped = updater_state.latent if updater.latent else state.params
-    params, opt_state = _inside(updater, masks, info, stepped, state.opt_state)
+    # Nothing has grown: what is pruned stays so.
+    params, opt_state = _inside(
+        updater,
+        masks,
+        info,
+        stepped,
+        state.opt_state,
+        lambda *args: inner.projected(*args, masks),
+    )
     changed = SparseState(state.step, params, masks, opt_state, updater_state)
     return state._replace(**changed._asdict()), info
 
 
-def _inside(updater, masks, info, stepped, opt_state):
+def _inside(updater, masks, info, stepped, opt_state, renewed):
     """Parameters and optimizer's state on the masks, out of what the optimizer stepped.
 
     Both are on the old masks already, but for latent weights.
@@ -184,46 +190,9 @@ def _inside(updater, masks, info, stepped, opt_state):
         return masks_lib.apply(masks, stepped), opt_state
 
     def project(params, opt_state):
-        return masks_lib.apply(masks, params), _projected(opt_state, params, masks)
+        params = masks_lib.apply(masks, params)
+        return params, renewed(opt_state, params)
 
     return jax.lax.cond(
         info["changed"], project, lambda *same: same, stepped, opt_state
     )
-
-
-def _projected(opt_state: Any, params: Params, masks: Masks) -> Any:
-    """The optimizer's state, zero wherever an array has an entry for a pruned weight.
-
-    By paths, since `optax.tree_map_params` wants whole trees, where `optax.masked` and
-    what is made of it leave holes.
-    """
-    by_path = dict(jax.tree_util.tree_flatten_with_path(masks)[0])
-    size = trees.size(params)
-
-    def in_a_row():
-        whole = jax.tree.map(lambda m, p: jnp.broadcast_to(m, p.shape), masks, params)
-        return jnp.concatenate([mask.ravel() for mask in jax.tree.leaves(whole)])
-
-    def project(path, leaf):
-        ends = (path[start:] for start in range(len(path) + 1))
-        mask = next((by_path[end] for end in ends if end in by_path), None)
-        if mask is None and jnp.shape(leaf) == (size,):
-            mask = in_a_row()
-        if mask is None or jnp.ndim(mask) == 0 or leaf.shape != mask.shape:
-            return leaf
-        return jnp.where(mask, leaf, 0)
-
-    return jax.tree_util.tree_map_with_path(project, opt_state)
-
-
-def _masked_extra(name: str, value: Any, masks: Masks, inside: Callable) -> Any:
-    if callable(value):
-        return lambda params, *args, **kwargs: value(
-            masks_lib.apply(masks, params), *args, **kwargs
-        )
-    return inside(masks, value) if name == "grad" else value
-
-
-def _name(optimizer: optax.GradientTransformation) -> str:
-    """The function of optax (or of someone else) that made the optimizer."""
-    return getattr(optimizer.update, "__qualname__", repr(optimizer)).split(".")[0]

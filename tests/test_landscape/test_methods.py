@@ -8,6 +8,7 @@ import optax
 import pytest
 
 from landscape import config, methods
+from landscape.cli import groups_of
 from landscape.config import DenseRun, SparseRun, TrainConfig, UnitsConfig
 from landscape.scores import UNIT_SCORES
 from train import sparse
@@ -47,12 +48,26 @@ def test_the_help_of_a_unit_score_names_every_score():
     assert set(UNIT_SCORES) <= words
 
 
+def test_the_help_of_a_flag_names_the_methods_of_its_group():
+    titles = groups_of(sparse.Config)
+    classes = [each for each in sparse.Config.__mro__ if each is not object]
+    for name, text in help_texts(*classes[::-1]).items():
+        title = titles.get(name, "")
+        first = re.match(r"([\w, -]+):", text)
+        named = set(first[1].split(", ")) if first else set()
+        known = methods.METHODS.keys()
+        if set(title.split(", ")) <= known and named <= known:
+            assert named & set(title.split(", ")), name
+
+
 def test_every_row_names_functions_and_settings_that_are_there():
     flags = {f for kind in (DenseRun, SparseRun) for f in kind.__dataclass_fields__}
     for row in methods.METHODS.values():
         assert callable(methods.resolve(row.updater))
         assert all(hasattr(SparseRun(), name) for name in row.settings)
-        assert set(row.takes) <= {"masks", "weights", "solution", "network"}
+        assert set(row.takes) <= {
+            "masks", "weights", "solution", "level", "network"
+        }  # fmt: skip
     for row in methods.MODELS.values():
         assert callable(methods.resolve(row.create))
     for row in [*methods.DATA_SETS.values(), methods.TFDS]:

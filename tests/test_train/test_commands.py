@@ -1,5 +1,6 @@
 """What a command line stands for: the runs it makes, and in which folders."""
 
+import itertools
 import json
 
 import pytest
@@ -43,6 +44,49 @@ def test_a_restart_takes_the_solution_of_the_pruning_beside_it_and_its_seed():
     ]  # fmt: skip
     found = made_by(method=("static", "restart"), mask_from="m", workdir="w")
     assert {each[-1] for each in found} == {"m"}
+
+
+def test_levels_are_folders_below_that_of_their_seed():
+    found = made_by(method=("imp",), num_seeds=2, workdir="w", sparsity=0.3)
+    assert [each[2:] for each in found[:3]] == [
+        ("w-seed0/level-0", None),
+        ("w-seed0/level-1", "w-seed0/level-0"),
+        ("w-seed0/level-2", "w-seed0/level-1"),
+    ]
+    assert {each[1] for each in found[3:]} == {1}
+    beside = made_by(method=("imp", "pruning"), workdir="w", levels=1)
+    assert [each[2] for each in beside] == [
+        "w/pruned", "w/imp/level-0", "w/imp/level-1"
+    ]  # fmt: skip
+
+
+def test_levels_remove_an_equal_share_of_what_is_left_until_the_target():
+    config = SparseRun(sparsity=0.9, level_fraction=0.3)
+    kept = [1 - s for s in config.level_sparsities()]
+    ratios = [b / a for a, b in itertools.pairwise(kept)]
+    assert kept[0] == 1 and ratios[:-1] == pytest.approx([0.7] * 6)
+    assert kept[-1] == pytest.approx(0.1) and 0.7 <= ratios[-1] < 1
+    # What is met exactly takes no further level; fewer levels end in a larger one.
+    assert SparseRun(sparsity=0.36).level_sparsities() == [0, 0.2, 0.36]
+    assert SparseRun(sparsity=0.9, levels=1).level_sparsities() == [0, 0.9]
+    assert SparseRun(sparsity=0.9, levels=3).level_sparsities()[1:] == [0.2, 0.36, 0.9]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"levels": 12}, "at most 11, not 12"),
+        ({"sparsity": 0.0}, "must not be 0"),
+        ({"level_fraction": 0.001}, "at most 100 are made"),
+        ({"rewind": "learning-rate", "rewind_to": 3000}, "does not go with"),
+        ({"rewind_to": 7}, "imp will not keep"),
+        ({"mask_from": "r"}, "--mask-from goes with"),
+        ({"rewind": "rate"}, "learning-rate"),
+    ],
+)
+def test_levels_that_lead_nowhere_are_refused(options, message):
+    with pytest.raises(InputError, match=message):
+        made_by(**{"method": ("imp",), "sparsity": 0.9} | options)
 
 
 def test_one_method_fills_the_folder_that_is_named():

@@ -11,7 +11,7 @@ import pytest
 from landscape import locks, runs
 from landscape.config import SparseRun
 from landscape.errors import InputError, Interrupted, RunFailure
-from train import job, mask_source
+from train import job, mask_source, training
 
 TINY = {
     "model": "mlp", "widths": (8,), "num_train": 200, "batch_size": 20, "steps": 20,
@@ -85,6 +85,21 @@ def test_a_lottery_run_starts_at_the_masked_weights_of_the_step_named(pruned, tm
     jax.tree.map(np.testing.assert_array_equal, end.masks, masks)
 
 
+def test_rigl_may_start_from_the_solution_of_another_run(pruned, tmp_path):
+    folder, _ = pruned
+    config = SparseRun(
+        **TINY, method="rigl", mask_from=str(folder), update_every=4,
+        workdir=str(tmp_path / "r"),
+    )  # fmt: skip
+    job.run_training(config, mask_source.start_from(config))
+    source = runs.load(str(folder)).state
+    start, end = (runs.load(f"{tmp_path / 'r'}@{step}").state for step in ("init", 20))
+    jax.tree.map(np.testing.assert_array_equal, start.masks, source.masks)
+    jax.tree.map(np.testing.assert_array_equal, start.params, source.params)
+    old, new = (each.masks["Dense_0"]["kernel"] for each in (start, end))
+    assert (new != old).any() and new.sum() == old.sum()
+
+
 @pytest.mark.parametrize("method", ["restart", "static"])
 def test_a_run_that_takes_the_solution_starts_at_it_and_keeps_its_mask(
     method, pruned, tmp_path
@@ -104,41 +119,10 @@ def test_a_run_that_takes_the_solution_starts_at_it_and_keeps_its_mask(
     assert (end.params["Dense_0"]["kernel"] != kernel).any()
 
 
-def test_what_takes_a_solution_takes_the_statistics_of_batch_norm_along(tmp_path):
-    # As below; a second step makes them others than those of step 0.
-    small = TINY | {"model": "resnet8", "widths": (2, 4, 8), "steps": 2}
-    small |= {"num_train": 20, "log_every": 1}
-    job.run_training(SparseRun(**small, workdir=str(tmp_path / "pruned")))
-    config = SparseRun(
-        **small, method="restart", mask_from=str(tmp_path / "pruned"),
-        workdir=str(tmp_path / "restart"),
-    )  # fmt: skip
-    job.run_training(config, mask_source.start_from(config))
-    there = runs.load(str(tmp_path / "pruned")).state.batch_stats
-    here = runs.load(f"{tmp_path / 'restart'}@init").state.batch_stats
-    jax.tree.map(np.testing.assert_array_equal, here, there)
-
-
 def test_a_static_run_without_a_source_draws_its_mask(tmp_path):
     config = SparseRun(**TINY, method="static", workdir=str(tmp_path / "r"))
     assert mask_source.start_from(config) is None
     assert job.run_training(config)["sparsity"] == 0.5
-
-
-def test_a_rewound_network_takes_the_statistics_of_batch_norm_along(tmp_path):
-    # The smallest of its family: one block a stage.
-    widths = 2, 4, 8
-    small = TINY | {"model": "resnet8", "widths": widths, "steps": 2, "num_train": 20}
-    source = SparseRun(**small, keep_every=1, workdir=str(tmp_path / "pruned"))
-    job.run_training(source)
-    config = SparseRun(
-        **small, method="lottery", mask_from=str(tmp_path / "pruned"), rewind_to=1,
-        workdir=str(tmp_path / "lottery"),
-    )  # fmt: skip
-    job.run_training(config, mask_source.start_from(config))
-    there = runs.load(f"{tmp_path / 'pruned'}@1").state.batch_stats
-    here = runs.load(f"{tmp_path / 'lottery'}@init").state.batch_stats
-    jax.tree.map(np.testing.assert_array_equal, here, there)
 
 
 def test_a_signal_in_the_last_window_interrupts_the_run(tmp_path, monkeypatch):
@@ -156,6 +140,35 @@ def test_a_signal_in_the_last_window_interrupts_the_run(tmp_path, monkeypatch):
     assert stop.value.signum == signal.SIGTERM
     monkeypatch.undo()
     assert job.run_training(config)["steps"] == config.steps
+
+
+def test_a_run_whose_masks_change_resumes_to_the_same_bits(tmp_path, monkeypatch):
+    """Steps that change masks have a program of their own, before and after."""
+    whole, cut = (
+        SparseRun(
+            **TINY, method="rigl", update_every=4, workdir=str(tmp_path / name),
+            drop_schedule="constant", update_end=20, eval_every=7,
+        )
+        for name in ("whole", "cut")
+    )  # fmt: skip
+    job.run_training(whole)
+    window = training.measure.window
+
+    def killed(recipe, state, *rest):
+        os.kill(os.getpid(), signal.SIGTERM)
+        return window(recipe, state, *rest)
+
+    monkeypatch.setattr(training.measure, "window", killed)
+    with pytest.raises(Interrupted):
+        job.run_training(cut)
+    assert runs.read_metrics(tmp_path / "cut")[-1]["step"] == 7
+    monkeypatch.undo()
+    job.run_training(cut)
+    states = [runs.load(config.workdir).state for config in (whole, cut)]
+    jax.tree.map(np.testing.assert_array_equal, *states)
+    first = runs.load(f"{tmp_path / 'cut'}@init").masks["Dense_0"]["kernel"]
+    last = states[0].masks["Dense_0"]["kernel"]
+    assert (first != last).any() and first.sum() == last.sum()
 
 
 def test_metrics_without_a_checkpoint_are_no_fresh_start(pruned, tmp_path):

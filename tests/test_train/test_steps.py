@@ -106,7 +106,7 @@ def test_steps_of_resnets_vggs_and_alexnet_alone_stay_out_of_a_loop(name, monkey
         "label": jax.ShapeDtypeStruct((50,), np.int32),
         "weight": jax.ShapeDtypeStruct((50,), np.float32),
     }
-    plain = name.startswith(("alexnet", "resnet", "vgg"))
+    plain = name.startswith(("alexnet", "resnet", "vgg", "wrn"))
     state = abstract_state(made, shape)
     assert loop.scannable(made, state, split, 2) == (not plain)
 

@@ -36,6 +36,20 @@ def test_a_budget_is_reached_by_equal_factors_and_the_last_round_is_the_workdir(
     assert played(config, [None])[0] == [("w", "dense", 0.3)]
 
 
+def test_of_a_round_from_which_nothing_goes_no_run_is_made():
+    config = units.Config(**SETTINGS, keep_params=0.0625, rounds=4)
+    nothing = rounds.NOTHING_GOES
+    found, result = played(config, [None, nothing, None, nothing])
+    parents = [(folder, parent) for folder, parent, _ in found]
+    assert parents == [
+        ("w-round1", "dense"), ("w-round2", "w-round1"), ("w-round3", "w-round1"),
+        ("w", "w-round3"),
+    ]  # fmt: skip
+    assert result == rounds.Round(3, "w-round3", "w-round1", 0.125)
+    config = units.Config(**FLOOR, rounds=3)
+    assert played(config, [0.95, nothing, 0.95])[1].parent == "w-round1"
+
+
 FLOOR = SETTINGS | {"floor_accuracy": 0.9, "num_validation": 50}
 
 

@@ -3,6 +3,7 @@
 import json
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import jax
 import numpy as np
@@ -21,7 +22,7 @@ from landscape.units import (
     structure,
     tapped_logits,
 )
-from train import job, units
+from train import job, record, units
 from train.shrinking import descent, report, rounds, selection
 
 TINY = {
@@ -148,7 +149,7 @@ def test_a_command_killed_between_and_in_rounds_ends_with_the_same_bits(
     assert not (tmp_path / "small").exists()
     # In the second, when its settings are written, and no checkpoint yet.
     with monkeypatch.context() as patch:
-        patch.setattr(job, "initial_state", killed)
+        patch.setattr(record, "write_sources", killed)
         with pytest.raises(Killed):
             units.run(config)
     assert (tmp_path / "small" / "config.json").exists()
@@ -277,10 +278,54 @@ def test_of_a_search_the_best_network_on_the_validation_split_is_copied(
     text = (folder / "units.txt").read_text()
     assert "judged on the 100 validation examples. The test split" in text
     assert str(second) in text
-    with pytest.raises(InputError, match="floor-round2 is a round of a search, not"):
-        units.run(replace(config, workdir=str(second)))
+    # The first holds the floor, but it is not known to be the smallest.
+    accuracies[str(folder)] = 0.5
+    rounds.check(config)
+    for each in (first, second):
+        with pytest.raises(InputError, match=f"{each} is a round of a search"):
+            units.run(replace(config, workdir=str(each)))
     with pytest.raises(InputError, match="is above the validation accuracy of"):
         units.run(replace(config, floor_accuracy=0.99, workdir=f"{folder}x"))
+
+
+def test_a_last_round_from_which_nothing_goes_is_a_copy_of_the_one_before(
+    dense, small, tmp_path, monkeypatch
+):
+    config = config_of(dense, tmp_path / "w", keep_params=0.6, rounds=2)
+
+    def train(settings, start):
+        # Stands for a first round that removes more than it has to.
+        assert settings.round == 1
+        given = small[0].with_name("small-round1")
+        shutil.copytree(given, settings.workdir)
+        settings = rounds.with_network_of(runs.read_config(given), settings)
+        record.open_folder(Path(settings.workdir), settings)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(job, "run_training", train)
+        descent.walk(config)
+    assert digest(tmp_path / "w") == digest(tmp_path / "w-round1")
+    stored = runs.read_config(tmp_path / "w")
+    assert (stored.round, stored.fraction) == (2, 0.6)
+    rounds.check(config)
+    descent.walk(config)
+
+
+def test_what_came_of_a_network_that_is_gone_is_told(dense, small, tmp_path, capsys):
+    folder, _ = small
+    words = ["--from", str(dense), "--workdir", str(folder)]
+    dense.rename(dense.with_name("gone"))
+    try:
+        default = units.with_settings_of_source(words)
+        config = replace(default, workdir=str(folder))
+        assert len(units.run(config)) == 2
+        with pytest.raises(InputError, match="dense is not a run folder"):
+            units.run(replace(config, workdir=str(tmp_path / "other")))
+        with pytest.raises(InputError, match="dense is not a run folder"):
+            units.with_settings_of_source(words[:2])
+    finally:
+        dense.with_name("gone").rename(dense)
+    assert (folder / "units.txt").read_text() in capsys.readouterr().out
 
 
 def test_a_validation_split_that_the_first_network_was_trained_on_is_told(dense):

@@ -2,16 +2,21 @@
 
 import os
 import shutil
-from dataclasses import replace
 from pathlib import Path
 
-from landscape import locks, runs
+from landscape import locks
+from landscape.config import UnitsRun
 from landscape.errors import InputError
 from train import record
 
 
-def copy_run(there: Path, here: Path) -> None:
+def copy_run(there: Path, here: Path, settings: UnitsRun) -> None:
     """Copies a finished run beside itself, as a whole or not at all.
+
+    Args:
+      there: its folder.
+      here: that of the copy.
+      settings: of the copy.
 
     Raises:
       InputError: `here` is not empty.
@@ -21,7 +26,6 @@ def copy_run(there: Path, here: Path) -> None:
     ignored = shutil.ignore_patterns(f"{locks.LEASE}*", "*.part", "analysis")
     shutil.copytree(there, partial, ignore=ignored)
     # Its sources are as far from here as from there.
-    settings = replace(runs.read_config(there), workdir=str(here))
     record.open_folder(partial, settings)
     try:
         os.replace(partial, here)

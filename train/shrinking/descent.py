@@ -13,7 +13,7 @@ from train import job, mask_source, record
 from train.shrinking import copying, rounds
 from train.shrinking.first import First, open_first
 from train.shrinking.rounds import Round
-from train.shrinking.selection import smaller
+from train.shrinking.selection import cost_of_run, smaller
 
 
 def walk(config: UnitsConfig) -> None:
@@ -38,13 +38,15 @@ def walk(config: UnitsConfig) -> None:
             result = stop.value
             break
     if result.folder != config.workdir:
-        copying.copy_run(Path(result.folder), Path(config.workdir))
+        there, here = Path(result.folder), Path(config.workdir)
+        copying.copy_run(there, here, rounds.of_result(config, result))
 
 
-def _make(config: UnitsConfig, first: First, made: Round) -> float | None:
+def _make(config: UnitsConfig, first: First, made: Round) -> float | str | None:
     """A round from its parent to its end; returns its validation accuracy, if any.
 
-    None also where a search has come to the smallest network there is.
+    None also where a search has come to the smallest network there is; NOTHING_GOES
+    where the parent is small enough for this round.
     """
     folder = Path(made.folder)
     target = budget.share(made.fraction, first.cost)
@@ -54,6 +56,9 @@ def _make(config: UnitsConfig, first: First, made: Round) -> float | None:
         return rounds.validation_accuracy(settings)
     if target < first.smallest:
         return None
+    if cost_of_run(config, made.parent, first.dataset) <= target:
+        print(f"Round {made.number}: {made.parent} is as small already.")
+        return rounds.NOTHING_GOES
     found = None
 
     def find():

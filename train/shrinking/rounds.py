@@ -15,7 +15,10 @@ from landscape.config import UnitsConfig, UnitsRun
 from landscape.errors import InputError, RunFailure
 from train import record
 
-Rounds = Generator["Round", float | None, "Round"]
+Rounds = Generator["Round", float | str | None, "Round"]
+NOTHING_GOES = "nothing goes"
+"""Sent instead of an accuracy where a round before was as small already: no run is
+made of such a round, and the next one has the same parent."""
 
 
 class Round(NamedTuple):
@@ -41,14 +44,15 @@ def rounds_of(config: UnitsConfig) -> Rounds:
 
 def _descent(config: UnitsConfig) -> Rounds:
     """Equal factors from one round to the next; the last run is in `workdir` itself."""
-    parent, count = config.source, config.num_rounds
+    last, count = None, config.num_rounds
     budget = _budget(config)
     for number in range(1, count + 1):
         folder = config.workdir if number == count else _folder(config, number)
+        parent = last.folder if last else config.source
         made = Round(number, folder, parent, budget ** (number / count))
-        yield made
-        parent = folder
-    return made
+        if (yield made) != NOTHING_GOES:
+            last = made
+    return last
 
 
 def _budget(config: UnitsConfig) -> float:
@@ -60,7 +64,8 @@ def _search(config: UnitsConfig) -> Rounds:
 
     Where it does not, from the last network that held: 29 % go at once instead of 50,
     then 16, and the search ends where those are too many. Of a round that cannot be
-    made, as each layer has one unit, it is sent no accuracy.
+    made, as each layer has one unit, it is sent no accuracy; nor does one help from
+    which nothing goes.
     """
     best, halvings, tried = None, 0, []
     for number in range(1, config.num_rounds + 1):
@@ -68,6 +73,8 @@ def _search(config: UnitsConfig) -> Rounds:
         fraction = 0.5 ** (0.5**halvings) * (best.fraction if best else 1.0)
         made = Round(number, _folder(config, number), parent, fraction)
         accuracy = yield made
+        if accuracy == NOTHING_GOES:
+            accuracy = None
         if accuracy is not None and accuracy >= config.floor_accuracy:
             best = made
         elif halvings < 2:
@@ -99,6 +106,17 @@ def settings_of(config: UnitsConfig, made: Round) -> UnitsRun:
     )
     stored = stored_in(made.folder)
     return with_network_of(stored, settings) if stored else settings
+
+
+def of_result(config: UnitsConfig, made: Round) -> UnitsRun:
+    """The settings of the copy of a round's run in the folder of the result.
+
+    With a budget it is the last round, though nothing went in it.
+    """
+    settings = replace(stored_in(made.folder), workdir=config.workdir)
+    if config.floor_accuracy is not None:
+        return settings
+    return replace(settings, round=config.num_rounds, fraction=_budget(config))
 
 
 def with_network_of(stored: UnitsRun, settings: UnitsRun) -> UnitsRun:
@@ -138,6 +156,11 @@ def check(config: UnitsConfig) -> None:
     """
     config.check_budget()
     source = runs.parse(config.source)
+    if is_finished(config) and not (source.folder / runs.CONFIG).exists():
+        # What came of a network that is gone can still be told.
+        _check_folder(_of_result(config))
+        _check_search(config)
+        return
     theirs = runs.read_config(source.folder)
     for name in ("model", "widths", "activation"):
         seen, wanted = getattr(config, name), getattr(theirs, name)
@@ -177,11 +200,14 @@ def _of_result(config: UnitsConfig) -> UnitsRun:
 
 
 def _check_search(config: UnitsConfig) -> None:
-    """Refuses a round that does not hold the floor, or has not ended, as the result."""
+    """Refuses a round of a search as its result, which is a copy of a round."""
     if config.floor_accuracy is None or (stored := stored_in(config.workdir)) is None:
         return
     accuracy = validation_accuracy(stored) if is_finished(config) else None
-    if accuracy is None or accuracy < config.floor_accuracy:
+    # The result of a search lies beside the round that it is a copy of.
+    is_round = config.workdir.endswith(f"-round{stored.round}")
+    is_round &= not Path(_folder(config, stored.round)).exists()
+    if is_round or accuracy is None or accuracy < config.floor_accuracy:
         raise InputError(
             f"{config.workdir} is a round of a search, not its result: choose another"
             " --workdir."

@@ -62,6 +62,14 @@ def cost_of(
     return budget.flops(spec, params, positions), "FLOPs"
 
 
+def cost_of_run(config: UnitsConfig, name: str, dataset: Dataset) -> int:
+    """What the network of a run costs, in what the budget counts."""
+    known = runs.describe(runs.parse(name).folder, data=False, data_dir=config.data_dir)
+    model, params = known.components.model, known.shapes.params
+    spec = specification(model, params)
+    return cost_of(config, model, spec, params, dataset.input_shape)[0](spec.sizes)
+
+
 def smaller(settings: UnitsRun, dataset: Dataset, target: float) -> Smaller:
     """The network of a round before its training.
 

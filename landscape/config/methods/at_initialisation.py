@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from landscape.errors import InputError, check_choice
 from landscape.methods import AT_INITIALISATION, METHODS, SPARSE_INITS
@@ -13,6 +13,11 @@ MASKED_AT_0 = ("static", "scratch", *AT_INITIALISATION, "set", "rigl")
 
 @dataclass(frozen=True)
 class AtInitialisation:
+    GROUPS: ClassVar[dict[str, str]] = {
+        "score_rounds": "snip, grasp, synflow",
+        "sparse_init": "sparsity",
+    }
+
     score_rounds: int | None = None
     """snip, grasp, synflow: rounds of scoring and removal at step 0; default: 100 for
     synflow, 1 for the others."""
@@ -38,14 +43,6 @@ class AtInitialisation:
         )
         check_choice("sparse initialisation", self.sparse_init, SPARSE_INITS)
         named = (self.method,) if isinstance(self.method, str) else self.method
-        given = "--per-layer" if self.per_layer else "--score-rounds"
-        finds = any(name in AT_INITIALISATION for name in named)
-        takes = any(name in METHODS and METHODS[name].takes for name in named)
-        if (self.per_layer or self.score_rounds) and not (finds or takes):
-            raise InputError(
-                f"{given} goes with --method {_either(AT_INITIALISATION)}, not"
-                f" {' '.join(named)}."
-            )
         for name in named:
             self._check_masks_of(name)
 
@@ -57,7 +54,8 @@ class AtInitialisation:
                 " --distribution, unless --per-layer is given."
             )
         # Weights that are taken from another run are as they were there.
-        taken = method in METHODS and "weights" in METHODS[method].takes
+        takes = METHODS[method].takes if method in METHODS else ()
+        taken = "weights" in takes or "solution" in takes
         if self.sparse_init != "dense" and method not in MASKED_AT_0 and not taken:
             raise InputError(
                 f"--sparse-init {self.sparse_init} goes with --method"

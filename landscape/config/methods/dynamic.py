@@ -1,7 +1,7 @@
 """Settings of methods that drop and grow weights while they train (SET, RigL)."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from landscape.errors import InputError, check_choice
 
@@ -10,6 +10,8 @@ DROP_SCHEDULES = ("cosine", "learning-rate", "constant")
 
 @dataclass(frozen=True)
 class Dynamic:
+    GROUPS: ClassVar[dict[str, str]] = {"drop_fraction": "set, rigl"}
+
     drop_fraction: float = 0.3
     """set, rigl: fraction of each layer's kept weights that a mask update replaces at
     the start."""

@@ -2,13 +2,15 @@
 
 import re
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from landscape.errors import InputError, require
 
 
 @dataclass(frozen=True)
 class NM:
+    GROUPS: ClassVar[dict[str, str]] = {"nm": "nm, ste"}
+
     nm: str | None = None
     """nm, ste: N:M, as in 2:4: of each M neighbours along a kernel's flattened inputs
     (kh kw c_in) N are kept; instead of --sparsity. nm has 2:4 by default."""

@@ -1,13 +1,15 @@
 """Settings of methods that train dense and sparse in alternation (AC/DC)."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from landscape.errors import InputError
 
 
 @dataclass(frozen=True)
 class Phases:
+    GROUPS: ClassVar[dict[str, str]] = {"first_dense_steps": "acdc"}
+
     first_dense_steps: int | None = None
     """acdc: dense steps before the first sparse phase; default: 0.1 of all steps."""
     dense_steps: int | None = None

@@ -13,7 +13,7 @@ from landscape.sparsity import choices
 from landscape.sparsity.masks import full, pruned_leaves
 from landscape.sparsity.saliency.scoring import check_comparable
 from landscape.sparsity.updater import Updater
-from landscape.sparsity.updaters.constant import unchanged
+from landscape.sparsity.updaters.constant import never, unchanged
 
 
 def scored_at_initialisation(
@@ -68,7 +68,7 @@ def scored_at_initialisation(
     def stops(params):
         return (0,) if pruned_leaves(counts, params) else ()
 
-    return Updater(init, unchanged, stops, scored, rounds)
+    return Updater(init, unchanged, stops, scored, rounds, steps=never)
 
 
 def of_settings(

@@ -22,7 +22,7 @@ def fixed(masks: Masks) -> Updater:
         trees.check_mask(masks, params)
         return masks, ()
 
-    return Updater(init, unchanged, steps=_never)
+    return Updater(init, unchanged, steps=never)
 
 
 def starting_from(updater: Updater, masks: Masks) -> Updater:
@@ -67,7 +67,7 @@ def static(counts: dict[str, int]) -> Updater:
 
         return trees.map_named(draw, dense(params), params), ()
 
-    return Updater(init, unchanged, steps=_never)
+    return Updater(init, unchanged, steps=never)
 
 
 def static_of_settings(counts: dict[str, int], params: Params) -> Updater:
@@ -89,10 +89,11 @@ def unchanged(step, key, params, grads, masks, state):
     return masks, state, {"changed": jnp.zeros((), bool)}
 
 
-def _never(params):
+def never(params):
+    """The steps at which it may change them."""
     return ()
 
 
-unchanging = Updater(lambda key, params: (dense(params), ()), unchanged, steps=_never)
+unchanging = Updater(lambda key, params: (dense(params), ()), unchanged, steps=never)
 """Leaves the masks and the state of any updater as they are, see `Updater.steps`; its
 own first masks keep everything."""

@@ -207,3 +207,41 @@ def test_layers_that_are_not_named_take_no_part_in_global_pruning():
 def test_what_cannot_be_is_refused_in_one_sentence(make, message):
     with pytest.raises(InputError, match=message):
         make()
+
+
+@pytest.mark.parametrize("global_", [False, True])
+def test_the_masks_of_the_next_level_equal_a_sort_of_the_weights_that_are_left(global_):
+    rng = np.random.default_rng(0)
+    # Few values: many ties, and live weights that are zero.
+    params = {n: rng.integers(-3, 4, s) / 2 for n, s in SHAPES_OF_LEVELS.items()}
+    masks = {n: rng.random(s) < 0.6 for n, s in SHAPES_OF_LEVELS.items()}
+    masks["bias"] = np.True_
+    counts = {"a": 9, "b": 5, "c": 6}
+    found = updaters.next_masks(
+        jax.tree.map(jnp.asarray, params), masks, counts, global_=global_
+    )
+    groups = [["a", "b"]] if global_ else [["a"], ["b"]]
+    for names in groups:
+        scores = np.concatenate(
+            [np.where(masks[n], abs(params[n]), -1).ravel() for n in names]
+        )
+        kept = np.argsort(-scores, kind="stable")[: sum(counts[n] for n in names)]
+        expected = np.isin(np.arange(scores.size), kept)
+        mine = np.concatenate([np.ravel(found[n]) for n in names])
+        np.testing.assert_array_equal(mine, expected)
+        assert not (mine & (scores < 0)).any()
+    # A layer that keeps everything is neither pruned nor compared.
+    assert found["c"].shape == found["bias"].shape == ()
+
+
+def test_a_level_cannot_keep_more_than_the_one_before():
+    params = {"a": jnp.ones((4, 5)), "b": jnp.ones((4, 5))}
+    masks = {"a": np.arange(20).reshape(4, 5) < 8, "b": np.True_}
+    with pytest.raises(InputError, match="keeps 9 weights of layer a, of which"):
+        updaters.next_masks(params, masks, {"a": 9, "b": 3})
+    updaters.next_masks(params, masks, {"a": 9, "b": 3}, global_=True)
+    with pytest.raises(InputError, match="of which"):
+        updaters.next_masks(params, masks, {"a": 19, "b": 19}, global_=True)
+
+
+SHAPES_OF_LEVELS = {"a": (4, 5), "b": (3, 4), "c": (2, 3), "bias": (4,)}
