@@ -77,7 +77,11 @@ def _curves(found: Mapping[str, Mapping[str, Any]]) -> plots_sweep.Curves:
 
 def _densities(found: Mapping[str, Mapping[str, Any]]):
     """Of methods that find masks of their own, at sparsities that all of them have."""
-    names = [e.name for e in ENTRIES if e.alone and e.name in found]
+    names = [
+        each.name
+        for each in ENTRIES
+        if each.alone and each.method != "small-dense" and each.name in found
+    ]
     return {
         f"{100 * float(key):g} %": {name: found[name][key]["layers"] for name in names}
         for key in found["pruning"]

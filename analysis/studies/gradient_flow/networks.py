@@ -1,5 +1,6 @@
 """Trains the rows of the table, the published ones first, and compares them."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,9 @@ from analysis.studies.gradient_flow.scales import Scale
 from analysis.studies.steps import Steps
 from analysis.studies.study import AGAIN
 from analysis.studies.training import train
+from landscape.config import RunConfig
 from landscape.files import write_atomically, writing
-from train import mask_source
+from train import mask_source, small_dense
 
 TABLE = "table.txt"
 
@@ -41,7 +43,7 @@ def measure(config: Config, scale: Scale, steps: Steps) -> dict[str, Part]:
     found = {"pruned": _row([summary], logits[None], labels, theirs, "-")}
     for row in rows.chosen(config.published):
         summaries, networks = [], []
-        for each in trainings.of_row(scale, root, row):
+        for each in _sized(trainings.of_row(scale, root, row)):
             steps.begin(f"{row.name}, {Path(each.workdir).name}")
             summaries.append(train(each, mask_source.start_from(each)))
             networks.append(predictions.of(each.workdir, config.folder)[0])
@@ -49,6 +51,12 @@ def measure(config: Config, scale: Scale, steps: Steps) -> dict[str, Part]:
         found[row.name] = _row(summaries, ours, labels, theirs, row.varies)
         _keep(config.folder, table.format_rows(found, scale.published))
     return found
+
+
+def _sized(settings: list[RunConfig]) -> list[RunConfig]:
+    """With the narrower network where the method is one; its widths are said once."""
+    (first,) = small_dense.sized(settings[:1])
+    return [replace(x, model=first.model, widths=first.widths) for x in settings]
 
 
 def _row(summaries, logits, labels, pruned, varies: str) -> Part:

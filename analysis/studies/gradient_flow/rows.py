@@ -44,6 +44,7 @@ ROWS = (
     Row("scratch, new", "scratch", masked=True, seed=NEW),
     Row("restart", "restart", masked=True, order=True),
     Row("pruned, new", "pruning"),
+    Row("small-dense", "small-dense"),
     Row("static", "static", settings=ERK),
     Row("set", "set", settings=ERK),
     Row("rigl", "rigl", settings=ERK),

@@ -15,7 +15,7 @@ from analysis.studies.stored import stored
 from analysis.studies.training import train
 from landscape import runs
 from landscape.config import RunConfig, SparseRun
-from train import mask_source
+from train import mask_source, small_dense
 
 Part = dict[str, Any]
 
@@ -24,6 +24,7 @@ def train_one(settings: RunConfig) -> Part:
     """Accuracy, training loss, FLOPs of the training, and the density of each layer."""
     start = None
     if isinstance(settings, SparseRun):
+        (settings,) = small_dense.sized([settings])
         start = mask_source.start_from(settings)
     summary = train(settings, start)
     return {

@@ -46,6 +46,7 @@ ENTRIES = (
     Entry("synflow", "synflow"),
     Entry("ste", "ste"),
     Entry("acdc", "acdc"),
+    Entry("small-dense", "small-dense"),
     Entry("N:M", "nm", pattern=True),
     Entry("N:M, ste", "ste", pattern=True),
 )

@@ -101,7 +101,7 @@ def test_settings_that_compare_nothing_are_refused(tmp_path):
 
 @pytest.fixture(scope="module")
 def chosen():
-    names = "lottery", "scratch, new", "static", "rigl"
+    names = "lottery", "scratch, new", "small-dense", "static", "rigl"
     return tuple(row for row in rows.ROWS if row.name in names)
 
 
