@@ -2,5 +2,7 @@
 
 Of Evci et al. 2020 (arXiv:2010.03533) and, for RigL, Evci et al. 2020
 (arXiv:1911.11134). `rows` are the rows of the table, `published` its published numbers,
-`agreement` and `table` its numbers, `claims` and `claims_flow` what was expected.
+`networks` trains and `predictions`, `agreement` and `table` compare them; `initial`,
+`updates`, `escape` and `sweep` measure the rest, `runs` calls all in their order;
+`claims` and `claims_flow` are what was expected, `figures` and `plots` draw.
 """

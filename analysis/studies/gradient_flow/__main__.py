@@ -3,13 +3,17 @@
     python -m analysis.studies.gradient_flow
     python -m analysis.studies.gradient_flow --scale mnist --data-dir D --published
     python -m analysis.studies.gradient_flow --scale mnist --data-dir D
+    python -m analysis.studies.gradient_flow --scale mnist --data-dir D --sweep
 
 Gradient Flow in Sparse Neural Networks (Evci et al. 2020, arXiv:2010.03533), with RigL
 (arXiv:1911.11134). Trains five networks of every row of the table: accuracy, accuracy
 of the five together, how far they disagree with each other and with the pruned network
-whose mask they have, the published numbers beside ours. Prints checks C4.1 to C4.17;
-tables, figures and the numbers behind them go to WORKDIR/gradient-flow-<scale>/. What
-is finished is read back, what is interrupted resumes.
+whose mask they have, the published numbers beside ours; the gradient at initialisation,
+the Hessian around a mask update, another training from a static solution; with --sweep
+all methods at 80 to 99 %. Prints checks C4.1 to C4.17; tables, figures and the numbers
+behind them go to WORKDIR/gradient-flow-<scale>/, and table.txt there grows with every
+row. What is finished is read back, what is interrupted resumes. mnist: 3 minutes of CPU
+a network, 26 networks with --published, 66 without.
 """
 
 if __name__ == "__main__":
