@@ -83,7 +83,9 @@ def of_escape(escape: Mapping[str, Mapping[str, Any]], note: str) -> Figure:
         "rigl": "RigL, from there",
     }
     with style():
-        figure = Figure(figsize=(3.4 * len(escape) + 0.4, 3.1), layout="constrained")
+        figure = Figure(
+            figsize=(max(5.6, 3.4 * len(escape) + 0.4), 3.1), layout="constrained"
+        )
         every = figure.subplots(1, len(escape), sharey=True, squeeze=False)[0]
         for axes, (key, by) in zip(every, escape.items(), strict=True):
             first = by["curves"]["start"][0][0][-1]
