@@ -25,7 +25,7 @@ from analysis.programs import inputs, results
 from landscape import figures, files, runs
 from landscape.config import DenseRun
 from landscape.errors import InputError, RunFailure
-from train import job, report
+from train import job, opening, report
 
 ROOT = Path(__file__).parents[2]
 TINY = {"model": "mlp", "widths": (4,), "num_train": 40, "batch_size": 20, "steps": 4}
