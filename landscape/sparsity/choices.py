@@ -133,6 +133,8 @@ def remaining(
 ) -> Masks:
     """Masks of what a choice keeps of the weights that `masks` keep.
 
+    Where fewer are left than a count wants, these all stay, and no other comes back.
+
     Args:
       choice, layers: the choice, and what it knows of the layers.
       scores: larger = keep, in the shapes of the parameters.
@@ -149,7 +151,8 @@ def remaining(
     all_scores, live = map(trees.named_leaves, (scores, masks))
     # Below every score, so that what is pruned loses also against zeros.
     ranked = {name: pruned_last(live[name], all_scores[name]) for name in layers}
-    return replaced(masks, choice.keep(layers, ranked, counts))
+    kept = choice.keep(layers, ranked, counts)
+    return replaced(masks, {name: live[name] & mask for name, mask in kept.items()})
 
 
 def replaced(masks: Masks, new: dict[str, jax.Array]) -> Masks:

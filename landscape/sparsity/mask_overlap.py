@@ -80,7 +80,7 @@ def overlap(
         variance = k * m * (n - k) * (n - m) / (n * n * (n - 1)) if n > 1 else 0.0
         expected, deviation = k * m / n, math.sqrt(variance)
         rows.append(Overlap(layer_name(name), n, k, m, common, expected, deviation))
-    total = (sum(column) for column in list(zip(*rows, strict=True))[1:6])
+    total = (sum(row[column] for row in rows) for column in range(1, 6))
     deviation = math.sqrt(sum(row.deviation**2 for row in rows))
     return [*rows, Overlap("all", *total, deviation)]
 

@@ -10,6 +10,7 @@ from landscape import trees
 from landscape.aliases import Masks, Params
 from landscape.errors import InputError
 from landscape.layout import layer_name
+from landscape.sparsity import choices
 from landscape.sparsity.masks import full, pruned_leaves
 from landscape.sparsity.saliency.scoring import pruned_last
 from landscape.sparsity.selection import keep_largest, keep_largest_global
@@ -26,7 +27,7 @@ def next_masks(
       params: at the end of a level.
       masks: of that level; what is pruned stays so.
       counts: entries kept by the next one by name of the kernel; leaves that are not
-        named, or keep all their entries, are never pruned (nor compared).
+        named, or keep all their entries, stay as they are and are not compared.
       global_: magnitudes are compared over all layers, and only the sum of the counts
         is met; a layer may lose everything.
 
@@ -42,13 +43,14 @@ def next_masks(
     pruned = pruned_leaves(counts, params)
     weights, before = map(trees.named_leaves, (params, masks))
     live = {
-        name: jnp.broadcast_to(before[name], weights[name].shape) for name in pruned
+        name: jnp.broadcast_to(before[name], weights[name].shape) for name in counts
     }
     left = {name: int(mask.sum()) for name, mask in live.items()}
-    short = [name for name in pruned if counts[name] > left[name]]
+    short = [name for name in counts if counts[name] > left[name]]
     if global_:
         total = sum(counts[name] for name in pruned)
-        short = short[:1] if total > sum(left.values()) else []
+        enough = total <= sum(left[name] for name in pruned)
+        short = [name for name in short if name not in pruned or not enough][:1]
     if short:
         raise InputError(
             f"a level keeps {counts[short[0]]} weights of layer {layer_name(short[0])},"
@@ -60,9 +62,7 @@ def next_masks(
         kept = keep_largest_global(scores, sum(counts[name] for name in pruned))
     else:
         kept = {name: keep_largest(s, counts[name]) for name, s in scores.items()}
-    return trees.map_named(
-        lambda name, leaf: kept.get(name, jnp.ones((), bool)), params
-    )
+    return choices.replaced(masks, kept)
 
 
 def level_of_settings(

@@ -48,6 +48,7 @@ TINY = Scale(
 )
 FRACTIONS = [0.2, 0.5, 0.8]
 STAGES = [0, 10, 90]
+NORMED = "relu with batch norm"
 ABSOLUTE = (weights.MAGNITUDE, weights.ABS, weights.PRODUCT_ABS, weights.SECOND_ABS)
 
 
@@ -142,7 +143,8 @@ def measured():
         dead={
             name: {str(at): [of_units(1 + (at > 50)) for _ in seeds] for at in STAGES}
             for name in ("relu", "tanh")
-        },
+        }
+        | {NORMED: {str(at): [of_units(0) for _ in seeds] for at in STAGES}},
         removal=[of_removal() for _ in seeds],
         shrunk={"net": [of_shrinking() for _ in seeds]},
         spectra=[of_spectrum() for _ in seeds],
@@ -199,6 +201,7 @@ CHANGES = {
     "C2.8s": ("shrunk", ("net", 1, "mrs, mean, 0.2", "parameters"), 201),
     "C2.9": ("shrunk", ("net", 1, "mrs, plain, 0.2", "gap"), 2e-4),
     "C2.10": ("dead", ("relu", "90", 1), of_units(1)),
+    "C2.10n": ("dead", (NORMED, "90", 1), of_units(2)),
     "U1": ("spectra", (1, "live_near_zero"), 53),
     "U1s": ("spectra", (1, "whole_near_zero"), 200),
     "U1n": ("spectra", (1, "live_negative"), 13),

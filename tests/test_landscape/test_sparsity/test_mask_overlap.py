@@ -74,3 +74,9 @@ def test_rs_counts_what_any_mask_keeps():
     }
     dense = [*seen, sparsity.masks.dense(PARAMS)]
     assert set(sparsity.ever_active(dense, PARAMS).values()) == {(6, 6)}
+
+
+def test_without_kernels_there_is_nothing_in_common():
+    masks = {"bias": np.array(True)}
+    (total,) = sparsity.overlap(masks, masks, {"bias": np.ones(3)})
+    assert (total.layer, total.size, total.common, total.jaccard) == ("all", 0, 0, 1.0)

@@ -176,6 +176,16 @@ def test_what_is_pruned_never_comes_back_even_for_live_zeros():
     assert np.flatnonzero(masks["a"]).tolist() == list(range(21, 31))
 
 
+@pytest.mark.parametrize("global_", [False, True])
+def test_nothing_comes_back_where_the_first_masks_keep_less_than_the_schedule(global_):
+    given = drawn()
+    updater = updaters.pruning(COUNTS, 0, 4, 1, global_=global_)
+    masks, state = updaters.starting_from(updater, given).init(KEY, weights(0))
+    for step in range(1, 5):
+        masks, _, _ = updater.update(step, None, weights(0), None, masks, state)
+    chex.assert_trees_all_equal(masks, given)
+
+
 def test_nothing_to_remove_is_no_change_ever():
     updater = updaters.pruning({k: int(np.prod(SHAPES[k])) for k in COUNTS}, 1, 9, 2)
     masks, changed = prune(updater, moving(10))
@@ -215,7 +225,7 @@ def test_the_masks_of_the_next_level_equal_a_sort_of_the_weights_that_are_left(g
     # Few values: many ties, and live weights that are zero.
     params = {n: rng.integers(-3, 4, s) / 2 for n, s in SHAPES_OF_LEVELS.items()}
     masks = {n: rng.random(s) < 0.6 for n, s in SHAPES_OF_LEVELS.items()}
-    masks["bias"] = np.True_
+    masks["c"] = masks["bias"] = np.True_
     counts = {"a": 9, "b": 5, "c": 6}
     found = updaters.next_masks(
         jax.tree.map(jnp.asarray, params), masks, counts, global_=global_
@@ -234,6 +244,13 @@ def test_the_masks_of_the_next_level_equal_a_sort_of_the_weights_that_are_left(g
     assert found["c"].shape == found["bias"].shape == ()
 
 
+def test_a_layer_that_no_count_names_keeps_its_mask():
+    params, masks = {"a": jnp.ones((4, 5))}, {"a": np.arange(20).reshape(4, 5) < 8}
+    np.testing.assert_array_equal(
+        updaters.next_masks(params, masks, {})["a"], masks["a"]
+    )
+
+
 def test_a_level_cannot_keep_more_than_the_one_before():
     params = {"a": jnp.ones((4, 5)), "b": jnp.ones((4, 5))}
     masks = {"a": np.arange(20).reshape(4, 5) < 8, "b": np.True_}
@@ -242,6 +259,10 @@ def test_a_level_cannot_keep_more_than_the_one_before():
     updaters.next_masks(params, masks, {"a": 9, "b": 3}, global_=True)
     with pytest.raises(InputError, match="of which"):
         updaters.next_masks(params, masks, {"a": 19, "b": 19}, global_=True)
+    # Nor can all of a layer come back.
+    for global_ in (False, True):
+        with pytest.raises(InputError, match="keeps 20 weights of layer a, of which"):
+            updaters.next_masks(params, masks, {"a": 20, "b": 3}, global_=global_)
 
 
 SHAPES_OF_LEVELS = {"a": (4, 5), "b": (3, 4), "c": (2, 3), "bias": (4,)}
