@@ -135,7 +135,10 @@ def _open(
     if not resumes:
         rescoring = scoring.make(config, components, state, splits, mesh)
         if 0 in rescoring.steps:
-            state = rescaled(components, rescoring.update(state))
+            try:
+                state = rescaled(components, rescoring.update(state))
+            except InputError as error:
+                raise InputError(f"{folder}: at step 0 {error}") from error
     record.open_folder(folder, config)
     if step is not None:
         # Before the metrics: a newer checkpoint would be resumed from without them.
