@@ -10,6 +10,7 @@ users have: XLA_FLAGS="".
 import ctypes
 import gc
 import os
+import sys
 from importlib.metadata import version
 from pathlib import Path
 
@@ -47,6 +48,22 @@ def compiled_programs_are_dropped(request):
             libc.malloc_trim(0)
     assert maps < 15_000, f"{module} holds {maps} maps of memory: split it."
     assert PEAKS["MiB"][0] < 2_048, f"the worker took more than 2 GiB: {PEAKS}."
+
+
+@pytest.fixture(autouse=True)
+def few_figures_are_drawn(request, monkeypatch):
+    """Where a test is not of figures, they are made, and a few bytes are written.
+
+    Drawing is half a second of text and layout each. Tests marked `draws`, fixtures of
+    modules, and processes that tests start draw.
+    """
+    library = sys.modules.get("matplotlib.figure")
+    if library and request.node.get_closest_marker("draws") is None:
+        monkeypatch.setattr(library.Figure, "savefig", write_a_few_bytes)
+
+
+def write_a_few_bytes(figure, file, **settings):
+    file.write(b"not drawn")
 
 
 def num_maps():

@@ -112,6 +112,7 @@ def _measure(config: Config, where: Path) -> tuple[dict[str, Any], dict[str, Any
         "num_examples": count,
         "batch_norm": "stored" if loaded.state.batch_stats else "none",
         "loss": setup.loss,
+        "classes": loaded.data.num_classes,
         "fractions": list(work.FRACTIONS),
         **saliency_numbers.summary(loaded.state.params, arrays, config.names),
     }

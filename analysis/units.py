@@ -23,7 +23,7 @@ if __name__ == "__main__":
 
     watch_signals()
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -31,13 +31,13 @@ from typing import Any
 import tyro
 
 from analysis.programs.options import DataOptions
+from analysis.programs.units_next import next_command
 from analysis.programs.units_text import (
     LABELS,
     check_tolerance,
     definition,
     describe,
     exported,
-    next_command,
     title,
 )
 from landscape.cli import activity, launch, parse
@@ -61,7 +61,10 @@ class Config(DataOptions):
     """Nats by which the loss may change, up or down, if a unit is dead."""
     split: str = "both"
     """The examples that units are judged on: train, test or both. --num-examples are
-    the first ones of each; default: 1,000."""
+    the first ones of each."""
+    num_examples: int | None = field(default=None, kw_only=True)
+    """Examples of each split, the first ones; default: 1,000, or all if there are
+    fewer."""
     where: str = "after"
     """Units are seen after the activation (and pooling), as the next layers read them,
     or before it, as their own layers put them out."""
@@ -148,6 +151,9 @@ def _measure(config: Config, where: Path) -> tuple[dict[str, Any], dict[str, Any
         "steps": [ref.step for ref in refs],
         "losses": losses,
         "groups": found,
+        "together": resumable_units.together(
+            setup, loaded.state, arrays, config.tolerance
+        ),
         "first_units": first_units,
         "correlations": correlations,
     }

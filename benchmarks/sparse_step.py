@@ -132,6 +132,17 @@ def masked(updater: Updater) -> Callable:
     return one
 
 
+def transformed(tx: optax.GradientTransformation) -> Callable:
+    """The step of a loop of one's own."""
+
+    def one(state, grads, at):
+        params, state = state
+        updates, state = tx.update(grads, state, params)
+        return optax.apply_updates(params, updates), state
+
+    return one
+
+
 def scored(updater: Updater) -> Callable:
     """A mask update alone, from scores that are there."""
 
@@ -157,6 +168,13 @@ def ordinary_steps(found: dict[str, Updater], counts: dict[str, int], grads: Any
         ),
         "masked, of all methods": (masked(updaters.unchanging), start),
     }
+    tx = sparsity.sparsify(OPTIMIZER, updaters.unchanging, 0)
+    of_random = sparsity.sparsify(OPTIMIZER, updaters.static(counts), 0)
+    state = of_random.init(draw(0))
+    rivals["sparsify, unchanging"] = (
+        transformed(tx),
+        (sparsity.project(draw(0), state), state),
+    )
     for name, updater in found.items():
         if updater.latent or name == "rigl":
             what = "latent weights" if updater.latent else "updates in the same program"

@@ -90,6 +90,7 @@ MODELS = {
     row.name: row
     for row in (
         Model("mlp", f"{_MODELS}.mlp:create", widths=_HIDDEN, **_DENSE),
+        Model("mlp-bn", f"{_MODELS}.mlp:create", widths=_HIDDEN, **_DENSE),
         Model("lenet300", f"{_MODELS}.mlp:create", **_DENSE),
         Model("lenet", f"{_MODELS}.lenet:create", False, _LENET, ACTIVATIONS),
         Model("lenet5", f"{_MODELS}.lenet:create", activations=ACTIVATIONS),

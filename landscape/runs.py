@@ -135,7 +135,9 @@ def _instead(folder: Path) -> str:
         return ", but a file"
     inside = sorted(path.parent.name for path in folder.glob(f"*/{CONFIG}"))
     if inside:
-        return f", but holds {counted(len(inside), 'run')}: {', '.join(inside[:5])}"
+        names = ", ".join(inside[:5])
+        more = f" and {len(inside) - 5} more" if len(inside) > 5 else ""
+        return f", but holds {counted(len(inside), 'run')}: {names}{more}"
     beside = [path.parent.name for path in folder.parent.glob(f"*/{CONFIG}")]
     near = difflib.get_close_matches(folder.name, beside, n=1)
     hint = f"; perhaps you meant {str(folder.with_name(near[0]))!r}" if near else ""

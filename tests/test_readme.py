@@ -7,7 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import jax
+import jax.numpy as jnp
+import numpy as np
 import pytest
+from flax import linen, nnx
 
 ROOT = Path(__file__).parent.parent
 TEXT = (ROOT / "README.md").read_text()
@@ -87,11 +91,33 @@ def test_the_commands_that_take_masks_run(trained):
 
 
 def test_the_notebook_lines_run(trained):
-    (notebook,) = blocks("python")
+    notebook, _ = blocks("python")
     fields = set("config model objective state masks data".split())
     notebook += f"\nassert set(run._fields) == {fields}"
     done = run(["-c", notebook], trained[0])
     assert done.returncode == 0, done.stderr
+
+
+def test_the_loop_of_ones_own_runs_on_linen_nnx_and_a_dict():
+    x = np.random.default_rng(0).normal(size=(4, 8, 12)).astype("float32")
+    network = linen.Dense(5)
+    graph, of_nnx = nnx.split(nnx.Linear(12, 5, rngs=nnx.Rngs(0)), nnx.Param)
+    kernel = {"layer": {"kernel": jnp.ones((12, 5))}}
+    for params, apply in (
+        (network.init(jax.random.key(0), x[0]), network.apply),
+        (of_nnx, lambda params, x: nnx.merge(graph, params)(x)),
+        (kernel, lambda params, x: x @ params["layer"]["kernel"]),
+    ):
+
+        def loss_fn(params, batch, apply=apply):
+            return jnp.mean((apply(params, batch) - 1) ** 2)
+
+        _, loop = blocks("python")
+        names = dict(params=params, loss_fn=loss_fn, batches=x)
+        exec(loop, names)
+        after = [k for k in jax.tree.leaves(names["params"]) if k.ndim == 2]
+        assert [np.count_nonzero(kernel) for kernel in after] == [6]
+        assert names["state"].step == 4
 
 
 @pytest.mark.parametrize("line", NEED_DATA)

@@ -88,10 +88,15 @@ def _run(
                     check_locks.append(check_lock)
         if left:
             opened = opening.open_runs(left, [start_of(config) for config in left])
-            for each, state in zip(
-                opened, training.train(opened, check_locks), strict=True
-            ):
-                _close(each, state)
+            by_step: dict[int, list[tuple[Opened, Callable[[], None]]]] = {}
+            for each, check_lock in zip(opened, check_locks, strict=True):
+                at = int(each.state.step)
+                by_step.setdefault(at, []).append((each, check_lock))
+            for alike in by_step.values():
+                at_one_step, their_locks = zip(*alike, strict=True)
+                states = training.train(at_one_step, their_locks)
+                for each, state in zip(at_one_step, states, strict=True):
+                    _close(each, state)
     # Last: the runs are finished, whatever becomes of their figures.
     for folder in folders:
         figure = folder / runs.FIGURES / FIGURE

@@ -52,10 +52,11 @@ class Opened(NamedTuple):
 def open_runs(
     configs: Sequence[RunConfig], starts: Sequence[Start | None]
 ) -> list[Opened]:
-    """Makes runs ready that are trained side by side, all at one step.
+    """Makes runs ready that are to be trained side by side.
 
-    That is the newest step of which each has a sound checkpoint: a kill may come
-    between the saves of two of them.
+    They resume from the newest step of which each has a sound checkpoint: a kill may
+    come between the saves of two of them. Without such a step (one of them was never
+    begun, say) each is at a step of its own.
     """
     if len(configs) == 1:
         return [_open(configs[0], starts[0])]
@@ -121,6 +122,9 @@ def _open(config: RunConfig, start: Start | None, step: int | None = None) -> Op
         if 0 in rescoring.steps:
             state = rescaled(components, rescoring.update(state))
     record.open_folder(folder, config)
+    if step is not None:
+        # Before the metrics: a newer checkpoint would be resumed from without them.
+        checkpoint.drop_after(folder / runs.CHECKPOINTS, step)
     record.truncate_metrics(folder, int(state.step) if resumes else None)
     if resumes:
         print(f"{folder}: resumes from step {int(state.step)}", file=sys.stderr)

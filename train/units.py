@@ -42,6 +42,8 @@ class Config(UnitsConfig):
     source: Annotated[str, tyro.conf.arg(name="from")] = ""
     """The run whose network is made smaller: RUN, RUN@STEP or RUN@init. Settings that
     are not given are its own, but for --workdir and --steps."""
+    workdir: str | None = None
+    """The folder of the result; default: that of --from with -small at its end."""
 
 
 def with_settings_of_source(argv: list[str] | None = None) -> Config | None:
@@ -111,6 +113,18 @@ def run(config: Config) -> list[dict[str, Any]]:
     return report.tell(config)
 
 
+def beside(source: str) -> str:
+    """The default of `workdir`: a folder beside that of the source.
+
+    >>> beside("runs/x/dense@30")
+    'runs/x/dense-small'
+    """
+    from landscape import runs
+
+    folder = runs.parse(source).folder
+    return str(folder.with_name(f"{folder.name}-small"))
+
+
 def _located(config: Config) -> Config:
     if not config.source:
         raise InputError("--from RUN names the run whose network is made smaller.")
@@ -118,8 +132,7 @@ def _located(config: Config) -> Config:
 
     from train import mask_source
 
-    default = f"runs/{config.dataset}/small"
-    workdir = str(folder_of(config.workdir or default))
+    workdir = str(folder_of(config.workdir or beside(config.source)))
     source = mask_source.located(config.source, workdir, "network")
     return replace(config, workdir=workdir, source=source)
 

@@ -5,11 +5,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from jax.tree_util import Partial
 
 from analysis.programs import results
 from analysis.programs.ranks import rank_correlation
-from landscape import derivatives, rng, runs, units, units_json
+from landscape import derivatives, rng, runs, units, units_json, weighting
 from landscape.aliases import Batch
+from landscape.callables import Static
 from landscape.cli import Progress
 from landscape.errors import InputError
 from landscape.objective import Objective
@@ -175,6 +177,42 @@ def judged(
             found[group]["since"][name] = units.dead_since(steps, dead)
             found[group]["counts"][name] = dead.sum(axis=1).tolist()
     return found
+
+
+def together(
+    setup: Setup, state: Any, arrays: Arrays, tolerance: float
+) -> dict[str, dict[str, float]]:
+    """What replacing all dead units of a state by their means does to the loss.
+
+    Args:
+      state: of the last step.
+      arrays: of `penalties`.
+
+    Returns:
+      By split: "change" of the loss, in nats; and "alone", the sum of the magnitudes of
+      the changes when one unit alone is replaced.
+    """
+    tapped = units.tapped_losses(setup.objective, state.batch_stats, setup.sites)
+    means = units.mean_outputs(
+        tapped, state.params, setup.train, setup.sites, chunk_size=CHUNK
+    )
+    change = Partial(Static(_change, (tuple(setup.sites.items()),)), tapped)
+    found = {}
+    for name, split in setup.splits.items():
+        last = {g: arrays[f"penalty/{name}/{g}"][-1] for g in setup.spec.sizes}
+        dead = {group: penalty < tolerance for group, penalty in last.items()}
+        value = derivatives.average(
+            change, split, state.params, dead, means, chunk_size=CHUNK
+        )
+        alone = sum(float(last[group][dead[group]].sum()) for group in last)
+        found[name] = {"change": float(value), "alone": alone}
+    return found
+
+
+def _change(sites, tapped, params, dead, means, batch):
+    replaced = tapped(params, batch, units.replacing(dict(sites), dead, means))
+    plain = tapped(params, batch, lambda name, x: x)
+    return weighting.weighted_mean(replaced - plain, weighting.of_batch(batch))
 
 
 def correlations(

@@ -1,5 +1,6 @@
 """Text of the saliency program: what each score finds, and the next command."""
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -35,6 +36,7 @@ def describe(result: dict[str, Any]) -> str:
     return "\n".join(
         [
             f"{title(result)}.",
+            _guessing(result),
             "",
             _nothing(result),
             "",
@@ -44,6 +46,24 @@ def describe(result: dict[str, Any]) -> str:
             _increases(result),
             _removal(result),
         ]
+    )
+
+
+def _guessing(result: dict[str, Any]) -> str:
+    """How the loss compares with that of equal odds for all classes."""
+    if "classes" not in result:
+        # Written before it was part of a result.
+        return ""
+    classes, loss = result["classes"], result["loss"]
+    guess = math.log(classes)
+    line = f"Guessing, with equal odds for {classes} classes, has loss ln {classes} ="
+    line += f" {guess:.4g}"
+    if not loss > guess:
+        return f"{line}."
+    return (
+        f"{line}: this network is worse, as many are before training. What makes its"
+        " outputs smaller then lowers the loss, whichever weights go: read the orders"
+        " of single weights, not the loss when many are removed."
     )
 
 

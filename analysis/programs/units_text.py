@@ -1,13 +1,8 @@
-"""Text of the units program: what is dead, since when, scores, and the next command."""
+"""Text of the units program: what is dead, since when, and scores."""
 
-import shlex
-from dataclasses import replace
 from typing import Any
 
 from analysis.programs.text import evenly
-from landscape import runs
-from landscape.cli import command
-from landscape.config import DenseRun, SparseRun
 from landscape.errors import InputError
 from landscape.tables import counted, format_table
 
@@ -15,8 +10,6 @@ ROUNDING = 2.0**-23
 """Between 1 and the next number of float32."""
 FEW = 3
 """Steps that are kept without --keep-every: the first, the last, one before that."""
-KEPT = 20
-"""Steps that the training command keeps which is printed then."""
 SHOWN = 12
 """Steps, or units of a layer, that are printed."""
 WORDS = {"train": "training", "test": "test"}
@@ -87,6 +80,7 @@ def describe(result: dict[str, Any]) -> str:
             "",
             _layers(result, splits),
             _which(result, splits[0]),
+            *_together(result),
             "",
             _history(result, splits[0]),
             "",
@@ -132,6 +126,20 @@ def _which(result: dict[str, Any], split: str) -> str:
             f"Every unit of {', '.join(flat)} is constant: nothing of the input passes."
         )
     return "\n".join(lines or ["No unit is dead."])
+
+
+def _together(result: dict[str, Any]) -> list[str]:
+    """What all dead units are worth, where each alone is worth nothing."""
+    lines = []
+    for split, found in result.get("together", {}).items():
+        count = sum(len(row["dead"][split]) for row in result["groups"].values())
+        if count > 1:
+            lines.append(
+                f"All {count} dead units replaced together change the loss by"
+                f" {found['change']:+.2g} ({WORDS[split]} split); one by one, by"
+                f" {found['alone']:.2g} in sum."
+            )
+    return lines
 
 
 def _history(result: dict[str, Any], split: str) -> str:
@@ -186,55 +194,3 @@ def exported(written: Any) -> str:
         f" logits of {counted(written.count, 'test image')} differ from the network's"
         f" by at most {written.difference:.2g} (logits up to {written.largest:.3g})."
     )
-
-
-def next_command(config: Any, result: dict[str, Any]) -> str:
-    """The next command to try.
-
-    A training that keeps more steps, where few were kept; else a smaller network, or
-    the other place of the units.
-
-    Args:
-      config: `analysis.units.Config`.
-      result: of it.
-    """
-    ref = runs.parse(config.run)
-    if len(result["steps"]) <= FEW and ref.step is None:
-        following = training_command(str(ref.folder), runs.read_config(ref.folder))
-        if following is not None:
-            return following
-    split = next(iter(result["losses"]))
-    if any(row["dead"][split] for row in result["groups"].values()):
-        words = ["--from", str(ref), "--keep-params", "0.5"]
-        words += ["--workdir", f"{ref.folder}-small"]
-        words += ["--data-dir", config.data_dir] if config.data_dir else []
-        return shlex.join(["python", "-m", "train.units", *words])
-    other = {"after": "before", "before": "after"}[config.where]
-    again = replace(config, where=other, export=None)
-    return command("analysis.units", again, positional=("run",))
-
-
-def training_command(folder: str, config: Any) -> str | None:
-    """The command that trains a run again and keeps `KEPT` of its steps.
-
-    None of a run that no single command trains, or whose masks' run is gone.
-
-    >>> training_command("runs/a", DenseRun(steps=400, workdir="runs/a"))
-    'python -m train.dense --steps 400 --workdir runs/a-steps --keep-every 20'
-    """
-    every = max(1, config.steps // KEPT)
-    again = replace(config, workdir=f"{folder}-steps", keep_every=every)
-    if isinstance(config, DenseRun):
-        return command("train.dense", again)
-    if not isinstance(config, SparseRun):
-        return None
-    always = ["method"]
-    if config.mask_from is not None:
-        there = runs.parse(config.mask_from).folder
-        if not (there / runs.CONFIG).exists():
-            return None
-        # Its settings are the defaults then.
-        theirs = runs.read_config(there)
-        mine = vars(again)
-        always += [n for n, v in vars(theirs).items() if n in mine and mine[n] != v]
-    return command("train.sparse", again, always=always)

@@ -123,6 +123,17 @@ def restore(
     )
 
 
+def drop_after(folder: Path, step: int) -> None:
+    """Deletes the checkpoints of steps after `step`: of a run that resumes from there.
+
+    >>> drop_after(Path("nowhere"), 3)
+    """
+    for number in numbered(folder):
+        if number > step:
+            _set_aside(folder / str(number))
+    _clear(folder)
+
+
 def _newest_sound(folder: Path, candidates: list[int]) -> int | None:
     for number in sorted(candidates, reverse=True):
         with contextlib.suppress(*_NOT_KNOWN_SOUND):

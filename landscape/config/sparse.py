@@ -108,8 +108,14 @@ class SparseRun(AtInitialisation, Dynamic, NM, Phases, Levels, TrainConfig):
                 )
         self._require("score_examples", lambda v: v is None or v >= 1, "at least 1")
         named = (self.method,) if isinstance(self.method, str) else self.method
-        rows = [SCORES[AT_INITIALISATION.get(name, self.score)] for name in named]
-        if self.score_examples is not None and not any(row.of_data for row in rows):
+        # What takes masks, or draws them, has no score.
+        rows = [
+            SCORES[AT_INITIALISATION.get(name, self.score)]
+            for name in named
+            if name == "pruning" or name in AT_INITIALISATION
+        ]
+        of_data = [row.of_data for row in rows]
+        if self.score_examples is not None and of_data and not any(of_data):
             raise InputError(
                 "--score-examples goes with a --score of data, not"
                 f" {' or '.join(sorted({row.name for row in rows}))}."

@@ -52,8 +52,9 @@ class TrainConfig:
     """blobs: each cluster's covariance is this times the identity."""
 
     model: str = "lenet300"
-    """mlp, lenet300, lenet, lenet5, alexnet, resnet8, resnet20, resnet32, resnet56,
-    wrn-10-1, wrn-16-4, wrn-22-2, wrn-28-10 (wide ResNets), vgg11 or vgg16."""
+    """mlp, mlp-bn (with batch norm), lenet300, lenet, lenet5, alexnet, resnet8,
+    resnet20, resnet32, resnet56, wrn-10-1, wrn-16-4, wrn-22-2, wrn-28-10 (wide
+    ResNets), vgg11 or vgg16."""
     widths: tuple[int, ...] = ()
     """mlp: hidden widths; lenet: 2 convolutions, then dense layers; alexnet: the same,
     4 in all; vgg11, vgg16: 8 or 13 convolutions, then dense layers; resnets: the 3

@@ -70,6 +70,11 @@ def check(name: str) -> Path:
 '.onnx'? Allowed: .onnx, .safetensors, .stablehlo, .zip.
     """
     path = folder_of(name)
+    if not path.suffix:
+        raise InputError(
+            f"the file {name} has no suffix, which tells its format: one of"
+            f" {', '.join(FORMATS)}."
+        )
     row = FORMATS[check_choice("suffix of a file", path.suffix, FORMATS)]
     missing = [each for each in row.packages if not importlib.util.find_spec(each)]
     if missing:

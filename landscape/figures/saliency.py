@@ -1,5 +1,6 @@
 """Scores of weights: against the change of the loss, and the loss after removal."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,8 @@ MAX_LAYERS = 4
 """Layers with a row of their own: the first and the last ones."""
 COLUMNS = 3
 NOTHING = {"marker": "v", "ls": "", "ms": 3, "color": "0.5", "alpha": 0.5, "mew": 0}
+CLIPPED = 2.0
+"""The axis of losses ends at this times the highest of scores without a sign."""
 FIRST = ("magnitude", "taylor1_abs")
 """Scores with a scatter plot, if they are there; then the best of the others."""
 
@@ -25,9 +28,9 @@ def scores_of_weights(
     Below: the loss after removal from all layers, and the rank correlations.
 
     Args:
-      found: "loss"; "fractions"; "scores"; "oracle", by score "absolute" or "signed";
-        "by_layer", with "kernel", "rounding", "correlations" by score; "increase", by
-        score, then layer or "all layers".
+      found: "loss"; "classes"; "fractions"; "scores"; "oracle", by score "absolute" or
+        "signed"; "by_layer", with "kernel", "rounding", "correlations" by score;
+        "increase", by score, then layer or "all layers".
       arrays: by kernel "weights/", "change/" and by score and kernel "score/", and
         "kept/", the indices of what has a score.
       title: of the figure.
@@ -75,9 +78,9 @@ def _looks(found: dict[str, Any]) -> dict[str, dict[str, Any]]:
     looks = {}
     for name in found["scores"]:
         family = name.removesuffix("_abs")
-        color = families.setdefault(family, cycle[len(families) % len(cycle)])
-        if name == "at_random":
-            color = "0.5"
+        color = "0.5"
+        if name != "at_random":
+            color = families.setdefault(family, cycle[len(families) % len(cycle)])
         signed = found["oracle"][name] == "signed"
         looks[name] = {"color": color, "ls": "--" if signed else "-"}
     return looks
@@ -120,17 +123,46 @@ def _scatter(axes: Axes, found, arrays, layer: str, name: str) -> None:
 
 
 def _removal(axes: Axes, found, layer: str, looks) -> None:
-    for name, rows in found["increase"].items():
-        after = found["loss"] + np.array(rows[layer], float)
-        x = 100 * np.array(found["fractions"])
+    x = 100 * np.array(found["fractions"])
+    curves = {
+        name: found["loss"] + np.array(rows[layer], float)
+        for name, rows in found["increase"].items()
+    }
+    low, high, above = _limits(curves, found)
+    for name, after in curves.items():
         axes.plot(x, after, "o", ms=2.5, label=plain(name), **looks[name])
     axes.axhline(found["loss"], color="black", lw=0.8, ls=":", label="nothing removed")
-    axes.set(yscale="log", xlabel="% removed at once", ylabel="loss (nats)")
+    guessing = math.log(found["classes"])
+    axes.axhline(guessing, color="black", lw=0.8, ls="-.", label="guessing")
+    axes.set(
+        xlabel="% removed at once", ylabel="loss (nats)", yscale="log", ylim=(low, high)
+    )
     # 2 and 20, not 2 x 10^0 and 2 x 10^1, which lie on each other.
     axes.yaxis.set_major_formatter("{x:g}")
     minor = LogFormatter(minor_thresholds=(1.5, 0.5))
     axes.yaxis.set_minor_formatter(minor)
-    axes.set_title(plain(layer))
+    axes.set_title(plain(layer), pad=15 if above else None)
+    if above:
+        words = plain(f"off the axis: {', '.join(above)}")
+        place = {"transform": axes.transAxes, "ha": "center", "va": "bottom"}
+        axes.text(0.5, 1.03, words, fontsize=6.5, **place)
+
+
+def _limits(curves, found) -> tuple[float, float, list[str]]:
+    """The ends of an axis of losses, and the scores whose curves leave it.
+
+    Signed scores can raise the loss a hundredfold: the others would be one flat line.
+    """
+    finite = {name: after[np.isfinite(after)] for name, after in curves.items()}
+    others = [v for n, v in finite.items() if found["oracle"][n] == "absolute"]
+    whole = np.concatenate([[found["loss"]], *finite.values()])
+    high = whole.max()
+    if others:
+        high = min(high, CLIPPED * np.concatenate([[found["loss"]], *others]).max())
+    above = [name for name, v in finite.items() if v.max(initial=0) > high]
+    # A loss of 0 has no place on a log axis.
+    low = whole[whole > 0].min(initial=high)
+    return low / 1.1, high * 1.1, above
 
 
 def _correlations(axes: Axes, found, looks) -> None:

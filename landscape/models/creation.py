@@ -28,14 +28,15 @@ def create(
     """The network called `name`; nothing is computed.
 
     Args:
-      name: a row of `landscape.methods.MODELS`: mlp, lenet300 (mlp of 300 and 100),
-        lenet, lenet5 (lenet of 6, 16, 120 and 84), alexnet, resnet20, vgg16, ...
+      name: a row of `landscape.methods.MODELS`: mlp, mlp-bn (with batch norm), lenet300
+        (mlp of 300 and 100), lenet, lenet5 (lenet of 6, 16, 120 and 84), alexnet,
+        resnet20, vgg16, ...
       input_shape: of one example: (height, width, channels), or any shape for an MLP,
         which flattens it.
       num_classes: number of logits.
       widths: as many as the row says, of what it says; without them the model has its
         own: mlp is lenet300 and lenet is lenet5. lenet300 and lenet5 take none.
-      activation: relu, or tanh for mlp, lenet300, lenet and lenet5.
+      activation: relu, or tanh for mlp, mlp-bn, lenet300, lenet and lenet5.
 
     Returns:
       A Flax Linen module: `module.apply(variables, image, train=False)` gives logits

@@ -4,6 +4,7 @@ import jax
 from flax import linen as nn
 
 from landscape.models import activations
+from landscape.models.normed import batch_norm
 
 LENET300 = (300, 100)
 
@@ -20,6 +21,8 @@ class MLP(nn.Module):
         linear model.
       num_classes: number of logits.
       activation: "relu" or "tanh".
+      batch_norm: between each hidden layer and its activation; the layers keep their
+        biases, which can hold the constants of removed units.
 
     >>> model = MLP(widths=(30, 30), num_classes=5)
     >>> x = jax.numpy.ones((2, 100))
@@ -31,13 +34,15 @@ class MLP(nn.Module):
     widths: tuple[int, ...]
     num_classes: int
     activation: str = "relu"
+    batch_norm: bool = False
 
     @nn.compact
     def __call__(self, x, train: bool = False) -> jax.Array:
         function, kernel_init = activations.activation(self.activation)
         x = x.reshape(x.shape[0], -1)
         for width in self.widths:
-            x = function(nn.Dense(width, kernel_init=kernel_init)(x))
+            x = nn.Dense(width, kernel_init=kernel_init)(x)
+            x = function(batch_norm(x, train) if self.batch_norm else x)
         return nn.Dense(self.num_classes, kernel_init=kernel_init)(x)
 
 
@@ -48,5 +53,5 @@ def create(
     widths: tuple[int, ...],
     activation: str,
 ) -> nn.Module:
-    """mlp, of any widths, or lenet300; called by `landscape.models.create`."""
-    return MLP(widths or LENET300, num_classes, activation)
+    """mlp, mlp-bn or lenet300; called by `landscape.models.create`."""
+    return MLP(widths or LENET300, num_classes, activation, name == "mlp-bn")

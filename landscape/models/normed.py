@@ -1,4 +1,4 @@
-"""The layers that residual networks and VGGs are made of."""
+"""The layers that normed networks are made of: convolutions and batch norm."""
 
 import jax
 from flax import linen as nn

@@ -60,6 +60,8 @@ def widths_of(model: Any, params: Params) -> tuple[str, tuple[int, ...]]:
     ('lenet', (6, 16, 7, 84))
     """
     name = KINDS.get(type(model))
+    if isinstance(model, MLP) and model.batch_norm:
+        name = "mlp-bn"
     if isinstance(model, ResNet):
         name = f"resnet{6 * model.blocks + 2}"
     if isinstance(model, WideResNet):

@@ -53,6 +53,9 @@ def sparsify(
     Around it, MultiSteps makes a step of k calls, and the updater sees the mean of k
     gradients; inside, each call is a step. A step is what the updater's settings count.
 
+    The ordinary steps (not in `updater.steps(params)`) may be those of `sparsify` with
+    `updaters.unchanging`, which has the same state and costs what plain optax does.
+
     The parameters of step 0 are the caller's: `project` makes them those of the masks,
     else the first update does.
 

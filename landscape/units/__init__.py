@@ -1,4 +1,35 @@
-"""Units of a network: neurons and channels, where they are seen, and what they do."""
+"""Units of a network: neurons and channels, where they are seen, and what they do.
+
+Of a plain dict of arrays: which axes are units, where the next layer reads them, losses
+that let them be replaced there (`tapped_losses` makes these of a Linen module, whose
+`Spec` is `specification(model, params)`), and what each does to the loss.
+
+>>> import jax
+>>> import jax.numpy as jnp
+>>> from landscape import units
+>>> params = {
+...     "first": {"kernel": jnp.array([[1.0, -1.0, 2.0]]), "bias": jnp.zeros(3)},
+...     "last": {"kernel": jnp.array([[2.0, 0.0], [0.0, 1.0], [0.0, 0.0]])},
+... }
+>>> spec = units.sequential(params, ["first", "last"])
+>>> sites = units.sites_of(spec, params)
+>>> def tapped_losses(params, batch, tap):
+...     first, last = params["first"], params["last"]
+...     hidden = jax.nn.relu(batch["image"] @ first["kernel"] + first["bias"])
+...     log_p = jax.nn.log_softmax(tap("last", hidden) @ last["kernel"])
+...     return -jnp.take_along_axis(log_p, batch["label"][:, None], axis=1)[:, 0]
+>>> batch = {"image": jnp.array([[2.0], [-2.0]]), "label": jnp.array([0, 1])}
+>>> penalty = units.mean_replacement_penalty(tapped_losses, params, batch, sites)
+>>> [f"{change:.2f}" for change in penalty["first"]]
+['0.34', '0.11', '0.00']
+>>> units.dead_units(penalty, loss=0.07, tolerance=1e-4)["first"].tolist()
+[False, False, True]
+
+Inside: `scores` of units, `removal` of units (`plan_removal`, `remove`, `shrink`) and
+`single_weights`, what the removal of each weight does. Elsewhere: scores of weights are
+in `landscape.sparsity.saliency`, units matched between two networks in
+`analysis.alignment`; `python -m analysis.units RUN` shows those of a run.
+"""
 
 from landscape.units.dead import (
     constant_units,

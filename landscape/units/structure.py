@@ -79,10 +79,12 @@ def specification(model: Any, params: Params) -> Spec:
     >>> specification(model, shapes["params"]).sizes
     {'Dense_0': 5, 'Dense_1': 3}
     """
+    if isinstance(model, MLP) and model.batch_norm:
+        return _normed(params, "Dense")
     if isinstance(model, MLP | LeNet | AlexNet):
         return sequential(params, layers_in_order(params))
     if isinstance(model, VGG):
-        return _normed(params)
+        return _normed(params, "Conv")
     if isinstance(model, ResNet):
         return _residual(params, model.blocks)
     if isinstance(model, WideResNet):
@@ -137,12 +139,12 @@ def sequential(params: Params, layers: Sequence[str], rules: Rules = ()) -> Spec
     return Spec(sizes, axes)
 
 
-def _normed(params) -> Spec:
-    """Of convolutions each with batch norm, then dense layers without."""
+def _normed(params, kind: str) -> Spec:
+    """Of layers one after another, of which those of a kind have batch norm."""
     spec = sequential(params, layers_in_order(params))
     norms = {}
-    for layer in (name for name in spec.sizes if name.startswith("Conv_")):
-        norms |= _norm(layer.replace("Conv", "BatchNorm"), Axis((layer,)))
+    for layer in (name for name in spec.sizes if name.startswith(kind)):
+        norms |= _norm(layer.replace(kind, "BatchNorm"), Axis((layer,)))
     return Spec(spec.sizes, spec.axes | norms)
 
 

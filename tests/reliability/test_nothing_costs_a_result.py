@@ -25,7 +25,7 @@ from analysis.programs import inputs, results
 from landscape import figures, files, runs
 from landscape.config import DenseRun
 from landscape.errors import InputError, RunFailure
-from train import job, report
+from train import job, opening, report
 
 ROOT = Path(__file__).parents[2]
 TINY = {"model": "mlp", "widths": (4,), "num_train": 40, "batch_size": 20, "steps": 4}
@@ -62,6 +62,7 @@ def line(run, tmp_path, **settings):
     return path.Config(*ends, points=3, output=str(tmp_path / "out"), **settings)
 
 
+@pytest.mark.draws
 def test_a_run_is_finished_though_its_figure_cannot_be_drawn(run, monkeypatch, capsys):
     with monkeypatch.context() as patch:
         patch.setattr(figures, "training", fails)
@@ -81,6 +82,7 @@ def test_a_run_is_finished_though_its_figure_cannot_be_drawn(run, monkeypatch, c
     assert capsys.readouterr().err == ""
 
 
+@pytest.mark.draws
 @pytest.mark.parametrize("program", [path, spectrum], ids=["path", "spectrum"])
 def test_an_analysis_keeps_its_numbers_though_its_figure_cannot_be_drawn(
     program, run, tmp_path, monkeypatch, capsys
@@ -137,6 +139,7 @@ def test_a_study_keeps_its_verdicts_though_its_figures_cannot_be_drawn(
         study.run(config)
 
 
+@pytest.mark.draws
 def test_names_are_drawn_letter_by_letter_and_without_a_warning(tmp_path):
     names = [EVERY, "_$a$", "$x_{y", "\udcff", "神经网络", "a\nb"]
     with warnings.catch_warnings():
@@ -156,6 +159,7 @@ def test_names_are_drawn_letter_by_letter_and_without_a_warning(tmp_path):
     assert len(list(tmp_path.iterdir())) == 3
 
 
+@pytest.mark.draws
 def test_drawing_asks_for_no_backend(tmp_path):
     with matplotlib.rc_context():
         matplotlib.rcParams["backend"] = "module://of_a_notebook_elsewhere"
@@ -215,7 +219,7 @@ def test_a_workdir_where_nothing_can_be_written_is_refused_before_any_run_trains
 
     job.run_training(run)
     monkeypatch.setattr(tempfile, "TemporaryFile", only_second)
-    monkeypatch.setattr(job, "_open", fails)
+    monkeypatch.setattr(opening, "_open", fails)
     second = DenseRun(**TINY, workdir=str(tmp_path / "new"))
     # A finished run writes nothing: it is not refused.
     with pytest.raises(InputError, match=r"new cannot be written .* --workdir"):

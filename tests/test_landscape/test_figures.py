@@ -5,12 +5,20 @@ import pytest
 
 from landscape import figures
 
+pytestmark = pytest.mark.draws
+
 LINES = [
     {"step": 0, "split": "test", "loss": 2.3, "accuracy": 0.1},
     {"step": 5, "split": "train", "loss": 1.0, "accuracy": 0.5, "sparsity": 0.0},
     {"step": 9, "split": "train", "loss": 0.5, "accuracy": 0.8, "sparsity": 0.95},
     {"step": 9, "split": "test", "loss": 0.6, "accuracy": 0.75},
 ]
+
+
+def test_a_run_without_removed_weights_has_no_panel_of_them():
+    zero = [line | {"sparsity": 0.0} for line in LINES]
+    assert len(figures.training({"dense": [zero]}).axes) == 2
+    assert len(figures.training({"dense": [zero], "pruned": [LINES]}).axes) == 3
 
 
 def test_every_run_has_its_curves_and_every_label_its_colour():
@@ -141,7 +149,7 @@ def test_a_training_that_begins_near_its_end_fills_the_axis_of_accuracy():
         for step, value in enumerate((0.96, 0.98))
         for split in ("train", "test")
     ]
-    _, accuracy, _ = figures.training({"small": [lines]}).axes
+    _, accuracy = figures.training({"small": [lines]}).axes
     assert accuracy.get_ylim() == (95, 99)
 
 

@@ -106,6 +106,18 @@ def test_mask_from_brings_all_settings_but_workdir_seed_and_method(tmp_path):
     assert (config.seed, config.workdir, config.mask_from) == (0, None, name)
 
 
+def test_what_takes_masks_has_the_number_of_scored_examples_of_their_run(tmp_path):
+    name = str(tmp_path / "snip")
+    record.open_folder(tmp_path / "snip", SparseRun(method="snip", score_examples=9))
+    config = sparse.read(["--mask-from", name, "--method", "restart"])
+    assert [each.score_examples for each in sparse.expand(config)] == [9]
+    # Of methods side by side each has the settings of the command.
+    both = sparse.read("--method snip static --score-examples 9".split())
+    assert [each.score_examples for each in sparse.expand(both)] == [9, 9]
+    with pytest.raises(InputError, match="of data, not magnitude"):
+        SparseRun(score_examples=9)
+
+
 @pytest.mark.parametrize("flag", ["--mask-from", "--workdir"])
 def test_a_value_that_is_missing_is_told_as_of_every_flag(flag, capsys):
     assert sparse.with_settings_of_mask([flag]) is None

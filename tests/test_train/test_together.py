@@ -6,7 +6,7 @@ import jax
 import numpy as np
 import pytest
 
-from landscape import backend, runs
+from landscape import backend, checkpoint, runs
 from landscape.config import SparseRun
 from landscape.errors import InputError, RunFailure
 from landscape.trees import named_leaves
@@ -116,11 +116,42 @@ def test_a_kill_between_the_saves_of_two_seeds_costs_no_bit(
     with pytest.raises(KeyboardInterrupt):
         job.run_all(configs(tmp_path), seeds_at_once=SEEDS)
     monkeypatch.undo()
+    # Else it would be resumed from, alone, without the metrics of the steps before.
+    opening.open_runs(configs(tmp_path), [None] * SEEDS)
+    assert checkpoint.steps(tmp_path / "seed0" / runs.CHECKPOINTS) == [0, 10]
     job.run_all(configs(tmp_path), seeds_at_once=SEEDS)
     assert digests(tmp_path) == digests(whole)
     for seed in range(SEEDS):
         lines = (tmp_path / f"seed{seed}" / runs.METRICS).read_text()
         assert lines == (whole / f"seed{seed}" / runs.METRICS).read_text()
+
+
+def test_seeds_that_were_never_begun_make_all_their_steps(
+    together_and_alone, tmp_path, monkeypatch
+):
+    save = record.Recorder.save
+
+    def stopped(recorder, state):
+        save(recorder, state)
+        if int(state.step) == 10:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(record.Recorder, "save", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        job.run_all(configs(tmp_path)[:1])
+    monkeypatch.undo()
+    job.run_all(configs(tmp_path), seeds_at_once=SEEDS)
+    _, alone = together_and_alone
+    for seed in range(SEEDS):
+        mine, theirs = (
+            runs.read_metrics(folder / f"seed{seed}") for folder in (tmp_path, alone)
+        )
+        for name in ("step", "loss"):
+            np.testing.assert_allclose(
+                [line[name] for line in mine],
+                [line[name] for line in theirs],
+                rtol=1e-4,
+            )
 
 
 def test_a_seed_that_diverges_is_named(tmp_path, monkeypatch):

@@ -332,6 +332,8 @@ def test_a_validation_split_that_the_first_network_was_trained_on_is_told(dense)
     other = config_of(dense, "w", floor_accuracy=0.1, num_validation=90)
     assert "examples, on which" in report.floor_text(other)
     assert "on which" not in report.floor_text(replace(other, num_validation=100))
+    assert report.SEEN in report.judged(other)
+    assert report.SEEN not in report.judged(replace(other, num_validation=100))
 
 
 @pytest.mark.parametrize(

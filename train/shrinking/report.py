@@ -16,6 +16,11 @@ from train.shrinking import descent
 from train.shrinking.measure import Measured, measured
 
 TABLE = "units.txt"
+SEEN = (
+    "Warning: the first network was trained on these examples, so that its accuracy"
+    " there, and the floor, say little about others: train it with the same"
+    " --num-validation."
+)
 FIGURE = "units.png"
 
 
@@ -61,7 +66,7 @@ def _text(config: UnitsConfig, way: list[UnitsRun]) -> str:
     ]
     if config.floor_accuracy is not None:
         way = descent.tried(config)
-        parts.append(floor_text(config))
+        parts += judged(config)
     if way:
         parts.append(_rounds(config, way))
     parts.append(
@@ -110,6 +115,11 @@ def floor_text(config: UnitsConfig) -> str:
         f" judged on the {counted(config.num_validation, 'validation example')}{also}."
         " The test split decided on nothing."
     )
+
+
+def judged(config: UnitsConfig) -> list[str]:
+    """`floor_text`, and a warning where it says little."""
+    return [floor_text(config), *([] if _is_held_out(config) else [SEEN])]
 
 
 def _is_held_out(config: UnitsConfig) -> bool:

@@ -4,15 +4,12 @@ A part is what was measured of one run at one step, or of a few runs; it is in t
 folder of the first of them.
 """
 
-import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
 
-from analysis.programs import results
-from landscape import runs
-from landscape.cli import activity, limit_compiled_programs
+from analysis.studies.stored import stored as stored_of_study
 
 VERSION = 2
 """Of what is stored; parts of another one are measured again."""
@@ -32,18 +29,8 @@ def stored(
       settings: that it depends on, beside the runs' own.
       measure: measures.
     """
-    names = [names] if isinstance(names, str) else names
     settings = settings | {"version": VERSION}
-    refs = [runs.parse(name) for name in names]
-    folder = results.folder("dead-units", [what], refs, settings)
-    found = results.read(folder)
-    if found is None:
-        limit_compiled_programs()
-        print(f"{names[0]}: {what}", file=sys.stderr, flush=True)
-        with activity(what):
-            found = measure()
-        results.write(folder, found)
-    return found
+    return stored_of_study("dead-units", names, what, settings, measure)
 
 
 def first_examples(split: dict[str, Any], count: int | None) -> dict[str, jax.Array]:

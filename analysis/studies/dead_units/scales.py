@@ -8,6 +8,9 @@ from analysis.studies.study import StudyOptions
 FRACTIONS = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
 """Of the weights or units that are removed without training afterwards."""
 
+NORMED = " with batch norm"
+"""Ends the name of an activation behind batch norm: of the model that ends in -bn."""
+
 TOLERANCE = 1e-4
 """A unit is dead if its mean replacement changes the loss by less, in nats."""
 
@@ -45,7 +48,8 @@ class Scale(NamedTuple):
     Attributes:
       training: of every dense network.
       layers: kernels whose weights are removed one by one.
-      activations: the first is judged; dead units are counted with each.
+      activations: the first is judged; dead units are counted with each. With the end
+        `NORMED` batch norm comes before it.
       num_seeds: of the dense and the sparse networks.
       other_seeds: of the dense networks with activations that are not judged.
       stages: steps at which scores are compared with what removal does; the first is
@@ -103,6 +107,7 @@ SCALES = {
     "digits": Scale(
         training=DIGITS,
         layers=("Dense_1", "Dense_2"),
+        activations=("relu", "tanh", f"relu{NORMED}"),
         stages=(0, 100, 500, 1500),
         counted=(0, 100, 200, 300, 500, 700, 1000, 1500),
         spectrum=DIGITS | {"widths": (30, 20), "keep_every": None},

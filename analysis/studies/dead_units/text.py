@@ -14,8 +14,8 @@ examples in nats, accuracies of the test split. w g: weight times gradient; w (H
 times its Hessian product; MRP: the loss change when a unit is replaced by its mean
 output (after the activation), MRS: its first order, all units from one backward pass.
 A unit is dead if |MRP| < {TOLERANCE:g}. An eigenvalue is near zero below a thousandth
-of the largest in magnitude, and negative below -1e-5 of it. U1 to U3 are judged by
-expectations that were written down before anything was measured."""
+of the largest in magnitude, and negative below -1e-5 of it. U1 to U3 and
+C2.10n are judged by expectations that were written down before they were measured."""
 
 
 def tables(measured: Measured) -> list[str]:

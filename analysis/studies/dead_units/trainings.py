@@ -1,7 +1,7 @@
 """The settings of every dense network that the study trains; imports no JAX."""
 
 from analysis.programs.checks import check_num_examples
-from analysis.studies.dead_units.scales import Scale
+from analysis.studies.dead_units.scales import NORMED, Scale
 from analysis.studies.difficulty import scales as difficulty
 from analysis.studies.difficulty import trainings as sparse
 from analysis.studies.study import StudyOptions
@@ -33,8 +33,10 @@ def _quick(config: StudyOptions) -> str:
 
 def dense(scale: Scale, root: str, activation: str, seed: int) -> DenseRun:
     """A dense network."""
-    folder = f"{root}/{activation}/seed-{seed}"
-    settings = scale.training | {"activation": activation}
+    folder = f"{root}/{activation.replace(' ', '-')}/seed-{seed}"
+    settings = scale.training | {"activation": activation.removesuffix(NORMED)}
+    if activation.endswith(NORMED):
+        settings["model"] += "-bn"
     return DenseRun(**settings, seed=seed, workdir=folder)
 
 

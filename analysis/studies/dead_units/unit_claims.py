@@ -9,7 +9,7 @@ from analysis.studies.claims import Claim, judged
 from analysis.studies.dead_units import units
 from analysis.studies.dead_units.parts import least, minus
 from analysis.studies.dead_units.runs import Measured, Part
-from analysis.studies.dead_units.scales import TOLERANCE
+from analysis.studies.dead_units.scales import NORMED, TOLERANCE
 from analysis.studies.dead_units.weights import ALL
 
 
@@ -169,7 +169,7 @@ def _no_worse(part: Part) -> float:
 
 
 def dead_claims(measured: Measured) -> list[Claim]:
-    """C2.10."""
+    """C2.10, and C2.10n where batch norm was trained, too."""
     first, *_ = measured.dead
     counted = measured.dead[first]
     early, late = (
@@ -185,6 +185,7 @@ def dead_claims(measured: Measured) -> list[Claim]:
             [b - a for a, b in zip(early, late, strict=True)],
             lambda value: value > 0,
         ),
+        *_normed(measured, first),
         *(
             judged(
                 "-",
@@ -195,4 +196,37 @@ def dead_claims(measured: Measured) -> list[Claim]:
             )
             for name, steps in measured.dead.items()
         ),
+        *(
+            judged(
+                "-",
+                f"of them units that are constant, with {name}",
+                "",
+                [_num_constant(part) for part in steps[measured.last]],
+            )
+            for name, steps in measured.dead.items()
+        ),
     ]
+
+
+def _normed(measured: Measured, judged_one: str) -> list[Claim]:
+    """C2.10n: batch norm centres what a unit rectifies, so that few units go silent."""
+    with_norm = measured.dead.get(f"{judged_one}{NORMED}")
+    if with_norm is None:
+        return []
+    without, with_ = (
+        [units.num_dead(part, TOLERANCE) for part in steps[measured.last]]
+        for steps in (measured.dead[judged_one], with_norm)
+    )
+    return [
+        judged(
+            "C2.10n",
+            "and at the end there are fewer with batch norm than without (fewer by)",
+            "",
+            [a - b for a, b in zip(without, with_, strict=False)],
+            lambda value: value > 0,
+        )
+    ]
+
+
+def _num_constant(part: Part) -> int:
+    return sum(int(np.sum(flat)) for flat in part["constant"].values())

@@ -53,7 +53,8 @@ def compact(objective: Objective, params: Any, masks: Any) -> Compact:
 
     A rectified unit is held at zero if no kept weight enters it and its bias is not
     positive; at a bias of zero that is so with the derivative of ReLU at 0 taken as 0,
-    as in training. Models that are no `MLP` are returned as they are.
+    as in training. Models that are no `MLP`, or have batch norm, are returned as they
+    are.
 
     >>> init = jax.jit(MLP((2,), 2).init)
     >>> params = init(jax.random.key(0), np.ones((1, 3)))["params"]
@@ -64,7 +65,7 @@ def compact(objective: Objective, params: Any, masks: Any) -> Compact:
     ((3, 1), 2, 1)
     """
     model = objective.model
-    if not isinstance(model, MLP):
+    if not isinstance(model, MLP) or model.batch_norm:
         return Compact(objective, params, masks, None, 0, 0)
     full = jax.tree.map(lambda m, x: np.broadcast_to(m, np.shape(x)), masks, params)
     alive = _alive(params, full, model.activation == "relu")

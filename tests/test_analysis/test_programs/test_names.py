@@ -6,6 +6,8 @@ import shutil
 import string
 from pathlib import Path
 
+import pytest
+
 from analysis import path
 from landscape import runs
 from train import sparse
@@ -14,6 +16,7 @@ from train import sparse
 ODD = "-" + "".join(c for c in string.printable if c not in "/\t\r\x0b\x0c") + "é@7"
 
 
+@pytest.mark.draws
 def test_a_run_of_an_odd_name_is_trained_analysed_and_drawn(
     tmp_path, monkeypatch, capsys
 ):

@@ -23,6 +23,7 @@ def objective_of(name):
     return summary["train_objective"]
 
 
+@pytest.mark.draws
 def test_the_ends_of_a_line_are_the_objectives_of_the_runs(names):
     config = path.Config(names["pruned"], names["scratch"], points=11, extend=0.0)
     result = path.run(config)

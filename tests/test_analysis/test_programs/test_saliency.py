@@ -184,3 +184,31 @@ def test_deep_networks_show_some_layers_and_negative_scores(found):
         sum(title in ("Conv_0", "Conv_1", "Conv_6", "Conv_7") for title in titles) == 4
     )
     assert "the first and the last 2 of 8" in figure.get_suptitle()
+
+
+def last_panel(found, rises):
+    """Losses after removal from all layers, where the loss of the network is 1."""
+    result, arrays = found
+    targets, count = [*result["by_layer"], "all layers"], len(result["fractions"])
+    increase = {
+        name: {target: [rise] * count for target in targets}
+        for name, rise in rises.items()
+    }
+    drawn = result | {"loss": 1.0, "increase": increase}
+    return figures.scores_of_weights(drawn, arrays, "title").axes[-2]
+
+
+def test_a_signed_score_that_raises_the_loss_far_more_leaves_the_axis_by_name(found):
+    low = {"magnitude": 0.5, "at_random": 0.2}
+    axes = last_panel(found, low | {"taylor1": 80.0})
+    assert axes.get_ylim() == pytest.approx((1.0 / 1.1, 2 * 1.5 * 1.1))
+    assert [text.get_text() for text in axes.texts] == ["off the axis: taylor1"]
+    axes = last_panel(found, low | {"taylor1": 1.9})
+    assert axes.get_ylim()[1] == pytest.approx(2.9 * 1.1) and not axes.texts
+
+
+@pytest.mark.parametrize(("loss", "worse"), [(2.31, True), (2.30, False)])
+def test_the_loss_of_guessing_is_said_and_what_is_above_it(found, loss, worse):
+    text = saliency_text.describe(found[0] | {"loss": loss})
+    assert "ln 10 = 2.303" in text
+    assert ("this network is worse" in text) is worse

@@ -49,6 +49,7 @@ def dense_twin(name, include_l2=False):
         return np.asarray(full)[np.ix_(kept, kept)]
 
 
+@pytest.mark.draws
 def test_edges_trace_and_fractions_are_those_of_the_dense_twin(name):
     config = spectrum.Config(name, top=5, num_steps=60, num_probes=4)
     result = spectrum.run(config)
@@ -134,6 +135,7 @@ def test_layers_and_subspaces_restrict(name):
     assert sizes["sparse", ("Dense_1",)] == 30 + 10
 
 
+@pytest.mark.draws
 @pytest.mark.parametrize("settings", [{}, {"exact": True}], ids=["lanczos", "exact"])
 def test_each_layer_has_the_spectrum_of_its_diagonal_block(name, settings):
     config = spectrum.Config(
@@ -175,6 +177,7 @@ def test_layers_of_too_few_parameters_are_left_out(name, monkeypatch):
         spectrum.run(spectrum.Config(name, by_layer=True, exact=True, top=1))
 
 
+@pytest.mark.draws
 def test_layers_without_curvature_of_their_own_have_a_figure_and_words(name):
     """A network of ReLUs is linear in each layer alone: R has no diagonal blocks."""
     config = spectrum.Config(name, operator="residual", by_layer=True, exact=True)
@@ -184,6 +187,7 @@ def test_layers_without_curvature_of_their_own_have_a_figure_and_words(name):
     assert (spectrum.folder(config) / "figure.png").exists()
 
 
+@pytest.mark.draws
 def test_layers_of_single_eigenvalues_alone_have_a_figure(name):
     settings = {"num_steps": 20, "num_probes": 2}
     config = spectrum.Config(name, by_layer=True, layers=("Dense_1",), **settings)

@@ -74,6 +74,7 @@ def test_an_edge_of_rounding_is_zero_within_it_and_no_isolated_eigenvalue():
     assert len(drawn) and not drawn.any()
 
 
+@pytest.mark.draws
 def test_a_spectrum_of_isolated_eigenvalues_has_a_figure(tmp_path):
     op = spectra.from_matrix(jax.numpy.diag(jax.numpy.arange(1.0, 9.0)))
     found = resumable_spectra.estimated(op, 4, 8, 2, jax.random.key(0))

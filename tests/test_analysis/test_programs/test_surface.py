@@ -20,6 +20,7 @@ def objective_of(name):
     return runs.read_summary(runs.parse(name).folder)["train_objective"]
 
 
+@pytest.mark.draws
 def test_the_middle_of_a_random_plane_is_the_objective_of_the_run(names):
     config = surface.Config((names["pruned"],), points=5)
     result = surface.run(config)

@@ -11,7 +11,7 @@ import pytest
 from scipy.stats import spearmanr
 
 from analysis import units
-from analysis.programs import results, resumable_units, units_text
+from analysis.programs import results, resumable_units, units_next
 from landscape import runs
 from landscape import units as units_room
 from landscape.cli import parse
@@ -30,8 +30,11 @@ def found(names):
     return config, result, dict(np.load(units.folder(config) / "arrays.npz"))
 
 
-def by_hand(name, step, where):
-    """Loss and its change by each unit in float64, by split: from the formula alone."""
+def by_hand(name, step, where, dead=None):
+    """Loss and its change by each unit in float64, by split: from the formula alone.
+
+    And, the last, by all dead units of the split together.
+    """
     run = runs.load(f"{name}@{step}")
     dense = [
         {k: np.asarray(v, np.float64) for k, v in run.state.params[layer].items()}
@@ -55,9 +58,10 @@ def by_hand(name, step, where):
         split = getattr(run.data, name)
         h, changes = hidden(split), []
         plain = loss(h, split["label"])
-        for unit, mean in enumerate(means):
+        sets = [[unit] for unit in range(len(means))]
+        for units_there in sets + ([dead[name]] if dead else []):
             replaced = h.copy()
-            replaced[:, unit] = mean
+            replaced[:, units_there] = means[units_there]
             changes.append(abs(loss(replaced, split["label"]) - plain))
         found[name] = plain, np.array(changes)
     return found
@@ -74,6 +78,28 @@ def test_penalties_are_those_of_replacing_each_unit_by_hand(at, found, names):
         assert changes.max() > 1e-2
         penalties = arrays[f"penalty/{split}/{GROUP}"][at]
         np.testing.assert_allclose(penalties, changes, atol=2e-6)
+
+
+def test_all_dead_units_are_also_replaced_together(found, names):
+    _, result, arrays = found
+    assert result["together"]["train"]["alone"] < 8 * 3e-3
+    # Units that are worth something, for the sum to differ.
+    run = runs.load(names["pruned"])
+    setup = resumable_units.setup_of(run, "after", ("train", "test"), 1000)
+    both = resumable_units.together(setup, run.state, arrays, 0.2)
+    dead = {
+        split: np.flatnonzero(arrays[f"penalty/{split}/{GROUP}"][-1] < 0.2)
+        for split in both
+    }
+    expected = by_hand(names["pruned"], STEPS[-1], "after", dead)
+    for split, (_, changes) in expected.items():
+        together = both[split]
+        assert abs(together["change"]) == pytest.approx(changes[-1], abs=2e-6)
+        alone = changes[dead[split]].sum()
+        assert together["alone"] == pytest.approx(alone, abs=2e-6 * len(dead[split]))
+        assert abs(changes[-1] - alone) > 1e-5
+    text = units.describe(result)
+    assert "dead units replaced together change the loss by +0 (training" in text
 
 
 def test_before_the_activation_it_is_their_own_output_that_is_replaced(names):
@@ -117,6 +143,7 @@ def test_scores_are_ranked_against_the_oracle(found):
     assert result["correlations"]["mrs"][GROUP] > 0.5
 
 
+@pytest.mark.draws
 def test_a_result_is_read_back_and_said_in_words(found, monkeypatch):
     config, result, _ = found
     folder = units.folder(config)
@@ -163,7 +190,7 @@ def test_where_a_run_kept_two_steps_the_training_that_keeps_more_is_named(names)
     assert "Steps kept: only 0, 40," in units.describe(result)
     theirs = runs.read_config(runs.parse(names["lottery"]).folder)
     changes = {"workdir": f"{names['lottery']}-steps", "keep_every": 2}
-    assert trained_by(units_text.next_command(config, result)) == replace(
+    assert trained_by(units_next.next_command(config, result)) == replace(
         theirs, **changes
     )
     # Without --keep-every a long run has one more, from just before its end.
@@ -171,14 +198,14 @@ def test_where_a_run_kept_two_steps_the_training_that_keeps_more_is_named(names)
     assert "Steps kept: only 0, 30, 40," in units.describe(
         three | {"groups": {GROUP: with_three_steps(result["groups"][GROUP])}}
     )
-    assert "--keep-every" in units_text.next_command(config, three)
+    assert "--keep-every" in units_next.next_command(config, three)
     # What differs from the run of the masks, though it is as by default.
     theirs = replace(theirs, weight_decay=1e-4, rewind_to=10)
-    command = units_text.training_command(names["lottery"], theirs)
+    command = units_next.training_command(names["lottery"], theirs)
     assert trained_by(command) == replace(theirs, **changes)
     # What was found is told also where that run is gone.
     gone = replace(theirs, mask_from=f"{names['lottery']}-gone")
-    assert units_text.training_command(names["lottery"], gone) is None
+    assert units_next.training_command(names["lottery"], gone) is None
 
 
 def with_three_steps(row):
@@ -195,13 +222,13 @@ def trained_by(command):
 
 def test_after_dead_units_comes_a_smaller_network(found, names):
     config, result, _ = found
-    command = units_text.next_command(config, result)
+    command = units_next.next_command(config, result)
     assert command == (
         f"python -m train.units --from {names['pruned']} --keep-params 0.5 --workdir"
         f" {names['pruned']}-small"
     )
     alive = {GROUP: result["groups"][GROUP] | {"dead": {"train": [], "test": []}}}
-    words = shlex.split(units_text.next_command(config, result | {"groups": alive}))
+    words = shlex.split(units_next.next_command(config, result | {"groups": alive}))
     assert parse(units.Config, argv=words[3:]) == replace(config, where="before")
     assert "No unit is dead." in units.describe(result | {"groups": alive})
     flat = {GROUP: alive[GROUP] | {"constant": list(range(8))}}

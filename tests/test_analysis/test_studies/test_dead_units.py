@@ -8,6 +8,7 @@ import pytest
 from analysis.studies.claims import verdict_table
 from analysis.studies.dead_units import (
     claims,
+    figures,
     shrink_claims,
     shrinking,
     spectra,
@@ -22,6 +23,7 @@ from analysis.studies.difficulty import scales as difficulty
 from landscape.config import DenseRun, UnitsRun
 from landscape.errors import InputError
 from landscape.units import Axis, Spec
+from train import job
 
 NETWORK = {
     "dataset": "digits", "model": "mlp", "widths": (12, 8), "steps": 20,
@@ -46,6 +48,7 @@ TINY = Scale(
 )
 FRACTIONS = [0.2, 0.5, 0.8]
 STAGES = [0, 10, 90]
+NORMED = "relu with batch norm"
 ABSOLUTE = (weights.MAGNITUDE, weights.ABS, weights.PRODUCT_ABS, weights.SECOND_ABS)
 
 
@@ -140,7 +143,8 @@ def measured():
         dead={
             name: {str(at): [of_units(1 + (at > 50)) for _ in seeds] for at in STAGES}
             for name in ("relu", "tanh")
-        },
+        }
+        | {NORMED: {str(at): [of_units(0) for _ in seeds] for at in STAGES}},
         removal=[of_removal() for _ in seeds],
         shrunk={"net": [of_shrinking() for _ in seeds]},
         spectra=[of_spectrum() for _ in seeds],
@@ -197,6 +201,7 @@ CHANGES = {
     "C2.8s": ("shrunk", ("net", 1, "mrs, mean, 0.2", "parameters"), 201),
     "C2.9": ("shrunk", ("net", 1, "mrs, plain, 0.2", "gap"), 2e-4),
     "C2.10": ("dead", ("relu", "90", 1), of_units(1)),
+    "C2.10n": ("dead", (NORMED, "90", 1), of_units(2)),
     "U1": ("spectra", (1, "live_near_zero"), 53),
     "U1s": ("spectra", (1, "whole_near_zero"), 200),
     "U1n": ("spectra", (1, "live_negative"), 13),
@@ -325,10 +330,13 @@ def test_bad_settings_are_refused(tmp_path):
     assert not list(tmp_path.rglob("config.json"))
 
 
+@pytest.mark.draws
 def test_the_study_runs_and_is_read_back(tmp_path, monkeypatch, steps_said):
     names = weights.MAGNITUDE, weights.ABS, weights.SIGNED, weights.RANDOM
     names += weights.PRODUCT_ABS, weights.SECOND_ABS, weights.FISHER
     monkeypatch.setattr(weights, "NAMES", names)
+    # Other tests look at the figure of a training.
+    monkeypatch.setattr(job.figures, "save", lambda figure, path: None)
     config = Config(workdir=str(tmp_path))
     result = run(config, TINY)
     assert steps_said()
@@ -354,4 +362,5 @@ def test_the_study_runs_and_is_read_back(tmp_path, monkeypatch, steps_said):
 
     for module in (units, weights, spectra):
         monkeypatch.setattr(module, "first_examples", refuse)
+    monkeypatch.setattr(figures, "save", lambda *_: None)
     assert run(config, TINY)["text"] == result["text"]

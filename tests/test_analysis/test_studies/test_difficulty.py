@@ -13,6 +13,7 @@ from analysis.studies.difficulty.runs import PATHS, Measured
 from analysis.studies.difficulty.scales import Scale
 from analysis.studies.difficulty.solutions import SOLUTIONS
 from landscape import runs
+from train import job
 
 TINY = Scale(
     {"dataset": "digits", "model": "lenet300", "steps": 20, "num_train": 100,
@@ -181,7 +182,10 @@ def mean_gradient(root, name):
     return float(np.abs(np.concatenate(kept)).mean())
 
 
-def test_the_study_runs_and_is_read_back(tmp_path, steps_said):
+@pytest.mark.draws
+def test_the_study_runs_and_is_read_back(tmp_path, monkeypatch, steps_said):
+    # Other tests look at the figure of a training.
+    monkeypatch.setattr(job.figures, "save", lambda figure, path: None)
     config = Config(workdir=str(tmp_path), num_examples=50)
     result = run(config, TINY)
     assert steps_said()
@@ -202,5 +206,6 @@ def test_the_study_runs_and_is_read_back(tmp_path, steps_said):
     gradient = stored["gradient"]["scratch"]["0.9"][0]
     assert gradient == pytest.approx(mean_gradient(tmp_path, "scratch"), rel=1e-4)
     times = {p: p.stat().st_mtime_ns for p in tmp_path.rglob("checkpoints/*/*")}
+    monkeypatch.setattr(figures, "save", lambda *_: None)
     assert run(config, TINY)["table"] == result["table"]
     assert times == {p: p.stat().st_mtime_ns for p in tmp_path.rglob("checkpoints/*/*")}

@@ -5,13 +5,15 @@ import shlex
 
 import pytest
 
-from analysis import spectrum, surface, units
+from analysis import path, spectrum, surface, units
 from analysis.studies import study
 from analysis.studies.dead_units import scales as dead_units
 from analysis.studies.dead_units.config import Config as DeadUnits
 from analysis.studies.difficulty import scales as difficulty
 from analysis.studies.difficulty.config import Config as Difficulty
 from analysis.studies.difficulty.solutions import SOLUTIONS
+from analysis.studies.gradient_flow import scales as gradient_flow
+from analysis.studies.gradient_flow.config import Config as GradientFlow
 from analysis.studies.hessian import scales as hessian
 from analysis.studies.hessian.config import Config as Hessian
 from analysis.studies.subspace import scales as subspace
@@ -22,6 +24,7 @@ ROOT = "my runs/sparsity-0.98/seed-0/{}"
 STUDIES = [
     (DeadUnits, dead_units),
     (Difficulty, difficulty),
+    (GradientFlow, gradient_flow),
     (Hessian, hessian),
     (Subspace, subspace),
 ]
@@ -46,6 +49,15 @@ DIGITS = {
         "zeros_seeds 1 instead of 2",
         "fit_steps 40 instead of 4000",
         "points 11 instead of 71",
+    },
+    "gradient-flow": {
+        "training steps 40 instead of 3000",
+        "training prune_end 25 instead of 1800",
+        "num_seeds 2 instead of 5",
+        "updates (19) instead of (499, 1497)",
+        "escape_sparsities (0.98) instead of (0.98, 0.99)",
+        "sweep num_seeds 1 instead of 5",
+        "sweep sparsities (0.9) instead of (0.8, 0.9, 0.95, 0.98, 0.99)",
     },
     "hessian": {
         "images num_train 100 instead of 1000",
@@ -111,6 +123,7 @@ def test_the_report_lists_what_differs(capsys, tmp_path):
             (surface, {"runs": tuple(map(ROOT.format, SOLUTIONS)), "num_examples": 9}),
         ),
         ("dead_units", [], (units, {"run": "my runs/a"})),
+        ("gradient_flow", [], (path, {"run_a": "my runs/a", "run_b": "b c"})),
         ("hessian", [], (spectrum, {"run": "my runs/a", "exact": True})),
         (
             "subspace",
@@ -125,6 +138,7 @@ def test_the_next_command_of_a_study_is_of_its_runs(
     main = importlib.import_module(f"analysis.studies.{program}.__main__")
     found = {"sparsities_used": ["0.9", "0.98"], "root": "my runs"}
     found |= {"table": "", "text": "", "example": "my runs/a"}
+    found |= {"compared": ["my runs/a", "b c"], "sweep": {}, "updates": []}
     monkeypatch.setattr(main, "run", lambda config: found)
     main.main(parse(main.Config, argv=flags))
     words = shlex.split(capsys.readouterr().out.rpartition("Next: ")[2])

@@ -199,6 +199,7 @@ def test_bad_settings_are_refused():
             Config(**settings)
 
 
+@pytest.mark.draws
 def test_the_study_runs_and_is_read_back(tmp_path, monkeypatch, steps_said):
     config = Config(workdir=str(tmp_path))
     result = run(config, TINY)

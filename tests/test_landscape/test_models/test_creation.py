@@ -88,6 +88,7 @@ ACTIVATIONS = {"relu": lambda x: np.maximum(x, 0), "tanh": np.tanh}
     [
         ("lenet300", (), MNIST, 10, 266_610),
         ("mlp", (), MNIST, 10, 266_610),
+        ("mlp-bn", (30, 30), (100,), 5, 4115 + 2 * 60),
         ("lenet5", (), MNIST, 10, 44_426),
         ("lenet", (), MNIST, 10, 44_426),
         ("lenet", (8, 16, 64), MNIST, 10, 20_522),

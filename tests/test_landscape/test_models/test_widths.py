@@ -20,6 +20,7 @@ def shapes(model, input_shape):
     [
         ("lenet300", (), MNIST, ("mlp", (300, 100))),
         ("mlp", (3, 1, 20, *range(1, 10)), MNIST, None),
+        ("mlp-bn", (3, 1, 20), MNIST, None),
         ("lenet5", (), MNIST, ("lenet", (6, 16, 120, 84))),
         ("lenet", (5, 1), MNIST, None),
         ("alexnet", (), CIFAR, ("alexnet", (64, 64, 384, 192))),

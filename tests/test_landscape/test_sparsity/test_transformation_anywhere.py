@@ -375,3 +375,19 @@ def test_a_donated_state_leaves_the_updaters_own_masks_alone():
     step = jax.jit(tx.update, donate_argnums=1)
     for _ in range(2):
         step(PARAMS, tx.init(PARAMS), PARAMS)
+
+
+def test_steps_without_a_mask_update_may_be_of_unchanging():
+    updater = updaters.rigl({"kernel": 5}, 2, 9, drop_fraction=0.5)
+    whole = sparsify(optax.adam(0.1), updater, seed=4)
+    ordinary = sparsify(optax.adam(0.1), updaters.unchanging, seed=4)
+    params, state = PARAMS, whole.init(PARAMS)
+    for step in range(1, 6):
+        tx = whole if step in updater.steps(params) else ordinary
+        updates, state = tx.update(jax.grad(loss)(params), state, params)
+        params = optax.apply_updates(params, updates)
+        sparsity.check(params, state)
+    want, same = run(whole, 5)
+    np.testing.assert_array_equal(state.masks["kernel"], same.masks["kernel"])
+    assert state.step == 5 and updater.steps(params) == (2, 4, 6, 8)
+    np.testing.assert_allclose(params["kernel"], want["kernel"], rtol=1e-4, atol=1e-5)

@@ -21,6 +21,7 @@ def made(name, widths=(), input_shape=CIFAR):
 
 
 CASES = {
+    "mlp-bn": ((5, 3), (4,)),
     "vgg11": (tuple(range(2, 10)), CIFAR),
     "vgg16": ((*[3] * 13, 7), (64, 96, 1)),
     "alexnet": ((3, 5, 7, 2), (12, 9, 2)),

@@ -7,7 +7,7 @@ from flax import linen as nn
 from jax.tree_util import Partial
 
 from landscape.errors import InputError
-from landscape.models import LeNet
+from landscape.models import MLP, LeNet
 from landscape.objective import Objective
 from landscape.units import (
     Axis,
@@ -125,6 +125,19 @@ def test_the_net_of_the_thesis_shrinks_exactly(case_of, error, dtype, limit):
         expected = case.with_constants(chosen, constants)
         assert error(case.logits(case.network), expected) > 0.01
         assert error(case.smaller(small), expected) < limit
+
+
+def test_a_perceptron_with_batch_norm_shrinks_exactly(case_of, error):
+    with jax.enable_x64(True):
+        case = case_of(MLP((6, 5), 3, batch_norm=True), (4,))
+        chosen, constants = case.odd(), case.constants()
+        plan = case.plan(chosen, constants)
+        assert not plan.stays and not plan.approximate
+        small = shrink(plan, case.network)
+        assert small.batch_stats["BatchNorm_1"]["var"].shape == (3,)
+        expected = case.with_constants(chosen, constants)
+        assert error(case.logits(case.network), expected) > 0.01
+        assert error(case.smaller(small), expected) < 1e-10
 
 
 class Strange(nn.Module):
