@@ -9,6 +9,7 @@ import numpy as np
 from landscape import trees
 from landscape.aliases import Masks, Params
 from landscape.layout import Rules, layer_name
+from landscape.one_line import one_line
 from landscape.sparsity import masks as masks_lib
 
 
@@ -31,6 +32,8 @@ class Overlap(NamedTuple):
     common: int
     expected: float
     deviation: float
+
+    __repr__ = one_line
 
     @property
     def jaccard(self) -> float:

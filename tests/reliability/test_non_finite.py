@@ -8,7 +8,7 @@ from landscape import data, order, runs
 from landscape.checkpoint import checkpoints
 from landscape.config import DenseRun
 from landscape.errors import RunFailure
-from train import job
+from train import job, opening
 
 
 def test_a_diverging_run_stops_with_status_1_and_names_step_and_quantity(
@@ -43,14 +43,14 @@ def test_a_nan_in_one_image_stops_the_run_at_the_step_that_meets_it(
     image = dataset.train["image"].copy()
     image[poisoned] = np.nan
     bad = dataset._replace(train=dataset.train | {"image": image})
-    monkeypatch.setattr(job.data, "load", lambda _: bad)
+    monkeypatch.setattr(opening.data, "load", lambda _: bad)
     with pytest.raises(RunFailure, match="loss of step 16 is not finite"):
         job.run_training(config)
     assert max(checkpoints.steps(tmp_path / "r" / runs.CHECKPOINTS)) == 10
     (row,) = table.run(table.Config(str(tmp_path))).splitlines()[2:]
     assert row.endswith("diverged: the loss of step 16 is not finite")
     # It goes on, and is saved again, once the image is mended.
-    monkeypatch.setattr(job.data, "load", lambda _: dataset)
+    monkeypatch.setattr(opening.data, "load", lambda _: dataset)
     job.run_training(config)
     assert runs.read_end(tmp_path / "r") is None
     (row,) = table.run(table.Config(str(tmp_path))).splitlines()[2:]
