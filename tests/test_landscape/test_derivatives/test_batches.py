@@ -66,7 +66,7 @@ def test_what_is_no_array_of_the_examples_is_refused_by_name(leaf, message):
         with pytest.raises(InputError, match=message):
             as_batches(batches)
     for nothing in ({}, None, [{}]):
-        with pytest.raises(InputError, match="not no array|not none"):
+        with pytest.raises(InputError, match=r"not no array|not none"):
             as_batches(nothing)
 
 
