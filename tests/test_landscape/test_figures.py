@@ -45,9 +45,8 @@ def test_of_many_labels_each_has_its_look_and_the_legend_is_within_the_figure(
     assert len({(line.get_color(), line.get_marker()) for line in lines}) == 15
     (box,) = figure.legends
     assert [text.get_text() for text in box.get_texts()] == [*names, "training", "test"]
-    assert [h.get_marker() for h in box.legend_handles][:15] == [
-        line.get_marker() for line in lines
-    ]
+    handles = [handle.get_marker() for handle in box.legend_handles]
+    assert handles[:15] == [line.get_marker() for line in lines]
     drawn, whole = box.get_window_extent(), figure.bbox
     assert whole.x0 <= drawn.x0 and drawn.x1 <= whole.x1
 
@@ -75,18 +74,16 @@ def test_equal_sparsities_are_dashes_of_one_line_and_hold_until_the_next():
     *_, sparsity = figures.training(groups).axes
     alone, *same = sparsity.lines
     assert alone.get_linestyle() == "-"
-    assert {line.get_drawstyle() for line in sparsity.lines} == {"steps-post"}
-    assert len({line.get_linewidth() for line in sparsity.lines}) == 1
+    looks = {(x.get_drawstyle(), x.get_linewidth()) for x in sparsity.lines}
+    assert [drawstyle for drawstyle, _ in looks] == ["steps-post"]
     # Where one draws, the others do not.
     dashes = [line._unscaled_dash_pattern for line in same]
     period = sum(dashes[0][1])
     shown = [
-        at
+        [at for at in range(period) if (at + offset) % period < on]
         for offset, (on, _) in dashes
-        for at in range(period)
-        if (at + offset) % period < on
     ]
-    assert sorted(shown) == list(range(period))
+    assert sorted(sum(shown, [])) == list(range(period))
 
 
 def spectrum(largest, smallest, resolution=1e-6, **more):
