@@ -83,7 +83,7 @@ def test_equal_sparsities_are_dashes_of_one_line_and_hold_until_the_next():
         [at for at in range(period) if (at + offset) % period < on]
         for offset, (on, _) in dashes
     ]
-    assert sorted(sum(shown, [])) == list(range(period))
+    assert sorted(np.concatenate(shown)) == list(range(period))
 
 
 def spectrum(largest, smallest, resolution=1e-6, **more):
