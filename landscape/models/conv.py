@@ -17,6 +17,7 @@ from jax import lax
 
 from landscape.backend import on_cpu
 from landscape.errors import InputError, check_choice
+from landscape.models import kernel_gradient
 
 Padding = str | Sequence[tuple[int, int]]
 
@@ -42,12 +43,17 @@ def _extents(shape, kernel_size, strides, padding):
             f"a kernel of {kernel_size[0]}x{kernel_size[1]} does not fit into an image"
             f" of {shape[0]}x{shape[1]}."
         )
-    return tuple(pads), extents
+    return tuple(map(tuple, pads)), extents
 
 
 def plain_convolution(x, kernel, strides, padding):
-    """The convolution as XLA has it: x NHWC, kernel HWIO, result NHWC."""
+    """The convolution as XLA has it: x NHWC, kernel HWIO, result NHWC.
+
+    On a CPU with the kernel's gradient of `landscape.models.kernel_gradient`.
+    """
     pads, _ = _extents(x.shape[1:3], kernel.shape[:2], strides, padding)
+    if on_cpu():
+        return kernel_gradient.convolution(x, kernel, tuple(strides), pads)
     return lax.conv_general_dilated(
         x, kernel, strides, pads, dimension_numbers=("NHWC", "HWIO", "NHWC")
     )

@@ -11,6 +11,7 @@ from flax import linen as nn
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
+from landscape.backend import operations
 from landscape.errors import InputError
 from landscape.models import conv
 from landscape.models.conv import (
@@ -168,3 +169,50 @@ def test_pooling_lets_nan_through(pixel):
 def test_pooling_without_any_window_is_refused(shape):
     with pytest.raises(InputError, match=f"not {shape[1]}x{shape[2]}: they are too"):
         max_pool_2x2(jnp.zeros(shape))
+
+
+AXES = {"images": (0, None), "kernels": (None, 0), "both": (0, 0)}
+
+
+@pytest.mark.parametrize("which", AXES)
+def test_vmapped_gradients_equal_those_one_at_a_time(which):
+    draw, axes = np.random.default_rng(4).normal, AXES[which]
+    shapes = (2, 5, 6, 3), (3, 3, 3, 2)
+
+    def loss(x, kernel):
+        return jnp.sum(jnp.sin(plain_convolution(x, kernel, (2, 1), "SAME")))
+
+    gradient = jax.grad(loss, argnums=(0, 1))
+    with jax.enable_x64(True):
+        stacked = [
+            jnp.array(draw(size=shape if axis is None else (3, *shape)))
+            for shape, axis in zip(shapes, axes, strict=True)
+        ]
+        vmapped = quick_jit(jax.vmap(gradient, axes))(*stacked)
+        for i in range(3):
+            one = [
+                a if axis is None else a[i]
+                for a, axis in zip(stacked, axes, strict=True)
+            ]
+            alone = gradient(*one)
+            chosen = [g[i] for g in vmapped]
+            chex.assert_trees_all_close(list(alone), chosen, rtol=1e-12, atol=1e-12)
+
+
+def test_the_kernel_s_gradient_is_a_call_of_its_own_in_the_compiled_program():
+    # Else XLA merges relu into the loops that transpose, which are slow then.
+    def loss(x, kernel):
+        return jnp.sum(plain_convolution(nn.relu(x), kernel, (1, 1), "SAME") ** 2)
+
+    x, kernel = jnp.ones((2, 8, 8, 3)), jnp.ones((3, 3, 3, 4))
+    program = jax.jit(jax.grad(loss, argnums=1)).lower(x, kernel).compile().as_text()
+    assert " call(" in program
+
+
+def test_without_differentiation_the_plain_form_is_one_convolution_of_xla():
+    x, kernel = jnp.ones((2, 8, 8, 3)), jnp.ones((3, 3, 3, 4))
+    program = jax.make_jaxpr(lambda *a: plain_convolution(*a, (1, 1), "SAME"))(
+        x, kernel
+    )
+    names = [eqn.primitive.name for eqn in operations(program.jaxpr)]
+    assert names == ["custom_jvp_call", "conv_general_dilated"]
