@@ -35,8 +35,8 @@ def check(params: Params, state: Any) -> None:
     """Refuses parameters that are not zero where the masks say so.
 
     To be called right after an update that changed the masks: if something changes
-    the updates of `sparsify`, what that leaves of a pruned weight becomes smaller, or
-    zero, with each update that follows.
+    the updates of `sparsify`, what that leaves of a pruned weight may become
+    smaller, or zero, with each update that follows.
 
     Args:
       params: as given to `init` (of Flax NNX `nnx.state(model, nnx.Param)`); those of
