@@ -14,6 +14,7 @@ import dataclasses
 import difflib
 import hashlib
 import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -133,11 +134,24 @@ def _instead(folder: Path) -> str:
     """What is there instead of a run folder, or near it."""
     if folder.is_file():
         return ", but a file"
-    inside = sorted(path.parent.name for path in folder.glob(f"*/{CONFIG}"))
+    inside = [path.parent.name for path in folder.glob(f"*/{CONFIG}")]
+    # level-9 comes before level-10.
+    inside.sort(
+        key=lambda name: [
+            int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", name)
+        ]
+    )
     if inside:
         names = ", ".join(inside[:5])
         more = f" and {len(inside) - 5} more" if len(inside) > 5 else ""
-        return f", but holds {counted(len(inside), 'run')}: {names}{more}"
+        # Of levels the last is the sparse network.
+        last = folder / inside[-1]
+        hint = (
+            f"; perhaps you meant {str(last)!r}"
+            if last.name.startswith("level-")
+            else ""
+        )
+        return f", but holds {counted(len(inside), 'run')}: {names}{more}{hint}"
     beside = [path.parent.name for path in folder.parent.glob(f"*/{CONFIG}")]
     near = difflib.get_close_matches(folder.name, beside, n=1)
     hint = f"; perhaps you meant {str(folder.with_name(near[0]))!r}" if near else ""

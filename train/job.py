@@ -8,7 +8,7 @@ from typing import Any
 from landscape import figures, locks, models, runs
 from landscape.cli import activity, limit_compiled_programs
 from landscape.config import RunConfig
-from landscape.sparsity import accounting
+from landscape.sparsity import accounting, choices
 from landscape.state import TrainState
 from train import checks, measure, opening, record, together, training
 from train.opening import Opened, Start
@@ -119,10 +119,12 @@ def _close(opened: Opened, state: TrainState) -> dict[str, Any]:
     summary["seconds"] = record.seconds(folder)
     positions = models.positions(model, opened.input_shape)
     layers = accounting.format_table(state.params, state.masks, positions)
-    if pattern := getattr(opened.config, "nm", None):
+    pattern = getattr(opened.config, "pattern", None)
+    # A setting of the masks that were taken: SET and RigL have moved them since.
+    if pattern and choices.is_n_of_m(state.masks, state.params, *pattern):
         layers += (
-            f"\nPattern: {pattern} along the flattened inputs (kh kw c_in) of each"
-            " output, but in dense layers."
+            f"\nPattern: {opened.config.nm} along the flattened inputs (kh kw c_in) of"
+            " each output, but in dense layers."
         )
     record.write_text(folder / runs.LAYERS, layers)
     record.write_summary(folder, summary)

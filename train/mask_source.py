@@ -47,7 +47,8 @@ def check(config: SparseRun) -> None:
     if not {"weights", "solution"} & {*takes} and theirs.seed == config.seed:
         raise InputError(
             f"--seed {config.seed} is also the seed of {config.mask_from}: a"
-            f" {config.method} network needs an initialisation of its own."
+            f" {config.method} network needs an initialisation of its own, as with"
+            f" --seed {config.seed + 1}."
         )
     # A level is sparser than the one before it, and else of the same kind.
     for field in _OF_THE_MASK[1:] if "level" in takes else _OF_THE_MASK:

@@ -66,14 +66,16 @@ MEANINGS = {
 
 
 def check_words(config_class: type, words: Sequence[str]) -> None:
-    """Refuses flags that are named, and numbers that are written, as elsewhere.
+    """Refuses flags that are named or repeated, and numbers that are written, as
+    elsewhere.
 
     Args:
       config_class: the dataclass whose fields are the flags.
       words: the command line, without the program.
 
     Raises:
-      InputError: with the flag or the number that was probably meant.
+      InputError: with the flag or the number that was probably meant; or a flag of
+        several values is given twice, of which only the last would count.
 
     >>> @dataclasses.dataclass
     ... class Config:
@@ -90,7 +92,7 @@ meant 1000?
         for field in dataclasses.fields(config_class)
         if field.init
     }
-    flag = None
+    flag, given = None, set()
     for word in words:
         value = word
         if word.startswith("--"):
@@ -98,14 +100,26 @@ meant 1000?
             flag = name.replace("_", "-")
             if flag not in hints:
                 _check_flag(flag, hints)
+            elif _is_of_several(hints[flag]) and flag in given:
+                raise InputError(
+                    f"--{flag} is given twice: its values stand after one --{flag},"
+                    " with spaces between them."
+                )
+            given.add(flag)
             if not assigned:
                 continue
         if flag in hints:
-            several = typing.get_origin(hints[flag]) in (tuple, list)
+            several = _is_of_several(hints[flag])
             _check_number(flag, value, _number_of(hints[flag]), several)
             # After the one number of a flag the name of a run may come.
             if not several:
                 flag = None
+
+
+def _is_of_several(hint: Any) -> bool:
+    """Whether a flag takes any number of values."""
+    parts = [hint, *typing.get_args(hint)]
+    return any(typing.get_origin(part) in (tuple, list, dict) for part in parts)
 
 
 def _number_of(hint: Any) -> type | None:

@@ -4,6 +4,7 @@ An updater says when masks change and how far removal has come; a `Choice` says 
 that means for each layer, and which of its scores are kept.
 """
 
+import math
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
@@ -116,6 +117,29 @@ def n_of_m(names: Iterable[str], n: int, m: int, rules: Rules = ()) -> Choice:
     return Choice(layers, counts, keep)
 
 
+def is_n_of_m(masks: Masks, params: Params, n: int, m: int) -> bool:
+    """Whether the kernels that lose weights keep `n` of every `m` inputs, as `n_of_m`.
+
+    False where no kernel loses any. Takes masks as they are, in a shape of their own or
+    as a scalar True; not inside jit.
+
+    >>> kernel, mask = {"w": jnp.ones((4, 1))}, jnp.array([[1], [0], [0], [1]], bool)
+    >>> is_n_of_m({"w": mask}, kernel, 1, 2), is_n_of_m({"w": mask}, kernel, 1, 4)
+    (True, False)
+    """
+    live = trees.named_leaves(jax.device_get(masks))
+    pruned = {
+        name: leaf
+        for name, leaf in layout.kernels(params).items()
+        if not live[name].all()
+    }
+    return bool(pruned) and all(
+        math.prod(leaf.canonical[:-1]) % m == 0
+        and (_groups(leaf, live[name], m).sum(1) == n).all()
+        for name, leaf in pruned.items()
+    )
+
+
 def everything(layers: dict[str, Any], params: Params) -> Masks:
     """Masks that keep all, whole arrays for the leaves named, scalars for the others.
 
@@ -164,11 +188,20 @@ def _in_groups(
     leaf: Leaf, scores: jax.Array, m: int, count: int | jax.Array
 ) -> jax.Array:
     """The mask of one kernel: the `count` largest of each `m` inputs of an output."""
-    order = [
+    kept = keep_largest_along(_groups(leaf, jnp.asarray(scores), m), count, axis=1)
+    order = _order(leaf)
+    back = sorted(range(len(order)), key=order.__getitem__)
+    arranged = [scores.shape[at] for at in order]
+    return jnp.transpose(kept.reshape(arranged), back)
+
+
+def _groups(leaf: Leaf, entries: jax.Array, m: int) -> jax.Array:
+    """The entries of one kernel, [groups, m, outputs]."""
+    return entries.transpose(_order(leaf)).reshape(-1, m, leaf.canonical[-1])
+
+
+def _order(leaf: Leaf) -> list[int]:
+    """The axes of a kernel: its window, its inputs, its outputs."""
+    return [
         at for letter in "kio" for at, axis in enumerate(leaf.axes) if axis == letter
     ]
-    arranged = jnp.transpose(scores, order)
-    outputs = leaf.canonical[-1]
-    kept = keep_largest_along(arranged.reshape(-1, m, outputs), count, axis=1)
-    back = sorted(range(len(order)), key=order.__getitem__)
-    return jnp.transpose(kept.reshape(arranged.shape), back)

@@ -17,7 +17,8 @@ from landscape.sparsity.updater import Updater
 def project(params: Params, state: Any) -> Params:
     """The parameters, zero where the masks of `sparsify`'s state say so.
 
-    For step 0, or after parameters were changed otherwise. Arguments as of `check`.
+    For step 0, or after parameters were changed otherwise; returns new ones. Arguments
+    as of `check`.
 
     >>> import optax
     >>> from landscape.sparsity import sparsify, updaters
@@ -33,8 +34,13 @@ def project(params: Params, state: Any) -> Params:
 def check(params: Params, state: Any) -> None:
     """Refuses parameters that are not zero where the masks say so.
 
+    To be called right after an update that changed the masks: if something changes
+    the updates of `sparsify`, what that leaves of a pruned weight may become
+    smaller, or zero, with each update that follows.
+
     Args:
-      params: as given to `init`; those of many seeds may be stacked.
+      params: as given to `init` (of Flax NNX `nnx.state(model, nnx.Param)`); those of
+        many seeds may be stacked.
       state: a `SparsifyState`, or what holds one (the state of a chain, of
         `nnx.Optimizer`, of `flax.training.train_state.TrainState`).
 
@@ -107,7 +113,8 @@ def _pairs(params: Params, state: Any) -> list[tuple[Any, Any]]:
     found, leaves = jax.tree.leaves(states[0].masks), jax.tree.leaves(params)
     if len(found) != len(leaves):
         raise InputError(
-            f"the masks have {len(found)} leaves, the parameters {len(leaves)}."
+            f"the masks have {len(found)} leaves, the parameters {len(leaves)}: give"
+            " those that init had (of Flax NNX nnx.state(model, nnx.Param))."
         )
     # Of several seeds a scalar has become one for each.
     return [

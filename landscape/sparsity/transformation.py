@@ -48,7 +48,8 @@ def sparsify(
     which does the same to the parameters themselves.
 
     Nothing may change the updates afterwards: in `optax.chain` this comes last (what
-    clips or adds decay goes before it or inside), and `check` tells if something did.
+    clips or adds decay goes before it or inside), and `check` tells if something did,
+    right after a mask update: later ones may make what is left zero.
     `optax.apply_if_finite` and `optax.MultiSteps` around it leave updates as they are.
     Around it, MultiSteps makes a step of k calls, and the updater sees the mean of k
     gradients; inside, each call is a step. A step is what the updater's settings count.

@@ -54,6 +54,11 @@ TABLE = [
     ("train.sparse --method static --global-pruning", "--global-pruning"),
     ("train.sparse --global-pruning --max-sparsity Dense_2 0.5", "--max-sparsity"),
     ("train.sparse --rewind-to 5", "will not keep"),
+    (
+        "train.sparse --method lottery --mask-from levels",
+        "holds 3 runs: level-0, level-9, level-10; perhaps you meant 'levels/level-10'",
+    ),
+    ("train.sparse --method scratch --mask-from pruned", "as with --seed 1"),
     ("train.sparse --score taylor1_ab", "perhaps you meant 'taylor1_abs'"),
     ("train.sparse --method rigl --update-every 0", "at least 1, not 0"),
     ("train.sparse --method rigl --update-end 3001", "1 ... --steps 3000, not 3001"),
@@ -267,6 +272,8 @@ def outcomes(tmp_path_factory):
     (folder / "narrow/config.json").write_text(json.dumps(config))
     shutil.copytree(folder / "pruned", folder / "unfinished")
     (folder / "unfinished/summary.json").unlink()
+    for level in (0, 9, 10):
+        shutil.copytree(folder / "pruned", folder / f"levels/level-{level}")
     (folder / "empty").mkdir()
     (folder / "a-file").touch()
     before = files(folder)
@@ -274,7 +281,7 @@ def outcomes(tmp_path_factory):
     answers = mistakes(lines, folder, JAX_PLATFORMS="none_such")
     assert files(folder) == before
     assert {p.name for p in folder.iterdir() if p.is_dir()} == {
-        "pruned", "dense", "future", "narrow", "unfinished", "empty"
+        "pruned", "dense", "future", "narrow", "unfinished", "empty", "levels"
     }  # fmt: skip
     return answers
 

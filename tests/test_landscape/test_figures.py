@@ -34,10 +34,56 @@ def test_every_run_has_its_curves_and_every_label_its_colour():
     assert names == ["pruned", "scratch", "training", "test"]
 
 
-def test_more_labels_than_colours_are_drawn_without_a_warning(tmp_path):
-    figure = figures.training({str(i): [LINES] for i in range(9)})
+def test_of_many_labels_each_has_its_look_and_the_legend_is_within_the_figure(
+    tmp_path,
+):
+    names = [f"small-dense {i}" for i in range(15)]
+    figure = figures.training({name: [LINES] for name in names})
     figures.save(figure, tmp_path / "new" / "figure.png")
     assert (tmp_path / "new" / "figure.png").stat().st_size > 1000
+    lines = figure.axes[1].lines
+    assert len({(line.get_color(), line.get_marker()) for line in lines}) == 15
+    (box,) = figure.legends
+    assert [text.get_text() for text in box.get_texts()] == [*names, "training", "test"]
+    handles = [handle.get_marker() for handle in box.legend_handles]
+    assert handles[:15] == [line.get_marker() for line in lines]
+    drawn, whole = box.get_window_extent(), figure.bbox
+    assert whole.x0 <= drawn.x0 and drawn.x1 <= whole.x1
+
+
+def test_of_three_seeds_the_mean_and_the_range_are_drawn():
+    seeds = [
+        [line | {"accuracy": line["accuracy"] + add} for line in (LINES[0], LINES[3])]
+        for add in (0.0, 0.01, 0.05)
+    ]
+    _, accuracy = figures.training({"dense": seeds}).axes
+    (mean,), (band,) = accuracy.lines, accuracy.collections
+    np.testing.assert_allclose(mean.get_ydata(), [12, 77])
+    (path,) = band.get_paths()
+    at_the_end = path.vertices[path.vertices[:, 0] == 9, 1]
+    assert set(np.round(at_the_end, 6)) == {75, 80}
+    # Seeds that stand at other steps have no mean.
+    other = [line | {"step": line["step"] + 1} for line in seeds[0]]
+    _, accuracy = figures.training({"dense": [*seeds[:2], other]}).axes
+    assert len(accuracy.lines) == 3 and not accuracy.collections
+
+
+def test_equal_sparsities_are_dashes_of_one_line_and_hold_until_the_next():
+    names = ("lottery", "scratch", "static")
+    groups = {"pruned": [LINES]} | {name: [LINES[2:]] for name in names}
+    *_, sparsity = figures.training(groups).axes
+    alone, *same = sparsity.lines
+    assert alone.get_linestyle() == "-"
+    looks = {(x.get_drawstyle(), x.get_linewidth()) for x in sparsity.lines}
+    assert [drawstyle for drawstyle, _ in looks] == ["steps-post"]
+    # Where one draws, the others do not.
+    dashes = [line._unscaled_dash_pattern for line in same]
+    period = sum(dashes[0][1])
+    shown = [
+        [at for at in range(period) if (at + offset) % period < on]
+        for offset, (on, _) in dashes
+    ]
+    assert sorted(np.concatenate(shown)) == list(range(period))
 
 
 def spectrum(largest, smallest, resolution=1e-6, **more):

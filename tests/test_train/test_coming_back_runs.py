@@ -10,7 +10,7 @@ import pytest
 from landscape import runs
 from landscape.config import SparseRun
 from landscape.trees import named_leaves
-from train import job
+from train import job, mask_source
 
 TINY = {
     "model": "mlp", "widths": (8,), "num_train": 200, "batch_size": 20, "steps": 20,
@@ -73,6 +73,21 @@ def test_summary_and_layers_tell_the_pattern(straight_through):
     assert summary["sparsity_target"] == summary["sparsity"] == 0.5
     layers = (folder / runs.LAYERS).read_text()
     assert "Pattern: 2:4 along the flattened inputs (kh kw c_in)" in layers
+
+
+def test_only_masks_that_keep_the_pattern_of_their_source_are_said_to(
+    straight_through, tmp_path
+):
+    folder, config, _ = straight_through
+    told = {}
+    for method in ("restart", "set"):
+        taking = SparseRun.of(
+            config, method=method, mask_from=str(folder), update_every=5,
+            workdir=str(tmp_path / method),
+        )  # fmt: skip
+        job.run_training(taking, mask_source.start_from(taking))
+        told[method] = "Pattern" in (tmp_path / method / runs.LAYERS).read_text()
+    assert told == {"restart": True, "set": False}
 
 
 def test_the_sparsity_of_every_line_is_that_of_its_phase(tmp_path):

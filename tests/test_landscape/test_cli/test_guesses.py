@@ -7,6 +7,7 @@ from analysis.spectrum import Config as Spectrum
 from landscape.cli import parse
 from landscape.config import SparseRun
 from landscape.errors import InputError
+from train.sparse import Config as Sparse
 
 WRONG = [
     (SparseRun, "--lr 0.1", "no --lr; perhaps you meant --learning-rate?"),
@@ -23,6 +24,8 @@ WRONG = [
     (SparseRun, "--num-train 1e2", "not '1e2'; perhaps you meant 100?"),
     (SparseRun, "--widths 30 1e1", "not '1e1'; perhaps you meant 10?"),
     (SparseRun, "--sparsity 95%", "a number, not '95%'; perhaps you meant 0.95?"),
+    (Sparse, "--method lottery --method pruning", "--method is given twice: its"),
+    (SparseRun, "--max-sparsity a 0.8 --max_sparsity b 0.9", "--max-sparsity is given"),
     (Path, "a b --points 1e1", "not '1e1'; perhaps you meant 10?"),
 ]
 
@@ -43,8 +46,9 @@ def test_percent_is_recognised():
 
 
 def test_what_is_right_is_read():
-    words = "--steps 20 --num-train None --model mlp --widths 3 4"
-    words += " --max-sparsity Dense_0 0.8"
+    words = "--steps 10 --num-train None --model mlp --widths 3 4"
+    # Of a flag of one value the last one counts, as in other programs.
+    words += " --max-sparsity Dense_0 0.8 --steps 20"
     words += " --learning-rate 1e-3 --no-augment --weight_decay=1e-4 --prune-every 2"
     found = parse(SparseRun, argv=words.split())
     assert (found.steps, found.num_train, found.widths) == (20, None, (3, 4))

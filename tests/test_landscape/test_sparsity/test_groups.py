@@ -89,6 +89,33 @@ def test_the_groups_are_consecutive_inputs_of_one_output(name):
         assert kept.sum() == kernel.size * (4 - removed) // 4
 
 
+def test_a_pattern_is_told_from_masks_that_have_another_or_none():
+    params = {
+        "conv": {"kernel": np.ones((1, 2, 4, 3)), "bias": np.ones(3)},
+        "dense": {"kernel": np.ones((6, 2))},
+    }
+    choice = choices.n_of_m(["conv/kernel"], 2, 4)
+    kept = choice.keep(
+        choice.layers(params),
+        {"conv/kernel": np.random.default_rng(0).normal(size=(1, 2, 4, 3))},
+        [2],
+    )["conv/kernel"]
+    true = np.array(True)
+    masks = {"conv": {"kernel": kept, "bias": true}, "dense": {"kernel": true}}
+    assert choices.is_n_of_m(masks, params, 2, 4)
+    assert not choices.is_n_of_m(masks, params, 1, 4)
+    # Six inputs make no groups of four; dense layers have none.
+    fewer = np.arange(12).reshape(6, 2) > 5
+    assert not choices.is_n_of_m(masks | {"dense": {"kernel": fewer}}, params, 2, 4)
+    # As many in all, but one has moved to another group.
+    moved = np.array(kept)
+    moved[0, 0, :, 0], moved[0, 1, :, 0] = [1, 1, 1, 0], [0, 0, 0, 1]
+    conv = {"kernel": moved, "bias": true}
+    assert not choices.is_n_of_m(masks | {"conv": conv}, params, 2, 4)
+    dense = {"conv": {"kernel": true, "bias": true}, "dense": {"kernel": true}}
+    assert not choices.is_n_of_m(dense, params, 2, 4)
+
+
 def test_without_ties_the_masks_are_those_of_jaxpruner_along_the_inputs():
     """Its rank in the group (argsort twice) is at least M - N, on a given axis."""
     scores = np.random.default_rng(1).permutation(96).reshape(2, 2, 4, 6) + 1.0
