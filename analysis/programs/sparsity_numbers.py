@@ -98,8 +98,10 @@ def explored(config: Any, params: Any, states: Sequence[State]) -> dict[str, Any
             any(start <= step < end for step in steps)
             for start, end in zip(updates, ends, strict=False)
         )
-    # Those of scores at step 0 are there in the state of that step.
-    fixed = bool(row.score) or row.updater.partition(":")[0].endswith(".constant")
+    # Those of scores at step 0 are there in the state of that step; those of a level of
+    # iterative pruning change between two runs.
+    room = row.updater.partition(":")[0]
+    fixed = bool(row.score) or room.endswith((".constant", ".levels"))
     return {
         "rs": ever / size,
         "layers": {name: n / of for name, (n, of) in layers.items()},

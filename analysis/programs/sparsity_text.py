@@ -148,7 +148,7 @@ def _gradients(found: dict[str, Any], examples: int) -> str:
             "-" if row["before"] is None else f"{row['before']:.4g}",
             "-" if not row["before"]
             else f"{100 * (row['norm'] / row['before'] - 1):+.1f} %",
-            f"{row['predicted']:.3g}",
+            f"{row['predicted']:.3g}" if row["predicted"] else "-",
         ]
         for row in (every[i] for i in evenly(len(every), SHOWN))
     ]  # fmt: skip
@@ -159,8 +159,11 @@ def _gradients(found: dict[str, Any], examples: int) -> str:
         f" weights, eval mode, {counted(examples, 'training example')}; in the masks"
         " before: over the weights that the state above keeps, at the same weights and"
         " examples, where masks have changed. Predicted: decrease of the loss by a"
-        " gradient step at the run's learning rate, eta norm^2."
+        " gradient step at the run's learning rate, eta norm^2"
     )
+    # As at the end of a cosine.
+    stands = any(row["norm"] and not row["predicted"] for row in every)
+    text += " (-: the rate is 0 there)." if stands else "."
     return text + (f" {left_out} states are not shown." if left_out else "")
 
 
@@ -214,7 +217,7 @@ def exported(written: Any) -> str:
     return (
         f"Exported to {written.path} ({counted(written.size, 'byte')}): read back by"
         " landscape.runs.load, equal to the bit. Its members are files of"
-        " scipy.sparse.save_npz and numpy.save."
+        " scipy.sparse.save_npz, matrices (outputs, inputs), and of numpy.save."
     )
 
 

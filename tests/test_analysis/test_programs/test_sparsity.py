@@ -123,6 +123,30 @@ def test_rs_is_whole_if_a_state_was_kept_between_all_updates(updates, whole, nam
     assert found["rs"] == 10 / 592 and found["whole"] is whole
 
 
+def test_rs_of_a_level_of_iterative_pruning_is_of_the_whole_training(names):
+    run = runs.load(names["static"], data=False)
+    states = [
+        sparsity_numbers.State(runs.Ref(Path("a"), step), run.masks, [])
+        for step in (0, 40)
+    ]
+
+    def of(method):
+        settings = type("Settings", (), {"method": method})
+        return sparsity_numbers.explored(settings, run.state.params, states)
+
+    assert of("imp")["whole"] and of("imp")["rs"] == 0.5
+    assert not of("pruning")["whole"]
+
+
+def test_no_decrease_is_predicted_where_the_rate_is_zero(result):
+    last = result["found"][0]["gradients"][-1]
+    assert last["predicted"] == 0 and last["norm"] > 0
+    lines = sparsity_text.describe(result).split("\n")
+    row = next(line.split() for line in lines if line.strip().startswith("40  "))
+    assert row[-1] == "-"
+    assert any("(-: the rate is 0 there)" in line for line in lines)
+
+
 def gradient_by_hand(name, step):
     """Of the objective on the first 1,000 examples in float64: the kernels' alone."""
     run = runs.load(f"{name}@{step}")
