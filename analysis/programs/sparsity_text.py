@@ -3,6 +3,7 @@
 import shlex
 from typing import Any
 
+from analysis.programs.sparsity_overlaps_text import overlaps
 from analysis.programs.sparsity_savings_text import savings
 from analysis.programs.text import evenly
 from landscape import runs
@@ -34,7 +35,7 @@ def describe(result: dict[str, Any]) -> str:
         "\n\n".join(_run(found, result["num_examples"])) for found in result["found"]
     ]
     if result["overlaps"]:
-        parts.append(_overlaps(result["overlaps"]))
+        parts.append(overlaps(result["overlaps"]))
     return "\n\n".join([*parts, savings(result)])
 
 
@@ -165,47 +166,6 @@ def _gradients(found: dict[str, Any], examples: int) -> str:
     stands = any(row["norm"] and not row["predicted"] for row in every)
     text += " (-: the rate is 0 there)." if stands else "."
     return text + (f" {left_out} states are not shown." if left_out else "")
-
-
-def _overlaps(pairs: list[dict[str, Any]]) -> str:
-    parts = []
-    for pair in pairs:
-        rows = [
-            [
-                row["layer"], f"{row['first']:,}", f"{row['second']:,}",
-                f"{row['common']:,}", f"{row['expected']:,.1f}",
-                f"{row['deviation']:.1f}", f"{row['jaccard']:.4f}",
-                f"{row['chance_jaccard']:.4f}", f"{row['fraction']:.4f}",
-                f"{row['chance_fraction']:.4f}",
-            ]
-            for row in pair["layers"]
-        ]  # fmt: skip
-        head = [
-            "layer", "first", "second", "common", "chance", "+-", "Jaccard", "chance",
-            "fraction", "chance",
-        ]  # fmt: skip
-        total = pair["layers"][-1]
-        parts.append(
-            f"Masks of {pair['runs'][0]} (first) and {pair['runs'][1]} (second):\n"
-            f"{format_table(head, rows)}\n{_verdict(total)}"
-        )
-    parts[-1] += (
-        "\nChance: of a random mask with as many weights in each layer, +- its standard"
-        " deviation. Fraction: of the kept weights of the smaller mask."
-    )
-    return "\n\n".join(parts)
-
-
-def _verdict(total: dict[str, Any]) -> str:
-    if total["common"] == total["first"] == total["second"]:
-        return "The masks are the same."
-    if not total["deviation"]:
-        return "One of the masks keeps everything."
-    off = (total["common"] - total["expected"]) / total["deviation"]
-    if abs(off) <= 3:
-        return f"They have as much in common as chance gives ({off:+.1f} deviations)."
-    more = "more" if off > 0 else "less"
-    return f"They have {more} in common than chance gives ({off:+.0f} deviations)."
 
 
 def exported(written: Any) -> str:
