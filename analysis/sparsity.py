@@ -123,7 +123,8 @@ def _draw(result: dict[str, Any], arrays: dict[str, Any]) -> Any:
     """The figure, of what `_measure` found."""
     from landscape import figures
 
-    return figures.sparsity(result, title(result))
+    name = figures.short_name(result["found"][0]["run"])
+    return figures.sparsity(result, title(result, name))
 
 
 def export(config: Config) -> Any:

@@ -36,6 +36,7 @@ def account(run: runs.Run, ref: runs.Ref, count: int) -> dict[str, Any]:
         "run": str(ref),
         "method": config.method,
         "model": config.model,
+        "widths": list(config.widths),
         "dataset": config.dataset,
         "pattern": getattr(config, "nm", None),
         "batch_size": config.batch_size,

@@ -11,8 +11,8 @@ NAMES = {
     "sparse": "sparse, CSR (SciPy)",
 }
 
-FASTEST, MEDIAN = 0, 2
-"""Places of the two among the percentiles of times."""
+FASTEST, MEDIAN, UPPER = 0, 2, 3
+"""Places of these (of the upper quartile) among the percentiles of times."""
 UNDECIDED = "not decided here"
 
 
@@ -77,9 +77,9 @@ def _times(found: dict[str, Any]) -> str:
     )
     if any(UNDECIDED in line for line in lines):
         lines[-1] += (
-            f" {UNDECIDED.capitalize()}: the faster one's median is not below the"
-            " other's fastest call, or, of equal times, a median is over twice its"
-            " fastest call: a repetition may say otherwise."
+            f" {UNDECIDED.capitalize()}: an upper quartile is over twice the fastest"
+            " call, or the median of the one is not below the fastest call of the"
+            " other: a repetition may say otherwise."
         )
     return "\n".join(lines)
 
@@ -113,28 +113,33 @@ def _compared(
 ) -> str:
     """By the fastest calls, where the load of the machine leaves them comparable.
 
-    One is faster if even its median is below the other's fastest call; as fast, if they
-    differ by less than a fifth (such is seen between programs that must take equally
-    long) and both are steady. All else may come out otherwise the next time.
+    One is faster if it is by a fifth (less is seen between programs that must take
+    equally long), its median is below the other's fastest call, and both are steady; or
+    if twice its upper quartile is below that. All else may come out otherwise the next
+    time.
 
-    >>> _compared({"a": [3.0, 3.1, 3.2], "sparse": [1.0, 1.1, 1.2]}, "a", "A")
+    >>> _compared({"a": [3, 3, 3.2, 4], "sparse": [1, 1, 1.2, 1.5]}, "a", "A")
     '3 times as fast as A'
-    >>> _compared({"a": [1.0, 1.0, 1.1], "sparse": [1.05, 1.1, 1.2]}, "a", "A")
+    >>> _compared({"a": [1, 1, 1.1, 1.2], "sparse": [1.05, 1.1, 1.2, 1.2]}, "a", "A")
     'as fast as A'
-    >>> _compared({"a": [1.7, 1.7, 1.8], "sparse": [1.0, 1.1, 2.1]}, "a", "A")
+    >>> _compared({"a": [1.7, 1.7, 1.8, 2], "sparse": [1, 1, 1.8, 2]}, "a", "A")
     'faster or slower than A (not decided here)'
     """
     ours, theirs = seconds[name], seconds[other]
-    ratio = theirs[FASTEST] / ours[FASTEST]
-    if ratio > 1.2 and ours[MEDIAN] < theirs[FASTEST]:
+    ratio, steady = theirs[FASTEST] / ours[FASTEST], _steady(ours, theirs)
+    if ratio > 1.2 and _below(ours, theirs, steady):
         return f"{ratio:.2g} times as fast as {words}"
-    if ratio < 1 / 1.2 and theirs[MEDIAN] < ours[FASTEST]:
+    if ratio < 1 / 1.2 and _below(theirs, ours, steady):
         return f"{1 / ratio:.2g} times as slow as {words}"
-    if 1 / 1.2 <= ratio <= 1.2 and _steady(ours, theirs):
+    if 1 / 1.2 <= ratio <= 1.2 and steady:
         return f"as fast as {words}"
     return f"faster or slower than {words} ({UNDECIDED})"
 
 
+def _below(less: list[float], more: list[float], steady: bool) -> bool:
+    return 2 * less[UPPER] < more[FASTEST] or (steady and less[MEDIAN] < more[FASTEST])
+
+
 def _steady(*times: list[float]) -> bool:
-    """Whether no median is over twice its fastest call."""
-    return all(each[MEDIAN] <= 2 * each[FASTEST] for each in times)
+    """Whether no upper quartile is over twice its fastest call."""
+    return all(each[UPPER] <= 2 * each[FASTEST] for each in times)

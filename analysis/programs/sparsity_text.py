@@ -18,13 +18,13 @@ SHOWN = 12
 """Kept states that are printed."""
 
 
-def title(result: dict[str, Any]) -> str:
-    """What is looked at, in a line."""
+def title(result: dict[str, Any], name: str | None = None) -> str:
+    """What is looked at, in a line; `name`: what the first run is called there."""
     first, *others = result["found"]
     text = (
-        f"{first['run']}: {first['method']}, {first['model']} on {first['dataset']}, at"
-        f" step {first['training']['steps']}, {100 * first['density']:.2f} % of the"
-        " weights kept"
+        f"{name or first['run']}: {first['method']}, {first['model']} on"
+        f" {first['dataset']}, at step {first['training']['steps']},"
+        f" {100 * first['density']:.2f} % of the weights kept"
     )
     return f"{text}; and {counted(len(others), 'other run')}" if others else text
 
@@ -82,6 +82,12 @@ def _training(found: dict[str, Any]) -> str:
         f" {found['batch_size']} examples, {100 * cost['relative']:.1f} % of a dense"
         f" training of as many steps. {FORMULA.format(wide=said)}"
     ]
+    if found["method"] == "small-dense":
+        widths = " ".join(map(str, found["widths"]))
+        lines.append(
+            f"Dense: this network of widths {widths} with all its weights, not the"
+            " larger one that it stands for, as in the figure."
+        )
     if cost["scores"] is None:
         lines.append("What the scores of its weights cost is not in that.")
     elif cost["scores"]:
