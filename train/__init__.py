@@ -3,7 +3,13 @@
 sparse.py, dense.py       flags to the settings of runs, `landscape.config`
 units.py, shrinking/      the same, of networks made smaller, round by round
 checks.py                 refuses what can be known to fail, before JAX is loaded
-job.py                    opens, trains and closes one run
+levels.py, small_dense.py the runs that imp stands for, the widths of small-dense
+job.py                    one run after the other, or seeds side by side
+opening.py                a run made ready: data, functions, folder, first state
+mask_source.py            masks and weights that are taken from another run
+training.py               from the first step to the last
+scoring.py                masks from scores over data, at step 0 or between steps
+together.py               several seeds in one compiled program
 landscape.data            the examples, and their order
 landscape.recipe          the settings' functions: model, objective, optimizer, masks
 landscape.initial_state   the state of step 0

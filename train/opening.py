@@ -64,19 +64,34 @@ def open_runs(
     common = set.intersection(*(set(checkpoint.steps(folder)) for folder in folders))
     for at in sorted(common, reverse=True):
         try:
-            return [_open(*each, at) for each in zip(configs, starts, strict=True)]
+            return _open_all(configs, starts, at)
         except checkpoint.CheckpointError as error:
             print(f"refused {error}", file=sys.stderr)
-    return [_open(*each) for each in zip(configs, starts, strict=True)]
+    return _open_all(configs, starts)
 
 
-def _open(config: RunConfig, start: Start | None, step: int | None = None) -> Opened:
+def _open_all(configs, starts, step=None) -> list[Opened]:
+    opened: list[Opened] = []
+    for config, start in zip(configs, starts, strict=True):
+        # All have the data of the first, which are on the devices once.
+        splits = opened[0].splits if opened else None
+        opened.append(_open(config, start, step, splits))
+    return opened
+
+
+def _open(
+    config: RunConfig,
+    start: Start | None,
+    step: int | None = None,
+    splits: measure.Splits | None = None,
+) -> Opened:
     """Makes a run ready; what can be refused is, before a file is written.
 
     Args:
       config: its settings.
       start: as in `run_training`.
       step: that of the checkpoint to resume from; None: the newest sound one.
+      splits: its data, if they are on the devices.
 
     Raises:
       InputError: as in `run_training`.
@@ -111,7 +126,7 @@ def _open(config: RunConfig, start: Start | None, step: int | None = None) -> Op
     if not resumes:
         with activity("compiling the initial weights"):
             state = initial_state(components, config.seed, shape, *given)
-    splits = {
+    splits = splits or {
         name: devices.replicate(mesh, getattr(dataset, name))
         for name in ("train", "validation", "test")
         if getattr(dataset, name) is not None
@@ -120,7 +135,10 @@ def _open(config: RunConfig, start: Start | None, step: int | None = None) -> Op
     if not resumes:
         rescoring = scoring.make(config, components, state, splits, mesh)
         if 0 in rescoring.steps:
-            state = rescaled(components, rescoring.update(state))
+            try:
+                state = rescaled(components, rescoring.update(state))
+            except InputError as error:
+                raise InputError(f"{folder}: at step 0 {error}") from error
     record.open_folder(folder, config)
     if step is not None:
         # Before the metrics: a newer checkpoint would be resumed from without them.

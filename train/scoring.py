@@ -93,7 +93,7 @@ def make(
             for number in range(updater.rounds):
                 scores = scored(state, batches)
                 if method.score:
-                    pruned = {k for k, m in named_leaves(state.masks).items() if m.ndim}
+                    pruned = [k for k, m in named_leaves(state.masks).items() if m.ndim]
                     saliency.check_comparable(scores, state.masks, pruned)
                 state = devices.replicate(mesh, _updated(updater, state, scores))
                 bar.update(number + 1)

@@ -119,7 +119,7 @@ def _step(optimizer, updater, grads, state, params, extra_args):
     ordinary step reads and writes what plain optax does, and the masks: the new
     parameters, which the updater wants, exist only in the branch that makes new masks,
     where the optimizer's step is made once more. What has just grown has a gradient of
-    zero, as in `masked_update`.
+    zero then, and is zero after the step, as in `masked_update`.
     """
     step = state.step + 1
     steps = None if updater.steps is None else updater.steps(params)
@@ -164,7 +164,9 @@ def _step(optimizer, updater, grads, state, params, extra_args):
             lambda inner_state: inner_state,
             inner_state,
         )
-    updates = jax.tree.map(_to_zero, masks, updates, params)
+    # Some optimizers (muon) move a weight without a gradient, too.
+    stayed = masks if steps == () else jax.tree.map(jnp.logical_and, state.masks, masks)
+    updates = jax.tree.map(_to_zero, stayed, updates, params)
     return updates, SparsifyState(step, state.seed, masks, inner_state, updater_state)
 
 

@@ -123,7 +123,9 @@ def test_scores_that_are_all_zero_are_refused_and_nothing_is_written(
         "bind",
         lambda *args, **kwargs: lambda p, batch: p["Dense_0"]["kernel"].mean(),
     )
-    with pytest.raises(InputError, match="all 80 scores of Dense_1/kernel are zero"):
+    with pytest.raises(
+        InputError, match="zero: at step 0 all 80 scores of Dense_1/kernel are zero"
+    ):
         trained(tmp_path / "zero", method="snip")
     assert not list((tmp_path / "zero").rglob("*.json*"))
 

@@ -68,6 +68,7 @@ def test_each_seed_has_the_metrics_of_its_own(together_and_alone):
 def test_masks_are_selected_at_their_steps_alone(tmp_path):
     """A mapped condition would be a `select` of both branches at every step."""
     opened = opening.open_runs(configs(tmp_path)[:2], [None, None])
+    assert opened[0].splits is opened[1].splits  # The data are on the devices once.
     steps = [step.make(each.components, seed=each.config.seed) for each in opened]
 
     def conditions(program):

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogFormatter
 
 from landscape.figures import colors, style
 
@@ -115,6 +116,10 @@ def removal(
             line[0].set_ylabel(ylabel)
         for axes in grid[0]:
             axes.set_yscale("log")
+            # 20, not 2 x 10^1, within a decade or two.
+            axes.yaxis.set_major_formatter("{x:g}")
+            minor = LogFormatter(minor_thresholds=(1.5, 0.5))
+            axes.yaxis.set_minor_formatter(minor)
         for axes in grid[1]:
             axes.set_xlabel(f"{what} removed (%)")
         _legend(figure, grid[0, 0])

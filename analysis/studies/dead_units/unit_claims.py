@@ -199,7 +199,7 @@ def dead_claims(measured: Measured) -> list[Claim]:
         *(
             judged(
                 "-",
-                f"of them units that are constant, with {name}",
+                f"constant units at the end with {name}",
                 "",
                 [_num_constant(part) for part in steps[measured.last]],
             )
@@ -209,7 +209,7 @@ def dead_claims(measured: Measured) -> list[Claim]:
 
 
 def _normed(measured: Measured, judged_one: str) -> list[Claim]:
-    """C2.10n: batch norm centres what a unit rectifies, so that few units go silent."""
+    """C2.10n; expected as batch norm centres what a unit rectifies."""
     with_norm = measured.dead.get(f"{judged_one}{NORMED}")
     if with_norm is None:
         return []

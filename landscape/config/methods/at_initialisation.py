@@ -15,6 +15,7 @@ MASKED_AT_0 = ("static", "scratch", *AT_INITIALISATION, "set", "rigl")
 class AtInitialisation:
     GROUPS: ClassVar[dict[str, str]] = {
         "score_rounds": "snip, grasp, synflow",
+        "grasp_temperature": "grasp",
         "sparse_init": "sparsity",
     }
 

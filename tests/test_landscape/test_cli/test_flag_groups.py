@@ -89,3 +89,5 @@ def test_flags_of_masks_found_at_step_0_go_with_the_methods_that_find_them():
     assert config.score_examples == 9 and config.per_layer
     with pytest.raises(InputError, match="snip, grasp or synflow, not static"):
         sparse.read(["--method", "static", "--score-rounds", "3"])
+    with pytest.raises(InputError, match="goes with --method grasp, not snip"):
+        sparse.read(["--method", "snip", "--grasp-temperature", "3"])

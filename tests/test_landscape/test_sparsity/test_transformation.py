@@ -136,3 +136,17 @@ def test_a_loop_with_the_transformation_is_one_with_masked_update(name):
     constant = masks["a"]["kernel"][1:] == masks["a"]["kernel"][:-1]
     moves = updater.steps is None or len(updater.steps(weights())) > 0
     assert moves == (not constant.all())
+
+
+def test_what_has_just_grown_is_zero_whatever_the_optimizer_makes_of_it():
+    # This one moves a weight without a gradient, too, as muon does.
+    optimizer = optax.stateless(lambda grads, _: jax.tree.map(lambda g: g - 0.5, grads))
+    tx = sparsify(optimizer, sparsity.updaters.rigl({"w": 3}, 1, 3, 0.4), seed=0)
+    # Not projected before the first step, at which the masks change.
+    params, grads = {"w": jnp.arange(1.0, 9.0)}, {"w": jnp.arange(8.0)}
+    state = tx.init(params)
+    updates, new = tx.update(grads, state, params)
+    after = optax.apply_updates(params, updates)["w"]
+    grown = new.masks["w"] & ~state.masks["w"]
+    assert grown.sum() == 1 and not after[grown].any()
+    assert (after != 0).sum() == 2
