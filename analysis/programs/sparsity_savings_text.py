@@ -91,12 +91,13 @@ def _us(seconds: float) -> str:
 def _verdict(size: Any, each: dict[str, Any]) -> str:
     seconds = each["seconds"]
     limits = {"dense": "the compiled dense one", "NumPy": "NumPy's"}
-    against = " and ".join(_compared(seconds, *item) for item in limits.items())
-    text = f"Batch {size}: the sparse network is {against}."
+    against = {name: _compared(seconds, name, words) for name, words in limits.items()}
+    text = f"Batch {size}: the sparse network is {' and '.join(against.values())}."
     for name, words in limits.items():
         density = each["break_even"][name]
         lowest, highest = (100 * each["by_density"][i][0] for i in (0, -1))
-        if not _steady(seconds[name], *(times for _, *times in each["by_density"])):
+        steady = _steady(seconds[name], *(times for _, *times in each["by_density"]))
+        if not steady or UNDECIDED in against[name]:
             text += f" Below which density CSR is faster than {words}: {UNDECIDED}."
         elif density == 0:
             text += f" At no density from {lowest:g} % on is CSR faster than {words}."

@@ -350,6 +350,10 @@ def test_the_density_of_break_even_needs_steady_times():
     each["by_density"][1] = (0.5, 2.0, 2.0, 3.0, 4.0)
     text = sparsity_savings_text._verdict(1, each)
     assert text.count("below 10 % density") == 2 and "Below which" not in text
+    # Nor is it known where that of the network itself is not decided.
+    each["seconds"]["sparse"] = [0.7, 0.7, 1.1, 1.2]
+    text = sparsity_savings_text._verdict(1, each)
+    assert text.count("Below which density") == 2
 
 
 def test_of_a_dense_run_it_is_said_that_there_is_nothing(names, tmp_path):
