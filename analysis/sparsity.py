@@ -106,7 +106,7 @@ def _measure(config: Config, where: Path) -> tuple[dict[str, Any], dict[str, Any
         **{k: v for k, v in asdict(config).items() if k != "export"},
         "num_examples": min(count, len(first.data.train["label"])),
         "found": found,
-        "overlaps": sparsity_numbers.overlaps(loaded, config.runs),
+        "overlaps": sparsity_numbers.overlaps(loaded, refs),
         "savings": None,
     }
     if found[0]["density"] < 1:
@@ -123,7 +123,8 @@ def _draw(result: dict[str, Any], arrays: dict[str, Any]) -> Any:
     """The figure, of what `_measure` found."""
     from landscape import figures
 
-    return figures.sparsity(result, title(result))
+    name = figures.short_name(result["found"][0]["run"])
+    return figures.sparsity(result, title(result, name))
 
 
 def export(config: Config) -> Any:
@@ -158,6 +159,8 @@ def folder(config: Config) -> Path:
     settings = asdict(config)
     # The result does not depend on it.
     del settings["export"]
+    # Those of before had other fields.
+    settings["fields"] = 2
     return results.folder("sparsity", [], _refs(config), settings)
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from analysis.programs import checks
 from analysis.programs.sparsity_cost import (
     State,
     cost_of_training,
@@ -35,6 +36,7 @@ def account(run: runs.Run, ref: runs.Ref, count: int) -> dict[str, Any]:
         "run": str(ref),
         "method": config.method,
         "model": config.model,
+        "widths": list(config.widths),
         "dataset": config.dataset,
         "pattern": getattr(config, "nm", None),
         "batch_size": config.batch_size,
@@ -98,8 +100,10 @@ def explored(config: Any, params: Any, states: Sequence[State]) -> dict[str, Any
             any(start <= step < end for step in steps)
             for start, end in zip(updates, ends, strict=False)
         )
-    # Those of scores at step 0 are there in the state of that step.
-    fixed = bool(row.score) or row.updater.partition(":")[0].endswith(".constant")
+    # Those of scores at step 0 are there in the state of that step; those of a level of
+    # iterative pruning change between two runs.
+    room = row.updater.partition(":")[0]
+    fixed = bool(row.score) or room.endswith((".constant", ".levels"))
     return {
         "rs": ever / size,
         "layers": {name: n / of for name, (n, of) in layers.items()},
@@ -147,23 +151,56 @@ def gradients(
     return found
 
 
-def overlaps(loaded: Sequence[runs.Run], names: Sequence[str]) -> list[dict[str, Any]]:
-    """Of each pair of runs, what their masks have in common, by layer and in all."""
+def overlaps(
+    loaded: Sequence[runs.Run], refs: Sequence[runs.Ref]
+) -> list[dict[str, Any]]:
+    """Of each pair of runs, what their masks have in common, by layer and in all.
+
+    Returns:
+      For each: "runs"; "layers", the last row of all; "start", that row at step 0 with
+      "one_seed", whether both were drawn at random from one, or None where a state of
+      step 0 was not kept, or keeps all weights.
+    """
+    params, starts = loaded[0].state.params, [_first_masks(ref) for ref in refs]
+
+    def rows(a, b):
+        measures = "jaccard chance_jaccard fraction chance_fraction".split()
+        return [
+            row._asdict() | {name: getattr(row, name) for name in measures}
+            for row in sparsity.overlap(a, b, params)
+        ]
+
     found = []
-    for i, first in enumerate(loaded):
-        for j, second in enumerate(loaded[:i]):
-            rows = sparsity.overlap(second.masks, first.masks, first.state.params)
-            measures = "jaccard chance_jaccard fraction chance_fraction".split()
+    for i, second in enumerate(loaded):
+        for j, first in enumerate(loaded[:i]):
+            start = None
+            if starts[i] is not None and starts[j] is not None:
+                start = rows(starts[j], starts[i])[-1]
+                drawn = all(_drawn(run.config) for run in (first, second))
+                start["one_seed"] = drawn and first.config.seed == second.config.seed
             found.append(
                 {
-                    "runs": [names[j], names[i]],
-                    "layers": [
-                        row._asdict() | {name: getattr(row, name) for name in measures}
-                        for row in rows
-                    ],
+                    "runs": [str(refs[j]), str(refs[i])],
+                    "layers": rows(first.masks, second.masks),
+                    "start": start,
                 }
             )
     return found
+
+
+def _first_masks(ref: runs.Ref) -> Any:
+    """The masks of step 0; None if it was not kept, or its network is dense."""
+    if all(each.step for each in checks.kept_states(ref)):
+        return None
+    masks = runs.load(ref._replace(step=0), data=False).masks
+    return masks if _differ(masks, jax.tree.map(np.ones_like, masks)) else None
+
+
+def _drawn(config: Any) -> bool:
+    """Whether the first masks are drawn at random from the seed."""
+    row = METHODS[config.method]
+    own = not row.taken(getattr(config, "mask_from", None))
+    return own and "masks" in row.takes
 
 
 def _norm(gradient: Any, masks: Any) -> float:

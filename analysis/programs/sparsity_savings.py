@@ -53,7 +53,7 @@ def times(network: Network, images: np.ndarray) -> dict[str, dict[str, Any]]:
 
     Returns:
       By batch size: "seconds", percentiles `SPREAD` of each by name;
-      "by_density", densities and the fastest calls with kernels in CSR of these;
+      "by_density", of kernels in CSR of these densities the density and `SPREAD`;
       "break_even", the density below which CSR is faster, by the name of what it is
       compared with; "calls", of each; "difference", of logits, relative to the largest.
     """
@@ -85,13 +85,13 @@ def times(network: Network, images: np.ndarray) -> dict[str, dict[str, Any]]:
         # The fastest calls are those that other work on the machine disturbed least.
         quick = {k: min(x) for k, x in spent.items()}
         points = [(d, quick[str(d)]) for d in DENSITIES]
+        spread = {name: np.percentile(x, SPREAD).tolist() for name, x in spent.items()}
         found[str(size)] = {
             "seconds": {
-                name: np.percentile(spent[name], SPREAD).tolist()
-                for name in ("dense", "masked", "NumPy", "sparse")
+                name: spread[name] for name in ("dense", "masked", "NumPy", "sparse")
             },
             "calls": len(spent["dense"]),
-            "by_density": points,
+            "by_density": [(d, *spread[str(d)]) for d in DENSITIES],
             "break_even": {
                 name: inference.break_even(points, quick[name])
                 for name in ("dense", "NumPy")

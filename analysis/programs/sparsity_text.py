@@ -3,6 +3,7 @@
 import shlex
 from typing import Any
 
+from analysis.programs.sparsity_overlaps_text import overlaps
 from analysis.programs.sparsity_savings_text import savings
 from analysis.programs.text import evenly
 from landscape import runs
@@ -17,13 +18,13 @@ SHOWN = 12
 """Kept states that are printed."""
 
 
-def title(result: dict[str, Any]) -> str:
-    """What is looked at, in a line."""
+def title(result: dict[str, Any], name: str | None = None) -> str:
+    """What is looked at, in a line; `name`: what the first run is called there."""
     first, *others = result["found"]
     text = (
-        f"{first['run']}: {first['method']}, {first['model']} on {first['dataset']}, at"
-        f" step {first['training']['steps']}, {100 * first['density']:.2f} % of the"
-        " weights kept"
+        f"{name or first['run']}: {first['method']}, {first['model']} on"
+        f" {first['dataset']}, at step {first['training']['steps']},"
+        f" {100 * first['density']:.2f} % of the weights kept"
     )
     return f"{text}; and {counted(len(others), 'other run')}" if others else text
 
@@ -34,7 +35,7 @@ def describe(result: dict[str, Any]) -> str:
         "\n\n".join(_run(found, result["num_examples"])) for found in result["found"]
     ]
     if result["overlaps"]:
-        parts.append(_overlaps(result["overlaps"]))
+        parts.append(overlaps(result["overlaps"]))
     return "\n\n".join([*parts, savings(result)])
 
 
@@ -81,6 +82,12 @@ def _training(found: dict[str, Any]) -> str:
         f" {found['batch_size']} examples, {100 * cost['relative']:.1f} % of a dense"
         f" training of as many steps. {FORMULA.format(wide=said)}"
     ]
+    if found["method"] == "small-dense":
+        widths = " ".join(map(str, found["widths"]))
+        lines.append(
+            f"Dense: this network of widths {widths} with all its weights, not the"
+            " larger one that it stands for, as in the figure."
+        )
     if cost["scores"] is None:
         lines.append("What the scores of its weights cost is not in that.")
     elif cost["scores"]:
@@ -148,7 +155,7 @@ def _gradients(found: dict[str, Any], examples: int) -> str:
             "-" if row["before"] is None else f"{row['before']:.4g}",
             "-" if not row["before"]
             else f"{100 * (row['norm'] / row['before'] - 1):+.1f} %",
-            f"{row['predicted']:.3g}",
+            f"{row['predicted']:.3g}" if row["predicted"] else "-",
         ]
         for row in (every[i] for i in evenly(len(every), SHOWN))
     ]  # fmt: skip
@@ -159,50 +166,12 @@ def _gradients(found: dict[str, Any], examples: int) -> str:
         f" weights, eval mode, {counted(examples, 'training example')}; in the masks"
         " before: over the weights that the state above keeps, at the same weights and"
         " examples, where masks have changed. Predicted: decrease of the loss by a"
-        " gradient step at the run's learning rate, eta norm^2."
+        " gradient step at the run's learning rate, eta norm^2"
     )
+    # As at the end of a cosine.
+    stands = any(row["norm"] and not row["predicted"] for row in every)
+    text += " (-: the rate is 0 there)." if stands else "."
     return text + (f" {left_out} states are not shown." if left_out else "")
-
-
-def _overlaps(pairs: list[dict[str, Any]]) -> str:
-    parts = []
-    for pair in pairs:
-        rows = [
-            [
-                row["layer"], f"{row['first']:,}", f"{row['second']:,}",
-                f"{row['common']:,}", f"{row['expected']:,.1f}",
-                f"{row['deviation']:.1f}", f"{row['jaccard']:.4f}",
-                f"{row['chance_jaccard']:.4f}", f"{row['fraction']:.4f}",
-                f"{row['chance_fraction']:.4f}",
-            ]
-            for row in pair["layers"]
-        ]  # fmt: skip
-        head = [
-            "layer", "first", "second", "common", "chance", "+-", "Jaccard", "chance",
-            "fraction", "chance",
-        ]  # fmt: skip
-        total = pair["layers"][-1]
-        parts.append(
-            f"Masks of {pair['runs'][0]} (first) and {pair['runs'][1]} (second):\n"
-            f"{format_table(head, rows)}\n{_verdict(total)}"
-        )
-    parts[-1] += (
-        "\nChance: of a random mask with as many weights in each layer, +- its standard"
-        " deviation. Fraction: of the kept weights of the smaller mask."
-    )
-    return "\n\n".join(parts)
-
-
-def _verdict(total: dict[str, Any]) -> str:
-    if total["common"] == total["first"] == total["second"]:
-        return "The masks are the same."
-    if not total["deviation"]:
-        return "One of the masks keeps everything."
-    off = (total["common"] - total["expected"]) / total["deviation"]
-    if abs(off) <= 3:
-        return f"They have as much in common as chance gives ({off:+.1f} deviations)."
-    more = "more" if off > 0 else "less"
-    return f"They have {more} in common than chance gives ({off:+.0f} deviations)."
 
 
 def exported(written: Any) -> str:
@@ -214,7 +183,7 @@ def exported(written: Any) -> str:
     return (
         f"Exported to {written.path} ({counted(written.size, 'byte')}): read back by"
         " landscape.runs.load, equal to the bit. Its members are files of"
-        " scipy.sparse.save_npz and numpy.save."
+        " scipy.sparse.save_npz, matrices (outputs, inputs), and of numpy.save."
     )
 
 

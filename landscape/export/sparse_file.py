@@ -6,8 +6,9 @@
 A pruned kernel is a matrix [outputs, inputs] in CSR whose columns are the window's
 positions, then the input channels (kh kw c_in), and whose stored entries are those that
 the mask keeps, zeros among them. A layer puts out matrix @ inputs. Every other leaf is
-NAME.npy, also a kernel that keeps all its weights; description.json says the rest. Each
-member can be read after `unzip`, by SciPy or NumPy alone.
+NAME.npy, also a kernel that keeps all its weights, with the axes that it has in the
+network; description.json says so, and the rest. Each member can be read after `unzip`,
+by SciPy or NumPy alone.
 """
 
 import io
@@ -27,6 +28,13 @@ from landscape.layout import Leaf
 from landscape.trees import map_named, named_leaves
 
 DESCRIPTION = "description.json"
+KERNELS = (
+    "NAME.npz: a pruned kernel as a scipy.sparse CSR matrix (outputs, inputs), of a"
+    " convolution (outputs, height x width x channels); a layer puts out matrix @"
+    " inputs + bias. NAME.npy: every other array as it is in the network, a kernel of"
+    " Flax with its outputs last."
+)
+"""What description.json says of the kernels' axes."""
 _DATE = (1980, 1, 1, 0, 0, 0)
 """Of every member, so that equal networks are equal files."""
 
@@ -55,7 +63,8 @@ def content(network: Network) -> bytes:
             member.compress_type = compression
             file.writestr(member, content)
 
-        text = json.dumps(network.description, indent=2) + "\n"
+        description = network.description | {"kernels": KERNELS}
+        text = json.dumps(description, indent=2) + "\n"
         add(DESCRIPTION, text, zipfile.ZIP_DEFLATED)
         for name, leaf in named_leaves(network.variables).items():
             collection, _, own = name.partition("/")

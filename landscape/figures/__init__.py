@@ -1,5 +1,6 @@
 """Figures that several programs draw: arrays in, a matplotlib `Figure` out."""
 
+from landscape.figures.bars import short_name
 from landscape.figures.level_curves import levels
 from landscape.figures.paths import path
 from landscape.figures.saliency import scores_of_weights
@@ -21,6 +22,7 @@ __all__ = [
     "plain",
     "save",
     "scores_of_weights",
+    "short_name",
     "shrinking",
     "sparsity",
     "spectra_by_layer",

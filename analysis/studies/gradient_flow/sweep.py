@@ -38,7 +38,8 @@ def train_one(settings: RunConfig) -> Part:
 def _cost(folder: str) -> Part:
     run, ref = runs.load(folder), runs.parse(folder)
     states = sparsity_numbers.kept_states(run, ref)
-    found = sparsity_numbers.cost_of_training(run.config, ref.folder, states)
+    num_train = len(run.data.train["label"])
+    found = sparsity_numbers.cost_of_training(run.config, ref.folder, states, num_train)
     layers = {row.layer: row.kept / row.size for row in states[-1].rows}
     return {"flops": found["flops"], "layers": layers}
 

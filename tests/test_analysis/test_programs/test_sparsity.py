@@ -1,5 +1,6 @@
 """`python -m analysis.sparsity`, from runs to numbers worked out by hand."""
 
+import dataclasses
 import json
 import shutil
 import zipfile
@@ -10,7 +11,12 @@ import numpy as np
 import pytest
 
 from analysis import sparsity
-from analysis.programs import sparsity_numbers, sparsity_savings_text, sparsity_text
+from analysis.programs import (
+    sparsity_numbers,
+    sparsity_overlaps_text,
+    sparsity_savings_text,
+    sparsity_text,
+)
 from landscape import export, figures, latency, runs, schedules
 from landscape.errors import InputError
 from landscape.methods import METHODS, Method
@@ -79,6 +85,13 @@ def test_what_finding_the_mask_took_is_said_of_the_lottery(result, names):
     assert f"{100 * together:.1f} % of the dense" in text
 
 
+def test_a_small_dense_network_is_compared_with_itself(result):
+    found = [{**result["found"][0], "method": "small-dense"}]
+    text = sparsity_text.describe({**result, "found": found})
+    assert "Dense: this network of widths 8 with all its weights" in text
+    assert "Dense: this network" not in sparsity_text.describe(result)
+
+
 def test_rs_is_what_any_kept_mask_holds(result, names):
     pruned, lottery, static = (found["explored"] for found in result["found"])
     assert pruned["steps"] == STEPS
@@ -121,6 +134,30 @@ def test_rs_is_whole_if_a_state_was_kept_between_all_updates(updates, whole, nam
         patch.setitem(METHODS, "replacing", row)
         found = sparsity_numbers.explored(Settings, run.state.params, states)
     assert found["rs"] == 10 / 592 and found["whole"] is whole
+
+
+def test_rs_of_a_level_of_iterative_pruning_is_of_the_whole_training(names):
+    run = runs.load(names["static"], data=False)
+    states = [
+        sparsity_numbers.State(runs.Ref(Path("a"), step), run.masks, [])
+        for step in (0, 40)
+    ]
+
+    def of(method):
+        settings = type("Settings", (), {"method": method})
+        return sparsity_numbers.explored(settings, run.state.params, states)
+
+    assert of("imp")["whole"] and of("imp")["rs"] == 0.5
+    assert not of("pruning")["whole"]
+
+
+def test_no_decrease_is_predicted_where_the_rate_is_zero(result):
+    last = result["found"][0]["gradients"][-1]
+    assert last["predicted"] == 0 and last["norm"] > 0
+    lines = sparsity_text.describe(result).split("\n")
+    row = next(line.split() for line in lines if line.strip().startswith("40  "))
+    assert row[-1] == "-"
+    assert any("(-: the rate is 0 there)" in line for line in lines)
 
 
 def gradient_by_hand(name, step):
@@ -186,6 +223,37 @@ def test_overlaps_are_of_all_pairs_and_the_lottery_has_the_mask_of_pruning(resul
     assert "The masks are the same." in text
 
 
+def test_what_masks_had_in_common_at_step_0_is_said(result, names):
+    pruning, dense, other = (pair["start"] for pair in result["overlaps"])
+    # Pruning starts dense, the lottery from its masks.
+    assert pruning is None and dense is None
+    masks = [
+        kernels(runs.load(f"{names[name]}@init", data=False).masks)
+        for name in ("lottery", "static")
+    ]
+    common = sum(int((masks[0][name] & masks[1][name]).sum()) for name in SIZES)
+    assert other["common"] == common < other["first"] and not other["one_seed"]
+    text = sparsity_text.describe(result)
+    assert f"At step 0 their masks had {common:,} weights in common" in text
+    assert "the same random mask" not in text
+
+
+def test_runs_of_one_seed_are_said_to_start_from_one_random_mask(names):
+    refs = [runs.parse(names["static"] + end) for end in ("", "@init")]
+    loaded = [runs.load(ref, data=False) for ref in refs]
+    pairs = sparsity_numbers.overlaps(loaded, refs)
+    start = pairs[0]["start"]
+    assert start["one_seed"] and start["common"] == start["first"] == 296
+    text = sparsity_overlaps_text.overlaps(pairs)
+    assert "runs of one seed start from the same random mask" in text
+    other = dataclasses.replace(loaded[1].config, seed=1)
+    pairs = sparsity_numbers.overlaps(
+        [loaded[0], loaded[1]._replace(config=other)], refs
+    )
+    assert not pairs[0]["start"]["one_seed"]
+    assert "they start from the same mask" in sparsity_overlaps_text.overlaps(pairs)
+
+
 def test_bytes_are_those_of_files(result, names, tmp_path):
     run = runs.load(names["pruned"])
     leaves = {
@@ -216,12 +284,15 @@ def test_the_result_is_read_back_and_drawn(result, names):
     assert (sparsity.folder(config) / "figure.png").stat().st_size > 0
 
 
+OPEN = "faster or slower than A (not decided here)"
+
+
 def test_where_nothing_is_gained_that_is_said():
     def times(dense, sparse):
         seconds = {"dense": [dense] * 4, "masked": [dense] * 4, "NumPy": [1.0] * 4}
         return {
             "seconds": seconds | {"sparse": [sparse] * 4}, "calls": 1, "difference": 0,
-            "by_density": [(0.01, 1.0), (0.5, 2.0)],
+            "by_density": [(0.01, *[1.0] * 4), (0.5, *[2.0] * 4)],
             "break_even": {"dense": 0.0 if sparse > dense else 1.0, "NumPy": 0.2},
         }  # fmt: skip
 
@@ -242,6 +313,47 @@ def test_where_nothing_is_gained_that_is_said():
     other = {"pattern": "2:4", "method": "pruning"}
     text = sparsity_savings_text.savings({"savings": saved, "found": [other]})
     assert "tensor cores" not in text
+    # No time spreads.
+    assert text.count("not decided here") == 0
+
+
+@pytest.mark.parametrize(
+    ("dense", "sparse", "said"),
+    [
+        # Fastest call, median and upper quartile.
+        ((3.0, 4.0, 6.0), (1.0, 1.5, 2.0), "3 times as fast as A"),
+        ((3.0, 4.0, 6.1), (1.0, 1.5, 2.0), OPEN),
+        ((3.0, 4.0, 6.0), (1.6, 3.0, 3.1), OPEN),
+        ((1.0, 1.0, 2.4), (5.0, 9.0, 99.0), "5 times as slow as A"),
+        ((1.0, 1.0, 2.6), (5.0, 9.0, 99.0), OPEN),
+        ((1.0, 1.9, 2.0), (2.0, 3.0, 4.0), "2 times as slow as A"),
+        ((1.0, 1.0, 2.0), (1.1, 1.2, 2.2), "as fast as A"),
+        ((1.0, 1.0, 2.1), (1.1, 1.2, 1.3), OPEN),
+    ],
+)  # fmt: skip
+def test_a_time_is_compared_only_where_the_load_lets_it_be(dense, sparse, said):
+    seconds = {
+        name: [fastest, fastest, median, upper]
+        for name, (fastest, median, upper) in (("dense", dense), ("sparse", sparse))
+    }
+    assert sparsity_savings_text._compared(seconds, "dense", "A") == said
+
+
+def test_the_density_of_break_even_needs_steady_times():
+    each = {
+        "seconds": dict.fromkeys(("dense", "masked", "NumPy", "sparse"), [1.0] * 4),
+        "by_density": [(0.01, 0.5, 0.5, 0.5, 0.5), (0.5, 2.0, 2.0, 3.0, 4.1)],
+        "break_even": {"dense": 0.1, "NumPy": 0.1},
+    }
+    text = sparsity_savings_text._verdict(1, each)
+    assert text.count("CSR is faster than") == text.count("Below which density") == 2
+    each["by_density"][1] = (0.5, 2.0, 2.0, 3.0, 4.0)
+    text = sparsity_savings_text._verdict(1, each)
+    assert text.count("below 10 % density") == 2 and "Below which" not in text
+    # Nor is it known where that of the network itself is not decided.
+    each["seconds"]["sparse"] = [0.7, 0.7, 1.1, 1.2]
+    text = sparsity_savings_text._verdict(1, each)
+    assert text.count("Below which density") == 2
 
 
 def test_of_a_dense_run_it_is_said_that_there_is_nothing(names, tmp_path):

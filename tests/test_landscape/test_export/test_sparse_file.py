@@ -1,5 +1,6 @@
 """A sparse network in a file that SciPy opens, and back."""
 
+import json
 import zipfile
 
 import jax
@@ -71,6 +72,8 @@ def test_scipy_opens_a_layer_whose_matrix_multiplies_its_inputs(network, tmp_pat
         conv = sparse.load_npz(file.open("params/Conv_0/kernel.npz"))
         bias = np.load(file.open("params/Dense_0/bias.npy"))
         assert "params/Dense_1/kernel.npy" in file.namelist()
+        description = json.loads(file.read("description.json"))
+    assert "CSR matrix (outputs, inputs)" in description["kernels"]
     params = network.variables["params"]
     x = numbers(6, dense.shape[1])
     expected = x @ params["Dense_0"]["kernel"] + params["Dense_0"]["bias"]
