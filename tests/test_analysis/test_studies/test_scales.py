@@ -33,7 +33,7 @@ DIGITS = {
     "dead-units": {
         "training steps 40 instead of 1500",
         "stages (0, 20, 40) instead of (0, 100, 500, 1500)",
-        "activations (relu) instead of (relu, tanh)",
+        "activations (relu) instead of (relu, tanh, relu with batch norm)",
         "examples 200 instead of 1000",
         "spectrum widths (4, 4) instead of (30, 20)",
         "sparse training steps 40 instead of 1500",
