@@ -13,9 +13,9 @@ from landscape.initial_state import abstract_state
 from landscape.sparsity import kept_counts, prunable
 from train import job, levels, mask_source, sparse
 
-# The smallest network with batch norm, and steps enough to tell two states apart.
+# A small network with batch norm, and steps enough to tell two states apart.
 SETTINGS = {
-    "model": "resnet8", "widths": (2, 4, 8), "num_train": 40, "batch_size": 20,
+    "model": "mlp-bn", "widths": (12, 8), "num_train": 40, "batch_size": 20,
     "steps": 2, "log_every": 1, "keep_every": 1, "sparsity": 0.4, "rewind_to": 1,
     "level_fraction": 0.3, "method": ("imp",), "seed": 3,
 }  # fmt: skip
@@ -63,7 +63,7 @@ def test_a_level_keeps_the_largest_of_the_weights_that_the_one_before_left(made)
 def test_a_level_starts_at_the_rewound_weights_and_statistics_of_the_first(made):
     folder, _ = made
     rewound = state(folder, 0, "1")
-    assert np.abs(rewound.params["Conv_0"]["kernel"]).min() > 0
+    assert np.abs(rewound.params["Dense_0"]["kernel"]).min() > 0
     for level in (1, 2):
         first = state(folder, level, "init")
         masked = jax.tree.map(
@@ -131,7 +131,7 @@ def test_scratch_runs_of_one_seed_share_their_weights_and_differ_in_order(
         found.append([runs.load(f"{here}@{step}").state for step in ("init", "2")])
     equal(found[0][0].params, found[1][0].params)
     equal(found[0][0].masks, state(folder, 2).masks)
-    kernels = [run[1].params["Conv_0"]["kernel"] for run in found]
+    kernels = [run[1].params["Dense_0"]["kernel"] for run in found]
     assert not np.array_equal(*kernels)
 
 
