@@ -44,8 +44,11 @@ def sparsify(
     After `update` and `optax.apply_updates` a pruned weight is exactly 0.0, whatever it
     was before, if that was finite: its update is -w, and w - w = 0 in every dtype. The
     update of a kept weight is the optimizer's own. The optimizer sees masked gradients
-    and parameters, and its state is zero where weights are pruned: see `masked_update`,
-    which does the same to the parameters themselves.
+    and parameters, and its state becomes zero where the masks prune a weight: see
+    `masked_update`, which does the same to the parameters themselves. An initial state
+    that is not zero (rprop's rates, adagrad's sums) stays at the weights that the first
+    masks prune, and adafactor and adabelief add their epsilon there: neither moves a
+    pruned weight.
 
     Nothing may change the updates afterwards: in `optax.chain` this comes last (what
     clips or adds decay goes before it or inside), and `check` tells if something did,
@@ -55,7 +58,7 @@ def sparsify(
     gradients; inside, each call is a step. A step is what the updater's settings count.
 
     The ordinary steps (not in `updater.steps(params)`) may be those of `sparsify` with
-    `updaters.unchanging`, which has the same state and costs what plain optax does.
+    `updaters.unchanging`, which has the same state and needs no temporary memory.
 
     The parameters of step 0 are the caller's: `project` makes them those of the masks,
     else the first update does.
@@ -140,7 +143,6 @@ def _step(optimizer, updater, grads, state, params, extra_args):
         new, updater_state, _ = updater.update(
             step, key, after, grads, masks, updater_state
         )
-        # The old masks end here, so that the new ones can have their memory.
         return masks_lib.apply(masks, grads), new, updater_state
 
     extra_args = inner.masked_arguments(state.masks, extra_args)
