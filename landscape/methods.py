@@ -73,7 +73,7 @@ class DataSet(NamedTuple):
 
 _UPDATERS = "landscape.sparsity.updaters"
 _REPLACEMENT = (
-    *("update_every", "last_update", "drop_fraction", "drop_schedule"),
+    *("update_interval", "last_update", "drop_fraction", "drop_schedule"),
     *("schedule", "steps", "warmup", "decay_steps", "decay_factor"),
 )
 AT_INITIALISATION = {"snip": "taylor1_abs", "grasp": "grasp", "synflow": "synflow"}

@@ -93,7 +93,7 @@ def explored(config: Any, params: Any, states: Sequence[State]) -> dict[str, Any
     ever, size = (sum(column) for column in zip(*layers.values(), strict=True))
     steps = [state.ref.step for state in states]
     row, whole = METHODS[config.method], ever == size
-    if "update_every" in row.settings:
+    if "update_interval" in row.settings:
         updates = [u for u in config.mask_updates if u <= steps[-1]]
         ends = [*updates[1:], steps[-1] + 1]
         whole |= all(

@@ -65,7 +65,10 @@ TABLE = [
     ("train.sparse --method set --drop-fraction 1", "in (0, 1), not 1.0"),
     ("train.sparse --method set --drop-fraction 0", "in (0, 1), not 0.0"),
     ("train.sparse --method rigl --drop-schedule cosin", "perhaps you meant 'cosine'"),
-    ("train.sparse --method set rigl --steps 100", "--method set changes no mask"),
+    (
+        "train.sparse --method set --steps 100 --update-every 80",
+        "--method set changes no mask",
+    ),
     ("train.sparse --method rigl --global-pruning", "pruning, imp, ste, acdc, not"),
     ("train.sparse --method static --score obd", "--score goes with --method pruning"),
     ("train.sparse --method snip --score obd", "--score goes with --method pruning"),

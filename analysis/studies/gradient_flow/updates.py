@@ -51,7 +51,7 @@ def _measure(name: str, examples: int) -> dict[str, Any]:
     state = jax.tree.map(jnp.asarray, run.state)
     data = jax.tree.map(lambda x: jnp.asarray(x[:examples]), dict(run.data.train))
     loss_fn = run.objective.bind(state.batch_stats)
-    step, every = int(state.step), run.config.update_every
+    step, every = int(state.step), run.config.update_interval
     update = step - step % every + every
     grads = derivatives.gradient(
         run.objective.bind(state.batch_stats, l2=True), state.params, data

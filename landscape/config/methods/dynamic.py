@@ -18,8 +18,9 @@ class Dynamic:
     drop_schedule: str = "cosine"
     """set, rigl: how that fraction falls: cosine (to 0 at --update-end), learning-rate
     (times the rate over --learning-rate) or constant."""
-    update_every: int = 100
-    """set, rigl: steps between mask updates."""
+    update_every: int | None = None
+    """set, rigl: steps between mask updates; default: 100, or a thirtieth of all steps
+    if that is less."""
     update_end: int | None = None
     """set, rigl: no mask update at this step or later; default: 0.75 of all steps."""
 
@@ -27,24 +28,30 @@ class Dynamic:
         """Refuses values that are not allowed."""
         self._require("drop_fraction", lambda v: 0 < v < 1, "in (0, 1)")
         check_choice("drop schedule", self.drop_schedule, DROP_SCHEDULES)
-        self._require("update_every", lambda v: v >= 1, "at least 1")
+        self._require("update_every", lambda v: v is None or v >= 1, "at least 1")
         self._require(
             "update_end",
             lambda v: v is None or 1 <= v <= self.steps,
             f"in 1 ... --steps {self.steps}",
         )
         # Of several methods each has settings of its own in the end.
-        if self.method in ("set", "rigl") and self.update_every >= self.last_update:
+        if self.method in ("set", "rigl") and self.update_interval >= self.last_update:
             raise InputError(
                 f"--method {self.method} changes no mask with --update-every"
-                f" {self.update_every}: it must be below --update-end"
+                f" {self.update_interval}: it must be below --update-end"
                 f" {self.last_update}."
             )
 
     @property
     def mask_updates(self: Any) -> range:
         """The steps at which weights are replaced."""
-        return range(self.update_every, self.last_update, self.update_every)
+        return range(self.update_interval, self.last_update, self.update_interval)
+
+    @property
+    def update_interval(self: Any) -> int:
+        """Steps between mask updates."""
+        default = min(100, max(1, self.steps // 30))
+        return default if self.update_every is None else self.update_every
 
     @property
     def last_update(self: Any) -> int:

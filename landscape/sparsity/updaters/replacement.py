@@ -126,7 +126,7 @@ def replaced(
 
 
 def of_settings(
-    update_every: int,
+    update_interval: int,
     last_update: int,
     drop_fraction: float,
     drop_schedule: str,
@@ -146,4 +146,4 @@ def of_settings(
         def fraction(step: int) -> float:
             return drop_fraction * relative(step)
 
-    return update_every, last_update, fraction
+    return update_interval, last_update, fraction

@@ -129,7 +129,7 @@ def test_rs_is_whole_if_a_state_was_kept_between_all_updates(updates, whole, nam
         method = "replacing"
         mask_updates = updates
 
-    row = Method("replacing", "replacing", "x:y", settings=("update_every",))
+    row = Method("replacing", "replacing", "x:y", settings=("update_interval",))
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(METHODS, "replacing", row)
         found = sparsity_numbers.explored(Settings, run.state.params, states)
