@@ -5,8 +5,8 @@
     python -m analysis.sparsity runs/digits/pruned --export pruned.zip
 
 Of each run: density by layer, FLOPs of the forward pass and of the training, units
-without input or output, the share of weights that were ever active, and the norm of the
-gradient at each state that it kept (--keep-every), under its masks and under those
+without input or output, the fraction of weights that were ever active, and the norm of
+the gradient at each state that it kept (--keep-every), under its masks and under those
 before. Of several runs also what their masks have in common, and what chance would
 give. Of the first run the savings, measured: bytes on disk, and the time of a forward
 pass of the dense, the masked and the sparse (CSR) network for 1 and for 128 examples on

@@ -49,7 +49,7 @@ def times(network: Network, images: np.ndarray) -> dict[str, dict[str, Any]]:
     - NumPy: dense kernels, on the host
     - sparse: kernels in CSR by SciPy, all else as NumPy
 
-    Times of all are taken in turn, those of kernels at `DENSITIES` among them.
+    The calls of all alternate, those of kernels at `DENSITIES` among them.
 
     Returns:
       By batch size: "seconds", percentiles `SPREAD` of each by name;

@@ -137,12 +137,12 @@ def _explored(found: dict[str, Any]) -> str:
     count, percent = len(seen["steps"]), f"{100 * seen['rs']:.2f} %"
     if seen["whole"]:
         return (
-            f"Rs, the share of the weights that were ever active: {percent}, of the"
-            " whole training."
+            f"Rs, the fraction of weights that were ever active: {percent}, of the whole"
+            " training."
         )
     return (
-        f"Rs, the share of the weights that were ever active: at least {percent}, over"
-        f" the {counted(count, 'kept state')} alone: masks between them are not known"
+        f"Rs, the fraction of weights that were ever active: at least {percent}, over the"
+        f" {counted(count, 'kept state')} alone: masks between them are not known"
         " (--keep-every keeps more)."
     )
 

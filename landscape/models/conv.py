@@ -170,7 +170,7 @@ def max_pool_2x2(x: jax.Array) -> jax.Array:
     if not height or not width:
         raise InputError(
             f"max-pooling over 2x2 needs images of at least 2x2, not"
-            f" {x.shape[1]}x{x.shape[2]}: they are too small for so many layers."
+            f" {x.shape[1]}x{x.shape[2]}: they are too small for this number of layers."
         )
     batch, *_, channels = x.shape
     # Indexing would gather where the number of examples is a symbol, as in an export.

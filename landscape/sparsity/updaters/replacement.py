@@ -19,6 +19,7 @@ import numpy as np
 from landscape import schedules, trees
 from landscape.aliases import Masks
 from landscape.errors import InputError
+from landscape.sparsity import choices
 from landscape.sparsity.masks import pruned_leaves
 from landscape.sparsity.selection import keep_largest
 from landscape.sparsity.updater import Updater
@@ -88,7 +89,7 @@ def replacing(
                     kept >= 0, partial(leaf, name), lambda name=name: old[name]
                 )
                 kept = jnp.sum(new[name], dtype=jnp.int32)
-            return trees.map_named(lambda name, mask: new.get(name, mask), masks)
+            return choices.replaced(masks, new)
 
         masks = jax.lax.cond(changed, replace, lambda masks: masks, masks)
         return masks, state, {"changed": changed}
