@@ -135,15 +135,12 @@ def _idle(found: dict[str, Any]) -> str:
 def _explored(found: dict[str, Any]) -> str:
     seen = found["explored"]
     count, percent = len(seen["steps"]), f"{100 * seen['rs']:.2f} %"
+    rs = "Rs, the fraction of weights that were ever active:"
     if seen["whole"]:
-        return (
-            f"Rs, the fraction of weights that were ever active: {percent}, of the whole"
-            " training."
-        )
+        return f"{rs} {percent}, of the whole training."
     return (
-        f"Rs, the fraction of weights that were ever active: at least {percent}, over the"
-        f" {counted(count, 'kept state')} alone: masks between them are not known"
-        " (--keep-every keeps more)."
+        f"{rs} at least {percent}, over the {counted(count, 'kept state')} alone: masks"
+        " between them are not known (--keep-every keeps more)."
     )
 
 
