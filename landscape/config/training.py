@@ -56,7 +56,8 @@ class TrainConfig:
     model: str = "lenet300"
     """mlp, mlp-bn (with batch norm), lenet300, lenet, lenet5, alexnet, resnet8,
     resnet20, resnet32, resnet56, wrn-10-1, wrn-16-4, wrn-22-2, wrn-28-10 (wide
-    ResNets), vgg11 or vgg16."""
+    ResNets), vgg11, vgg16, resnet50 (of ImageNet) or resnet50-v1 (its stride in the
+    first 1x1 convolution of a block)."""
     model_args: tuple[str, ...] = ()
     """KEY=VALUE arguments of a --model of your own."""
     widths: tuple[int, ...] = ()
