@@ -170,7 +170,7 @@ def _read_split(builder: Any, name: str, split: str) -> tuple[np.ndarray, np.nda
             if image.size != size:
                 raise _several_sizes(name, size[::-1], image.size[::-1])
             if image.mode != mode:
-                image = _of_bytes(name, image).convert(mode)
+                image = of_bytes(name, image).convert(mode)
             pixels.append(image.tobytes())
             labels.append(feature["label"].int64_list.value[0])
     if not pixels:
@@ -180,7 +180,7 @@ def _read_split(builder: Any, name: str, split: str) -> tuple[np.ndarray, np.nda
     return images.reshape(-1, height, width, channels), np.asarray(labels, np.int32)
 
 
-def _of_bytes(name: str, image: Any) -> Any:
+def of_bytes(name: str, image: Any) -> Any:
     """An image of 8 bits a channel: of grey 16 bits the high byte, as TensorFlow does.
 
     Of 16-bit colour Pillow itself reads the high bytes.
