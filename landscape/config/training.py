@@ -42,8 +42,14 @@ class TrainConfig:
     inputs: str = "standardize"
     """standardize: zero mean and unit standard deviation, by channel, over the training
     split; scale: to [0, 1]."""
+    image_size: int | None = None
+    """Read images in time instead of holding all in memory, cropped to this height and
+    width: of a set of tfds, or of FOLDER/train/CLASS/FILE and FOLDER/test (or val)."""
+    workers: int | None = None
+    """Threads that decode images of --image-size; default: one a core."""
     augment: bool = False
-    """Random crop (4 pixels of padding) and horizontal flip of training images."""
+    """Random changes of training images: a crop (4 pixels of padding) and horizontal
+    flip; with --image-size a crop of random size and ratio, and flip."""
     blob_dim: int = 100
     """blobs: dimension of the inputs."""
     blob_classes: int = 10
@@ -133,7 +139,7 @@ class TrainConfig:
         check_choice("schedule", self.schedule, methods.SCHEDULES)
         check_choice("kind of inputs", self.inputs, methods.INPUTS)
         self._require("workdir", lambda v: v != "", "the name of a folder")
-        counts = "num_train blob_dim steps batch_size num_devices"
+        counts = "num_train blob_dim steps batch_size num_devices image_size workers"
         for name in f"{counts} log_every eval_every save_every keep_every".split():
             self._require(name, lambda v: v is None or v >= 1, "at least 1")
         for name in ("num_validation", "warmup", "seed", "order_seed", "data_seed"):

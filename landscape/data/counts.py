@@ -2,7 +2,7 @@
 
 from landscape import methods
 from landscape.config import SparseRun, TrainConfig
-from landscape.data import images
+from landscape.data import images, streaming
 from landscape.errors import InputError
 
 
@@ -21,7 +21,9 @@ def check(config: TrainConfig) -> int:
     """
     check_kind(config)
     row = methods.DATA_SETS.get(config.dataset)
-    if row is None:
+    if config.image_size is not None:
+        size = streaming.open_sources(config.dataset, config.data_dir)["train"].size
+    elif row is None:
         builder = images.open_prepared(config.dataset, config.data_dir)
         size = builder.info.splits["train"].num_examples
     else:
@@ -41,6 +43,10 @@ def check(config: TrainConfig) -> int:
 def check_kind(config: TrainConfig) -> None:
     """Raises InputError if settings need images, and the inputs are vectors."""
     row = methods.data_row(config.dataset)
+    if config.image_size is not None and row is not methods.TFDS:
+        raise InputError(
+            f"--image-size reads image files in time, and {row.name} are no files."
+        )
     if row.images:
         return
     if config.augment:

@@ -112,6 +112,10 @@ def of_builder(builder: Any, split: str) -> Source:
     return Source(len(records), classes, read, name_of)
 
 
-def labels_of(source: Source, indices: np.ndarray) -> np.ndarray:
-    """The labels of some examples, int32."""
-    return np.asarray([source.read(int(i))[1] for i in indices], np.int32)
+def subset(source: Source, indices: np.ndarray) -> Source:
+    """Some of the examples of a source, in the order of their indices."""
+    return source._replace(
+        size=len(indices),
+        read=lambda i: source.read(int(indices[i])),
+        name_of=lambda i: source.name_of(int(indices[i])),
+    )
