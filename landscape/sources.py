@@ -10,8 +10,7 @@ import zlib
 from pathlib import Path
 from typing import Any
 
-from landscape.data import Dataset
-from landscape.data.streaming import StreamedSplit
+from landscape.data import Dataset, streaming
 from landscape.errors import InputError
 
 SOURCES = "sources.json"
@@ -40,7 +39,7 @@ def _describe_split(split: dict[str, Any]) -> dict[str, int]:
     # Labels are whole numbers: the same on every machine, as normalised inputs are not.
     labels = split["label"]
     # Of a split that is read in time the first ones, which are read with their images.
-    told = labels[:STREAMED] if isinstance(split, StreamedSplit) else labels
+    told = labels[:STREAMED] if isinstance(split, streaming.StreamedSplit) else labels
     crc = zlib.crc32(told.astype("<i4").tobytes())
     return {"examples": len(labels), "labels_crc32": crc}
 

@@ -16,7 +16,6 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from landscape import order
 from landscape.config import TrainConfig
 from landscape.data import streaming
-from landscape.data.streaming import StreamedSplit
 from landscape.objective import Objective
 from train.loop import Segment
 from train.step import Step
@@ -27,7 +26,7 @@ WINDOW = 64
 
 def is_streamed(split: Any) -> bool:
     """Whether the examples of a split are read in time."""
-    return isinstance(split, StreamedSplit)
+    return isinstance(split, streaming.StreamedSplit)
 
 
 def host_rows(mesh: Mesh, batch_size: int) -> slice:
@@ -55,7 +54,7 @@ def normalised(batch: dict[str, jax.Array], mean, deviation) -> dict[str, jax.Ar
 
 
 def make_segment(
-    step: Step, mesh: Mesh, split: StreamedSplit, config: TrainConfig
+    step: Step, mesh: Mesh, split: streaming.StreamedSplit, config: TrainConfig
 ) -> Segment:
     """As `train.loop.make_segment`, on examples that are read in time.
 
@@ -102,7 +101,7 @@ def evaluation_sums(
     objective: Objective,
     params: Any,
     batch_stats: Any,
-    split: StreamedSplit,
+    split: streaming.StreamedSplit,
     mesh: Mesh,
     batch_size: int,
 ) -> Iterator[dict[str, jax.Array]]:
