@@ -78,6 +78,7 @@ IMPURE_PLACES = {
     "landscape/sources.py",
     "landscape/units_json.py",
     "landscape/user_code.py",
+    "landscape/user_files.py",
     "landscape/cli",
     "landscape/figures",
     "train",
