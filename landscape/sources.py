@@ -19,6 +19,9 @@ SOURCES = "sources.json"
 def describe_data(data: Dataset) -> dict[str, Any]:
     """Shapes, and the number of examples and the CRC-32 of the labels of each split.
 
+    Of arrays of the user's own also the CRC-32 of the inputs, where they are the same
+    on every machine.
+
     >>> import numpy as np
     >>> split = {"label": np.zeros(3, np.int32)}
     >>> describe_data(Dataset("few", 2, (5,), split, None, split))["test"]
@@ -26,10 +29,12 @@ def describe_data(data: Dataset) -> dict[str, Any]:
     """
     names = ("train", "validation", "test")
     splits = {name: getattr(data, name) for name in names}
+    inputs = {} if data.inputs_crc32 is None else {"inputs_crc32": data.inputs_crc32}
     return {
         "input_shape": list(data.input_shape),
         "num_classes": data.num_classes,
         **{name: _describe_split(split) for name, split in splits.items() if split},
+        **inputs,
     }
 
 

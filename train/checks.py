@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from landscape import data, locks, runs
+from landscape import data, locks, runs, user_files
 from landscape.config import RunConfig
 from landscape.methods import method_row
+from landscape.user_code import is_user_code
 from train import mask_source, record
 
 
@@ -20,13 +21,16 @@ def check(configs: Sequence[RunConfig]) -> None:
 
     Raises:
       InputError: as `train.record.check_same`, `landscape.locks.check_free`,
-        `landscape.data.check` and `train.mask_source.check`.
+        `landscape.user_files.check`, `landscape.data.check` and
+        `train.mask_source.check`.
     """
     made = {config.workdir for config in configs}
     for config in configs:
         record.check_same(Path(config.workdir), config)
         locks.check_free(Path(config.workdir))
     for config in _unfinished(configs):
+        if is_user_code(config.method):
+            user_files.check("--method", config.method)
         data.check(config)
         mask_from = getattr(config, "mask_from", None)
         takes = method_row(config.method).taken(mask_from)
