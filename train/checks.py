@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from landscape import data, locks, runs, user_files
+from landscape import data, locks, runs, sources
 from landscape.config import RunConfig
 from landscape.methods import method_row
-from landscape.user_code import is_user_code
 from train import mask_source, record
 
 
@@ -21,7 +20,7 @@ def check(configs: Sequence[RunConfig]) -> None:
 
     Raises:
       InputError: as `train.record.check_same`, `landscape.locks.check_free`,
-        `landscape.user_files.check`, `landscape.data.check` and
+        `landscape.sources.refuse_changed_code`, `landscape.data.check` and
         `train.mask_source.check`.
     """
     made = {config.workdir for config in configs}
@@ -29,8 +28,7 @@ def check(configs: Sequence[RunConfig]) -> None:
         record.check_same(Path(config.workdir), config)
         locks.check_free(Path(config.workdir))
     for config in _unfinished(configs):
-        if is_user_code(config.method):
-            user_files.check("--method", config.method)
+        sources.refuse_changed_code(Path(config.workdir), config)
         data.check(config)
         mask_from = getattr(config, "mask_from", None)
         takes = method_row(config.method).taken(mask_from)

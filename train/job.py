@@ -118,10 +118,11 @@ def _close(opened: Opened, state: TrainState) -> dict[str, Any]:
     )
     summary["seconds"] = record.seconds(folder)
     positions = models.positions(model, opened.input_shape)
-    layers = accounting.format_table(state.params, state.masks, positions)
+    rules = opened.components.objective.rules
+    layers = accounting.format_table(state.params, state.masks, positions, rules)
     pattern = getattr(opened.config, "pattern", None)
     # A setting of the masks that were taken: SET and RigL have moved them since.
-    if pattern and choices.is_n_of_m(state.masks, state.params, *pattern):
+    if pattern and choices.is_n_of_m(state.masks, state.params, *pattern, rules):
         layers += (
             f"\nPattern: {opened.config.nm} along the flattened inputs (kh kw c_in) of"
             " each output, but in dense layers."

@@ -38,7 +38,9 @@ def window(
         "accuracy": mean["accuracy"],
         "gradient_norm": mean["gradient_norm"],
         "learning_rate": float(components.learning_rate(step)),
-        "sparsity": masks.sparsity(state.masks, state.params),
+        "sparsity": masks.sparsity(
+            state.masks, state.params, components.objective.rules
+        ),
     }
 
 
@@ -97,13 +99,15 @@ def summary(
     # A method of the user's own may keep other weights than it was asked to.
     asked = {}
     if is_user_code(config.method):
-        asked = {"sparsity_asked": _asked(config, state.params)}
+        asked = {"sparsity_asked": _asked(components, config, state.params)}
     return {
         "dataset": config.dataset,
         "model": config.model,
         "method": config.method,
         "sparsity_target": getattr(config, "sparsity", 0.0),
-        "sparsity": masks.sparsity(state.masks, state.params),
+        "sparsity": masks.sparsity(
+            state.masks, state.params, components.objective.rules
+        ),
         **asked,
         "sparsity_total": masks.sparsity_total(state.masks, state.params),
         "num_params": trees.size(state.params),
@@ -119,9 +123,11 @@ def summary(
     }
 
 
-def _asked(config: RunConfig, params: Any) -> float:
+def _asked(components: Components, config: RunConfig, params: Any) -> float:
     """The sparsity of the counts that a method was given."""
-    sizes = {k: math.prod(shape) for k, shape in masks.prunable(params).items()}
-    counts = recipe.counts_of(config, params)
+    rules = components.objective.rules
+    shapes = masks.prunable(params, rules)
+    sizes = {name: math.prod(shape) for name, shape in shapes.items()}
+    counts = recipe.counts_of(config, params, rules)
     kept = sum(counts.get(name, size) for name, size in sizes.items())
     return 1 - kept / max(1, sum(sizes.values()))

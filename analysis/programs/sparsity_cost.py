@@ -46,7 +46,7 @@ def kept_states(run: runs.Run, ref: runs.Ref) -> list[State]:
     found = []
     for each in checks.kept_states(ref):
         masks = jax.tree.map(np.asarray, runs.load(each, data=False).masks)
-        rows = accounting.table(run.state.params, masks, positions)
+        rows = accounting.table(run.state.params, masks, positions, run.objective.rules)
         found.append(State(each, masks, rows))
     return found
 

@@ -59,9 +59,10 @@ class TrainConfig:
     model: str = "lenet300"
     """mlp, mlp-bn (with batch norm), lenet300, lenet, lenet5, alexnet, resnet8,
     resnet20, resnet32, resnet56, wrn-10-1, wrn-16-4, wrn-22-2, wrn-28-10 (wide
-    ResNets), vgg11 or vgg16."""
+    ResNets), vgg11, vgg16, or package.module:factory of your own (docs/add_a_model.md).
+    """
     model_args: tuple[str, ...] = ()
-    """KEY=VALUE arguments of a --model of your own."""
+    """KEY=VALUE arguments of a --model of your own, as in depth=3 widths=[8,16]."""
     widths: tuple[int, ...] = ()
     """mlp: hidden widths; lenet: 2 convolutions, then dense layers; alexnet: the same,
     4 in all; vgg11, vgg16: 8 or 13 convolutions, then dense layers; resnets: the 3
@@ -131,7 +132,7 @@ class TrainConfig:
         place = data_names.located(self.dataset, self.data_dir)
         for name, value in zip(("dataset", "data_dir"), place, strict=True):
             object.__setattr__(self, name, value)
-        methods.check_model(self.model, self.widths, self.activation)
+        methods.check_model(self.model, self.widths, self.activation, self.model_args)
         methods.check_optimizer(self.optimizer, self.nesterov, self.decoupled_decay)
         if self.initialisation is not None:
             known = methods.INITIALISATIONS
