@@ -17,6 +17,7 @@ from typing import Any, ClassVar
 
 from landscape.cli import activity, launch, parse
 from landscape.config import DenseRun
+from landscape.data_names import short
 from landscape.folders import folder_of
 
 
@@ -34,7 +35,7 @@ class Config(DenseRun):
 
 def expand(config: Config) -> list[DenseRun]:
     """The runs that a command stands for."""
-    workdir = str(folder_of(config.workdir or f"runs/{config.dataset}/dense"))
+    workdir = str(folder_of(config.workdir or f"runs/{short(config.dataset)}/dense"))
     if config.num_seeds == 1:
         return [DenseRun.of(config, workdir=workdir)]
     return [

@@ -8,7 +8,7 @@ import math
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
-from landscape import methods
+from landscape import data_names, methods
 from landscape.errors import InputError, check_choice, require
 
 
@@ -30,11 +30,14 @@ class TrainConfig:
     """Where groups of flags begin, and their titles; see `landscape.cli`."""
 
     dataset: str = "digits"
-    """digits, blobs, or an image-classification set of tfds (mnist, cifar10, ...)."""
+    """digits, blobs, an image-classification set of tfds (mnist, cifar10, ...), a
+    folder of .npy files, an .npz file, or a function of your own,
+    package.module:function (docs/add_a_data_set.md)."""
     data_dir: str | None = None
-    """Where tfds keeps its prepared sets; default: its own default."""
+    """The folder that holds the data set: prepared by tfds (default: its own default),
+    or a folder or file of arrays that has moved."""
     data_args: tuple[str, ...] = ()
-    """KEY=VALUE arguments of a --dataset of your own."""
+    """KEY=VALUE arguments of a --dataset that is a function of your own."""
     num_train: int | None = None
     """Train on this many examples only, drawn by the data seed; default: all."""
     num_validation: int = 0
@@ -132,6 +135,10 @@ class TrainConfig:
     """Devices to spread a batch over; default: all."""
 
     def __post_init__(self):
+        methods.check_data(self.dataset, self.data_args)
+        place = data_names.located(self.dataset, self.data_dir)
+        for name, value in zip(("dataset", "data_dir"), place, strict=True):
+            object.__setattr__(self, name, value)
         methods.check_model(self.model, self.widths, self.activation, self.model_args)
         methods.check_optimizer(self.optimizer, self.nesterov, self.decoupled_decay)
         if self.initialisation is not None:
