@@ -17,6 +17,10 @@ from train import sparse
 from train.job import FIGURE
 
 
+MANY = 8
+"""Runs whose figures are not listed one by one."""
+
+
 def outcome_table(
     settings: Sequence[RunConfig],
     summaries: Sequence[dict[str, Any]],
@@ -97,7 +101,7 @@ def print_outcome(
     labels = [label(*each) for each in zip(settings, swept, strict=True)]
     ends = _without_levels_between(settings)
     first = Path(ends[0].workdir)
-    if settings[0].method != "dense":
+    if settings[0].method != "dense" and not any(swept):
         # Lottery and scratch have the masks of the first run.
         layers = first / runs.LAYERS
         if layers.exists():
@@ -138,6 +142,9 @@ def _print_figures(
             figures.save(figures.levels(_by_level(settings, summaries, methods)), path)
         if path.exists():
             print(f"Accuracy over levels: {path}")
+    if len(ends) > MANY:
+        print(f"Figure of each run: its {runs.FIGURES}/{FIGURE}")
+        return
     for config in ends:
         path = Path(config.workdir) / runs.FIGURES / FIGURE
         if path.exists():

@@ -64,9 +64,10 @@ class TrainConfig:
     """blobs: each cluster's covariance is this times the identity."""
 
     model: str = "lenet300"
-    """lenet300, lenet5, resnet20, vgg16 or another network. The others: mlp, mlp-bn
-    (with batch norm), lenet, alexnet, resnet8, resnet32, resnet56, wrn-10-1, wrn-16-4,
-    wrn-22-2, wrn-28-10 (wide ResNets) and vgg11."""
+    """lenet300, lenet5, resnet20, resnet50, vgg16 or another network. The others: mlp,
+    mlp-bn (with batch norm), lenet, alexnet, resnet8, resnet32, resnet56, resnet50-v1
+    (resnet50 of ImageNet with its stride in the first 1x1 convolution of a block),
+    wrn-10-1, wrn-16-4, wrn-22-2, wrn-28-10 (wide ResNets) and vgg11."""
     model_args: tuple[str, ...] = ()
     """Arguments of a --model of your own."""
     widths: tuple[int, ...] = ()
