@@ -14,16 +14,14 @@ if __name__ == "__main__":
 from dataclasses import dataclass
 from pathlib import Path
 
-import tyro
-
-from landscape.cli import launch, parse
+from landscape.cli import Positional, launch, parse
 from landscape.errors import InputError
 from landscape.folders import folder_of
 
 
 @dataclass(frozen=True)
 class Config:
-    root: tyro.conf.Positional[str] = "runs"
+    root: Positional[str] = "runs"
     """The folder to look in."""
 
 
