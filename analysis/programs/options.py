@@ -1,8 +1,12 @@
 """Flags that the programs of this folder share; imports nothing heavy."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from landscape.errors import InputError, check_choice, require
+
+FORMATS = ("png", "pdf", "svg")
+"""Of figures."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,12 +26,16 @@ class DataOptions:
     run."""
     data_dir: str | None = None
     """Where the data set is now; default: where the run had it."""
+    format: tuple[str, ...] = ("png",)
+    """Formats of the figure: png, pdf, svg, or several of them. A finished analysis is
+    drawn in a new format without being computed."""
 
     def __post_init__(self):
         require(
             self, "num_examples", self.num_examples is None or self.num_examples > 0
         )
         require(self, "seed", 0 <= self.seed < 2**31, "at least 0, below 2^31")
+        check_formats(self.format)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +51,14 @@ class LossOptions(DataOptions):
         super().__post_init__()
         check_choice("batch norm", self.batch_norm, ("batch", "re-estimated", "stored"))
         require(self, "batch_size", self.batch_size > 0)
+
+
+def check_formats(formats: Sequence[str]) -> None:
+    """Raises InputError unless a figure is written in these formats, one or more."""
+    if not formats:
+        raise InputError(f"--format names one or more of {', '.join(FORMATS)}.")
+    for name in formats:
+        check_choice("format", name, FORMATS)
 
 
 def check_points(points: int) -> None:

@@ -24,7 +24,7 @@ def objective_of(name):
 
 
 @pytest.mark.draws
-def test_the_ends_of_a_line_are_the_objectives_of_the_runs(names):
+def test_the_ends_of_a_line_are_the_objectives_of_the_runs(names, monkeypatch):
     config = path.Config(names["pruned"], names["scratch"], points=11, extend=0.0)
     result = path.run(config)
     total = np.add(result["losses"], result["l2"])
@@ -38,6 +38,15 @@ def test_the_ends_of_a_line_are_the_objectives_of_the_runs(names):
     arrays = np.load(folder / "arrays.npz")
     np.testing.assert_array_equal(arrays["loss"], result["losses"])
     assert (folder / "figure.png").stat().st_size > 1000
+    assert "format" not in result
+    # Another format is drawn of the numbers that are there.
+    shown = replace(config, format=("svg", "pdf"))
+    with monkeypatch.context() as patch:
+        patch.setattr(path, "_evaluate", pytest.fail)
+        assert path.run(shown) == result
+    assert path.folder(shown) == folder
+    heads = [(folder / f"figure.{kind}").read_bytes()[:5] for kind in shown.format]
+    assert heads == [b"<?xml", b"%PDF-"]
     # The same command reads it back.
     (folder / "result.json").write_text('{"read": "back"}')
     assert path.run(config) == {"read": "back"}
@@ -202,6 +211,9 @@ def test_bad_settings_are_one_sentence(names):
         path.Config(names["pruned"], names["scratch"], points=70)
     with pytest.raises(InputError, match="perhaps you meant 'quadratic'"):
         path.Config(names["pruned"], names["scratch"], kind="quadratc")
+    for formats, said in [(("pfd",), "meant 'pdf'"), ((), "one or more of png")]:
+        with pytest.raises(InputError, match=said):
+            path.Config(names["pruned"], names["scratch"], format=formats)
     with pytest.raises(InputError, match="more than the 100 examples"):
         config = path.Config(
             names["pruned"], names["scratch"], kind="cubic", num_examples=100
