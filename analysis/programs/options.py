@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 from landscape.errors import InputError, check_choice, require
 
+SPLITS = ("train", "test")
+"""Of a data set."""
 FORMATS = ("png", "pdf", "svg")
 """Of figures."""
 
