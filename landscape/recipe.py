@@ -79,7 +79,7 @@ def make(
         nesterov=config.nesterov,
         decoupled_decay=config.decoupled_decay,
     )
-    row = methods.METHODS[config.method]
+    row = methods.method_row(config.method)
     settings = tuple((name, getattr(config, name)) for name in row.settings)
     counts = tuple(counts_of(config, models.shapes(model, input_shape)).items())
     updater = _updater(row.updater, settings, counts, model, input_shape)

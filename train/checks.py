@@ -5,7 +5,7 @@ from pathlib import Path
 
 from landscape import data, locks, runs
 from landscape.config import RunConfig
-from landscape.methods import METHODS
+from landscape.methods import method_row
 from train import mask_source, record
 
 
@@ -29,7 +29,7 @@ def check(configs: Sequence[RunConfig]) -> None:
     for config in _unfinished(configs):
         data.check(config)
         mask_from = getattr(config, "mask_from", None)
-        takes = METHODS[config.method].taken(mask_from)
+        takes = method_row(config.method).taken(mask_from)
         if "masks" in takes and mask_from not in {None, *made}:
             mask_source.check(config)
 

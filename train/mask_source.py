@@ -10,7 +10,7 @@ from landscape.aliases import Masks
 from landscape.config import RunConfig, SparseRun
 from landscape.errors import InputError
 from landscape.folders import folder_of
-from landscape.methods import DENSE_METHODS, METHODS
+from landscape.methods import DENSE_METHODS, method_row
 
 _OF_THE_MASK = (
     "sparsity",
@@ -40,7 +40,7 @@ def check(config: SparseRun) -> None:
       InputError: the run is dense, has the seed of a scratch run or settings of another
         mask; or a step that is needed was not kept.
     """
-    takes = METHODS[config.method].takes
+    takes = method_row(config.method).takes
     source = runs.parse(config.mask_from)
     theirs = runs.read_config(source.folder)
     check_gives(config.mask_from, theirs)
@@ -141,7 +141,7 @@ def start_from(config: SparseRun) -> Callable | None:
       From the shapes of a state to the params, batch statistics and masks of step 0
       (None: drawn); or None if nothing is taken.
     """
-    takes = METHODS[config.method].taken(config.mask_from)
+    takes = method_row(config.method).taken(config.mask_from)
     if not takes:
         return None
 

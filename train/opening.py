@@ -12,7 +12,7 @@ from landscape.cli import activity
 from landscape.config import RunConfig
 from landscape.errors import InputError, RunFailure
 from landscape.initial_state import abstract_state, initial_state, rescaled
-from landscape.methods import METHODS
+from landscape.methods import method_row
 from landscape.one_line import one_line
 from landscape.recipe import Components
 from landscape.sources import check_data
@@ -114,7 +114,7 @@ def _open(
         _refuse_lost_checkpoints(folder)
         given = start(like) if start else (None, None, None)
         mask_from = getattr(config, "mask_from", None)
-        takes = METHODS[config.method].taken(mask_from)
+        takes = method_row(config.method).taken(mask_from)
         if takes and given[2] is None:
             where = "shrinking.descent" if "network" in takes else "mask_source"
             raise InputError(

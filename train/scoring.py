@@ -59,7 +59,7 @@ def make(
     updater = components.updater
     if updater.stops is None:
         return Rescoring(frozenset(), lambda state: state)
-    method = methods.METHODS[config.method]
+    method = methods.method_row(config.method)
     row, train = SCORES[method.score or config.score], splits["train"]
     score, settings = methods.resolve(row.score), {}
     if config.score_scale is not None:

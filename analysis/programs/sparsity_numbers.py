@@ -16,7 +16,7 @@ from analysis.programs.sparsity_cost import (
 from landscape import derivatives, recipe, runs, sparsity, units
 from landscape.cli import Progress
 from landscape.errors import InputError
-from landscape.methods import METHODS
+from landscape.methods import method_row
 
 CHUNK = 250
 """Examples in one gradient: what bounds the memory."""
@@ -92,7 +92,7 @@ def explored(config: Any, params: Any, states: Sequence[State]) -> dict[str, Any
     layers = sparsity.ever_active([state.masks for state in states], params)
     ever, size = (sum(column) for column in zip(*layers.values(), strict=True))
     steps = [state.ref.step for state in states]
-    row, whole = METHODS[config.method], ever == size
+    row, whole = method_row(config.method), ever == size
     if "update_interval" in row.settings:
         updates = [u for u in config.mask_updates if u <= steps[-1]]
         ends = [*updates[1:], steps[-1] + 1]
@@ -198,7 +198,7 @@ def _first_masks(ref: runs.Ref) -> Any:
 
 def _drawn(config: Any) -> bool:
     """Whether the first masks are drawn at random from the seed."""
-    row = METHODS[config.method]
+    row = method_row(config.method)
     own = not row.taken(getattr(config, "mask_from", None))
     return own and "masks" in row.takes
 

@@ -33,6 +33,8 @@ class TrainConfig:
     """digits, blobs, or an image-classification set of tfds (mnist, cifar10, ...)."""
     data_dir: str | None = None
     """Where tfds keeps its prepared sets; default: its own default."""
+    data_args: tuple[str, ...] = ()
+    """KEY=VALUE arguments of a --dataset of your own."""
     num_train: int | None = None
     """Train on this many examples only, drawn by the data seed; default: all."""
     num_validation: int = 0
@@ -54,7 +56,10 @@ class TrainConfig:
     model: str = "lenet300"
     """mlp, mlp-bn (with batch norm), lenet300, lenet, lenet5, alexnet, resnet8,
     resnet20, resnet32, resnet56, wrn-10-1, wrn-16-4, wrn-22-2, wrn-28-10 (wide
-    ResNets), vgg11 or vgg16."""
+    ResNets), vgg11, vgg16, resnet50 (of ImageNet) or resnet50-v1 (its stride in the
+    first 1x1 convolution of a block)."""
+    model_args: tuple[str, ...] = ()
+    """KEY=VALUE arguments of a --model of your own."""
     widths: tuple[int, ...] = ()
     """mlp: hidden widths; lenet: 2 convolutions, then dense layers; alexnet: the same,
     4 in all; vgg11, vgg16: 8 or 13 convolutions, then dense layers; resnets: the 3
@@ -186,7 +191,7 @@ class TrainConfig:
     @property
     def log_interval(self) -> int:
         """Steps between two lines of metrics.jsonl."""
-        return self.log_every or (10 if methods.MODELS[self.model].slow else 100)
+        return self.log_every or (10 if methods.model_row(self.model).slow else 100)
 
     @property
     def eval_interval(self) -> int:

@@ -40,7 +40,7 @@ def check(config: TrainConfig) -> int:
 
 def check_kind(config: TrainConfig) -> None:
     """Raises InputError if settings need images, and the inputs are vectors."""
-    row = methods.DATA_SETS.get(config.dataset, methods.TFDS)
+    row = methods.data_row(config.dataset)
     if row.images:
         return
     if config.augment:
@@ -49,7 +49,7 @@ def check_kind(config: TrainConfig) -> None:
         raise InputError(
             f"--inputs scale needs images: {row.name} have no fixed range."
         )
-    if methods.MODELS[config.model].images:
+    if methods.model_row(config.model).images:
         raise InputError(
             f"{config.model} needs images of shape (height, width, channels), and"
             f" {row.name} are vectors."

@@ -13,7 +13,7 @@ import numpy as np
 from landscape.config import TrainConfig
 from landscape.data.counts import check_batch_size, check_kind, check_split
 from landscape.data.raw import Raw
-from landscape.methods import DATA_SETS, TFDS, resolve
+from landscape.methods import data_row, resolve
 from landscape.one_line import one_line
 
 Split = dict[str, np.ndarray]
@@ -84,7 +84,7 @@ def load(config: TrainConfig) -> Dataset:
     ((8, 8, 1), True)
     """
     check_kind(config)
-    row = DATA_SETS.get(config.dataset, TFDS)
+    row = data_row(config.dataset)
     dataset = _load(
         config.dataset,
         row.read,
