@@ -104,7 +104,9 @@ def run(config: Config) -> dict[str, Any]:
         find, draw, words = (
             _find_by_layer, spectrum_figures.draw_layers, describe_layers
         )  # fmt: skip
-    return shell.read_or_compute(where, partial(find, config), draw, words)
+    return shell.read_or_compute(
+        where, partial(find, config), draw, words, config.format
+    )
 
 
 def _check(config: Config, where: Path) -> None:

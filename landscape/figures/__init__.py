@@ -2,7 +2,7 @@
 
 from landscape.figures.bars import short_name
 from landscape.figures.level_curves import levels
-from landscape.figures.paths import path
+from landscape.figures.paths import Curve, path, several_paths
 from landscape.figures.saliency import scores_of_weights
 from landscape.figures.sparse_networks import sparsity
 from landscape.figures.spectra import spectra_by_layer, spectrum
@@ -13,6 +13,7 @@ from landscape.figures.units import dead_units
 from landscape.figures.units_shrinking import shrinking
 
 __all__ = [
+    "Curve",
     "Figure",
     "attempt",
     "colors",
@@ -22,6 +23,7 @@ __all__ = [
     "plain",
     "save",
     "scores_of_weights",
+    "several_paths",
     "short_name",
     "shrinking",
     "sparsity",

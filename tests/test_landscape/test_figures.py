@@ -86,6 +86,20 @@ def test_equal_sparsities_are_dashes_of_one_line_and_hold_until_the_next():
     assert sorted(np.concatenate(shown)) == list(range(period))
 
 
+def test_the_same_figure_is_the_same_bytes_in_every_format(tmp_path):
+    found = []
+    for name in ("first", "second"):
+        figures.save(
+            figures.training({"dense": [LINES]}),
+            tmp_path / name / "figure.png",
+            ("pdf", "svg"),
+        )
+        files = sorted((tmp_path / name).iterdir())
+        found.append([(file.name, file.read_bytes()) for file in files])
+    assert found[0] == found[1]
+    assert [name for name, _ in found[0]] == ["figure.pdf", "figure.svg"]
+
+
 def spectrum(largest, smallest, resolution=1e-6, **more):
     """What `figures.spectrum` takes; errors of a thousandth, all converged."""
     found = {"largest": np.array(largest), "smallest": np.array(smallest), "size": 90}

@@ -1,6 +1,6 @@
 """The figures of the study of paper 2, out of what it measured."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -36,7 +36,7 @@ WORDS = {
 SCATTERED = ("magnitude", "taylor1_abs", "hessian_product_abs", "empirical_fisher")
 
 
-def save(folder: Path, measured: Measured) -> None:
+def save(folder: Path, measured: Measured, formats: Sequence[str] = ("png",)) -> None:
     """Writes the figures; each shows what the claims of its number judge."""
     figures = {
         "scatter": _scatter(measured),
@@ -60,7 +60,7 @@ def save(folder: Path, measured: Measured) -> None:
     if measured.shrunk:
         figures["shrunk"] = joint_figures.shrunk(measured, WORDS)
     for name, figure in figures.items():
-        save_figure(figure, folder / f"{name}.png")
+        save_figure(figure, folder / f"{name}.png", formats)
 
 
 def _scatter(measured: Measured):

@@ -1,6 +1,7 @@
 """Figures 1 and 3 to 8 of paper 1, out of what the study measured."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ CURVES = {
 ENDS = "t   (0: pruned,  1: scratch)"
 
 
-def save(folder: Path, measured: Measured) -> None:
+def save(folder: Path, measured: Measured, formats: Sequence[str] = ("png",)) -> None:
     """Writes figure1.png, figure3.png ... figure8.png."""
     paper = json.loads(PAPER.read_text())
     lines = {panel: f"Fig3|{panel}->P-S" for panel in INIT}
@@ -86,7 +87,7 @@ def save(folder: Path, measured: Measured) -> None:
         ),
     }
     for number, figure in figures.items():
-        save_figure(figure, folder / f"figure{number}.png")
+        save_figure(figure, folder / f"figure{number}.png", formats)
 
 
 def _curves(found: dict[str, list[dict[str, Any]]], term: str):

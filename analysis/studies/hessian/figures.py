@@ -1,6 +1,7 @@
 """The figures of paper 3 and of Sagun et al. 2016, out of what was measured."""
 
 import json
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ THRESHOLD = 3.5e-3
 """The line of figure 2, and below that of figure 4."""
 
 
-def save(folder: Path, measured: Measured) -> None:
+def save(folder: Path, measured: Measured, formats: Sequence[str] = ("png",)) -> None:
     """Writes figure1.png to figure9.png, 7 and 8 for each data set, and 2016-*.png."""
     paper = json.loads(PAPER.read_text())
     first = next(iter(measured.batches))
@@ -89,7 +90,7 @@ def save(folder: Path, measured: Measured) -> None:
         "2016-descents": plots_2016.descents(descents, gd_vs_sgd.TS),
     }
     for name, figure in figures.items():
-        save_figure(figure, folder / f"{name}.png")
+        save_figure(figure, folder / f"{name}.png", formats)
 
 
 SIZES = (7960, 23860, 39760, 55660)

@@ -1,5 +1,6 @@
 """The figure of the study of the sparse subspace, out of its numbers."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,14 +12,14 @@ from analysis.studies.subspace.runs import Measured
 from landscape.figures import save as save_figure
 
 
-def save(folder: Path, measured: Measured) -> None:
+def save(folder: Path, measured: Measured, formats: Sequence[str] = ("png",)) -> None:
     """Writes figure.png: a row a sparsity, the first seed's solutions as trained."""
     analyses = measured.looks["trained"]
     rows = {
         key: {name: _drawn(analyses[name][key][0]) for name in SOLUTIONS}
         for key in measured.sparsities_used
     }
-    save_figure(plots.rows(rows), folder / "figure.png")
+    save_figure(plots.rows(rows), folder / "figure.png", formats)
 
 
 def _drawn(analysis) -> dict:
