@@ -9,7 +9,12 @@ import numpy as np
 import pytest
 
 from analysis import spectra, spectrum
-from analysis.programs import results, resumable_spectra, spectrum_text
+from analysis.programs import (
+    results,
+    resumable_spectra,
+    spectrum_of_run,
+    spectrum_text,
+)
 from landscape import rng, runs
 from landscape.cli import parse
 from landscape.config import SparseRun
@@ -97,7 +102,7 @@ def test_the_hessian_is_the_sum_of_its_two_parts(name):
     run = runs.load(name)
     parts = {
         kind: np.asarray(
-            spectrum.operator(
+            spectrum_of_run.operator(
                 spectrum.Config(name, operator=kind), run, run.data.train
             ).to_dense()
         )
@@ -111,7 +116,7 @@ def test_the_hessian_is_the_sum_of_its_two_parts(name):
 def test_the_covariance_is_that_of_single_gradients(name):
     run = runs.load(name)
     config = spectrum.Config(name, operator="covariance", subspace="dense")
-    op = spectrum.operator(config, run, run.data.train)
+    op = spectrum_of_run.operator(config, run, run.data.train)
     loss_fn = run.objective.bind(run.state.batch_stats)
 
     def gradient(i):
@@ -166,13 +171,13 @@ def test_each_layer_has_the_spectrum_of_its_diagonal_block(name, settings):
 
 
 def test_layers_of_too_few_parameters_are_left_out(name, monkeypatch):
-    monkeypatch.setattr(spectrum, "MIN_PARAMETERS", 41)
+    monkeypatch.setattr(spectrum_of_run, "MIN_PARAMETERS", 41)
     result = spectrum.run(spectrum.Config(name, by_layer=True, exact=True, top=2))
     assert result["skipped"] == ["Dense_1"] and list(result["by_layer"]) == ["Dense_0"]
     assert "too few parameters: Dense_1." in spectrum.describe_layers(result)
     dense = {"subspace": "dense", "exact": True, "top": 2}
     assert not spectrum.run(spectrum.Config(name, by_layer=True, **dense))["skipped"]
-    monkeypatch.setattr(spectrum, "MIN_PARAMETERS", 10_000)
+    monkeypatch.setattr(spectrum_of_run, "MIN_PARAMETERS", 10_000)
     with pytest.raises(InputError, match="keeps 10000 parameters"):
         spectrum.run(spectrum.Config(name, by_layer=True, exact=True, top=1))
 
@@ -200,7 +205,7 @@ def test_memory_is_no_setting_of_the_result(name):
     config = spectrum.Config(name, **settings)
     assert spectrum.folder(config) == spectrum.folder(replace(config, memory=None))
     run = runs.load(name)
-    op = spectrum.operator(config, run, run.data.train)
+    op = spectrum_of_run.operator(config, run, run.data.train)
     assert op.description.startswith("chunks of ")
 
 
@@ -238,7 +243,7 @@ def test_an_interrupted_spectrum_resumes_to_the_same_bits(name, monkeypatch):
     """The pieces are the eigenpairs and two probes: each is found once."""
     settings = {"top": 4, "num_steps": 20, "num_probes": 2}
     run, config = runs.load(name), spectrum.Config(name, **settings)
-    op = spectrum.operator(config, run, run.data.train)
+    op = spectrum_of_run.operator(config, run, run.data.train)
     whole = resumable_spectra.estimated(
         op, *settings.values(), rng.stream(0, "spectrum")
     )
