@@ -90,6 +90,8 @@ class Config(DataOptions):
         if self.include_l2 and self.operator != "hessian":
             raise InputError("--include-l2 goes with --operator hessian.")
         check_steps(self)
+        if len({self.run, *self.others}) <= len(self.others):
+            raise InputError("a run is named twice: spectra of the same are the same.")
         if self.others and self.by_layer:
             raise InputError("--by-layer is of one run: name a single one.")
 
