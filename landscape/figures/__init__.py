@@ -1,11 +1,13 @@
 """Figures that several programs draw: arrays in, a matplotlib `Figure` out."""
 
 from landscape.figures.bars import short_name
+from landscape.figures.edges import edges_over_steps
 from landscape.figures.level_curves import levels
 from landscape.figures.paths import Curve, path, several_paths
 from landscape.figures.saliency import scores_of_weights
 from landscape.figures.sparse_networks import sparsity
-from landscape.figures.spectra import spectra_by_layer, spectrum
+from landscape.figures.spectra import spectrum
+from landscape.figures.spectra_together import spectra_by_layer, spectra_of_runs
 from landscape.figures.styles import Figure, attempt, colors, plain, save, style
 from landscape.figures.surfaces import surface
 from landscape.figures.trainings import training
@@ -18,6 +20,7 @@ __all__ = [
     "attempt",
     "colors",
     "dead_units",
+    "edges_over_steps",
     "levels",
     "path",
     "plain",
@@ -28,6 +31,7 @@ __all__ = [
     "shrinking",
     "sparsity",
     "spectra_by_layer",
+    "spectra_of_runs",
     "spectrum",
     "style",
     "surface",

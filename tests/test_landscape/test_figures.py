@@ -123,7 +123,7 @@ def marks(axes):
 
 
 def legend(axes):
-    return [text.get_text() for text in axes.get_legend().get_texts()]
+    return axes.get_legend_handles_labels()[1]
 
 
 def test_eigenvalues_have_their_errors_and_those_not_converged_are_left_out():
@@ -133,8 +133,8 @@ def test_eigenvalues_have_their_errors_and_those_not_converged_are_left_out():
     np.testing.assert_allclose(marks(large), [(1, 5.0, 5e-3), (3, 3.0, 3e-3)])
     expected = [(88, -0.5, 5e-4), (89, -1.0, 1e-3), (90, -2.0, 2e-3)]
     np.testing.assert_allclose(marks(small), expected)
-    assert legend(large) == ["1 not converged: left out"]
-    assert small.get_legend() is None
+    assert "1 not converged" in large.get_title()
+    assert small.get_title() == "smallest eigenvalues"
 
 
 def test_rounding_is_not_drawn_as_negative_eigenvalues():
@@ -162,7 +162,7 @@ def test_all_eigenvalues_are_drawn_over_the_band_that_is_rounding():
     values = np.array([5.0, 1.0, 1e-7, -1e-7, -0.1])
     everything = figures.spectrum(spectrum([5.0], [-0.1], all=values), "").axes[0]
     assert list(everything.lines[0].get_ydata()) == [5.0, 1.0, 0.0, 0.0, -0.1]
-    assert everything.get_yscale() == "symlog"
+    assert everything.get_yscale() == "asinh"
 
 
 def test_the_cumulative_is_a_band_between_its_bounds():
@@ -185,8 +185,8 @@ def test_layers_have_errors_and_leave_out_what_is_not_converged(converged):
     rest = [(1, 0.5, 5e-4), (2, 4.0, 4e-3)]
     known = [mark for mark in marks(edge) if mark[1] > 1e-3]
     np.testing.assert_allclose(known, sorted(first + rest))
-    # On a log axis zero is an upper limit.
-    assert edge.get_yscale() == "log" and len(marks(edge)) == len(known) + 1
+    # One is zero within its error.
+    assert len(marks(edge)) == len(known) + 1 and edge.get_ylim()[0] < 0
     assert ("1 not converged" in edge.get_title()) != converged
     (_, _, (bars,)) = compared.containers[0]
     assert np.ptp(bars.get_segments()[0][:, 0]) == pytest.approx(2 * 2 * 0.25)
@@ -262,3 +262,41 @@ def test_a_smaller_network_has_its_layers_before_and_after_and_each_rounds_accur
     points = [line.get_ydata() for line in curve.lines if line.get_mfc() == "white"]
     np.testing.assert_allclose(np.concatenate(points), [60, 30])
     assert [tick.get_text() for tick in curve.get_xticklabels()] == ["20", "50", "100"]
+
+
+def followed(values, stability="2 / lr"):
+    """What `figures.edges_over_steps` takes of one run."""
+    found = {"steps": [0, 10, 20], "loss": [2.0, 1.0, 0.5], "stability": stability}
+    for end, sign in (("largest", 1), ("smallest", -0.1)):
+        found[end] = [sign * value for value in values]
+        found[f"{end}_errors"] = [1e-3] * 3
+        found[f"{end}_converged"] = [True, True, end == "smallest"]
+    limits = {"threshold_steps": np.arange(21), "thresholds": np.full(21, 20.0)}
+    return found | (limits if stability else {})
+
+
+def test_edges_over_steps_have_thresholds_and_mark_what_has_not_converged():
+    found = {"a": followed([1.0, 5.0, 3.0]), "b": followed([2.0, 2.0, 2.0])}
+    figure = figures.edges_over_steps(found, "")
+    large, small, loss = figure.axes
+    hollow = [line for line, *_ in large.containers if line.get_mfc() == "white"]
+    assert [line.get_xydata().tolist() for line in hollow] == [[[20, 3]], [[20, 2]]]
+    assert len(small.containers) == len(loss.lines) == 2
+    # Both have the same threshold: it is drawn once, and lies within the axis.
+    names = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert names == ["a", "b", "threshold 2 / lr", "not converged"]
+    assert large.get_ylim()[0] < 1 and large.get_ylim()[1] > 20
+    adam = figures.edges_over_steps({"a": followed([1.0, 5.0, 3.0], None)}, "")
+    assert (
+        len(adam.axes[0].lines) < len(large.lines) and adam.axes[0].get_ylim()[1] < 20
+    )
+
+
+def test_spectra_of_runs_lie_over_each_other():
+    runs = {"a": spectrum([5.0, 4.0], [-1.0]), "b": spectrum([0.5, 1e-9], [-2.0])}
+    curves = {name: run["curve"] for name, run in runs.items()}
+    large, small, density = figures.spectra_of_runs(runs, curves, "").axes
+    known = [(1, 0.5, 5e-4), (1, 5.0, 5e-3), (2, 0.0, 1e-6), (2, 4.0, 4e-3)]
+    np.testing.assert_allclose(marks(large), known, atol=1e-8)
+    assert [mark[:2] for mark in marks(small)] == [(1, -2.0), (1, -1.0)]
+    assert sum(len(line.get_xdata()) == 50 for line in density.lines) == 2
