@@ -2,6 +2,7 @@
 
 from landscape.figures.bars import short_name
 from landscape.figures.level_curves import levels
+from landscape.figures.method_looks import looks, mean_and_range, seeds_in_words, shades
 from landscape.figures.paths import path
 from landscape.figures.saliency import scores_of_weights
 from landscape.figures.sparse_networks import sparsity
@@ -18,10 +19,14 @@ __all__ = [
     "colors",
     "dead_units",
     "levels",
+    "looks",
+    "mean_and_range",
     "path",
     "plain",
     "save",
     "scores_of_weights",
+    "seeds_in_words",
+    "shades",
     "short_name",
     "shrinking",
     "sparsity",
