@@ -1,5 +1,6 @@
 """Figures that several programs draw: arrays in, a matplotlib `Figure` out."""
 
+from landscape.figures.axis_scales import plain_numbers
 from landscape.figures.bars import short_name
 from landscape.figures.level_curves import levels
 from landscape.figures.method_looks import looks, mean_and_range, seeds_in_words, shades
@@ -23,6 +24,7 @@ __all__ = [
     "mean_and_range",
     "path",
     "plain",
+    "plain_numbers",
     "save",
     "scores_of_weights",
     "seeds_in_words",

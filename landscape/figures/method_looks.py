@@ -111,7 +111,12 @@ def shades(number: int) -> list[Any]:
 
 
 def mean_and_range(
-    axes: Axes, x: Sequence[float], curves: Sequence[Sequence[float]], **look: Any
+    axes: Axes,
+    x: Sequence[float],
+    curves: Sequence[Sequence[float]],
+    *,
+    ink: float = 0.18,
+    **look: Any,
 ) -> None:
     """The mean of several seeds, and a band from the least to the largest of them.
 
@@ -119,6 +124,7 @@ def mean_and_range(
       axes: of matplotlib.
       x: of all of them.
       curves: [seeds, len(x)]; where a seed has NaN, the others are drawn.
+      ink: of the band; less of it where many lie on each other.
       look: options of `Axes.plot`, the colour among them.
     """
     values = np.asarray(curves, float)
@@ -127,7 +133,7 @@ def mean_and_range(
     step = look.get("drawstyle", "").removeprefix("steps-")
     if len(values) > 1 and len(x):
         axes.fill_between(
-            x, np.nanmin(values, 0), np.nanmax(values, 0), alpha=0.18, lw=0,
+            x, np.nanmin(values, 0), np.nanmax(values, 0), alpha=ink, lw=0,
             color=look["color"], step=step if step in ("pre", "post", "mid") else None,
             zorder=look.get("zorder", 2) - 0.5,
         )  # fmt: skip

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogFormatter
 
+from landscape.figures.axis_scales import plain_numbers
 from landscape.figures.styles import colors, plain, style
 
 MAX_LAYERS = 4
@@ -103,7 +103,7 @@ def _scatter(axes: Axes, found, arrays, layer: str, name: str) -> None:
         axes.plot(x[nothing], np.full(nothing.sum(), rounding), **NOTHING)
         # Within a decade a log axis has labels that lie on each other.
         axes.set_xscale("log" if x.max() > 30 * lowest else "linear")
-        axes.set(yscale="log", ylabel="|change of the loss|")
+        axes.set(yscale="log", ylabel="|change of the loss| (nats)")
     else:
         axes.plot(x, y, "o", ms=2, **ink)
         for axis, values, scale in (
@@ -115,7 +115,7 @@ def _scatter(axes: Axes, found, arrays, layer: str, name: str) -> None:
             ticks = [-top, 0, top] if values.min() < 0 else [0, top]
             axis.set_ticks(ticks, [f"{tick:g}" for tick in ticks])
             axis.set_ticks([], minor=True)
-        axes.set_ylabel("change of the loss")
+        axes.set_ylabel("change of the loss (nats)")
     value = row["correlations"][name]
     correlation = "-" if value is None else f"{value:.2f}"
     axes.set_title(f"{plain(layer)}: rank correlation {correlation}")
@@ -135,12 +135,12 @@ def _removal(axes: Axes, found, layer: str, looks) -> None:
     guessing = math.log(found["classes"])
     axes.axhline(guessing, color="black", lw=0.8, ls="-.", label="guessing")
     axes.set(
-        xlabel="% removed at once", ylabel="loss (nats)", yscale="log", ylim=(low, high)
+        xlabel="weights removed at once (%)",
+        ylabel="loss (nats)",
+        yscale="log",
+        ylim=(low, high),
     )
-    # 2 and 20, not 2 x 10^0 and 2 x 10^1, which lie on each other.
-    axes.yaxis.set_major_formatter("{x:g}")
-    minor = LogFormatter(minor_thresholds=(1.5, 0.5))
-    axes.yaxis.set_minor_formatter(minor)
+    plain_numbers(axes.yaxis)
     axes.set_title(plain(layer), pad=15 if above else None)
     if above:
         words = plain(f"off the axis: {', '.join(above)}")

@@ -120,7 +120,7 @@ def _overlap(axes, pairs: Sequence[dict[str, Any]], shown: bool) -> None:
     left = len(pairs) - len(drawn)
     more = f" ({counted(left, 'pair')} not shown)" if left else ""
     axes.set(
-        title=f"what masks have in common{more}", ylabel="Jaccard",
+        title=f"what masks have in common{more}", ylabel="Jaccard index",
         ylim=(0, 1.12 * highest or 1),
     )  # fmt: skip
     bars.legend_below(axes, ncols=2)

@@ -123,6 +123,7 @@ def draw_time(axes: Any, times: dict[str, Any], shown: bool) -> None:
     axes.set_xticks(range(len(times)), [f"batch of {size}" for size in times])
     axes.grid(False, axis="x")
     axes.set(
-        title="forward pass on this machine: median and quartiles", ylabel="us",
+        title="forward pass on this machine: median and quartiles",
+        ylabel="time of a call (us)",
     )  # fmt: skip
     bars.legend_below(axes, ncols=5)

@@ -6,8 +6,10 @@ import numpy as np
 
 from analysis import spectra
 from analysis.studies.difficulty.solutions import SOLUTIONS
+from analysis.studies.difficulty.trainings import folder_of
 from analysis.studies.subspace import plots
 from analysis.studies.subspace.runs import Measured
+from landscape import runs
 from landscape.figures import save as save_figure
 
 
@@ -18,7 +20,12 @@ def save(folder: Path, measured: Measured) -> None:
         key: {name: _drawn(analyses[name][key][0]) for name in SOLUTIONS}
         for key in measured.sparsities_used
     }
-    save_figure(plots.rows(rows), folder / "figure.png")
+    high = max(measured.sparsities_used, key=float)
+    settings = runs.read_config(
+        Path(folder_of(measured.root, float(high), 0)) / SOLUTIONS[0]
+    )
+    figure = plots.rows(rows, settings.weight_decay, "first seed, as trained")
+    save_figure(figure, folder / "figure.png")
 
 
 def _drawn(analysis) -> dict:
