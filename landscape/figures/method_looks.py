@@ -13,8 +13,10 @@ from landscape.figures.styles import colors
 
 BLUE, RED, GREEN, PINK, SKY, ORANGE, BLACK = range(7)
 """Of the style's colours."""
-WINE = "#882255"
-"""An eighth, which differs from the seven for the colour-blind, too."""
+WINE, OLIVE, INDIGO, TEAL, BROWN = (
+    "#882255", "#999933", "#332288", "#44AA99", "#8B5A2B",
+)  # fmt: skip
+"""More, of methods that have marks besides: they differ less for the colour-blind."""
 METHODS = {
     "dense": (BLACK, ""),
     "small-dense": (BLACK, "s"),
@@ -28,17 +30,17 @@ METHODS = {
     "scratch, new": (GREEN, "o"),
     "restart": (GREEN, "s"),
     "static": (PINK, ""),
-    "snip": (PINK, "o"),
-    "grasp": (PINK, "^"),
-    "synflow": (PINK, "s"),
+    "snip": (WINE, "o"),
+    "grasp": (OLIVE, "^"),
+    "synflow": (INDIGO, "s"),
     "set": (SKY, ""),
     "rigl": (ORANGE, ""),
-    "ste": (WINE, ""),
-    "acdc": (WINE, "o"),
-    "nm": (WINE, "^"),
-    "nm, ste": (WINE, "s"),
+    "ste": (TEAL, "o"),
+    "nm, ste": (TEAL, "^"),
+    "nm": (BROWN, "s"),
+    "acdc": (BROWN, "^"),
 }
-"""Colour and mark of every network that a method finds; one colour is a family."""
+"""Colour and mark of every network that a method finds; few share a colour."""
 SAME = {"pruning": "pruned", "units": "small"}
 """Other names of them."""
 _OTHERS = ("D", "v", "P", "X", "o", "s", "^")
@@ -77,7 +79,7 @@ def looks(names: Sequence[str], *, marks: bool = True) -> list[Look]:
     >>> alone == [beside]
     True
     """
-    palette = [*colors(), WINE]
+    palette = [*colors(), WINE, OLIVE, INDIGO, TEAL, BROWN]
     found: dict[int, tuple[str, str]] = {}
     methods = [method_of(name) for name in names]
     for i, method in enumerate(methods):
@@ -107,7 +109,7 @@ def looks(names: Sequence[str], *, marks: bool = True) -> list[Look]:
 
 def shades(number: int) -> list[Any]:
     """Colours of things that have an order (sparsities, widths, steps), dark first."""
-    return list(matplotlib.colormaps["viridis"](np.linspace(0.05, 0.82, number)))
+    return list(matplotlib.colormaps["viridis"](np.linspace(0.05, 0.78, number)))
 
 
 def mean_and_range(

@@ -8,7 +8,6 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from landscape.figures import (
-    colors,
     looks,
     mean_and_range,
     plain_numbers,
@@ -129,10 +128,14 @@ def accuracies(
         sides = figure.subplots(1, 2)
         data = ("this run", ours, dense), ("paper (ResNet-50)", theirs, their_dense)
         for axes, (title, groups, level) in zip(sides, data, strict=True):
-            for look, (solution, points) in zip(
-                looks(list(groups)), groups.items(), strict=True
+            places = 100 * np.array(
+                sorted({float(key) for points in groups.values() for key in points})
+            )
+            apart = 0.015 * np.ptp(places)
+            for i, (look, (solution, points)) in enumerate(
+                zip(looks(list(groups)), groups.items(), strict=True)
             ):
-                x = [100 * float(key) for key in points]
+                x = [100 * float(key) + apart * (i - 1) for key in points]
                 means = [np.mean(values) for values in points.values()]
                 axes.plot(x, means, color=look["color"], label=solution)
                 for at, values in zip(x, points.values(), strict=True):
@@ -141,12 +144,13 @@ def accuracies(
             if level is not None:
                 (look,) = looks(["dense"])
                 axes.axhline(level, color=look["color"], ls=":", label="dense")
+            axes.set_xticks(places, [f"{place:g}" for place in places])
             axes.set(
                 title=title, xlabel="weights removed (%)", ylabel="test accuracy (%)"
             )
         handles, names = sides[1].get_legend_handles_labels()
         handles.append(Line2D([], [], color="0.4", marker="o", ms=3, ls=""))
-        names.append("single seeds (lines: their means)")
+        names.append("single seeds (lines: their means), set apart")
         figure.legend(handles, names, loc="outside lower center", ncols=len(names))
         return figure
 
@@ -163,16 +167,17 @@ def from_zeros(ours: Mapping[str, Sequence[float]], theirs: tuple) -> Figure:
         axes = figure.subplots()
         fractions = [zeros for zeros in map(float, ours) if zeros > 0]
         positions = {s: i for i, s in enumerate(sorted({*fractions, *theirs[0]}))}
+        ours_color = looks(["dense"])[0]["color"]
         axes.plot(
             [positions[s] for s in fractions],
             [np.mean(ours[f"{s:g}"]) for s in fractions],
-            color=colors()[0],
+            color=ours_color,
             label="this run",
         )
         for zeros in fractions:
             values = ours[f"{zeros:g}"]
             axes.plot(
-                [positions[zeros]] * len(values), values, "o", ms=3, color=colors()[0]
+                [positions[zeros]] * len(values), values, "o", ms=3, color=ours_color
             )
         axes.plot(
             [positions[s] for s in theirs[0]],
