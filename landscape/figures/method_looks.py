@@ -8,6 +8,7 @@ from typing import Any
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import to_hex
 
 from landscape.figures.styles import colors
 
@@ -107,9 +108,10 @@ def looks(names: Sequence[str], *, marks: bool = True) -> list[Look]:
     ]
 
 
-def shades(number: int) -> list[Any]:
+def shades(number: int) -> list[str]:
     """Colours of things that have an order (sparsities, widths, steps), dark first."""
-    return list(matplotlib.colormaps["viridis"](np.linspace(0.05, 0.78, number)))
+    colormap = matplotlib.colormaps["viridis"]
+    return [to_hex(colormap(x)) for x in np.linspace(0.05, 0.78, number)]
 
 
 def mean_and_range(

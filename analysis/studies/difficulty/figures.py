@@ -22,15 +22,19 @@ CURVES = {
 ENDS = "t   (0: pruned,  1: scratch)"
 
 
+def titles() -> dict[str, str]:
+    """The paper's name of an initialisation -> title of the line that starts there."""
+    return {name: f"from {word} initialisation ({name})" for name, word in INIT.items()}
+
+
 def save(folder: Path, measured: Measured) -> None:
     """Writes figure1.png, figure3.png ... figure8.png."""
     paper = json.loads(PAPER.read_text())
-    titles = {panel: f"from {word} initialisation ({panel})"
-              for panel, word in INIT.items()}  # fmt: skip
-    lines = {title: f"Fig3|{panel}->P-S" for panel, title in titles.items()}
-    l2 = {title: f"Fig6 L2|{panel}" for panel, title in titles.items()}
-    entropy = {title: f"Fig7 CE|{panel}" for panel, title in titles.items()}
-    labels = dict.fromkeys(titles.values(), "t   (0: initialisation,  1: pruned)")
+    from_init = titles()
+    lines = {title: f"Fig3|{panel}->P-S" for panel, title in from_init.items()}
+    l2 = {title: f"Fig6 L2|{panel}" for panel, title in from_init.items()}
+    entropy = {title: f"Fig7 CE|{panel}" for panel, title in from_init.items()}
+    labels = dict.fromkeys(from_init.values(), "t   (0: initialisation,  1: pruned)")
     between = {title: paths for title, paths in CURVES.values()}
     terms = {"objective": "total", "cross-entropy": "CE", "L2 term": "L2"}
     cubic = "cubic, sparse"
@@ -53,7 +57,7 @@ def save(folder: Path, measured: Measured) -> None:
             paper["dense_accuracy"],
         ),
         "3": panels(
-            paths(titles, "objective"),
+            paths(from_init, "objective"),
             lines,
             objective,
             labels,
@@ -72,14 +76,14 @@ def save(folder: Path, measured: Measured) -> None:
             (paper["zeros"]["zeros"], paper["zeros"]["accuracy"]),
         ),
         "6": panels(
-            paths(titles, "L2 term"),
+            paths(from_init, "L2 term"),
             l2,
             "L2 term (nats)",
             labels,
             "L2 term alone, straight lines to the pruned network",
         ),
         "7": panels(
-            paths(titles, "cross-entropy"),
+            paths(from_init, "cross-entropy"),
             entropy,
             "cross-entropy (nats)",
             labels,
