@@ -167,7 +167,7 @@ def _find_by_layer(config: Config, where: Path) -> tuple[dict[str, Any], Any]:
     params = loaded.state.params
     sparse = config.subspace == "sparse"
     masks = loaded.masks if sparse else masks_lib.dense(params)
-    kernels = list(masks_lib.prunable(params))
+    kernels = list(masks_lib.prunable(params, loaded.objective.rules))
     chosen = curvature.matching(kernels, config.layers or None)
     names = [layer_name(name) for name in kernels if name in chosen]
     sizes = {name: curvature.num_kept(params, masks, name) for name in names}

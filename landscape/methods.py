@@ -7,14 +7,16 @@ own.
 """
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from landscape.architectures import ACTIVATIONS as ACTIVATIONS
 from landscape.architectures import MODELS as MODELS
 from landscape.architectures import Model as Model
 from landscape.architectures import check_model as check_model
+from landscape.architectures import model_row as model_row
 from landscape.errors import InputError, check_choice
+from landscape.user_code import check_name, is_user_code
 
 
 class Method(NamedTuple):
@@ -178,6 +180,33 @@ METHODS = {
         ),
     )
 }
+
+
+def method_row(name: str) -> Method:
+    """The row of a method: of the registry, or one of the user's own.
+
+    The solution of one of the user's own is called as its function.
+
+    >>> method_row("rigl").solution, method_row("my_methods:wave").solution
+    ('rigl', 'wave')
+    """
+    if is_user_code(name):
+        return Method(name, name.partition(":")[2], name)
+    return METHODS[name]
+
+
+def check_method(name: str, allowed: Iterable[str]) -> None:
+    """Refuses a method that is none of `allowed`, nor one of the user's own.
+
+    Raises:
+      InputError: names the value seen and those allowed.
+    """
+    if is_user_code(name):
+        check_name("--method", name)
+    else:
+        check_choice("method", name, allowed)
+
+
 DENSE_METHODS = ("dense", "small-dense")
 """Those whose networks keep all their weights."""
 SPARSE_METHODS = tuple(name for name in METHODS if name not in ("dense", "units"))
@@ -194,6 +223,16 @@ DATA_SETS = {
 }
 """Those that need no download; every other name is one of tfds."""
 TFDS = DataSet("tfds", "landscape.data.images:read", ("dataset", "data_dir"))
+
+
+def data_row(name: str) -> DataSet:
+    """The row of a data set: of the registry, or that of all sets of tfds.
+
+    >>> data_row("digits").num_train, data_row("mnist").name
+    (1297, 'tfds')
+    """
+    return DATA_SETS.get(name, TFDS)
+
 
 DISTRIBUTIONS = ("uniform", "er", "erk")
 SCHEDULES = ("constant", "cosine", "step")

@@ -36,7 +36,9 @@ def window(
         "accuracy": mean["accuracy"],
         "gradient_norm": mean["gradient_norm"],
         "learning_rate": float(components.learning_rate(step)),
-        "sparsity": masks.sparsity(state.masks, state.params),
+        "sparsity": masks.sparsity(
+            state.masks, state.params, components.objective.rules
+        ),
     }
 
 
@@ -97,7 +99,9 @@ def summary(
         "model": config.model,
         "method": config.method,
         "sparsity_target": getattr(config, "sparsity", 0.0),
-        "sparsity": masks.sparsity(state.masks, state.params),
+        "sparsity": masks.sparsity(
+            state.masks, state.params, components.objective.rules
+        ),
         "sparsity_total": masks.sparsity_total(state.masks, state.params),
         "num_params": trees.size(state.params),
         "num_nonzero": sum(int(jnp.count_nonzero(leaf)) for leaf in leaves),

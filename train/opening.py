@@ -12,12 +12,13 @@ from landscape.cli import activity
 from landscape.config import RunConfig
 from landscape.errors import InputError, RunFailure
 from landscape.initial_state import abstract_state, initial_state, rescaled
-from landscape.methods import METHODS
+from landscape.methods import method_row
 from landscape.one_line import one_line
 from landscape.recipe import Components
 from landscape.sources import check_data
 from landscape.state import TrainState
 from train import measure, record, scoring
+from train.streamed import is_streamed
 
 Start = Callable[[TrainState], tuple[Any, Any, Any]]
 """From the shapes of a state to params, batch_stats, masks of step 0 (None: drawn)."""
@@ -114,7 +115,7 @@ def _open(
         _refuse_lost_checkpoints(folder)
         given = start(like) if start else (None, None, None)
         mask_from = getattr(config, "mask_from", None)
-        takes = METHODS[config.method].taken(mask_from)
+        takes = method_row(config.method).taken(mask_from)
         if takes and given[2] is None:
             where = "shrinking.descent" if "network" in takes else "mask_source"
             raise InputError(
@@ -127,9 +128,9 @@ def _open(
         with activity("compiling the initial weights"):
             state = initial_state(components, config.seed, shape, *given)
     splits = splits or {
-        name: devices.replicate(mesh, getattr(dataset, name))
+        name: split if is_streamed(split) else devices.replicate(mesh, split)
         for name in ("train", "validation", "test")
-        if getattr(dataset, name) is not None
+        if (split := getattr(dataset, name)) is not None
     }
     state = devices.replicate(mesh, state)
     if not resumes:

@@ -10,7 +10,7 @@ from typing import Any
 from landscape import figures, runs
 from landscape.cli import command
 from landscape.config import RunConfig
-from landscape.methods import METHODS
+from landscape.methods import method_row
 from landscape.tables import format_table, spread
 from train import sparse
 from train.job import FIGURE
@@ -118,7 +118,7 @@ def _by_level(
 
 
 def _is_level(config: RunConfig) -> bool:
-    return "level" in METHODS[config.method].takes
+    return "level" in method_row(config.method).takes
 
 
 def _without_levels_between(settings: list[RunConfig]) -> list[RunConfig]:

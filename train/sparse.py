@@ -28,9 +28,9 @@ from typing import Any, ClassVar
 
 from landscape.cli import activity, check_used, launch, parse
 from landscape.config import SparseRun
-from landscape.errors import InputError, check_choice
+from landscape.errors import InputError
 from landscape.folders import folder_of
-from landscape.methods import METHODS, SPARSE_METHODS
+from landscape.methods import METHODS, SPARSE_METHODS, check_method
 from train import levels
 
 _SCRATCH_SEED = 1000
@@ -64,7 +64,7 @@ class Config(SparseRun):
 
     def _check_method(self):
         for name in self.method:
-            check_choice("method", name, SPARSE_METHODS)
+            check_method(name, SPARSE_METHODS)
         if not self.method or len(set(self.method)) < len(self.method):
             raise InputError(
                 f"--method needs one or more different names, not {self.method}."

@@ -8,7 +8,7 @@ from analysis.programs.units_text import FEW
 from landscape import runs
 from landscape.cli import command
 from landscape.config import DenseRun, SparseRun
-from landscape.methods import DENSE_METHODS, METHODS
+from landscape.methods import DENSE_METHODS, method_row
 
 KEPT = 20
 """Steps that the training command keeps which is printed where few were kept."""
@@ -59,7 +59,7 @@ def training_command(folder: str, config: Any) -> str | None:
     again = replace(config, workdir=f"{folder}-steps", keep_every=every)
     if config.method in DENSE_METHODS:
         return command("train.dense", DenseRun.of(again))
-    if not isinstance(config, SparseRun) or "level" in METHODS[config.method].takes:
+    if not isinstance(config, SparseRun) or "level" in method_row(config.method).takes:
         return None
     always = ["method"]
     if config.mask_from is not None:

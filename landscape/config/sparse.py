@@ -69,6 +69,8 @@ class SparseRun(AtInitialisation, Dynamic, NM, Phases, Levels, TrainConfig):
     """pruning, static, lottery, scratch, restart, imp (iterative magnitude pruning),
     small-dense, snip, grasp, synflow, set, rigl, nm (N:M sparsity), ste (magnitude,
     straight through) or acdc (sparse and dense phases in alternation)."""
+    method_args: tuple[str, ...] = ()
+    """KEY=VALUE arguments of a --method of your own."""
 
     def __post_init__(self):
         super().__post_init__()
@@ -122,9 +124,8 @@ class SparseRun(AtInitialisation, Dynamic, NM, Phases, Levels, TrainConfig):
             )
 
     def _check_method(self) -> None:
-        row = methods.METHODS[
-            check_choice("method", self.method, methods.SPARSE_METHODS)
-        ]
+        methods.check_method(self.method, methods.SPARSE_METHODS)
+        row = methods.method_row(self.method)
         given = {
             "global_pruning": ("--global-pruning", self.global_pruning),
             "score": ("--score", self.score != "magnitude"),

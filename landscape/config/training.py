@@ -33,6 +33,8 @@ class TrainConfig:
     """digits, blobs, or an image-classification set of tfds (mnist, cifar10, ...)."""
     data_dir: str | None = None
     """Where tfds keeps its prepared sets; default: its own default."""
+    data_args: tuple[str, ...] = ()
+    """KEY=VALUE arguments of a --dataset of your own."""
     num_train: int | None = None
     """Train on this many examples only, drawn by the data seed; default: all."""
     num_validation: int = 0
@@ -40,8 +42,14 @@ class TrainConfig:
     inputs: str = "standardize"
     """standardize: zero mean and unit standard deviation, by channel, over the training
     split; scale: to [0, 1]."""
+    image_size: int | None = None
+    """Read images in time instead of holding all in memory, cropped to this height and
+    width: of a set of tfds, or of FOLDER/train/CLASS/FILE and FOLDER/test (or val)."""
+    workers: int | None = None
+    """Threads that decode images of --image-size; default: one a core."""
     augment: bool = False
-    """Random crop (4 pixels of padding) and horizontal flip of training images."""
+    """Random changes of training images: a crop (4 pixels of padding) and horizontal
+    flip; with --image-size a crop of random size and ratio, and flip."""
     blob_dim: int = 100
     """blobs: dimension of the inputs."""
     blob_classes: int = 10
@@ -54,7 +62,11 @@ class TrainConfig:
     model: str = "lenet300"
     """mlp, mlp-bn (with batch norm), lenet300, lenet, lenet5, alexnet, resnet8,
     resnet20, resnet32, resnet56, wrn-10-1, wrn-16-4, wrn-22-2, wrn-28-10 (wide
-    ResNets), vgg11 or vgg16."""
+    ResNets), vgg11, vgg16, resnet50 (of ImageNet), resnet50-v1 (its stride in the first
+    convolution of a block), or package.module:factory of your own
+    (docs/add_a_model.md)."""
+    model_args: tuple[str, ...] = ()
+    """KEY=VALUE arguments of a --model of your own, as in depth=3 widths=[8,16]."""
     widths: tuple[int, ...] = ()
     """mlp: hidden widths; lenet: 2 convolutions, then dense layers; alexnet: the same,
     4 in all; vgg11, vgg16: 8 or 13 convolutions, then dense layers; resnets: the 3
@@ -120,7 +132,7 @@ class TrainConfig:
     """Devices to spread a batch over; default: all."""
 
     def __post_init__(self):
-        methods.check_model(self.model, self.widths, self.activation)
+        methods.check_model(self.model, self.widths, self.activation, self.model_args)
         methods.check_optimizer(self.optimizer, self.nesterov, self.decoupled_decay)
         if self.initialisation is not None:
             known = methods.INITIALISATIONS
@@ -128,7 +140,7 @@ class TrainConfig:
         check_choice("schedule", self.schedule, methods.SCHEDULES)
         check_choice("kind of inputs", self.inputs, methods.INPUTS)
         self._require("workdir", lambda v: v != "", "the name of a folder")
-        counts = "num_train blob_dim steps batch_size num_devices"
+        counts = "num_train blob_dim steps batch_size num_devices image_size workers"
         for name in f"{counts} log_every eval_every save_every keep_every".split():
             self._require(name, lambda v: v is None or v >= 1, "at least 1")
         for name in ("num_validation", "warmup", "seed", "order_seed", "data_seed"):
@@ -186,7 +198,7 @@ class TrainConfig:
     @property
     def log_interval(self) -> int:
         """Steps between two lines of metrics.jsonl."""
-        return self.log_every or (10 if methods.MODELS[self.model].slow else 100)
+        return self.log_every or (10 if methods.model_row(self.model).slow else 100)
 
     @property
     def eval_interval(self) -> int:

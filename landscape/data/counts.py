@@ -2,7 +2,7 @@
 
 from landscape import methods
 from landscape.config import SparseRun, TrainConfig
-from landscape.data import images
+from landscape.data import images, streaming
 from landscape.errors import InputError
 
 
@@ -21,7 +21,9 @@ def check(config: TrainConfig) -> int:
     """
     check_kind(config)
     row = methods.DATA_SETS.get(config.dataset)
-    if row is None:
+    if config.image_size is not None:
+        size = streaming.open_sources(config.dataset, config.data_dir)["train"].size
+    elif row is None:
         builder = images.open_prepared(config.dataset, config.data_dir)
         size = builder.info.splits["train"].num_examples
     else:
@@ -40,7 +42,11 @@ def check(config: TrainConfig) -> int:
 
 def check_kind(config: TrainConfig) -> None:
     """Raises InputError if settings need images, and the inputs are vectors."""
-    row = methods.DATA_SETS.get(config.dataset, methods.TFDS)
+    row = methods.data_row(config.dataset)
+    if config.image_size is not None and row is not methods.TFDS:
+        raise InputError(
+            f"--image-size reads image files in time, and {row.name} are no files."
+        )
     if row.images:
         return
     if config.augment:
@@ -49,7 +55,7 @@ def check_kind(config: TrainConfig) -> None:
         raise InputError(
             f"--inputs scale needs images: {row.name} have no fixed range."
         )
-    if methods.MODELS[config.model].images:
+    if methods.model_row(config.model).images:
         raise InputError(
             f"{config.model} needs images of shape (height, width, channels), and"
             f" {row.name} are vectors."

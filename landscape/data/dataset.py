@@ -11,9 +11,10 @@ from typing import NamedTuple
 import numpy as np
 
 from landscape.config import TrainConfig
+from landscape.data import streaming
 from landscape.data.counts import check_batch_size, check_kind, check_split
 from landscape.data.raw import Raw
-from landscape.methods import DATA_SETS, TFDS, resolve
+from landscape.methods import data_row, resolve
 from landscape.one_line import one_line
 
 Split = dict[str, np.ndarray]
@@ -84,7 +85,9 @@ def load(config: TrainConfig) -> Dataset:
     ((8, 8, 1), True)
     """
     check_kind(config)
-    row = DATA_SETS.get(config.dataset, TFDS)
+    if config.image_size is not None:
+        return _streamed(config)
+    row = data_row(config.dataset)
     dataset = _load(
         config.dataset,
         row.read,
@@ -98,6 +101,32 @@ def load(config: TrainConfig) -> Dataset:
     # The arrays are read-only and shared; the dicts around them are the caller's own.
     copies = (s and dict(s) for s in (dataset.train, dataset.validation, dataset.test))
     return Dataset(*dataset[:3], *copies, dataset.normalisation)
+
+
+def _streamed(config: TrainConfig) -> Dataset:
+    """The same with splits that are read in time; no image is read here."""
+    found = streaming.open_sources(config.dataset, config.data_dir)
+    drawn = config.num_validation, config.num_train, config.data_seed
+    whole = found["train"]
+    train, held_out = _draw(config.dataset, whole.size, *drawn)
+    parts = {"train": whole, "validation": None, "test": found["test"]}
+    if not isinstance(train, slice):
+        parts["train"] = streaming.subset(whole, train)
+    if config.num_validation:
+        parts["validation"] = streaming.subset(whole, held_out)
+    check_batch_size(config, parts["train"].size)
+    splits = {k: v and streaming.split_of(v, config) for k, v in parts.items()}
+    mean, deviation = splits["train"].mean, splits["train"].deviation
+    shape = (config.image_size, config.image_size, 3)
+    return Dataset(
+        config.dataset,
+        whole.num_classes,
+        shape,
+        **splits,
+        normalisation=Normalisation(
+            mean.astype(np.float64), deviation.astype(np.float64), 255.0
+        ),
+    )
 
 
 @lru_cache(maxsize=2)
