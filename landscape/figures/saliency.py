@@ -16,6 +16,7 @@ COLUMNS = 3
 NOTHING = {"marker": "v", "ls": "", "ms": 3, "color": "0.5", "alpha": 0.5, "mew": 0}
 CLIPPED = 2.0
 """The axis of losses ends at this times the highest of scores without a sign."""
+_MARKS = "os^DvPX"
 FIRST = ("magnitude", "taylor1_abs")
 """Scores with a scatter plot, if they are there; then the best of the others."""
 
@@ -73,16 +74,24 @@ def _chosen(row: dict[str, Any], oracle: dict[str, str]) -> list[str]:
 
 
 def _looks(found: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Colour and line of each score: one colour for a score and its absolute value."""
-    cycle, families = colors(), {}
-    looks = {}
+    """Line and mark of each score: one colour for a score and its absolute value.
+
+    Later ones are thinner and have other marks, so that of curves that coincide all
+    are seen.
+    """
+    cycle, looks = colors(), {}
+    families = {"at_random": len(cycle)}
     for name in found["scores"]:
-        family = name.removesuffix("_abs")
-        color = "0.5"
-        if name != "at_random":
-            color = families.setdefault(family, cycle[len(families) % len(cycle)])
+        at = families.setdefault(name.removesuffix("_abs"), len(families) - 1)
         signed = found["oracle"][name] == "signed"
-        looks[name] = {"color": color, "ls": "--" if signed else "-"}
+        looks[name] = {
+            "color": "0.5" if name == "at_random" else cycle[at % len(cycle)],
+            "ls": "--" if signed else "-",
+            "lw": max(0.8, 2.4 - 0.2 * at),
+            "marker": _MARKS[at % len(_MARKS)],
+            "ms": 3.2,
+            "mew": 0,
+        }
     return looks
 
 
@@ -130,7 +139,7 @@ def _removal(axes: Axes, found, layer: str, looks) -> None:
     }
     low, high, above = _limits(curves, found)
     for name, after in curves.items():
-        axes.plot(x, after, "o", ms=2.5, label=plain(name), **looks[name])
+        axes.plot(x, after, label=plain(name), **looks[name])
     axes.axhline(found["loss"], color="black", lw=0.8, ls=":", label="nothing removed")
     guessing = math.log(found["classes"])
     axes.axhline(guessing, color="black", lw=0.8, ls="-.", label="guessing")
@@ -171,7 +180,7 @@ def _correlations(axes: Axes, found, looks) -> None:
     for name in found["scores"]:
         values = [found["by_layer"][k]["correlations"][name] for k in layers]
         values = [np.nan if v is None else v for v in values]
-        axes.plot(range(len(layers)), values, "o", ms=3, **looks[name])
+        axes.plot(range(len(layers)), values, **looks[name])
     axes.axhline(0, color="gray", lw=0.6)
     axes.set(ylabel="rank correlation", ylim=(None, 1.05))
     axes.set_title("with the change of the loss (dashed: signed scores, signed change)")
