@@ -18,17 +18,16 @@ if __name__ == "__main__":
 
     watch_signals()
 
+from collections.abc import Collection
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
-import tyro
-
-from analysis.programs.options import LossOptions, check_points
+from analysis.programs.options import SUBSPACES, LossOptions, check_points
 from analysis.programs.text import describe_data, short_names
-from landscape.cli import activity, command, launch, parse
-from landscape.errors import InputError, check_choice, require
+from landscape.cli import Positional, activity, command, launch, parse
+from landscape.errors import InputError, require
 from landscape.tables import counted
 
 ROUNDING = 1e-6
@@ -41,12 +40,18 @@ NAMES = {name: f"barrier_{name}" for name in ("chord", "mean", "midpoint")}
 
 @dataclass(frozen=True)
 class Config(LossOptions):
-    run_a: tyro.conf.Positional[str]
-    """RUN, RUN@STEP or RUN@init: t = 0."""
-    run_b: tyro.conf.Positional[str]
-    """The same: t = 1."""
+    GROUPS: ClassVar[dict[str, str]] = {"kind": "path"}
+    CHOICES: ClassVar[dict[str, Collection[str]]] = {
+        "kind": ORDERS,
+        "subspace": SUBSPACES,
+    }
+
+    run_a: Positional[str]
+    """First run (t = 0): RUN, RUN@STEP or RUN@init."""
+    run_b: Positional[str]
+    """Second run (t = 1)."""
     kind: str = "line"
-    """line, quadratic or cubic (Bezier curves)."""
+    """A straight line, or a Bezier curve that is trained first."""
     subspace: str = "sparse"
     """Of a curve: sparse (inner points within the common mask) or dense."""
     points: int = 71
@@ -61,8 +66,6 @@ class Config(LossOptions):
 
     def __post_init__(self):
         super().__post_init__()
-        check_choice("kind", self.kind, ORDERS)
-        check_choice("subspace", self.subspace, ("sparse", "dense"))
         check_points(self.points)
         require(self, "extend", 0 <= self.extend < float("inf"), "at least 0")
         require(self, "fit_steps", self.fit_steps > 0)

@@ -26,18 +26,16 @@ import sys
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
-import tyro
-
-from analysis.programs.options import DataOptions
+from analysis.programs.options import SUBSPACES, DataOptions
 from analysis.programs.spectrum_text import (
     describe,
     describe_layers,
     next_command,
 )
-from landscape.cli import activity, launch, limit_compiled_programs, parse
-from landscape.errors import InputError, check_choice, require
+from landscape.cli import Positional, activity, launch, limit_compiled_programs, parse
+from landscape.errors import InputError, require
 
 OPERATORS = ("hessian", "gauss-newton", "residual", "covariance")
 
@@ -47,7 +45,13 @@ MIN_PARAMETERS = 3
 
 @dataclass(frozen=True)
 class Config(DataOptions):
-    run: tyro.conf.Positional[str]
+    GROUPS: ClassVar[dict[str, str]] = {"operator": "spectrum"}
+    CHOICES: ClassVar[dict[str, tuple[str, ...]]] = {
+        "operator": OPERATORS,
+        "subspace": SUBSPACES,
+    }
+
+    run: Positional[str]
     """RUN, RUN@STEP or RUN@init."""
     operator: str = "hessian"
     """hessian; gauss-newton and residual, its two parts; or covariance, the second
@@ -74,8 +78,6 @@ class Config(DataOptions):
 
     def __post_init__(self):
         super().__post_init__()
-        check_choice("operator", self.operator, OPERATORS)
-        check_choice("subspace", self.subspace, ("sparse", "dense"))
         for name in ("num_steps", "num_probes", "top"):
             require(self, name, getattr(self, name) > 0)
         require(self, "memory", self.memory is None or self.memory > 0, "positive")

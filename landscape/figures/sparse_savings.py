@@ -47,13 +47,15 @@ def draw_cost(
         )
         cost, color = found["training"], shades[i]["color"]
         own = [found["density"], kept / flops, cost["relative"]]
-        values = 100 * np.array(own)
+        # What a method of the user's own costs is not known: it has no bar.
+        values = 100 * np.array([np.nan if value is None else value for value in own])
         at = bars.group(
             axes, i, len(runs), values, color=color,
             label=plain(name) if len(runs) > 1 else None,
         )  # fmt: skip
-        if found["earlier"] and cost["dense"]:
-            before = sum(each["flops"] for each in found["earlier"]) / cost["dense"]
+        others = [each["flops"] for each in found["earlier"]]
+        if others and None not in others and cost["dense"]:
+            before = sum(others) / cost["dense"]
             axes.bar(
                 at[TRAINING], 100 * before, 0.92 * 0.8 / len(runs), color=color,
                 bottom=values[TRAINING], alpha=0.45, hatch="////", edgecolor="white",
@@ -69,8 +71,9 @@ def draw_cost(
             axes.bar(places, more, 0.92 * 0.8 / len(runs), color=color)
             at, values = np.append(at, places), np.append(values, more)
         if shown:
-            bars.label(axes, at, values, [f"{value:.3g}" for value in values])
-        highest = max(highest, *values)
+            texts = ["?" if np.isnan(x) else f"{x:.3g}" for x in values]
+            bars.label(axes, at, np.nan_to_num(values), texts)
+        highest = max(highest, np.nanmax(values))
     axes.axhline(100, color="0.3", lw=0.8)
     axes.set_xticks(range(len(kinds)), kinds)
     axes.grid(False, axis="x")
