@@ -1,8 +1,10 @@
 """Figures that several programs draw: arrays in, a matplotlib `Figure` out."""
 
+from landscape.figures.axis_scales import plain_numbers
 from landscape.figures.bars import short_name
 from landscape.figures.edges import edges_over_steps
 from landscape.figures.level_curves import levels
+from landscape.figures.method_looks import looks, mean_and_range, seeds_in_words, shades
 from landscape.figures.paths import Curve, path, several_paths
 from landscape.figures.saliency import scores_of_weights
 from landscape.figures.sparse_networks import sparsity
@@ -22,11 +24,16 @@ __all__ = [
     "dead_units",
     "edges_over_steps",
     "levels",
+    "looks",
+    "mean_and_range",
     "path",
     "plain",
+    "plain_numbers",
     "save",
     "scores_of_weights",
+    "seeds_in_words",
     "several_paths",
+    "shades",
     "short_name",
     "shrinking",
     "sparsity",
