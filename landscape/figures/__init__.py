@@ -2,6 +2,8 @@
 
 from landscape.figures.bars import short_name
 from landscape.figures.level_curves import levels
+from landscape.figures.metric_curves import MOST as MOST_CURVES
+from landscape.figures.metric_curves import curves
 from landscape.figures.paths import path
 from landscape.figures.saliency import scores_of_weights
 from landscape.figures.sparse_networks import sparsity
@@ -13,9 +15,11 @@ from landscape.figures.units import dead_units
 from landscape.figures.units_shrinking import shrinking
 
 __all__ = [
+    "MOST_CURVES",
     "Figure",
     "attempt",
     "colors",
+    "curves",
     "dead_units",
     "levels",
     "path",
