@@ -5,6 +5,8 @@ from landscape.figures.bars import short_name
 from landscape.figures.edges import edges_over_steps
 from landscape.figures.level_curves import levels
 from landscape.figures.method_looks import looks, mean_and_range, seeds_in_words, shades
+from landscape.figures.metric_curves import MOST as MOST_CURVES
+from landscape.figures.metric_curves import curves
 from landscape.figures.paths import Curve, path, several_paths
 from landscape.figures.saliency import scores_of_weights
 from landscape.figures.sparse_networks import sparsity
@@ -17,10 +19,12 @@ from landscape.figures.units import dead_units
 from landscape.figures.units_shrinking import shrinking
 
 __all__ = [
+    "MOST_CURVES",
     "Curve",
     "Figure",
     "attempt",
     "colors",
+    "curves",
     "dead_units",
     "edges_over_steps",
     "levels",
