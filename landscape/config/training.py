@@ -34,6 +34,7 @@ class TrainConfig:
         "activation": methods.ACTIVATIONS,
         "initialisation": methods.INITIALISATIONS,
         "inputs": methods.INPUTS,
+        "precision": methods.PRECISIONS,
         "schedule": methods.SCHEDULES,
     }
     """The names that fields allow; see `landscape.errors.check_choices`."""
@@ -122,6 +123,12 @@ class TrainConfig:
     objective."""
     label_smoothing: float = 0.0
     """Weight of the uniform distribution in the training labels."""
+    precision: str = "float32"
+    """What the forward and backward pass of training are computed in. Parameters,
+    updates and everything that is evaluated or analysed are float32."""
+    accumulate: int = 1
+    """Parts of a batch whose gradients are computed one after the other. The update is
+    that of the whole batch, to rounding; batch norm sees the parts."""
 
     seed: int = 0
     """Random seed of the initial weights and of the method."""
@@ -157,6 +164,7 @@ class TrainConfig:
         check_choices(self)
         self._require("workdir", lambda v: v != "", "the name of a folder")
         counts = "num_train blob_dim steps batch_size num_devices image_size workers"
+        counts += " accumulate"
         for name in f"{counts} log_every eval_every save_every keep_every".split():
             self._require(name, lambda v: v is None or v >= 1, "at least 1")
         for name in ("num_validation", "warmup", "seed", "order_seed", "data_seed"):
@@ -176,6 +184,11 @@ class TrainConfig:
             )
         for name in ("momentum", "label_smoothing"):
             self._require(name, lambda v: 0 <= v < 1, "in [0, 1)")
+        self._require(
+            "accumulate",
+            lambda v: self.batch_size % v == 0,
+            f"a divisor of --batch-size {self.batch_size}",
+        )
         self._require("warmup", lambda v: v <= self.steps, f"at most {self.steps}")
         self._require(
             "decay_steps",
