@@ -30,6 +30,7 @@ from analysis.programs.text import describe_data, short_names
 from landscape.cli import activity, command, launch, parse
 from landscape.errors import InputError, check_choice, require
 from landscape.tables import counted
+from landscape.user_code import is_user_code
 
 ROUNDING = 1e-6
 """Of an objective, relative: smaller changes are no rise."""
@@ -93,6 +94,11 @@ def _check(config: Config, where: Path) -> None:
     first, _ = checks.same_space(refs, config.data_dir)
     if checks.is_finished(where):
         return
+    if config.align and is_user_code(first.model):
+        raise InputError(
+            f"--align permutes units, and which axes of {first.model} are units is not"
+            " known: analysis.alignment takes its Spec in a notebook."
+        )
     count = checks.num_examples(first, config.num_examples)
     checks.check_statistics(refs[0], config, count)
     if config.kind != "line":

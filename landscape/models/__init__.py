@@ -7,7 +7,7 @@ from landscape.models.equinox_networks import from_equinox
 from landscape.models.lenet import LeNet
 from landscape.models.mlp import MLP
 from landscape.models.nnx_networks import from_nnx
-from landscape.models.positions import positions
+from landscape.models.output_positions import positions
 from landscape.models.resnet import ResNet
 from landscape.models.scaling import scaled_to
 from landscape.models.vgg import VGG

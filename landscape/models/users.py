@@ -21,7 +21,7 @@ from landscape import layout
 from landscape.errors import InputError
 from landscape.models.equinox_networks import from_equinox
 from landscape.models.nnx_networks import from_nnx
-from landscape.models.positions import positions
+from landscape.models.output_positions import positions
 from landscape.models.train_flag import with_train
 from landscape.user_code import arguments, call, check_arguments, resolve, told
 
