@@ -99,6 +99,10 @@ MODELS = {
         *(_resnet(layers) for layers in (8, 20, 32, 56)),
         *(_wide_resnet(*kind) for kind in ((10, 1), (16, 4), (22, 2), (28, 10))),
         *(_vgg(layers) for layers in (11, 16)),
+        *(
+            Model(name, f"{_MODELS}.bottleneck_resnet:create", True)
+            for name in ("resnet50", "resnet50-v1")
+        ),
     )
 }
 

@@ -48,7 +48,8 @@ _SUMMARISED = (
 
 
 FREE = frozenset(
-    "workdir data_dir num_devices log_every eval_every save_every keep_every".split()
+    "workdir data_dir num_devices workers log_every eval_every save_every"
+    " keep_every".split()
 )
 """Settings that may be others when a run resumes: placement, logging and keeping."""
 

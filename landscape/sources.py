@@ -15,11 +15,14 @@ from pathlib import Path
 from typing import Any
 
 from landscape import user_files
-from landscape.data import Dataset
+from landscape.data import Dataset, streaming
+from landscape.data_names import is_function
 from landscape.errors import InputError
 from landscape.user_code import is_user_code
 
 SOURCES = "sources.json"
+STREAMED = 128
+"""Labels that tell a data set which is read in time from another one."""
 CODE = "code"
 """The key of the user's own code."""
 _SETTINGS = "model", "dataset", "method"
@@ -28,6 +31,9 @@ _SETTINGS = "model", "dataset", "method"
 def describe_data(data: Dataset) -> dict[str, Any]:
     """Shapes, and the number of examples and the CRC-32 of the labels of each split.
 
+    Of arrays of the user's own also the CRC-32 of the inputs, where they are the same
+    on every machine.
+
     >>> import numpy as np
     >>> split = {"label": np.zeros(3, np.int32)}
     >>> describe_data(Dataset("few", 2, (5,), split, None, split))["test"]
@@ -35,17 +41,22 @@ def describe_data(data: Dataset) -> dict[str, Any]:
     """
     names = ("train", "validation", "test")
     splits = {name: getattr(data, name) for name in names}
+    inputs = {} if data.inputs_crc32 is None else {"inputs_crc32": data.inputs_crc32}
     return {
         "input_shape": list(data.input_shape),
         "num_classes": data.num_classes,
         **{name: _describe_split(split) for name, split in splits.items() if split},
+        **inputs,
     }
 
 
 def _describe_split(split: dict[str, Any]) -> dict[str, int]:
     # Labels are whole numbers: the same on every machine, as normalised inputs are not.
-    labels = split["label"].astype("<i4")
-    return {"examples": len(labels), "labels_crc32": zlib.crc32(labels.tobytes())}
+    labels = split["label"]
+    # Of a split that is read in time the first ones, which are read with their images.
+    told = labels[:STREAMED] if isinstance(split, streaming.StreamedSplit) else labels
+    crc = zlib.crc32(told.astype("<i4").tobytes())
+    return {"examples": len(labels), "labels_crc32": crc}
 
 
 def read(folder: Path) -> dict[str, Any]:
@@ -156,7 +167,12 @@ def refuse_changed_code(folder: Path, config: Any) -> None:
 def _named(config: Any) -> dict[str, str]:
     """The settings that are code of the user's own."""
     names = {setting: getattr(config, setting) for setting in _SETTINGS}
-    return {setting: name for setting, name in names.items() if is_user_code(name)}
+    tests = {"dataset": is_function}
+    return {
+        setting: name
+        for setting, name in names.items()
+        if tests.get(setting, is_user_code)(name)
+    }
 
 
 def _was_there(then: dict[str, Any]) -> str:

@@ -36,6 +36,9 @@ def run_all(
     with activity("reading the data"):
         checks.check_shapes(configs)
     summaries: dict[str | None, dict[str, Any]] = {}
+    if any(config.image_size is not None for config in configs):
+        # Each seed reads images of its own: there is nothing to share.
+        seeds_at_once = 1
     for group in together.groups(configs, seeds_at_once):
         if summaries:
             limit_compiled_programs()

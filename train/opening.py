@@ -20,6 +20,7 @@ from landscape.sources import check_data
 from landscape.state import TrainState
 from landscape.user_code import is_user_code
 from train import measure, record, scoring
+from train.streamed import is_streamed
 
 Start = Callable[[TrainState], tuple[Any, Any, Any]]
 """From the shapes of a state to params, batch_stats, masks of step 0 (None: drawn)."""
@@ -133,9 +134,9 @@ def _open(
                     config, components, state, dataset.train["image"][:8]
                 )
     splits = splits or {
-        name: devices.replicate(mesh, getattr(dataset, name))
+        name: split if is_streamed(split) else devices.replicate(mesh, split)
         for name in ("train", "validation", "test")
-        if getattr(dataset, name) is not None
+        if (split := getattr(dataset, name)) is not None
     }
     state = devices.replicate(mesh, state)
     if not resumes:

@@ -1,6 +1,7 @@
 """Networks in Flax Linen, one family a file; `create` makes them by name."""
 
 from landscape.models.alexnet import AlexNet
+from landscape.models.bottleneck_resnet import BottleneckResNet
 from landscape.models.conv import Conv, max_pool_2x2
 from landscape.models.creation import create, init, shapes
 from landscape.models.equinox_networks import from_equinox
@@ -18,6 +19,7 @@ __all__ = [
     "MLP",
     "VGG",
     "AlexNet",
+    "BottleneckResNet",
     "Conv",
     "LeNet",
     "ResNet",

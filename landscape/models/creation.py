@@ -135,10 +135,20 @@ def _drawn(model, input_shape, initialisation, key):
     return {**variables, "params": treedef.unflatten(leaves)}
 
 
-def check_images(name: str, input_shape: tuple[int, ...]) -> None:
-    """Raises InputError unless an example is of shape (height, width, channels)."""
+def check_images(name: str, input_shape: tuple[int, ...], smallest: int = 1) -> None:
+    """Refuses examples that are no images, or smaller than a network needs.
+
+    Raises:
+      InputError: the shape is not (height, width, channels), of at least `smallest`
+        rows and columns.
+    """
     if len(input_shape) != 3:
         raise InputError(
             f"{name} needs images of shape (height, width, channels), not inputs of"
             f" shape {input_shape}."
+        )
+    if min(input_shape[:2]) < smallest:
+        raise InputError(
+            f"{name} needs images of at least {smallest}x{smallest},"
+            f" not {input_shape[0]}x{input_shape[1]}."
         )

@@ -432,7 +432,7 @@ def test_a_run_whose_module_is_gone_says_where_it_was(
     with pytest.raises(InputError, match=f"no module changing .*it was in {place}"):
         runs.load(str(place / "run"))
     # The table of runs needs no module.
-    assert program.run(program.Config(str(place / "run")))
+    assert program.run(program.Config((str(place / "run"),)))
     summary = json.loads((place / "run/summary.json").read_text())
     assert summary["model"] == "changing:net"
 
