@@ -21,13 +21,12 @@ if __name__ == "__main__":
 
     watch_signals()
 
-import argparse
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar
 
-from landscape.cli import activity, check_used, launch, parse
+from landscape.cli import Point, activity, check_used, launch, parse_sweep
 from landscape.config import SparseRun
 from landscape.data_names import short
 from landscape.errors import InputError
@@ -40,7 +39,7 @@ from landscape.methods import (
     method_row,
 )
 from landscape.user_code import is_user_code
-from train import levels
+from train import levels, sweep
 
 _SCRATCH_SEED = 1000
 """Added to the seed of a pruned run for the scratch run of the same command."""
@@ -49,20 +48,21 @@ _SCRATCH_SEED = 1000
 @dataclass(frozen=True)
 class Config(SparseRun):
     method: tuple[str, ...] = ("pruning", "lottery", "scratch")
-    """pruning, static, lottery, scratch, restart, imp (iterative magnitude pruning),
-    small-dense, snip, grasp, synflow, set, rigl, nm (N:M sparsity), ste (magnitude,
-    straight through), acdc (sparse and dense phases in alternation) or one of your own,
-    package.module:updater (docs/add_a_method.md); of several, lottery, scratch and
-    restart take the mask that this command's pruning finds."""
+    """One or more of pruning, lottery, scratch, restart, static, imp, small-dense,
+    snip, grasp, synflow, set, rigl, nm, ste, acdc, or your own. imp: iterative
+    magnitude pruning; nm: N:M sparsity; ste: magnitude, straight through; acdc: sparse
+    and dense phases in alternation; your own: package.module:updater
+    (docs/add_a_method.md). Of several, lottery, scratch and restart take the mask that
+    this command's pruning finds. --seed is that of pruning, lottery and restart;
+    scratch has 1000 more, for weights of its own."""
 
-    GROUPS: ClassVar[dict[str, str]] = {"num_seeds": "randomness"}
+    GROUPS: ClassVar[dict[str, str]] = {"method": "method", "num_seeds": "seeds"}
 
     num_seeds: int = 1
     """Repeat with this many consecutive seeds, one folder each."""
     seeds_at_once: int | None = None
-    """Train up to this many of the seeds side by side in one compiled program, each as
-    alone up to rounding; default: all on a GPU or TPU, one on a CPU, where more are
-    slower."""
+    """Seeds trained side by side, at most; default: all, on a CPU one. They are in one
+    compiled program, each as alone up to rounding; on a CPU more are slower."""
 
     def __post_init__(self):
         super().__post_init__()
@@ -131,15 +131,20 @@ def _in_order(names: Sequence[str]) -> list[Method]:
     return known + [method_row(name) for name in names if is_user_code(name)]
 
 
-def expand(config: Config) -> list[SparseRun]:
-    """The runs that a command stands for, in the order in which they are made."""
+def expand(config: Config, below: str = "") -> list[SparseRun]:
+    """The runs that a command stands for, in the order in which they are made.
+
+    Args:
+      config: its settings.
+      below: the folder of a point of a sweep, in that of all.
+    """
     alone = len(config.method) == 1
     settings = []
     for seed in range(config.seed, config.seed + config.num_seeds):
         suffix = f"-seed{seed}" if config.num_seeds > 1 else ""
         found = config.mask_from and str(folder_of(config.mask_from))
         for row in _in_order(config.method):
-            root = folder_of(config.workdir or f"runs/{short(config.dataset)}")
+            root = folder_of(config.workdir or f"runs/{short(config.dataset)}") / below
             if not (alone and config.workdir):
                 root /= row.solution
             folder = str(folder_of(f"{root}{suffix}"))
@@ -158,22 +163,37 @@ def expand(config: Config) -> list[SparseRun]:
     return settings
 
 
-def with_settings_of_mask(argv: list[str] | None = None) -> Config | None:
-    """The defaults that `--mask-from RUN` brings: RUN's settings but for a few."""
-    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    # A value that is missing is told by `parse`.
-    parser.add_argument("--mask-from", "--mask_from", nargs="?")
-    parser.add_argument("--workdir", nargs="?")
-    given = parser.parse_known_args(argv)[0]
-    if given.mask_from is None:
-        return None
-    from landscape import runs
-    from train import mask_source
+def inherited(said: Mapping[str, Any]) -> dict[str, Any]:
+    """The defaults that --like RUN and --mask-from RUN bring.
 
-    name = mask_source.located(given.mask_from, given.workdir)
+    --like brings all settings but --workdir, --mask-from all but a few; of both, those
+    of --like but for what describes the masks.
+
+    Args:
+      said: what the command line and its file say, by the names of the settings.
+    """
+    # Not above: --help is quick.
+    from landscape import runs
+    from train import inheritance, mask_source
+
+    found: dict[str, Any] = {}
+    if said.get("like"):
+        found = inheritance.like(said["like"], SparseRun, set())
+        found["method"] = (found["method"],)
+        methods = said.get("method", found["method"])
+        if not any("masks" in method_row(each).takes for each in methods):
+            found |= {"mask_from": None, "rewind_to": None}
+    name = said.get("mask_from", found.get("mask_from"))
+    if name is None:
+        return found
+    name = mask_source.located(name, said.get("workdir"))
     theirs = runs.read_config(runs.parse(name).folder)
     mask_source.check_gives(name, theirs)
-    return defaults_of_mask(name, theirs)
+    default = defaults_of_mask(name, theirs)
+    of_mask = {f.name: getattr(default, f.name) for f in fields(default)}
+    if found:
+        of_mask = {each: of_mask[each] for each in mask_source.OF_THE_MASK}
+    return found | of_mask | {"mask_from": name}
 
 
 def defaults_of_mask(name: str, theirs: SparseRun) -> Config:
@@ -186,11 +206,20 @@ def defaults_of_mask(name: str, theirs: SparseRun) -> Config:
 
 def run(config: Config) -> list[dict[str, Any]]:
     """Trains, prints what came out, draws the methods, and returns the summaries."""
+    return run_sweep([Point(config, {})])
+
+
+def run_sweep(points: Sequence[Point]) -> list[dict[str, Any]]:
+    """As `run`, for each point of a sweep; all are checked before one is trained."""
     from landscape import data
     from train import checks, mask_source
 
-    settings = expand(config)
-    if config.mask_from:
+    settings, swept = [], []
+    for point in points:
+        made = expand(point.config, point.folder)
+        settings += made
+        swept += [point.swept] * len(made)
+    if points[0].config.mask_from:
         settings = [
             replace(each, mask_from=mask_source.located(each.mask_from, each.workdir))
             for each in settings
@@ -205,21 +234,25 @@ def run(config: Config) -> list[dict[str, Any]]:
         from train import job, report, small_dense, together
 
     settings = small_dense.sized(settings)
-    at_once = config.seeds_at_once or together.default_number(config.num_seeds)
+    first = points[0].config
+    at_once = first.seeds_at_once or together.default_number(first.num_seeds)
     summaries = job.run_all(settings, mask_source.start_from, at_once)
-    report.print_outcome(settings, summaries)
+    report.print_outcome(settings, summaries, swept)
     return summaries
 
 
-def read(argv: list[str] | None = None) -> Config:
+def read(argv: list[str] | None = None) -> list[Point]:
     """The settings of a command line; flags that its methods do not use are refused.
 
-    Those that `--mask-from` brings are not: they say how its masks were found.
+    Those that a file or another run bring are not: they are defaults.
     """
-    config = parse(Config, __doc__, default=with_settings_of_mask(argv), argv=argv)
-    check_used(Config, sys.argv[1:] if argv is None else argv, config.method, METHODS)
-    return config
+    points = parse_sweep(
+        Config, __doc__, inherited=inherited, fixed=sweep.FIXED, argv=argv
+    )
+    words = sys.argv[1:] if argv is None else argv
+    check_used(Config, words, points[0].config.method, METHODS)
+    return points
 
 
 if __name__ == "__main__":
-    launch(lambda: run(read()))
+    launch(lambda: run_sweep(read()))

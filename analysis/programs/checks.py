@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from analysis.programs import results
+from analysis.programs.text import EXAMPLE
 from landscape import checkpoint_tables, data, locks, methods, patterns, runs
 from landscape.cli import activity
 from landscape.config import RunConfig
@@ -80,12 +81,14 @@ def num_examples(config: RunConfig, asked: int | None) -> int:
     return size if asked is None else asked
 
 
-def check_num_examples(dataset: str, asked: int | None, size: int) -> None:
-    """Raises InputError if more training examples are asked for than there are."""
+def check_num_examples(
+    dataset: str, asked: int | None, size: int, split: str = "train"
+) -> None:
+    """Raises InputError if more examples of a split are asked for than there are."""
     if asked is not None and asked > size:
         raise InputError(
             f"--num-examples {asked} is more than the"
-            f" {counted(size, 'training example')} of {dataset}."
+            f" {counted(size, EXAMPLE[split])} of {dataset}."
         )
 
 

@@ -8,7 +8,8 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import LogLocator, NullLocator
 
 from landscape.figures import bars
-from landscape.figures.styles import colors, plain
+from landscape.figures.method_looks import looks
+from landscape.figures.styles import plain
 
 LATENCIES = {
     "dense": "dense, XLA",
@@ -39,11 +40,12 @@ def draw_cost(
     if saved is not None:
         kinds += ["bytes,\ncompressed", "bytes,\nCSR"]
     stacked, highest = False, 100.0
+    shades = looks([found["run"] for found in runs], marks=False)
     for i, (found, name) in enumerate(zip(runs, names, strict=True)):
         flops, kept = (
             sum(row[k] for row in found["layers"]) for k in ("flops", "flops_kept")
         )
-        cost, color = found["training"], colors()[i % len(colors())]
+        cost, color = found["training"], shades[i]["color"]
         own = [found["density"], kept / flops, cost["relative"]]
         # What a method of the user's own costs is not known: it has no bar.
         values = 100 * np.array([np.nan if value is None else value for value in own])
@@ -124,6 +126,7 @@ def draw_time(axes: Any, times: dict[str, Any], shown: bool) -> None:
     axes.set_xticks(range(len(times)), [f"batch of {size}" for size in times])
     axes.grid(False, axis="x")
     axes.set(
-        title="forward pass on this machine: median and quartiles", ylabel="us",
+        title="forward pass on this machine: median and quartiles",
+        ylabel="time of a call (us)",
     )  # fmt: skip
     bars.legend_below(axes, ncols=5)
