@@ -16,7 +16,6 @@ from landscape.tables import format_table, spread
 from train import sparse
 from train.job import FIGURE
 
-
 MANY = 8
 """Runs whose figures are not listed one by one."""
 
@@ -172,7 +171,8 @@ def _without_levels_between(settings: list[RunConfig]) -> list[RunConfig]:
 
 def _above(settings: list[RunConfig]) -> str:
     """The folder in which all runs are."""
-    return os.path.commonpath([Path(str(c.workdir)).parent for c in settings])
+    common = os.path.commonpath([Path(str(c.workdir)).parent for c in settings])
+    return common or "."
 
 
 def _grouped(keys: Iterable[Any], values: Iterable[Any]) -> dict[Any, list]:

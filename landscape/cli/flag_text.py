@@ -3,7 +3,8 @@
 import re
 import textwrap
 
-from landscape.cli.flags import ONE, PAIRS, REQUIRED, Flag
+from landscape.cli.flags import REQUIRED, Flag
+from landscape.config import ONE, PAIRS
 
 COLUMN = 28
 """Where the texts begin."""
