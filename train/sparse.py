@@ -157,8 +157,10 @@ def inherited(said: Mapping[str, Any]) -> dict[str, Any]:
         found = inheritance.like(said["like"], SparseRun, set())
         found["method"] = (found["method"],)
         methods = said.get("method", found["method"])
-        if not any("masks" in method_row(each).takes for each in methods):
-            found |= {"mask_from": None, "rewind_to": None}
+        taken = {what for each in methods for what in method_row(each).takes}
+        for name, what in (("mask_from", "masks"), ("rewind_to", "weights")):
+            if what not in taken:
+                found[name] = None
     name = said.get("mask_from", found.get("mask_from"))
     if name is None:
         return found
