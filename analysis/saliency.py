@@ -78,7 +78,9 @@ def run(config: Config) -> dict[str, Any]:
     _check(config, where)
     from analysis.programs import shell
 
-    return shell.read_or_compute(where, partial(_measure, config), _draw, describe)
+    return shell.read_or_compute(
+        where, partial(_measure, config), _draw, describe, config.format
+    )
 
 
 def _check(config: Config, where: Path) -> None:

@@ -93,7 +93,9 @@ def run(config: Config) -> dict[str, Any]:
     _check(config, where)
     from analysis.programs import shell
 
-    return shell.read_or_compute(where, partial(_evaluate, config), _draw, describe)
+    return shell.read_or_compute(
+        where, partial(_evaluate, config), _draw, describe, config.format
+    )
 
 
 def _check(config: Config, where: Path) -> None:
@@ -224,7 +226,7 @@ def _plane(config: Config, loaded, examples):
     mask = loaded[0].masks if config.subspace == "sparse" else None
     key = rng.stream(config.seed, "plane")
     if config.kind == "random":
-        return planes.random(points[0], key, mask)
+        return planes.random(points[0], key, mask, loaded[0].objective.rules)
     # The data loss's, in eval mode, as in analysis.spectrum.
     loss_fn = loaded[0].objective.bind(loaded[0].state.batch_stats)
     op = curvature.hessian(loss_fn, points[0], examples, mask=mask)

@@ -159,8 +159,9 @@ def start_from(config: SparseRun) -> Callable | None:
                 f"--mask-from {config.mask_from}: its masks do not fit {config.model}"
                 f" on {config.dataset}."
             )
-        last = runs.load(source, data=False, data_dir=config.data_dir).state
-        masks = _next(config, last) if "level" in takes else last.masks
+        found = runs.load(source, data=False, data_dir=config.data_dir)
+        last, rules = found.state, found.objective.rules
+        masks = _next(config, last, rules) if "level" in takes else last.masks
         final = "level" in takes and config.rewind == "learning-rate"
         if final or "solution" in takes:
             return last.params, last.batch_stats, masks
@@ -174,13 +175,13 @@ def start_from(config: SparseRun) -> Callable | None:
     return start
 
 
-def _next(config: SparseRun, last: Any) -> Masks:
+def _next(config: SparseRun, last: Any, rules: Any) -> Masks:
     """The masks of a level, from the last state of the one before."""
     # Not above: `check` does without JAX.
     from landscape import recipe
     from landscape.sparsity import updaters
 
-    params, counts = last.params, recipe.counts_of(config, last.params)
+    params, counts = last.params, recipe.counts_of(config, last.params, rules)
     return updaters.next_masks(
         params, last.masks, counts, global_=config.global_pruning
     )

@@ -107,6 +107,14 @@ def print_outcome(
             print(f"Layers of {first}:\n{layers.read_text()}")
     print(outcome_table(settings, summaries, swept))
     print("non-zeros: of all parameters, biases included (some never leave zero).")
+    for config, summary in zip(settings, summaries, strict=True):
+        asked = summary.get("sparsity_asked")
+        if asked is not None and f"{asked:.4f}" != f"{summary['sparsity']:.4f}":
+            print(
+                f"The masks of {config.workdir} have sparsity"
+                f" {100 * summary['sparsity']:.2f} % where {100 * asked:.2f} % was"
+                f" asked for: that is what {config.method} made."
+            )
     if len(settings) > len(set(labels)):
         table = seeds_table(labels, summaries)
         print(f"\nOver seeds (mean +- standard deviation):\n{table}")

@@ -28,9 +28,17 @@ from typing import Any, ClassVar
 
 from landscape.cli import Point, activity, check_used, launch, parse_sweep
 from landscape.config import SparseRun
+from landscape.data_names import short
 from landscape.errors import InputError
 from landscape.folders import folder_of
-from landscape.methods import METHODS, SPARSE_METHODS, check_method, method_row
+from landscape.methods import (
+    METHODS,
+    SPARSE_METHODS,
+    Method,
+    check_method,
+    method_row,
+)
+from landscape.user_code import is_user_code
 from train import levels, sweep
 
 _SCRATCH_SEED = 1000
@@ -41,11 +49,12 @@ _SCRATCH_SEED = 1000
 class Config(SparseRun):
     method: tuple[str, ...] = ("pruning", "lottery", "scratch")
     """One or more of pruning, lottery, scratch, restart, static, imp, small-dense,
-    snip, grasp, synflow, set, rigl, nm, ste, acdc. imp: iterative magnitude pruning;
-    nm: N:M sparsity; ste: magnitude, straight through; acdc: sparse and dense phases in
-    alternation. Of several, lottery, scratch and restart take the mask that this
-    command's pruning finds. --seed is that of pruning, lottery and restart; scratch has
-    1000 more, for weights of its own."""
+    snip, grasp, synflow, set, rigl, nm, ste, acdc, or your own. imp: iterative
+    magnitude pruning; nm: N:M sparsity; ste: magnitude, straight through; acdc: sparse
+    and dense phases in alternation; your own: package.module:updater
+    (docs/add_a_method.md). Of several, lottery, scratch and restart take the mask that
+    this command's pruning finds. --seed is that of pruning, lottery and restart;
+    scratch has 1000 more, for weights of its own."""
 
     GROUPS: ClassVar[dict[str, str]] = {"method": "method", "num_seeds": "seeds"}
 
@@ -70,8 +79,15 @@ class Config(SparseRun):
             raise InputError(
                 f"--method needs one or more different names, not {self.method}."
             )
+        rows = {name: method_row(name) for name in self.method}
+        folders = [row.solution for row in rows.values()]
+        if len(set(folders)) < len(folders):
+            raise InputError(
+                f"--method {' '.join(self.method)}: two of them would write the same"
+                f" folder, as they are called {', '.join(folders)}."
+            )
         given = self.mask_from
-        taking = [n for n in self.method if "masks" in METHODS[n].taken(given)]
+        taking = [name for name, row in rows.items() if "masks" in row.taken(given)]
         if taking and not self.mask_from and "pruning" not in self.method:
             raise InputError(
                 f"--method {taking[0]} needs --mask-from RUN, the run whose masks it"
@@ -82,7 +98,7 @@ class Config(SparseRun):
                 f"--mask-from goes with --method {_named('masks')}, not"
                 f" {' '.join(self.method)}."
             )
-        rewinds = any("weights" in METHODS[name].takes for name in self.method)
+        rewinds = any("weights" in row.takes for row in rows.values())
         if self.rewind_to is not None and not rewinds:
             raise InputError(f"--rewind-to goes with --method {_named('weights')}.")
         self._check_rewinding()
@@ -108,6 +124,13 @@ def _named(taken: str) -> str:
     return " or ".join(name for name, row in METHODS.items() if taken in row.takes)
 
 
+def _in_order(names: Sequence[str]) -> list[Method]:
+    """Rows in the order of the registry, in which what takes masks comes after what
+    finds them; then those of the user's own."""
+    known = [row for name, row in METHODS.items() if name in names]
+    return known + [method_row(name) for name in names if is_user_code(name)]
+
+
 def expand(config: Config, below: str = "") -> list[SparseRun]:
     """The runs that a command stands for, in the order in which they are made.
 
@@ -120,15 +143,16 @@ def expand(config: Config, below: str = "") -> list[SparseRun]:
     for seed in range(config.seed, config.seed + config.num_seeds):
         suffix = f"-seed{seed}" if config.num_seeds > 1 else ""
         found = config.mask_from and str(folder_of(config.mask_from))
-        # In the order of the registry: what takes masks comes after what finds them.
-        for row in [row for name, row in METHODS.items() if name in config.method]:
-            root = folder_of(config.workdir or f"runs/{config.dataset}") / below
+        for row in _in_order(config.method):
+            root = folder_of(config.workdir or f"runs/{short(config.dataset)}") / below
             if not (alone and config.workdir):
                 root /= row.solution
             folder = str(folder_of(f"{root}{suffix}"))
             if row.name == "pruning":
                 found = folder
             new = {"method": row.name, "seed": seed, "workdir": folder}
+            if not is_user_code(row.name):
+                new["method_args"] = ()
             # Of this command's pruning only what cannot do without masks takes them.
             if takes := row.taken(config.mask_from):
                 new["mask_from"] = found
@@ -176,7 +200,8 @@ def inherited(said: Mapping[str, Any]) -> dict[str, Any]:
 
 def defaults_of_mask(name: str, theirs: SparseRun) -> Config:
     """The defaults beside `--mask-from`: the settings of that run but for a few."""
-    own = {f: getattr(Config(), f) for f in ("workdir", "seed", "rewind_to")}
+    names = ("workdir", "seed", "rewind_to", "method_args")
+    own = {f: getattr(Config(), f) for f in names}
     # Named on the command line as well; here it lets the defaults pass their checks.
     return Config.of(theirs, **own, mask_from=name, method=("lottery",))
 

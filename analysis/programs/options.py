@@ -1,12 +1,18 @@
 """Flags that the programs of this folder share; imports nothing heavy."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from landscape.errors import InputError, check_choices, require
+from landscape.errors import InputError, check_choice, check_choices, require
 
 BATCH_NORMS = ("batch", "re-estimated", "stored")
 SUBSPACES = ("sparse", "dense")
+
+SPLITS = ("train", "test")
+"""Of a data set."""
+FORMATS = ("png", "pdf", "svg")
+"""Of figures."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +31,8 @@ class DataOptions:
     }
     """Where groups of flags begin, and their titles; see `landscape.cli`."""
 
+    CHOICES: ClassVar[dict[str, tuple[str, ...]]] = {"format": FORMATS}
+
     num_examples: int | None = None
     """Training examples, the first of the split; default: all."""
     seed: int = 0
@@ -34,6 +42,9 @@ class DataOptions:
     run."""
     data_dir: str | None = None
     """Where the data set is now; default: where the run had it."""
+    format: tuple[str, ...] = ("png",)
+    """Formats of the figure, one or several. A finished analysis is drawn in a new
+    format without being computed."""
 
     def __post_init__(self):
         check_choices(self)
@@ -41,6 +52,7 @@ class DataOptions:
             self, "num_examples", self.num_examples is None or self.num_examples > 0
         )
         require(self, "seed", 0 <= self.seed < 2**31, "at least 0, below 2^31")
+        check_formats(self.format)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +71,14 @@ class LossOptions(DataOptions):
     def __post_init__(self):
         super().__post_init__()
         require(self, "batch_size", self.batch_size > 0)
+
+
+def check_formats(formats: Sequence[str]) -> None:
+    """Raises InputError unless a figure is written in these formats, one or more."""
+    if not formats:
+        raise InputError(f"--format names one or more of {', '.join(FORMATS)}.")
+    for name in formats:
+        check_choice("format", name, FORMATS)
 
 
 def check_points(points: int) -> None:

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
+from analysis.programs.options import check_formats
 from analysis.studies.claims import Claim, verdict
 from landscape import locks
 from landscape.errors import InputError, check_choices, percent_hint, require
@@ -53,11 +54,14 @@ class StudyOptions:
     """The folder of the runs and of the results."""
     quick: bool = False
     """A small part of everything, to see that it works; the verdicts mean nothing."""
+    format: tuple[str, ...] = ("png",)
+    """Formats of the figures: png, pdf, svg, or several of them."""
 
     def __post_init__(self):
         object.__setattr__(self, "workdir", str(folder_of(self.workdir)))
         check_choices(self)
         require(self, "num_seeds", self.num_seeds is None or self.num_seeds > 0)
+        check_formats(self.format)
 
     @property
     def folder(self) -> Path:
@@ -184,6 +188,7 @@ def report(
 ) -> None:
     """Prints the results, what they mean, where the files are and what to try next.
 
+    `files` are names or patterns; those of figures end in .png, whatever the formats.
     `changed` is what --quick changes in the scale; see `differences`.
     """
     # Not above: --help answers without what the programs import.
@@ -195,4 +200,9 @@ def report(
             "\n--quick: the networks are hardly trained, so the verdicts mean nothing."
             f" Settings that differ: {'; '.join(changed)}."
         )
-    shell.announce(text, config.folder, command, [*files, RESULT])
+    shown = [
+        name.replace(".png", f".{kind}")
+        for name in files
+        for kind in (config.format if name.endswith(".png") else [""])
+    ]
+    shell.announce(text, config.folder, command, [*shown, RESULT])

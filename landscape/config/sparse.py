@@ -72,9 +72,10 @@ class SparseRun(AtInitialisation, Dynamic, NM, Phases, Levels, TrainConfig):
     method: str = "pruning"
     """pruning, static, lottery, scratch, restart, imp (iterative magnitude pruning),
     small-dense, snip, grasp, synflow, set, rigl, nm (N:M sparsity), ste (magnitude,
-    straight through) or acdc (sparse and dense phases in alternation)."""
+    straight through), acdc (sparse and dense phases in alternation) or one of your own,
+    package.module:updater (docs/add_a_method.md)."""
     method_args: tuple[str, ...] = ()
-    """Arguments of a --method of your own."""
+    """KEY=VALUE arguments of a --method of your own (docs/add_a_method.md)."""
 
     def __post_init__(self):
         super().__post_init__()
@@ -92,6 +93,7 @@ class SparseRun(AtInitialisation, Dynamic, NM, Phases, Levels, TrainConfig):
                 "--global-pruning compares all layers: it goes with neither"
                 " --max-sparsity nor --distribution."
             )
+        methods.check_method_args(self._named, self.method_args)
         self._check_score()
         self.check_at_initialisation()
         self.check_dynamic()
@@ -100,6 +102,11 @@ class SparseRun(AtInitialisation, Dynamic, NM, Phases, Levels, TrainConfig):
         self._check_method()
         self.check_nm()
         self._fill_in()
+
+    @property
+    def _named(self) -> tuple[str, ...]:
+        """The methods, of which a command may have several."""
+        return (self.method,) if isinstance(self.method, str) else self.method
 
     def _check_score(self) -> None:
         row = SCORES[self.score]
@@ -112,7 +119,7 @@ class SparseRun(AtInitialisation, Dynamic, NM, Phases, Levels, TrainConfig):
                     f" {self.score}."
                 )
         self._require("score_examples", lambda v: v is None or v >= 1, "at least 1")
-        named = (self.method,) if isinstance(self.method, str) else self.method
+        named = self._named
         # What takes masks, or draws them, has no score.
         rows = [
             SCORES[AT_INITIALISATION.get(name, self.score)]

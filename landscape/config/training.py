@@ -9,7 +9,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
-from landscape import methods
+from landscape import data_names, methods
 from landscape.errors import InputError, check_choices, require
 
 
@@ -39,21 +39,31 @@ class TrainConfig:
     """The names that fields allow; see `landscape.errors.check_choices`."""
 
     dataset: str = "digits"
-    """digits, blobs, or an image set of tfds (mnist, cifar10, ...)."""
+    """digits, blobs, an image set of tfds (mnist, cifar10, ...), files, or your own.
+    Files: a folder of .npy files, an .npz file, or with --image-size a folder of images
+    by class. Your own: a function, package.module:function
+    (docs/add_a_data_set.md)."""
     data_dir: str | None = None
-    """Where tfds keeps its prepared sets; default: its own default."""
+    """The folder that holds the data set: prepared by tfds (default: its own default),
+    or a folder or file of arrays that has moved."""
     data_args: tuple[str, ...] = ()
-    """Arguments of a --dataset of your own."""
+    """KEY=VALUE arguments of a --dataset that is a function of your own."""
     num_train: int | None = None
     """Train on this many examples, drawn by the data seed; default: all."""
     num_validation: int = 0
     """Hold out this many training examples, drawn by the data seed."""
     inputs: str = "standardize"
     """How inputs are normalised. standardize: zero mean and unit standard deviation, by
-    channel, over the training split; scale: to [0, 1]."""
+    channel, over the training split (with --image-size those of ImageNet); scale: to
+    [0, 1]."""
+    image_size: int | None = None
+    """Read images in time instead of holding all in memory, cropped to this size. They
+    are those of a set of tfds, or FOLDER/train/CLASS/FILE and FOLDER/test (or val)."""
+    workers: int | None = None
+    """Threads that decode images of --image-size; default: one a core."""
     augment: bool = False
     """Random crop and horizontal flip of training images. The crop has 4 pixels of
-    padding."""
+    padding; with --image-size it has a random size and ratio."""
     blob_dim: int = 100
     """blobs: dimension of the inputs."""
     blob_classes: int = 10
@@ -67,9 +77,10 @@ class TrainConfig:
     """lenet300, lenet5, resnet20, resnet50, vgg16 or another network. The others: mlp,
     mlp-bn (with batch norm), lenet, alexnet, resnet8, resnet32, resnet56, resnet50-v1
     (resnet50 of ImageNet with its stride in the first 1x1 convolution of a block),
-    wrn-10-1, wrn-16-4, wrn-22-2, wrn-28-10 (wide ResNets) and vgg11."""
+    wrn-10-1, wrn-16-4, wrn-22-2, wrn-28-10 (wide ResNets), vgg11, or your own,
+    package.module:factory (docs/add_a_model.md)."""
     model_args: tuple[str, ...] = ()
-    """Arguments of a --model of your own."""
+    """KEY=VALUE arguments of a --model of your own, as in depth=3 widths=[8,16]."""
     widths: tuple[int, ...] = ()
     """Widths of the layers; default: the model's own. mlp: hidden widths; lenet: 2
     convolutions, then dense layers; alexnet: the same, 4 in all; vgg11, vgg16: 8 or 13
@@ -137,11 +148,15 @@ class TrainConfig:
     """Devices to spread a batch over; default: all."""
 
     def __post_init__(self):
-        methods.check_model(self.model, self.widths, self.activation)
+        methods.check_data(self.dataset, self.data_args)
+        place = data_names.located(self.dataset, self.data_dir)
+        for name, value in zip(("dataset", "data_dir"), place, strict=True):
+            object.__setattr__(self, name, value)
+        methods.check_model(self.model, self.widths, self.activation, self.model_args)
         methods.check_optimizer(self.optimizer, self.nesterov, self.decoupled_decay)
         check_choices(self)
         self._require("workdir", lambda v: v != "", "the name of a folder")
-        counts = "num_train blob_dim steps batch_size num_devices"
+        counts = "num_train blob_dim steps batch_size num_devices image_size workers"
         for name in f"{counts} log_every eval_every save_every keep_every".split():
             self._require(name, lambda v: v is None or v >= 1, "at least 1")
         for name in ("num_validation", "warmup", "seed", "order_seed", "data_seed"):
