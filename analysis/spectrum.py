@@ -48,7 +48,7 @@ OPERATORS = ("hessian", "gauss-newton", "residual", "covariance")
 
 @dataclass(frozen=True)
 class Config(DataOptions):
-    GROUPS: ClassVar[dict[str, str]] = {"operator": "spectrum"}
+    GROUPS: ClassVar[dict[str, str]] = {"steps": "spectrum"}
     CHOICES: ClassVar[dict[str, tuple[str, ...]]] = {
         "operator": OPERATORS,
         "subspace": SUBSPACES,

@@ -7,12 +7,13 @@
     python -m train.sparse --method restart --mask-from runs/pruned
     python -m train.sparse --method imp --sparsity 0.9 --workdir runs/imp
     python -m train.sparse --method pruning small-dense --num-seeds 3
+    python -m train.sparse --method rigl --sparsity 0.8 0.9 0.95
 
 Without arguments: digits pruned to 95 %, then the lottery network (the initial weights
 of that run) and the scratch network (new weights) inside the mask that pruning found.
 That takes about 20 s of CPU time; near 97 % of the test digits are read right. Each
 level of imp is a run of its own, in level-0, level-1, ... of the workdir: the last one
-is the sparse network.
+is the sparse network. A flag with several values is a sweep, in folders below one.
 """
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ METAVARS = {
     "data_args": "KEY=VALUE", "model_args": "KEY=VALUE", "method_args": "KEY=VALUE",
     "workdir": "DIR", "data_dir": "DIR", "output": "DIR", "root": "DIR",
     "mask_from": "RUN", "source": "RUN", "like": "RUN", "run": "RUN", "runs": "RUN",
+    "others": "RUN",
     "export": "FILE", "config": "FILE", "nm": "N:M", "layers": "PATTERN",
     "dense_layers": "PATTERN", "keep_layers": "PATTERN", "max_sparsity": "PATTERN",
 }  # fmt: skip

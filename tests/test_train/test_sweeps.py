@@ -1,10 +1,17 @@
 """Flags with several values: a run folder for each combination."""
 
+import re
+import shlex
+from pathlib import Path
+
 import pytest
 
 from landscape import figures, runs
+from landscape.config import SparseRun
 from landscape.errors import InputError
-from train import dense, sparse, sweep, units
+from train import dense, record, sparse, sweep, units
+
+PAGE = Path(__file__).parents[2] / "docs/command_line.md"
 
 TINY = (
     "--model mlp --widths 8 --num-train 200 --batch-size 20 --steps 20 --log-every 10"
@@ -105,3 +112,22 @@ def test_a_sweep_trains_all_ends_with_one_table_and_is_resumable(
     assert [s["sparsity_target"] for s in summaries] == [0.5, 0.8]
     after = {path.stat().st_mtime_ns for path in tmp_path.rglob(runs.SUMMARY)}
     assert half in after and len(after) == 2
+
+
+def test_the_commands_of_the_page_are_read(tmp_path, monkeypatch, capsys):
+    page = PAGE.read_text()
+    (tmp_path / "settings.toml").write_text(
+        re.search("```toml\n(.*?)```", page, re.S)[1]
+    )
+    monkeypatch.chdir(tmp_path)
+    record.open_folder(Path("runs/digits/pruned"), SparseRun(workdir="w"))
+    lines = re.findall(r"^python -m train.sparse (.*?)(?: *#.*)?$", page, re.M)
+    assert len(lines) == 8
+    for line in lines:
+        if "--help" in line or "--version" in line:
+            with pytest.raises(SystemExit):
+                sparse.read(shlex.split(line))
+            continue
+        points = sparse.read(shlex.split(line))
+        values = len(re.findall(r" 0\.\d+", line)) or 1
+        assert len(points) == (3 * 2 if values == 5 else values), line
