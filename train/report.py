@@ -185,7 +185,8 @@ def _without_levels_between(settings: list[RunConfig]) -> list[RunConfig]:
 
 def _above(settings: list[RunConfig]) -> str:
     """The folder in which all runs are."""
-    return os.path.commonpath([Path(str(c.workdir)).parent for c in settings])
+    common = os.path.commonpath([Path(str(c.workdir)).parent for c in settings])
+    return common or "."
 
 
 def _grouped(keys: Iterable[Any], values: Iterable[Any]) -> dict[Any, list]:

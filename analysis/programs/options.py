@@ -28,6 +28,7 @@ class DataOptions:
         "seed": "seeds",
         "output": "output",
         "data_dir": "data",
+        "format": "output",
     }
     """Where groups of flags begin, and their titles; see `landscape.cli`."""
 
@@ -36,7 +37,7 @@ class DataOptions:
     num_examples: int | None = None
     """Training examples, the first of the split; default: all."""
     seed: int = 0
-    """Random seed: of directions, of probes, of a curve's training."""
+    """Random seed of directions, probes and whatever is trained."""
     output: str | None = None
     """The folder in which the result gets its own; default: RUN/analysis, of the first
     run."""
@@ -66,7 +67,8 @@ class LossOptions(DataOptions):
     """Statistics of batch norm: those of each batch, those re-estimated at each point,
     or those stored in the run."""
     batch_size: int = 128
-    """Examples in a batch that has statistics, and in a step of a curve's training."""
+    """Examples in a batch, of whose statistics batch norm is made. Also those in a step
+    of a curve's training."""
 
     def __post_init__(self):
         super().__post_init__()
