@@ -19,11 +19,9 @@ if __name__ == "__main__":
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
-import tyro
-
-from landscape.cli import activity, launch, parse
+from landscape.cli import Positional, activity, launch, parse
 from landscape.errors import InputError
 from landscape.folders import folder_of
 from landscape.tables import counted
@@ -33,7 +31,9 @@ SUFFIXES = (".html", ".htm")
 
 @dataclass(frozen=True)
 class Config:
-    sources: tyro.conf.Positional[tuple[str, ...]]
+    GROUPS: ClassVar[dict[str, str]] = {"output": "page"}
+
+    sources: Positional[tuple[str, ...]]
     """Folders of runs or of studies, or folders above them."""
     output: str = "report.html"
     """The file that the page is written to."""

@@ -19,11 +19,9 @@ if __name__ == "__main__":
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
-import tyro
-
-from landscape.cli import launch, parse
+from landscape.cli import Positional, launch, parse
 from landscape.errors import InputError
 from landscape.folders import folder_of
 
@@ -32,7 +30,9 @@ STDOUT = "-"
 
 @dataclass(frozen=True)
 class Config:
-    roots: tyro.conf.Positional[tuple[str, ...]] = ("runs",)
+    GROUPS: ClassVar[dict[str, str]] = {"mean": "table", "csv": "output"}
+
+    roots: Positional[tuple[str, ...]] = ("runs",)
     """Folders to look in, at any depth."""
     mean: bool = False
     """One row of all runs that differ by seeds alone: mean +- standard deviation."""

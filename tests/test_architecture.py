@@ -39,6 +39,7 @@ ARROWS["studies"] = ARROWS["programs"] | {"programs"} | PROGRAMS
 PURE_LEAVES = {
     "aliases",
     "architectures",
+    "data_sets",
     "scores",
     "arrays",
     "callables",
@@ -59,6 +60,8 @@ LEAVES_OF_LEAVES = {
     "aliases",
     "architectures",
     "callables",
+    "data_names",
+    "data_sets",
     "errors",
     "methods",
     "rng",
@@ -76,12 +79,14 @@ IMPURE_PLACES = {
     "landscape/locks.py",
     "landscape/checkpoint",
     "landscape/checkpoint_tables.py",
+    "landscape/data_names.py",
     "landscape/export",
     "landscape/refs.py",
     "landscape/runs.py",
     "landscape/sources.py",
     "landscape/units_json.py",
     "landscape/user_code.py",
+    "landscape/user_files.py",
     "landscape/cli",
     "landscape/figures",
     "train",
@@ -231,7 +236,8 @@ def test_leaves_models_and_sparsity_know_little():
 def test_the_settings_import_nothing_heavy():
     heavy = {"jax", "flax", "orbax", "tensorflow_datasets", "numpy", "optax"}
     paths = [path for path in FILES if path.parts[:2] == ("landscape", "config")]
-    names = "methods architectures scores errors cli/program cli/__init__"
+    names = "methods architectures data_names data_sets scores errors user_code"
+    names += " cli/program cli/__init__"
     paths += [Path(f"landscape/{name}.py") for name in names.split()]
     for path in paths:
         assert not tops(path) & heavy
