@@ -20,14 +20,14 @@ class DataOptions:
     """
 
     num_examples: int | None = None
-    """Training examples, the first of the split; default: all."""
+    """Number of examples, the first of the split; default: all."""
     seed: int = 0
-    """Of everything random: directions, probes, a curve's training."""
+    """Random seed of directions, probes and a curve's training."""
     output: str | None = None
-    """The folder in which the result gets its own; default: RUN/analysis, of the first
-    run."""
+    """Folder in which the result gets a folder of its own; default: RUN/analysis of
+    the first run."""
     data_dir: str | None = None
-    """Where the data set is now; default: where the run had it."""
+    """Folder of the data set, if it has moved; default: where the run had it."""
     format: tuple[str, ...] = ("png",)
     """Formats of the figure: png, pdf, svg, or several of them. A finished analysis is
     drawn in a new format without being computed."""
@@ -45,9 +45,10 @@ class LossOptions(DataOptions):
     """And the statistics of batch norm."""
 
     batch_norm: str = "batch"
-    """Statistics of batch norm: batch, re-estimated or stored."""
+    """Statistics of batch norm: batch (each batch has its own), re-estimated (over the
+    training examples, at every point) or stored."""
     batch_size: int = 128
-    """Examples in a batch that has statistics, and in a step of a curve's training."""
+    """Examples in a batch whose statistics batch norm takes."""
 
     def __post_init__(self):
         super().__post_init__()

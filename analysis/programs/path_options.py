@@ -20,6 +20,11 @@ class PathOptions(LossOptions):
       InputError: a value is not allowed.
     """
 
+    seed: int = 0
+    """Random seed of a curve's training and of --align."""
+    batch_size: int = 128
+    """Examples in a step of a curve's training, and in a batch whose statistics batch
+    norm takes."""
     subspace: str = "sparse"
     """Of a curve: sparse (inner points within the common mask) or dense."""
     points: int = 71

@@ -7,7 +7,7 @@ from landscape.figures.saliency import scores_of_weights
 from landscape.figures.sparse_networks import sparsity
 from landscape.figures.spectra import spectra_by_layer, spectrum
 from landscape.figures.styles import Figure, attempt, colors, plain, save, style
-from landscape.figures.surfaces import surface
+from landscape.figures.surfaces import plane_axes, surface
 from landscape.figures.trainings import training
 from landscape.figures.units import dead_units
 from landscape.figures.units_shrinking import shrinking
@@ -21,6 +21,7 @@ __all__ = [
     "levels",
     "path",
     "plain",
+    "plane_axes",
     "save",
     "scores_of_weights",
     "several_paths",
