@@ -191,7 +191,7 @@ def _plane(config: Config, loaded):
     mask = loaded[0].masks if config.subspace == "sparse" else None
     key = rng.stream(config.seed, "plane")
     if config.kind == "random":
-        return planes.random(points[0], key, mask)
+        return planes.random(points[0], key, mask, loaded[0].objective.rules)
     # The data loss's on training examples, in eval mode, as in analysis.spectrum.
     asked = config.num_examples if config.split == "train" else None
     examples = inputs.examples_of(loaded[0], asked)

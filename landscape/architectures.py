@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from landscape.errors import InputError, check_choice
-from landscape.user_code import check_name, is_user_code
+from landscape.user_code import arguments, check_name, is_user_code
 
 
 class Widths(NamedTuple):
@@ -118,8 +118,15 @@ def model_row(name: str) -> Model:
     return MODELS[name]
 
 
-def check_model(name: str, widths: Sequence[int], activation: str) -> None:
+def check_model(
+    name: str,
+    widths: Sequence[int],
+    activation: str,
+    model_args: Sequence[str] = (),
+) -> None:
     """Refuses a network that is not there, or that cannot have these widths.
+
+    Of one of the user's own the form of its name alone is looked at.
 
     Raises:
       InputError: names the value seen and those allowed.
@@ -131,12 +138,27 @@ def check_model(name: str, widths: Sequence[int], activation: str) -> None:
     landscape.errors.InputError: resnet8 takes 3 or 6 widths (of the 3 stages, then of \
 the inside of each block), not (4, 8).
     """
+    check_choice("activation", activation, ACTIVATIONS)
+    words = arguments("--model-args", model_args)
     if is_user_code(name):
         check_name("--model", name)
-    else:
-        check_choice("model", name, MODELS)
+        for flag, given in (
+            ("--widths", widths),
+            ("--activation", activation != "relu"),
+        ):
+            if given:
+                raise InputError(
+                    f"{flag} is of the models of this repository: {name} takes its own"
+                    " arguments, by --model-args."
+                )
+        return
+    check_choice("model", name, MODELS)
     row = model_row(name)
-    check_choice("activation", activation, ACTIVATIONS)
+    if words:
+        raise InputError(
+            f"--model-args {' '.join(model_args)} go with a --model of your own"
+            f" (package.module:factory), not {name}."
+        )
     if widths:
         _check_widths(row, tuple(widths))
     if activation not in row.activations:

@@ -48,7 +48,8 @@ _SUMMARISED = (
 
 
 FREE = frozenset(
-    "workdir data_dir num_devices log_every eval_every save_every keep_every".split()
+    "workdir data_dir num_devices workers log_every eval_every save_every"
+    " keep_every".split()
 )
 """Settings that may be others when a run resumes: placement, logging and keeping."""
 
@@ -83,7 +84,7 @@ class Run(NamedTuple):
         from landscape.sparsity import masks
 
         settings, params = self.config, self.state.params
-        removed = 100 * masks.sparsity(self.masks, params)
+        removed = 100 * masks.sparsity(self.masks, params, self.objective.rules)
         return (
             f"Run({settings.workdir}, step {int(self.state.step)}: {settings.method},"
             f" {settings.model} on {settings.dataset}, {trees.size(params):,}"
@@ -176,6 +177,7 @@ def describe(
     settings = read_config(folder)
     if data_dir is not None:
         settings = dataclasses.replace(settings, data_dir=data_dir)
+    sources.tell_changed_code(folder, settings)
     known = sources.read(folder).get("data")
     dataset = None
     # A run of before does not tell the shapes of its data.

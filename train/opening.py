@@ -18,6 +18,7 @@ from landscape.recipe import Components
 from landscape.sources import check_data
 from landscape.state import TrainState
 from train import measure, record, scoring
+from train.streamed import is_streamed
 
 Start = Callable[[TrainState], tuple[Any, Any, Any]]
 """From the shapes of a state to params, batch_stats, masks of step 0 (None: drawn)."""
@@ -127,9 +128,9 @@ def _open(
         with activity("compiling the initial weights"):
             state = initial_state(components, config.seed, shape, *given)
     splits = splits or {
-        name: devices.replicate(mesh, getattr(dataset, name))
+        name: split if is_streamed(split) else devices.replicate(mesh, split)
         for name in ("train", "validation", "test")
-        if getattr(dataset, name) is not None
+        if (split := getattr(dataset, name)) is not None
     }
     state = devices.replicate(mesh, state)
     if not resumes:

@@ -73,6 +73,8 @@ def note_data_dir(folder: Path, config: RunConfig) -> None:
 def write_sources(folder: Path, config: RunConfig, dataset: Dataset) -> None:
     """Writes what a run is made from; see `landscape.sources`."""
     found = {"data": sources.describe_data(dataset)}
+    if code := sources.describe_code(config):
+        found[sources.CODE] = code
     for name, kind in mask_source.KINDS.items():
         if getattr(config, name, None):
             found[kind] = mask_source.describe(getattr(config, name), folder)

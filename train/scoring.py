@@ -19,6 +19,7 @@ from landscape.sparsity import saliency, scored_update
 from landscape.state import TrainState
 from landscape.trees import named_leaves
 from train.measure import Splits
+from train.streamed import is_streamed
 
 
 class Rescoring(NamedTuple):
@@ -69,6 +70,8 @@ def make(
         # would stay in memory.
         settings["chunk_size"] = config.batch_size
     size = min(config.score_examples or NUM_EXAMPLES, len(train["label"]))
+    if is_streamed(train) and updater.stops is not None:
+        train = {name: column[:size] for name, column in train.items()}
     starts = range(0, size, config.batch_size)
 
     def scored(state, batches):

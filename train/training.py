@@ -9,7 +9,7 @@ from landscape.cli import Progress, activity, noted_signals
 from landscape.config import RunConfig
 from landscape.errors import InputError, Interrupted, RunFailure
 from landscape.state import TrainState
-from train import loop, measure, record, scoring, step, together
+from train import loop, measure, record, scoring, step, streamed, together
 from train.opening import Opened
 from train.step import Metrics
 
@@ -37,7 +37,9 @@ def train(
     steps = components.updater.steps
     # Each is a window of its own, with a program that knows how to change masks.
     updates = None if steps is None else frozenset(steps(states[0].params))
-    in_one_call = loop.scannable(components, states[0], examples, config.batch_size)
+    in_one_call = not streamed.is_streamed(examples) and loop.scannable(
+        components, states[0], examples, config.batch_size
+    )
     ordinary = _segment(opened, in_one_call, ordinary=True)
     changing = _segment(opened, in_one_call and updates is None, ordinary=False)
     rescoring = [
@@ -110,14 +112,18 @@ def _segment(
             each.components,
             seed=each.config.seed,
             order_seed=each.config.order,
-            augmented=each.config.augment,
+            # Images that are read in time are cropped as they are decoded.
+            augmented=each.config.augment and each.config.image_size is None,
             ordinary=ordinary,
         )
         for each in opened
     ]
     if len(opened) > 1:
         return together.make_segments(steps, first.mesh, in_one_call)
-    segment = loop.make_segment(steps[0], first.mesh, in_one_call)
+    if streamed.is_streamed(split := first.splits["train"]):
+        segment = streamed.make_segment(steps[0], first.mesh, split, first.config)
+    else:
+        segment = loop.make_segment(steps[0], first.mesh, in_one_call)
 
     def alone(states, split, indices, count):
         state, metrics = segment(*states, split, *indices, count)

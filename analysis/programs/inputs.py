@@ -88,7 +88,7 @@ def evaluation_setup(
         batch_size=None if mode == "stored" else batch_size,
     )
     positions = models.positions(run.model, run.data.input_shape)
-    rows = accounting.table(run.state.params, run.masks, positions)
+    rows = accounting.table(run.state.params, run.masks, positions, run.objective.rules)
     flops = size * sum(row.flops for row in rows)
     return EvaluationSetup(
         loss_fn,

@@ -2,8 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
-from landscape.errors import InputError, check_choice, require
+from landscape.errors import InputError, check_choice, check_choices, require
+
+BATCH_NORMS = ("batch", "re-estimated", "stored")
+SUBSPACES = ("sparse", "dense")
 
 SPLITS = ("train", "test")
 """Of a data set."""
@@ -19,20 +23,32 @@ class DataOptions:
       InputError: a value is not allowed.
     """
 
+    GROUPS: ClassVar[dict[str, str]] = {
+        "num_examples": "data",
+        "seed": "seeds",
+        "output": "output",
+        "data_dir": "data",
+        "format": "output",
+    }
+    """Where groups of flags begin, and their titles; see `landscape.cli`."""
+
+    CHOICES: ClassVar[dict[str, tuple[str, ...]]] = {"format": FORMATS}
+
     num_examples: int | None = None
     """Number of examples, the first of the split; default: all."""
     seed: int = 0
-    """Random seed of directions, probes and a curve's training."""
+    """Random seed: of directions, of probes, of a curve's training."""
     output: str | None = None
     """Folder in which the result gets a folder of its own; default: RUN/analysis of
     the first run."""
     data_dir: str | None = None
     """Folder of the data set, if it has moved; default: where the run had it."""
     format: tuple[str, ...] = ("png",)
-    """Formats of the figure: png, pdf, svg, or several of them. A finished analysis is
-    drawn in a new format without being computed."""
+    """Formats of the figure, one or several. A finished analysis is drawn in a new
+    format without being computed."""
 
     def __post_init__(self):
+        check_choices(self)
         require(
             self, "num_examples", self.num_examples is None or self.num_examples > 0
         )
@@ -44,6 +60,9 @@ class DataOptions:
 class LossOptions(DataOptions):
     """And the statistics of batch norm."""
 
+    GROUPS: ClassVar[dict[str, str]] = {"batch_norm": "data"}
+    CHOICES: ClassVar[dict[str, tuple[str, ...]]] = {"batch_norm": BATCH_NORMS}
+
     batch_norm: str = "batch"
     """Statistics of batch norm: batch (each batch has its own), re-estimated (over the
     training examples, at every point) or stored."""
@@ -52,7 +71,6 @@ class LossOptions(DataOptions):
 
     def __post_init__(self):
         super().__post_init__()
-        check_choice("batch norm", self.batch_norm, ("batch", "re-estimated", "stored"))
         require(self, "batch_size", self.batch_size > 0)
 
 

@@ -1,11 +1,12 @@
 """The settings of one path, and the flags that name several; imports nothing heavy."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, fields
+from typing import ClassVar
 
-import tyro
-
-from analysis.programs.options import SPLITS, LossOptions, check_points
-from landscape.errors import InputError, check_choice, require
+from analysis.programs.options import SPLITS, SUBSPACES, LossOptions, check_points
+from landscape.cli import Positional
+from landscape.errors import InputError, require
 from landscape.tables import counted
 
 ORDERS = {"line": 1, "quadratic": 2, "cubic": 3}
@@ -19,6 +20,9 @@ class PathOptions(LossOptions):
     Raises:
       InputError: a value is not allowed.
     """
+
+    GROUPS: ClassVar[dict[str, str]] = {"subspace": "path"}
+    CHOICES: ClassVar[dict[str, Collection[str]]] = {"subspace": SUBSPACES}
 
     seed: int = 0
     """Random seed of a curve's training and of --align."""
@@ -39,7 +43,6 @@ class PathOptions(LossOptions):
 
     def __post_init__(self):
         super().__post_init__()
-        check_choice("subspace", self.subspace, ("sparse", "dense"))
         check_points(self.points)
         require(self, "extend", 0 <= self.extend < float("inf"), "at least 0")
         require(self, "fit_steps", self.fit_steps > 0)
@@ -49,19 +52,17 @@ class PathOptions(LossOptions):
 class Config(PathOptions):
     """One path, evaluated on one split."""
 
-    run_a: tyro.conf.Positional[str]
+    GROUPS: ClassVar[dict[str, str]] = {"kind": "path"}
+    CHOICES: ClassVar[dict[str, Collection[str]]] = {"kind": ORDERS, "split": SPLITS}
+
+    run_a: Positional[str]
     """First run (t = 0): RUN, RUN@STEP or RUN@init."""
-    run_b: tyro.conf.Positional[str]
+    run_b: Positional[str]
     """Second run (t = 1)."""
     kind: str = "line"
-    """line, quadratic or cubic (Bezier curves)."""
+    """A straight line, or a Bezier curve that is trained first."""
     split: str = "train"
-    """train or test: the examples that losses and accuracies are of."""
-
-    def __post_init__(self):
-        super().__post_init__()
-        check_choice("kind", self.kind, ORDERS)
-        check_choice("split", self.split, SPLITS)
+    """The examples that losses and accuracies are of."""
 
 
 @dataclass(frozen=True)
@@ -74,15 +75,18 @@ class Flags(PathOptions):
 ('a1', 'b1', 'cubic')]
     """
 
-    runs: tyro.conf.Positional[tuple[str, ...]]
-    """First run (t = 0) and second run (t = 1): RUN, RUN@STEP or RUN@init. Of more runs
-    the first half are t = 0, the second half t = 1: runs/pruned-seed*
-    runs/scratch-seed* are as many paths, in one figure."""
+    GROUPS: ClassVar[dict[str, str]] = {"kind": "path"}
+    CHOICES: ClassVar[dict[str, Collection[str]]] = {"kind": ORDERS, "split": SPLITS}
+
+    runs: Positional[tuple[str, ...]]
+    """First run (t = 0) and second run (t = 1), or all first and then all second runs:
+    RUN, RUN@STEP or RUN@init. So runs/pruned-seed* runs/scratch-seed* are as many
+    paths, in one figure."""
     kind: tuple[str, ...] = ("line",)
-    """line, quadratic or cubic (Bezier curves), or several of them in one figure."""
+    """A straight line, or Bezier curves that are trained first; several in one
+    figure."""
     split: tuple[str, ...] = ("train",)
-    """train or test, or both in one figure: the examples that losses and accuracies are
-    of."""
+    """The examples that losses and accuracies are of; both in one figure."""
 
     def __post_init__(self):
         super().__post_init__()
@@ -101,8 +105,6 @@ class Flags(PathOptions):
             values = getattr(self, name)
             if not values:
                 raise InputError(f"--{name} names one or more of {', '.join(known)}.")
-            for value in values:
-                check_choice(name, value, known)
 
     @property
     def pairs(self) -> list[tuple[str, str]]:

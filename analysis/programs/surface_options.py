@@ -1,11 +1,11 @@
 """The settings of a plane; imports nothing heavy."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
-import tyro
-
-from analysis.programs.options import SPLITS, LossOptions, check_points
-from landscape.errors import InputError, check_choice, require
+from analysis.programs.options import SPLITS, SUBSPACES, LossOptions, check_points
+from landscape.cli import Positional
+from landscape.errors import InputError, require
 from landscape.tables import counted
 
 PLANES = ("random", "through", "trajectory", "eigenvectors")
@@ -13,10 +13,17 @@ PLANES = ("random", "through", "trajectory", "eigenvectors")
 
 @dataclass(frozen=True)
 class Config(LossOptions):
-    runs: tyro.conf.Positional[tuple[str, ...]]
+    GROUPS: ClassVar[dict[str, str]] = {"split": "data", "plane": "plane"}
+    CHOICES: ClassVar[dict[str, tuple[str, ...]]] = {
+        "plane": PLANES,
+        "split": SPLITS,
+        "subspace": SUBSPACES,
+    }
+
+    runs: Positional[tuple[str, ...]]
     """RUN, RUN@STEP or RUN@init: one, or three that span the plane."""
     split: str = "train"
-    """train or test: the examples that loss and accuracy are of."""
+    """Split whose examples loss and accuracy are of."""
     plane: str | None = None
     """random, trajectory or eigenvectors (one run), through (three); default: random
     or through."""
@@ -40,11 +47,8 @@ class Config(LossOptions):
             )
         if len(self.runs) not in (1, 3):
             raise InputError(f"a plane is of 1 run or of 3, not of {names}.")
-        check_choice("split", self.split, SPLITS)
-        check_choice("plane", self.kind, PLANES)
         if (self.kind == "through") != (len(self.runs) == 3):
             raise InputError(f"--plane {self.kind} does not go with {names}.")
-        check_choice("subspace", self.subspace, ("sparse", "dense"))
         check_points(self.points)
         require(self, "extent", 0 < self.extent < float("inf"), "positive")
         require(self, "margin", 0 <= self.margin < float("inf"), "at least 0")

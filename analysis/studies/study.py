@@ -10,7 +10,7 @@ from typing import Any, ClassVar, TypeVar
 from analysis.programs.options import check_formats
 from analysis.studies.claims import Claim, verdict
 from landscape import locks
-from landscape.errors import InputError, check_choice, percent_hint, require
+from landscape.errors import InputError, check_choices, percent_hint, require
 from landscape.files import check_writable, write_atomically, writing
 from landscape.folders import folder_of
 from landscape.methods import check_model
@@ -28,19 +28,26 @@ class StudyOptions:
 
     Attributes:
       NAME: of the study, and of the folder of its results.
-      SCALES: the scales it knows.
+      CHOICES: its scales, by the name of that field.
 
     Raises:
       InputError: a value is not allowed.
     """
 
     NAME: ClassVar[str]
-    SCALES: ClassVar[tuple[str, ...]]
+    CHOICES: ClassVar[dict[str, tuple[str, ...]]]
+    GROUPS: ClassVar[dict[str, str]] = {
+        "scale": "study",
+        "num_seeds": "seeds",
+        "data_dir": "data",
+        "workdir": "output",
+        "quick": "study",
+    }
 
     scale: str = "digits"
     """The data, and the sizes that go with them."""
     num_seeds: int | None = None
-    """Default: the scale's own."""
+    """Number of seeds; default: the scale's own."""
     data_dir: str | None = None
     """Where tfds keeps its prepared sets."""
     workdir: str = "runs/studies"
@@ -52,7 +59,7 @@ class StudyOptions:
 
     def __post_init__(self):
         object.__setattr__(self, "workdir", str(folder_of(self.workdir)))
-        check_choice("scale", self.scale, self.SCALES)
+        check_choices(self)
         require(self, "num_seeds", self.num_seeds is None or self.num_seeds > 0)
         check_formats(self.format)
 
@@ -69,10 +76,12 @@ class StudyOptions:
 class SparseStudyOptions(StudyOptions):
     """Flags of the studies of pruned, lottery and scratch networks."""
 
+    GROUPS: ClassVar[dict[str, str]] = {"model": "study"}
+
     model: str | None = None
     """Another model than the scale's own."""
     sparsities: tuple[float, ...] = ()
-    """Lowest to highest; default: the scale's own."""
+    """Sparsities to train at, lowest to highest; default: the scale's own."""
 
     def __post_init__(self):
         super().__post_init__()

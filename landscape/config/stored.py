@@ -13,6 +13,8 @@ FORMAT_VERSION = 1
 ADDED = {
     "init_zeros": 0.0,
     "data_args": (),
+    "image_size": None,
+    "workers": None,
     "model_args": (),
     "method_args": (),
     "initialisation": None,

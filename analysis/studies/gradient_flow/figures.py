@@ -62,7 +62,8 @@ def _sweep(measured: Measured) -> dict[str, Figure]:
             note if seeds > 1 else "LeNet-300-100, one seed",
         ),
         "density": plots_sweep.densities(
-            _densities(measured.sweep), "weights that each method keeps, by layer"
+            _densities(measured.sweep),
+            "weights that each method keeps, by layer (methods set beside each other)",
         ),
     }
 

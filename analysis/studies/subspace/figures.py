@@ -7,8 +7,10 @@ import numpy as np
 
 from analysis import spectra
 from analysis.studies.difficulty.solutions import SOLUTIONS
+from analysis.studies.difficulty.trainings import folder_of
 from analysis.studies.subspace import plots
 from analysis.studies.subspace.runs import Measured
+from landscape import runs
 from landscape.figures import save as save_figure
 
 
@@ -19,7 +21,12 @@ def save(folder: Path, measured: Measured, formats: Sequence[str] = ("png",)) ->
         key: {name: _drawn(analyses[name][key][0]) for name in SOLUTIONS}
         for key in measured.sparsities_used
     }
-    save_figure(plots.rows(rows), folder / "figure.png", formats)
+    high = max(measured.sparsities_used, key=float)
+    settings = runs.read_config(
+        Path(folder_of(measured.root, float(high), 0)) / SOLUTIONS[0]
+    )
+    figure = plots.rows(rows, settings.weight_decay, "first seed, as trained")
+    save_figure(figure, folder / "figure.png", formats)
 
 
 def _drawn(analysis) -> dict:
