@@ -31,11 +31,9 @@ import sys
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
-import tyro
-
-from analysis.programs.options import DataOptions
+from analysis.programs.options import SUBSPACES, DataOptions
 from analysis.programs.spectrum_steps_text import check_steps, describe_steps, states
 from analysis.programs.spectrum_text import (
     describe,
@@ -43,17 +41,23 @@ from analysis.programs.spectrum_text import (
     describe_runs,
     next_command,
 )
-from landscape.cli import launch, parse
-from landscape.errors import InputError, check_choice, require
+from landscape.cli import Positional, launch, parse
+from landscape.errors import InputError, require
 
 OPERATORS = ("hessian", "gauss-newton", "residual", "covariance")
 
 
 @dataclass(frozen=True)
 class Config(DataOptions):
-    run: tyro.conf.Positional[str]
+    GROUPS: ClassVar[dict[str, str]] = {"steps": "spectrum"}
+    CHOICES: ClassVar[dict[str, tuple[str, ...]]] = {
+        "operator": OPERATORS,
+        "subspace": SUBSPACES,
+    }
+
+    run: Positional[str]
     """RUN, RUN@STEP or RUN@init."""
-    others: tyro.conf.Positional[tuple[str, ...]] = ()
+    others: Positional[tuple[str, ...]] = ()
     """More of them, compared with the first in one figure."""
     steps: tuple[str, ...] = ()
     """Steps of the training, or all that the run kept: the largest and the smallest
@@ -83,8 +87,6 @@ class Config(DataOptions):
 
     def __post_init__(self):
         super().__post_init__()
-        check_choice("operator", self.operator, OPERATORS)
-        check_choice("subspace", self.subspace, ("sparse", "dense"))
         for name in ("num_steps", "num_probes", "top"):
             require(self, name, getattr(self, name) > 0)
         require(self, "memory", self.memory is None or self.memory > 0, "positive")
@@ -120,7 +122,9 @@ def run(config: Config) -> dict[str, Any]:
         find, draw, words = _find_by_layer, drawn.draw_layers, describe_layers
     else:
         find, draw, words = _find, drawn.draw, describe
-    return shell.read_or_compute(where, partial(find, config), draw, words)
+    return shell.read_or_compute(
+        where, partial(find, config), draw, words, config.format
+    )
 
 
 def _check(config: Config, where: Path) -> None:

@@ -22,16 +22,14 @@ if __name__ == "__main__":
 from dataclasses import asdict, dataclass, fields, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
-
-import tyro
+from typing import Any, ClassVar
 
 from analysis import path
-from analysis.programs.options import LossOptions, check_points
+from analysis.programs.options import SUBSPACES, LossOptions, check_points
 from analysis.programs.surface_text import axes, describe, title
 from analysis.programs.text import short_names
-from landscape.cli import activity, command, launch, parse
-from landscape.errors import InputError, check_choice, require
+from landscape.cli import Positional, activity, command, launch, parse
+from landscape.errors import InputError, require
 from landscape.tables import counted
 
 PLANES = ("random", "through", "trajectory", "eigenvectors")
@@ -39,7 +37,13 @@ PLANES = ("random", "through", "trajectory", "eigenvectors")
 
 @dataclass(frozen=True)
 class Config(LossOptions):
-    runs: tyro.conf.Positional[tuple[str, ...]]
+    GROUPS: ClassVar[dict[str, str]] = {"plane": "plane"}
+    CHOICES: ClassVar[dict[str, tuple[str, ...]]] = {
+        "plane": PLANES,
+        "subspace": SUBSPACES,
+    }
+
+    runs: Positional[tuple[str, ...]]
     """RUN, RUN@STEP or RUN@init: one, or three that span the plane."""
     plane: str | None = None
     """random, trajectory or eigenvectors (one run), through (three); default: random
@@ -64,10 +68,8 @@ class Config(LossOptions):
             )
         if len(self.runs) not in (1, 3):
             raise InputError(f"a plane is of 1 run or of 3, not of {names}.")
-        check_choice("plane", self.kind, PLANES)
         if (self.kind == "through") != (len(self.runs) == 3):
             raise InputError(f"--plane {self.kind} does not go with {names}.")
-        check_choice("subspace", self.subspace, ("sparse", "dense"))
         check_points(self.points)
         require(self, "extent", 0 < self.extent < float("inf"), "positive")
         require(self, "margin", 0 <= self.margin < float("inf"), "at least 0")
@@ -91,7 +93,9 @@ def run(config: Config) -> dict[str, Any]:
     _check(config, where)
     from analysis.programs import shell
 
-    return shell.read_or_compute(where, partial(_evaluate, config), _draw, describe)
+    return shell.read_or_compute(
+        where, partial(_evaluate, config), _draw, describe, config.format
+    )
 
 
 def _check(config: Config, where: Path) -> None:

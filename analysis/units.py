@@ -23,12 +23,11 @@ if __name__ == "__main__":
 
     watch_signals()
 
+from collections.abc import Collection
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
-
-import tyro
+from typing import Any, ClassVar
 
 from analysis.programs.options import DataOptions
 from analysis.programs.units_next import next_command
@@ -40,8 +39,8 @@ from analysis.programs.units_text import (
     exported,
     title,
 )
-from landscape.cli import activity, launch, parse
-from landscape.errors import check_choice, require
+from landscape.cli import Positional, activity, launch, parse
+from landscape.errors import require
 from landscape.scores import UNIT_SCORES
 
 SPLITS = {"both": ("train", "test"), "train": ("train",), "test": ("test",)}
@@ -55,7 +54,19 @@ COMPARED = 256
 
 @dataclass(frozen=True)
 class Config(DataOptions):
-    run: tyro.conf.Positional[str]
+    GROUPS: ClassVar[dict[str, str]] = {
+        "tolerance": "dead units",
+        "num_examples": "data",
+        "where": "dead units",
+        "export": "output",
+    }
+    CHOICES: ClassVar[dict[str, Collection[str]]] = {
+        "split": SPLITS,
+        "where": ("after", "before"),
+        "score": UNIT_SCORES,
+    }
+
+    run: Positional[str]
     """RUN, RUN@STEP or RUN@init."""
     tolerance: float = 1e-4
     """Nats by which the loss may change, up or down, if a unit is dead."""
@@ -77,10 +88,6 @@ class Config(DataOptions):
         super().__post_init__()
         positive = 0 < self.tolerance < float("inf")
         require(self, "tolerance", positive, "positive and finite")
-        check_choice("split", self.split, SPLITS)
-        check_choice("place", self.where, ("after", "before"))
-        for name in self.score:
-            check_choice("unit score", name, UNIT_SCORES)
 
     @property
     def scores(self) -> tuple[str, ...]:
@@ -104,7 +111,9 @@ def run(config: Config) -> dict[str, Any]:
     _check(config, where)
     from analysis.programs import shell
 
-    return shell.read_or_compute(where, partial(_measure, config), _draw, describe)
+    return shell.read_or_compute(
+        where, partial(_measure, config), _draw, describe, config.format
+    )
 
 
 def _check(config: Config, where: Path) -> None:

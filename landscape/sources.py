@@ -16,6 +16,7 @@ from typing import Any
 
 from landscape import user_files
 from landscape.data import Dataset, streaming
+from landscape.data_names import is_function
 from landscape.errors import InputError
 from landscape.user_code import is_user_code
 
@@ -30,6 +31,9 @@ _SETTINGS = "model", "dataset", "method"
 def describe_data(data: Dataset) -> dict[str, Any]:
     """Shapes, and the number of examples and the CRC-32 of the labels of each split.
 
+    Of arrays of the user's own also the CRC-32 of the inputs, where they are the same
+    on every machine.
+
     >>> import numpy as np
     >>> split = {"label": np.zeros(3, np.int32)}
     >>> describe_data(Dataset("few", 2, (5,), split, None, split))["test"]
@@ -37,10 +41,12 @@ def describe_data(data: Dataset) -> dict[str, Any]:
     """
     names = ("train", "validation", "test")
     splits = {name: getattr(data, name) for name in names}
+    inputs = {} if data.inputs_crc32 is None else {"inputs_crc32": data.inputs_crc32}
     return {
         "input_shape": list(data.input_shape),
         "num_classes": data.num_classes,
         **{name: _describe_split(split) for name, split in splits.items() if split},
+        **inputs,
     }
 
 
@@ -161,7 +167,12 @@ def refuse_changed_code(folder: Path, config: Any) -> None:
 def _named(config: Any) -> dict[str, str]:
     """The settings that are code of the user's own."""
     names = {setting: getattr(config, setting) for setting in _SETTINGS}
-    return {setting: name for setting, name in names.items() if is_user_code(name)}
+    tests = {"dataset": is_function}
+    return {
+        setting: name
+        for setting, name in names.items()
+        if tests.get(setting, is_user_code)(name)
+    }
 
 
 def _was_there(then: dict[str, Any]) -> str:

@@ -11,7 +11,9 @@ FILES = sorted(
     for top in ("landscape", "train", "analysis")
     for path in (ROOT / top).rglob("*.py")
 )
-PROGRAMS = {"path", "saliency", "sparsity", "surface", "spectrum", "runs", "units"}
+PROGRAMS = {
+    "path", "report", "runs", "saliency", "sparsity", "spectrum", "surface", "units"
+}  # fmt: skip
 # What a room of analysis/ imports of the others.
 ARROWS = {
     "curvature": set(),
@@ -31,10 +33,13 @@ ARROWS = {
         "alignment",
     },
 }
+# A page has what the programs print of their results.
+ARROWS["reports"] = {"programs"} | PROGRAMS - {"report"}
 ARROWS["studies"] = ARROWS["programs"] | {"programs"} | PROGRAMS
 PURE_LEAVES = {
     "aliases",
     "architectures",
+    "data_sets",
     "scores",
     "arrays",
     "callables",
@@ -55,6 +60,8 @@ LEAVES_OF_LEAVES = {
     "aliases",
     "architectures",
     "callables",
+    "data_names",
+    "data_sets",
     "errors",
     "methods",
     "rng",
@@ -72,6 +79,7 @@ IMPURE_PLACES = {
     "landscape/locks.py",
     "landscape/checkpoint",
     "landscape/checkpoint_tables.py",
+    "landscape/data_names.py",
     "landscape/export",
     "landscape/refs.py",
     "landscape/runs.py",
@@ -84,6 +92,7 @@ IMPURE_PLACES = {
     "train",
     *(f"analysis/{name}.py" for name in PROGRAMS),
     "analysis/programs",
+    "analysis/reports",
     "analysis/studies",
 }
 
@@ -227,7 +236,8 @@ def test_leaves_models_and_sparsity_know_little():
 def test_the_settings_import_nothing_heavy():
     heavy = {"jax", "flax", "orbax", "tensorflow_datasets", "numpy", "optax"}
     paths = [path for path in FILES if path.parts[:2] == ("landscape", "config")]
-    names = "methods architectures scores errors cli/program cli/__init__"
+    names = "methods architectures data_names data_sets scores errors user_code"
+    names += " cli/program cli/__init__"
     paths += [Path(f"landscape/{name}.py") for name in names.split()]
     for path in paths:
         assert not tops(path) & heavy

@@ -12,7 +12,7 @@ from landscape.errors import InputError
 from landscape.folders import folder_of
 from landscape.methods import DENSE_METHODS, method_row
 
-_OF_THE_MASK = (
+OF_THE_MASK = (
     "sparsity",
     "nm",
     "distribution",
@@ -26,6 +26,7 @@ _OF_THE_MASK = (
     "per_layer",
     "grasp_temperature",
 )
+"""Settings that describe masks: those of a run that takes them are the same."""
 
 KINDS = {"mask_from": "masks", "source": "network", "parent": "parent network"}
 """Settings that name another run, and what is taken from it, as in sources.json."""
@@ -51,7 +52,7 @@ def check(config: SparseRun) -> None:
             f" --seed {config.seed + 1}."
         )
     # A level is sparser than the one before it, and else of the same kind.
-    for field in _OF_THE_MASK[1:] if "level" in takes else _OF_THE_MASK:
+    for field in OF_THE_MASK[1:] if "level" in takes else OF_THE_MASK:
         seen, wanted = getattr(config, field), getattr(theirs, field)
         if seen != wanted:
             raise InputError(

@@ -21,17 +21,25 @@ if __name__ == "__main__":
 
     watch_signals()
 
-import argparse
 import sys
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar
 
-from landscape.cli import activity, check_used, launch, parse
+from landscape.cli import Point, activity, check_used, launch, parse_sweep
 from landscape.config import SparseRun
+from landscape.data_names import short
 from landscape.errors import InputError
 from landscape.folders import folder_of
-from landscape.methods import METHODS, SPARSE_METHODS, check_method
-from train import levels
+from landscape.methods import (
+    METHODS,
+    SPARSE_METHODS,
+    Method,
+    check_method,
+    method_row,
+)
+from landscape.user_code import is_user_code
+from train import levels, sweep
 
 _SCRATCH_SEED = 1000
 """Added to the seed of a pruned run for the scratch run of the same command."""
@@ -40,19 +48,21 @@ _SCRATCH_SEED = 1000
 @dataclass(frozen=True)
 class Config(SparseRun):
     method: tuple[str, ...] = ("pruning", "lottery", "scratch")
-    """pruning, static, lottery, scratch, restart, imp (iterative magnitude pruning),
-    small-dense, snip, grasp, synflow, set, rigl, nm (N:M sparsity), ste (magnitude,
-    straight through) or acdc (sparse and dense phases in alternation); of several,
-    lottery, scratch and restart take the mask that this command's pruning finds."""
+    """One or more of pruning, lottery, scratch, restart, static, imp, small-dense,
+    snip, grasp, synflow, set, rigl, nm, ste, acdc, or your own. imp: iterative
+    magnitude pruning; nm: N:M sparsity; ste: magnitude, straight through; acdc: sparse
+    and dense phases in alternation; your own: package.module:updater
+    (docs/add_a_method.md). Of several, lottery, scratch and restart take the mask that
+    this command's pruning finds. --seed is that of pruning, lottery and restart;
+    scratch has 1000 more, for weights of its own."""
 
-    GROUPS: ClassVar[dict[str, str]] = {"num_seeds": "randomness"}
+    GROUPS: ClassVar[dict[str, str]] = {"method": "method", "num_seeds": "seeds"}
 
     num_seeds: int = 1
     """Repeat with this many consecutive seeds, one folder each."""
     seeds_at_once: int | None = None
-    """Train up to this many of the seeds side by side in one compiled program, each as
-    alone up to rounding; default: all on a GPU or TPU, one on a CPU, where more are
-    slower."""
+    """Seeds trained side by side, at most; default: all, on a CPU one. They are in one
+    compiled program, each as alone up to rounding; on a CPU more are slower."""
 
     def __post_init__(self):
         super().__post_init__()
@@ -69,8 +79,15 @@ class Config(SparseRun):
             raise InputError(
                 f"--method needs one or more different names, not {self.method}."
             )
+        rows = {name: method_row(name) for name in self.method}
+        folders = [row.solution for row in rows.values()]
+        if len(set(folders)) < len(folders):
+            raise InputError(
+                f"--method {' '.join(self.method)}: two of them would write the same"
+                f" folder, as they are called {', '.join(folders)}."
+            )
         given = self.mask_from
-        taking = [n for n in self.method if "masks" in METHODS[n].taken(given)]
+        taking = [name for name, row in rows.items() if "masks" in row.taken(given)]
         if taking and not self.mask_from and "pruning" not in self.method:
             raise InputError(
                 f"--method {taking[0]} needs --mask-from RUN, the run whose masks it"
@@ -81,7 +98,7 @@ class Config(SparseRun):
                 f"--mask-from goes with --method {_named('masks')}, not"
                 f" {' '.join(self.method)}."
             )
-        rewinds = any("weights" in METHODS[name].takes for name in self.method)
+        rewinds = any("weights" in row.takes for row in rows.values())
         if self.rewind_to is not None and not rewinds:
             raise InputError(f"--rewind-to goes with --method {_named('weights')}.")
         self._check_rewinding()
@@ -107,22 +124,35 @@ def _named(taken: str) -> str:
     return " or ".join(name for name, row in METHODS.items() if taken in row.takes)
 
 
-def expand(config: Config) -> list[SparseRun]:
-    """The runs that a command stands for, in the order in which they are made."""
+def _in_order(names: Sequence[str]) -> list[Method]:
+    """Rows in the order of the registry, in which what takes masks comes after what
+    finds them; then those of the user's own."""
+    known = [row for name, row in METHODS.items() if name in names]
+    return known + [method_row(name) for name in names if is_user_code(name)]
+
+
+def expand(config: Config, below: str = "") -> list[SparseRun]:
+    """The runs that a command stands for, in the order in which they are made.
+
+    Args:
+      config: its settings.
+      below: the folder of a point of a sweep, in that of all.
+    """
     alone = len(config.method) == 1
     settings = []
     for seed in range(config.seed, config.seed + config.num_seeds):
         suffix = f"-seed{seed}" if config.num_seeds > 1 else ""
         found = config.mask_from and str(folder_of(config.mask_from))
-        # In the order of the registry: what takes masks comes after what finds them.
-        for row in [row for name, row in METHODS.items() if name in config.method]:
-            root = folder_of(config.workdir or f"runs/{config.dataset}")
+        for row in _in_order(config.method):
+            root = folder_of(config.workdir or f"runs/{short(config.dataset)}") / below
             if not (alone and config.workdir):
                 root /= row.solution
             folder = str(folder_of(f"{root}{suffix}"))
             if row.name == "pruning":
                 found = folder
             new = {"method": row.name, "seed": seed, "workdir": folder}
+            if not is_user_code(row.name):
+                new["method_args"] = ()
             # Of this command's pruning only what cannot do without masks takes them.
             if takes := row.taken(config.mask_from):
                 new["mask_from"] = found
@@ -133,38 +163,63 @@ def expand(config: Config) -> list[SparseRun]:
     return settings
 
 
-def with_settings_of_mask(argv: list[str] | None = None) -> Config | None:
-    """The defaults that `--mask-from RUN` brings: RUN's settings but for a few."""
-    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    # A value that is missing is told by `parse`.
-    parser.add_argument("--mask-from", "--mask_from", nargs="?")
-    parser.add_argument("--workdir", nargs="?")
-    given = parser.parse_known_args(argv)[0]
-    if given.mask_from is None:
-        return None
-    from landscape import runs
-    from train import mask_source
+def inherited(said: Mapping[str, Any]) -> dict[str, Any]:
+    """The defaults that --like RUN and --mask-from RUN bring.
 
-    name = mask_source.located(given.mask_from, given.workdir)
+    --like brings all settings but --workdir, --mask-from all but a few; of both, those
+    of --like but for what describes the masks.
+
+    Args:
+      said: what the command line and its file say, by the names of the settings.
+    """
+    # Not above: --help is quick.
+    from landscape import runs
+    from train import inheritance, mask_source
+
+    found: dict[str, Any] = {}
+    if said.get("like"):
+        found = inheritance.like(said["like"], SparseRun, set())
+        found["method"] = (found["method"],)
+        methods = said.get("method", found["method"])
+        if not any("masks" in method_row(each).takes for each in methods):
+            found |= {"mask_from": None, "rewind_to": None}
+    name = said.get("mask_from", found.get("mask_from"))
+    if name is None:
+        return found
+    name = mask_source.located(name, said.get("workdir"))
     theirs = runs.read_config(runs.parse(name).folder)
     mask_source.check_gives(name, theirs)
-    return defaults_of_mask(name, theirs)
+    default = defaults_of_mask(name, theirs)
+    of_mask = {f.name: getattr(default, f.name) for f in fields(default)}
+    if found:
+        of_mask = {each: of_mask[each] for each in mask_source.OF_THE_MASK}
+    return found | of_mask | {"mask_from": name}
 
 
 def defaults_of_mask(name: str, theirs: SparseRun) -> Config:
     """The defaults beside `--mask-from`: the settings of that run but for a few."""
-    own = {f: getattr(Config(), f) for f in ("workdir", "seed", "rewind_to")}
+    names = ("workdir", "seed", "rewind_to", "method_args")
+    own = {f: getattr(Config(), f) for f in names}
     # Named on the command line as well; here it lets the defaults pass their checks.
     return Config.of(theirs, **own, mask_from=name, method=("lottery",))
 
 
 def run(config: Config) -> list[dict[str, Any]]:
     """Trains, prints what came out, draws the methods, and returns the summaries."""
+    return run_sweep([Point(config, {})])
+
+
+def run_sweep(points: Sequence[Point]) -> list[dict[str, Any]]:
+    """As `run`, for each point of a sweep; all are checked before one is trained."""
     from landscape import data
     from train import checks, mask_source
 
-    settings = expand(config)
-    if config.mask_from:
+    settings, swept = [], []
+    for point in points:
+        made = expand(point.config, point.folder)
+        settings += made
+        swept += [point.swept] * len(made)
+    if points[0].config.mask_from:
         settings = [
             replace(each, mask_from=mask_source.located(each.mask_from, each.workdir))
             for each in settings
@@ -179,21 +234,25 @@ def run(config: Config) -> list[dict[str, Any]]:
         from train import job, report, small_dense, together
 
     settings = small_dense.sized(settings)
-    at_once = config.seeds_at_once or together.default_number(config.num_seeds)
+    first = points[0].config
+    at_once = first.seeds_at_once or together.default_number(first.num_seeds)
     summaries = job.run_all(settings, mask_source.start_from, at_once)
-    report.print_outcome(settings, summaries)
+    report.print_outcome(settings, summaries, swept)
     return summaries
 
 
-def read(argv: list[str] | None = None) -> Config:
+def read(argv: list[str] | None = None) -> list[Point]:
     """The settings of a command line; flags that its methods do not use are refused.
 
-    Those that `--mask-from` brings are not: they say how its masks were found.
+    Those that a file or another run bring are not: they are defaults.
     """
-    config = parse(Config, __doc__, default=with_settings_of_mask(argv), argv=argv)
-    check_used(Config, sys.argv[1:] if argv is None else argv, config.method, METHODS)
-    return config
+    points = parse_sweep(
+        Config, __doc__, inherited=inherited, fixed=sweep.FIXED, argv=argv
+    )
+    words = sys.argv[1:] if argv is None else argv
+    check_used(Config, words, points[0].config.method, METHODS)
+    return points
 
 
 if __name__ == "__main__":
-    launch(lambda: run(read()))
+    launch(lambda: run_sweep(read()))

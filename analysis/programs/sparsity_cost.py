@@ -66,7 +66,9 @@ def cost_of_training(
 
     Returns:
       Fields of `TrainingCost`, its ratio to dense training as "relative", and "scores",
-      what scores over data cost, which is part of the sum; None: it is not known.
+      what scores over data cost, which is part of the sum; None: it is not known. Of a
+      method of the user's own "low" and "high" alone are: the gradient of all weights
+      may be needed at no step, or at each.
     """
     dense = sum(row.flops for row in states[0].rows)
     known = [(state.density, state.flops) for state in states]
@@ -83,6 +85,14 @@ def cost_of_training(
     else:
         windows = _logged(folder, at, states)
     steps: Any = {"never": (), "always": range(1, last + 1)}
+    if row.dense_gradients == "unknown":
+        least, most = (
+            training_cost.total(windows, dense, config.batch_size, wide)
+            for wide in steps.values()
+        )
+        known = {"low": least.low, "high": most.high, "dense": least.dense}
+        unknown = dict.fromkeys(("flops", "relative", "dense_gradients"))
+        return known | unknown | {"steps": last, "scores": 0.0}
     if row.dense_gradients in steps:
         wide = steps[row.dense_gradients]
     else:

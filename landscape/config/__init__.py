@@ -14,10 +14,11 @@ from landscape.config.stored import (
     to_dict,
 )
 from landscape.config.training import TrainConfig
-from landscape.config.units import UnitsConfig, UnitsRun
+from landscape.config.units import BUDGETS, UnitsConfig, UnitsRun
 
 __all__ = [
     "ADDED",
+    "BUDGETS",
     "FORMAT_VERSION",
     "DenseRun",
     "RunConfig",

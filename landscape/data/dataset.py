@@ -13,7 +13,7 @@ import numpy as np
 from landscape.config import TrainConfig
 from landscape.data import streaming
 from landscape.data.counts import check_batch_size, check_kind, check_split
-from landscape.data.raw import Raw
+from landscape.data.raw import Raw, settings_of
 from landscape.methods import data_row, resolve
 from landscape.one_line import one_line
 
@@ -50,6 +50,7 @@ class Dataset(NamedTuple):
       validation: the examples held out, or None.
       test: the set's own test split, never touched by the other settings.
       normalisation: of all splits; None if it is not known.
+      inputs_crc32: of all inputs as they are stored, see `landscape.data.raw`.
     """
 
     name: str
@@ -59,6 +60,7 @@ class Dataset(NamedTuple):
     validation: Split | None
     test: Split
     normalisation: Normalisation | None = None
+    inputs_crc32: int | None = None
 
     __repr__ = one_line
 
@@ -91,7 +93,7 @@ def load(config: TrainConfig) -> Dataset:
     dataset = _load(
         config.dataset,
         row.read,
-        tuple(getattr(config, name) for name in row.settings),
+        settings_of(config),
         config.num_validation,
         config.num_train,
         config.inputs,
@@ -100,7 +102,7 @@ def load(config: TrainConfig) -> Dataset:
     check_batch_size(config, len(dataset.train["label"]))
     # The arrays are read-only and shared; the dicts around them are the caller's own.
     copies = (s and dict(s) for s in (dataset.train, dataset.validation, dataset.test))
-    return Dataset(*dataset[:3], *copies, dataset.normalisation)
+    return Dataset(*dataset[:3], *copies, *dataset[6:])
 
 
 def _streamed(config: TrainConfig) -> Dataset:
@@ -160,6 +162,7 @@ def _load(
         split(pixels[validation], labels[validation]) if num_validation else None,
         split(*raw.test),
         Normalisation(_of_channels(mean), _of_channels(std), raw.highest),
+        raw.inputs_crc32,
     )
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from landscape.data.raw import Raw
+from landscape.data_names import holds_arrays
 from landscape.errors import InputError
 from landscape.methods import DATA_SETS
 
@@ -41,10 +42,12 @@ def open_builder(name: str, data_dir: str | None) -> Any:
         known = [*DATA_SETS, *tfds.list_builders(with_community_datasets=False)]
         near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
         hint = f": perhaps you meant {near[0]!r}?" if near else "."
+        if holds_arrays(name):
+            hint = f": perhaps you meant the folder './{name}'?"
         raise InputError(
             f"unknown dataset {name!r}{hint}"
-            f" Allowed: {', '.join(DATA_SETS)}, and the image-classification sets of"
-            " tfds."
+            f" Allowed: {', '.join(DATA_SETS)}, the image-classification sets of tfds,"
+            " ./FOLDER of .npy files, FILE.npz and package.module:function."
         ) from None
     except Exception as error:  # each builder is code of its own
         reason, *_ = str(error.__cause__ or error).strip().splitlines() or [repr(error)]

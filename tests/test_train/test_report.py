@@ -21,7 +21,10 @@ def runs_of(seeds):
 
 
 def test_seeds_of_a_level_are_averaged_and_levels_are_not():
-    lines = report.seeds_table(*runs_of([3, 4])).splitlines()[2:]
+    settings, summaries = runs_of([3, 4])
+    lines = report.seeds_table(
+        list(map(report.label, settings)), summaries
+    ).splitlines()[2:]
     cells = [line.split("  ") for line in lines]
     assert [line[0] for line in cells] == ["pruning", "imp level-0", "imp level-1"]
     # Accuracies of 0 and 3 %, 1 and 4, 2 and 5: a deviation of 3 / sqrt(2) each.
@@ -41,7 +44,8 @@ def test_of_several_levels_the_last_is_what_is_shown():
 
 
 def test_a_curve_is_of_the_levels_of_one_seed():
-    found = report._by_level(*runs_of([3, 4]))
+    settings, summaries = runs_of([3, 4])
+    found = report._by_level(settings, summaries, [run.method for run in settings])
     assert [[len(seed) for seed in group] for group in found.values()] == [
         [1, 1], [2, 2]
     ]  # fmt: skip

@@ -2,6 +2,7 @@
 
 import functools
 import os
+from pathlib import Path
 
 import numpy as np
 
@@ -11,13 +12,7 @@ from landscape.data.streaming import sources
 from landscape.data.streaming.batches import Stream
 from landscape.data.streaming.sources import Source
 from landscape.data.streaming.splits import DEVIATION, MEAN, StreamedSplit
-from landscape.folders import folder_of
-
-
-def is_folder(name: str) -> bool:
-    """Whether the name of a data set means a folder of images: a path, not a name."""
-    is_path = name.startswith(("/", "./", "../", "~"))
-    return is_path or (folder_of(name) / "train").is_dir()
+from landscape.data_names import is_arrays, path_of
 
 
 @functools.lru_cache(maxsize=2)
@@ -27,8 +22,8 @@ def open_sources(name: str, data_dir: str | None) -> dict[str, Source]:
     Raises:
       InputError: there is no such folder or prepared set of tfds.
     """
-    if is_folder(name):
-        return sources.of_folder(folder_of(name))
+    if is_arrays(name):
+        return sources.of_folder(Path(path_of(name, data_dir)))
     builder = images.open_prepared(name, data_dir)
     train = sources.of_builder(builder, "train")
     test = sources.of_builder(builder, images.test_split(builder))
