@@ -58,7 +58,8 @@ class TrainConfig:
     channel, over the training split (with --image-size those of ImageNet); scale: to
     [0, 1]."""
     image_size: int | None = None
-    """Read images in time, cropped to this size, instead of all at once. They are those of a set of tfds, or FOLDER/train/CLASS/FILE and FOLDER/test (or val)."""
+    """Read images in time, cropped to this size, instead of all at once. They are
+    those of a set of tfds, or FOLDER/train/CLASS/FILE and FOLDER/test (or val)."""
     workers: int | None = None
     """Threads that decode images of --image-size; default: one a core."""
     augment: bool = False
@@ -80,8 +81,8 @@ class TrainConfig:
     wrn-10-1, wrn-16-4, wrn-22-2, wrn-28-10 (wide ResNets), vgg11, or your own,
     package.module:factory (docs/add_a_model.md)."""
     model_args: tuple[str, ...] = ()
-    """KEY=VALUE arguments of a --model of your own. A value may be a list, as in depth=3
-    widths=[8,16]."""
+    """KEY=VALUE arguments of a --model of your own. A value may be a list, as in
+    depth=3 widths=[8,16]."""
     widths: tuple[int, ...] = ()
     """Widths of the layers; default: the model's own. mlp: hidden widths; lenet: 2
     convolutions, then dense layers; alexnet: the same, 4 in all; vgg11, vgg16: 8 or 13
@@ -124,7 +125,8 @@ class TrainConfig:
     label_smoothing: float = 0.0
     """Weight of the uniform distribution in the training labels."""
     precision: str = "float32"
-    """Precision of the forward and backward pass of training. Parameters, updates and everything that is evaluated or analysed are float32."""
+    """Precision of the forward and backward pass of training. Parameters, updates
+    and everything that is evaluated or analysed are float32."""
     accumulate: int = 1
     """Parts of a batch whose gradients are computed one after the other. The update is
     that of the whole batch, to rounding; batch norm sees the parts."""
