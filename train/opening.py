@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jax.sharding import Mesh
 
-from landscape import checkpoint, data, devices, recipe, runs, trees
+from landscape import checkpoint, data, devices, hosts, recipe, runs, trees
 from landscape.cli import activity
 from landscape.config import RunConfig
 from landscape.errors import InputError, RunFailure
@@ -146,6 +146,8 @@ def _open(
                 state = rescaled(components, rescoring.update(state))
             except InputError as error:
                 raise InputError(f"{folder}: at step 0 {error}") from error
+    # The others may yet read what the first one begins to write.
+    hosts.wait(f"{folder}: opened")
     record.open_folder(folder, config)
     if step is not None:
         # Before the metrics: a newer checkpoint would be resumed from without them.
