@@ -35,6 +35,8 @@ def join(
     global _index, _count
     import jax
 
+    # It would take SIGTERM away from the program, which tells all processes itself.
+    jax.config.update("jax_enable_preemption_service", False)
     try:
         jax.distributed.initialize(
             coordinator, count, index,

@@ -75,6 +75,7 @@ IMPURE_PLACES = {
     "landscape/devices.py",
     "landscape/files.py",
     "landscape/folders.py",
+    "landscape/hosts.py",
     "landscape/latency.py",
     "landscape/locks.py",
     "landscape/checkpoint",

@@ -4,7 +4,6 @@
     python -m train.sparse --method pruning --sparsity 0.98 --workdir runs/pruned
     python -m train.sparse --method lottery --mask-from runs/pruned
     python -m train.sparse --method scratch --mask-from runs/pruned --seed 1
-    python -m train.sparse --method restart --mask-from runs/pruned
     python -m train.sparse --method imp --sparsity 0.9 --workdir runs/imp
     python -m train.sparse --method pruning small-dense --num-seeds 3
     python -m train.sparse --method rigl --sparsity 0.8 0.9 0.95
