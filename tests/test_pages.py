@@ -24,14 +24,17 @@ def run(line, more=""):
     """A command of a page in this process, which has compiled what it needs."""
     _, _, name, *words = shlex.split(f"{line} {more}")
     module = importlib.import_module(name)
-    read = getattr(module, "read", None)
-    config = read(words) if read else parse(module.Config, module.__doc__, argv=words)
-    return module.run(config)
+    if hasattr(module, "run_sweep"):
+        module.run_sweep(module.read(words))
+        return
+    kind = getattr(module, "Flags", module.Config)
+    main = getattr(module, "main_of_several", module.main)
+    main(parse(kind, module.__doc__, argv=words))
 
 
 @pytest.fixture
 def executed(tmp_path, monkeypatch):
-    """Runs a page from top to bottom in a folder of its own; returns results by line.
+    """Runs a page from top to bottom in a folder of its own.
 
     A block of Python whose first line is a comment with a name is that file; one that
     is called save_*.py is run, too.
@@ -41,7 +44,6 @@ def executed(tmp_path, monkeypatch):
     before = set(sys.modules)
 
     def execute(page):
-        found = {}
         text = (DOCS / page).read_text()
         for language, block in re.findall(r"```(python|bash)\n(.*?)```", text, re.S):
             if language == "python":
@@ -51,8 +53,7 @@ def executed(tmp_path, monkeypatch):
                     exec(compile(block, name, "exec"), {})
                 continue
             for line in block.splitlines():
-                found[line] = run(line, SMALL.get(line.split()[2], ""))
-        return found
+                run(line, SMALL.get(line.split()[2], ""))
 
     yield execute
     for name in {*sys.modules} - before:
@@ -84,9 +85,7 @@ def test_a_data_set_of_ones_own_by_its_page(executed, tmp_path):
 
 
 def test_a_method_of_ones_own_by_its_page(executed):
-    (cost,) = [
-        v for k, v in executed("add_a_method.md").items() if "sparsity runs" in k
-    ]
+    executed("add_a_method.md")
     one_shot, late, ticket = (
         json.loads(Path(f"runs/digits/{name}/summary.json").read_text())
         for name in ("one_shot", "late", "ticket")
@@ -100,7 +99,8 @@ def test_a_method_of_ones_own_by_its_page(executed):
     assert [x["sparsity"] > 0 for x in train] == [x["step"] >= 120 for x in train]
     # At which steps it needs all gradients is not known, nor what it cost: at least
     # 110 dense steps and 90 sparse ones, as there is a line every 10 steps.
-    cost = cost["found"][0]["training"]
+    (result,) = Path("runs/digits/one_shot/analysis").glob("sparsity*/result.json")
+    cost = json.loads(result.read_text())["found"][0]["training"]
     assert cost["flops"] is None
     least = (110 + 90 * (1 - one_shot["sparsity"])) / 200
     assert cost["low"] / cost["dense"] == pytest.approx(least, abs=1e-3)

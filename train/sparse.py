@@ -188,7 +188,7 @@ def inherited(said: Mapping[str, Any]) -> dict[str, Any]:
                 found[name] = None
     name = said.get("mask_from", found.get("mask_from"))
     if name is None:
-        return found
+        return inheritance.fitting(found, said)
     name = mask_source.located(name, said.get("workdir"))
     theirs = runs.read_config(runs.parse(name).folder)
     mask_source.check_gives(name, theirs)
@@ -196,7 +196,7 @@ def inherited(said: Mapping[str, Any]) -> dict[str, Any]:
     of_mask = {f.name: getattr(default, f.name) for f in fields(default)}
     if found:
         of_mask = {each: of_mask[each] for each in mask_source.OF_THE_MASK}
-    return found | of_mask | {"mask_from": name}
+    return inheritance.fitting(found | of_mask, said) | {"mask_from": name}
 
 
 def defaults_of_mask(name: str, theirs: SparseRun) -> Config:
