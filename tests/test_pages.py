@@ -24,9 +24,9 @@ def run(line, more=""):
     """A command of a page in this process, which has compiled what it needs."""
     _, _, name, *words = shlex.split(f"{line} {more}")
     module = importlib.import_module(name)
-    read = getattr(module, "read", None)
-    config = read(words) if read else parse(module.Config, module.__doc__, argv=words)
-    return module.run(config)
+    if hasattr(module, "run_sweep"):
+        return module.run_sweep(module.read(words))
+    return module.run(parse(module.Config, module.__doc__, argv=words))
 
 
 @pytest.fixture
@@ -61,11 +61,31 @@ def executed(tmp_path, monkeypatch):
 
 
 def own_lines(page):
-    """The lines of each function of a page, but for blank ones."""
+    """The lines of each function or class of a page, but for blank ones."""
     for block in re.findall(r"```python\n(.*?)```", (DOCS / page).read_text(), re.S):
-        if "\ndef " in block:
-            code = block[block.index("\ndef ") :]
+        if begin := re.search(r"\n(def|class) ", block):
+            code = block[begin.start() :]
             yield len([line for line in code.splitlines() if line.strip()])
+
+
+def test_a_network_of_ones_own_by_its_page(executed):
+    found = executed("add_a_model.md")
+    assert len(found) == 8
+    removed = {}
+    for name in ("cnn", "nnx", "equinox"):
+        folder = Path("runs") / name
+        summary = json.loads((folder / "summary.json").read_text())
+        assert summary["sparsity"] == pytest.approx(0.8, abs=0.01)
+        assert summary["test_accuracy"] > 0.5
+        removed[name] = (folder / "layers.txt").read_text()
+        sources = json.loads((folder / "sources.json").read_text())
+        module = summary["model"].partition(":")[0]
+        assert [*sources["code"]["model"]["files"]] == [f"{module}.py"]
+    # Kernels alone are prunable: 3x3x1x4 and 64x10, 64x16 and 16x10, and 3x3x1x4 and
+    # 36x10.
+    for (name, text), size in zip(removed.items(), (676, 1184, 396), strict=True):
+        assert f"Sparsity of the {size:,} prunable weights" in text, name
+    assert max(own_lines("add_a_model.md")) < 10
 
 
 def test_a_data_set_of_ones_own_by_its_page(executed, tmp_path):
