@@ -126,6 +126,15 @@ def infinite(input_shape, num_classes):
     return nn.Dense(num_classes, kernel_init=nn.initializers.constant(jnp.inf))
 '''
 OWN = "own_networks", "parts", "changing"
+OF_EQUINOX = """
+import functools
+import equinox
+import own_networks
+
+
+def net(input_shape, num_classes, width):
+    return functools.partial(equinox.nn.MLP, *input_shape, num_classes, width, 1)
+"""
 LAYERS = """from flax import linen as nn
 
 
@@ -369,14 +378,13 @@ def test_a_network_that_is_not_finite_at_its_start_is_refused_and_writes_nothing
 
 @pytest.fixture(scope="module")
 def trained(place):
-    """A run of two steps of a network that is read from `changing.py`."""
+    """A run of two steps of a network in Equinox, which `changing.py` defines."""
     from train import job
 
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(place)
         patch.setattr(sys, "path", [str(place), *sys.path])
-        text = "from own_networks import plain\n\n\nnet = plain\n"
-        (place / "changing.py").write_text(text)
+        (place / "changing.py").write_text(OF_EQUINOX)
         config = DenseRun(
             model="changing:net", dataset="blobs", blob_samples=128, steps=2,
             model_args=("width=2",), workdir=str(place / "run"),
