@@ -7,12 +7,13 @@
     python -m train.sparse --method restart --mask-from runs/pruned
     python -m train.sparse --method imp --sparsity 0.9 --workdir runs/imp
     python -m train.sparse --method pruning small-dense --num-seeds 3
+    python -m train.sparse --method rigl --sparsity 0.8 0.9 0.95
 
 Without arguments: digits pruned to 95 %, then the lottery network (the initial weights
 of that run) and the scratch network (new weights) inside the mask that pruning found.
 That takes about 20 s of CPU time; near 97 % of the test digits are read right. Each
 level of imp is a run of its own, in level-0, level-1, ... of the workdir: the last one
-is the sparse network.
+is the sparse network. A flag with several values is a sweep, in folders below one.
 """
 
 if __name__ == "__main__":
@@ -181,8 +182,10 @@ def inherited(said: Mapping[str, Any]) -> dict[str, Any]:
         found = inheritance.like(said["like"], SparseRun, set())
         found["method"] = (found["method"],)
         methods = said.get("method", found["method"])
-        if not any("masks" in method_row(each).takes for each in methods):
-            found |= {"mask_from": None, "rewind_to": None}
+        taken = {what for each in methods for what in method_row(each).takes}
+        for name, what in (("mask_from", "masks"), ("rewind_to", "weights")):
+            if what not in taken:
+                found[name] = None
     name = said.get("mask_from", found.get("mask_from"))
     if name is None:
         return found

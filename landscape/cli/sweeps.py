@@ -7,10 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 from landscape.cli.defaults import CONFIG, LIKE, settings_of
-from landscape.cli.flags import ONE, REQUIRED, Flag, flags_of
+from landscape.cli.flags import REQUIRED, Flag, flags_of
 from landscape.cli.help import help_asked
 from landscape.cli.versions import versions
 from landscape.cli.words import Given, tell_apart, value_of
+from landscape.config import ONE
 from landscape.errors import InputError
 
 Config = TypeVar("Config")
