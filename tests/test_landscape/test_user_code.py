@@ -445,6 +445,18 @@ def test_a_run_whose_module_is_gone_says_where_it_was(
     assert summary["model"] == "changing:net"
 
 
+def test_what_needs_the_units_of_a_network_is_refused(place, trained):
+    from analysis import path, units
+
+    run = str(place / "run")
+    for program, config in (
+        (path, path.Config(run_a=f"{run}@init", run_b=run, align=True)),
+        (units, units.Config(run)),
+    ):
+        with pytest.raises(InputError, match="changing:net are units is not known"):
+            program.run(config)
+
+
 def test_what_builds_a_network_with_other_widths_is_refused(place, trained):
     from landscape.config import SparseRun
     from train import small_dense, units
