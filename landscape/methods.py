@@ -195,7 +195,7 @@ def check_method(name: str, allowed: Iterable[str]) -> None:
     if is_user_code(name):
         check_name("--method", name)
     else:
-        check_choice("method", name, allowed)
+        check_choice("method", name, [*allowed, "package.module:updater"])
 
 
 def check_method_args(names: Sequence[str], words: Sequence[str]) -> None:

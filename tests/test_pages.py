@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from landscape import models
 from landscape.cli import parse
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -16,7 +17,7 @@ DOCS = Path(__file__).parents[1] / "docs"
 SMALL = {
     "analysis.path": "--points 3",
     "analysis.surface": "--points 3",
-    "analysis.spectrum": "--num-steps 5 --num-probes 1 --top 1",
+    "analysis.spectrum": "--num-steps 5 --num-probes 1 --top 1 --num-examples 64",
 }
 
 
@@ -34,7 +35,7 @@ def run(line, more=""):
 
 @pytest.fixture
 def executed(tmp_path, monkeypatch):
-    """Runs a page from top to bottom in a folder of its own.
+    """Runs a page from top to bottom in a folder of its own; returns its commands.
 
     A block of Python whose first line is a comment with a name is that file; one that
     is called save_*.py is run, too.
@@ -44,6 +45,7 @@ def executed(tmp_path, monkeypatch):
     before = set(sys.modules)
 
     def execute(page):
+        commands = []
         text = (DOCS / page).read_text()
         for language, block in re.findall(r"```(python|bash)\n(.*?)```", text, re.S):
             if language == "python":
@@ -54,6 +56,8 @@ def executed(tmp_path, monkeypatch):
                 continue
             for line in block.splitlines():
                 run(line, SMALL.get(line.split()[2], ""))
+                commands.append(line)
+        return commands
 
     yield execute
     for name in {*sys.modules} - before:
@@ -62,11 +66,34 @@ def executed(tmp_path, monkeypatch):
 
 
 def own_lines(page):
-    """The lines of each function of a page, but for blank ones."""
+    """The lines of each function or class of a page, but for blank ones."""
     for block in re.findall(r"```python\n(.*?)```", (DOCS / page).read_text(), re.S):
-        if "\ndef " in block:
-            code = block[block.index("\ndef ") :]
+        if begin := re.search(r"\n(def|class) ", block):
+            code = block[begin.start() :]
             yield len([line for line in code.splitlines() if line.strip()])
+
+
+def test_a_network_of_ones_own_by_its_page(executed):
+    assert len(executed("add_a_model.md")) == 5
+    removed = {}
+    for name in ("cnn", "nnx"):
+        folder = Path("runs") / name
+        summary = json.loads((folder / "summary.json").read_text())
+        assert summary["sparsity"] == pytest.approx(0.8, abs=0.01)
+        assert summary["test_accuracy"] > 0.5
+        removed[name] = (folder / "layers.txt").read_text()
+        sources = json.loads((folder / "sources.json").read_text())
+        module = summary["model"].partition(":")[0]
+        assert [*sources["code"]["model"]["files"]] == [f"{module}.py"]
+    # Kernels alone are prunable: 3x3x1x4 and 64x10, and 64x16 and 16x10.
+    for (name, text), size in zip(removed.items(), (676, 1184), strict=True):
+        assert f"Sparsity of the {size:,} prunable weights" in text, name
+    of_equinox = models.create("my_equinox:Network", (8, 8, 1), 10)
+    assert models.positions(of_equinox, (8, 8, 1)) == {
+        "layers/0/weight": 9,
+        "layers/1/weight": 1,
+    }
+    assert max(own_lines("add_a_model.md")) < 10
 
 
 def test_a_data_set_of_ones_own_by_its_page(executed, tmp_path):

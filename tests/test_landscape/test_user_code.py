@@ -126,6 +126,15 @@ def infinite(input_shape, num_classes):
     return nn.Dense(num_classes, kernel_init=nn.initializers.constant(jnp.inf))
 '''
 OWN = "own_networks", "parts", "changing"
+OF_EQUINOX = """
+import functools
+import equinox
+import own_networks
+
+
+def net(input_shape, num_classes, width):
+    return functools.partial(equinox.nn.MLP, *input_shape, num_classes, width, 1)
+"""
 LAYERS = """from flax import linen as nn
 
 
@@ -369,14 +378,13 @@ def test_a_network_that_is_not_finite_at_its_start_is_refused_and_writes_nothing
 
 @pytest.fixture(scope="module")
 def trained(place):
-    """A run of two steps of a network that is read from `changing.py`."""
+    """A run of two steps of a network in Equinox, which `changing.py` defines."""
     from train import job
 
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(place)
         patch.setattr(sys, "path", [str(place), *sys.path])
-        text = "from own_networks import plain\n\n\nnet = plain\n"
-        (place / "changing.py").write_text(text)
+        (place / "changing.py").write_text(OF_EQUINOX)
         config = DenseRun(
             model="changing:net", dataset="blobs", blob_samples=128, steps=2,
             model_args=("width=2",), workdir=str(place / "run"),
@@ -435,6 +443,18 @@ def test_a_run_whose_module_is_gone_says_where_it_was(
     assert program.run(program.Config((str(place / "run"),)))
     summary = json.loads((place / "run/summary.json").read_text())
     assert summary["model"] == "changing:net"
+
+
+def test_what_needs_the_units_of_a_network_is_refused(place, trained):
+    from analysis import path, units
+
+    run = str(place / "run")
+    for program, config in (
+        (path, path.Config(run_a=f"{run}@init", run_b=run, align=True)),
+        (units, units.Config(run)),
+    ):
+        with pytest.raises(InputError, match="changing:net are units is not known"):
+            program.run(config)
 
 
 def test_what_builds_a_network_with_other_widths_is_refused(place, trained):
