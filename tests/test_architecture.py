@@ -11,7 +11,9 @@ FILES = sorted(
     for top in ("landscape", "train", "analysis")
     for path in (ROOT / top).rglob("*.py")
 )
-PROGRAMS = {"path", "saliency", "sparsity", "surface", "spectrum", "runs", "units"}
+PROGRAMS = {
+    "path", "report", "runs", "saliency", "sparsity", "spectrum", "surface", "units"
+}  # fmt: skip
 # What a room of analysis/ imports of the others.
 ARROWS = {
     "curvature": set(),
@@ -31,6 +33,8 @@ ARROWS = {
         "alignment",
     },
 }
+# A page has what the programs print of their results.
+ARROWS["reports"] = {"programs"} | PROGRAMS - {"report"}
 ARROWS["studies"] = ARROWS["programs"] | {"programs"} | PROGRAMS
 PURE_LEAVES = {
     "aliases",
@@ -88,6 +92,7 @@ IMPURE_PLACES = {
     "train",
     *(f"analysis/{name}.py" for name in PROGRAMS),
     "analysis/programs",
+    "analysis/reports",
     "analysis/studies",
 }
 

@@ -21,8 +21,8 @@ HEADERS = {
 
 _PERCENT = {"sparsity", "sparsity_total", "test_accuracy"}
 _SPECS = {
-    "num_params": ",d", "num_nonzero": ",d", "train_loss": ".4f", "test_loss": ".4f",
-    "train_objective": ".4f", "seconds": ".1f",
+    "num_params": ",.0f", "num_nonzero": ",.0f", "seconds": ".1f",
+    "train_loss": ".4f", "train_objective": ".4f", "test_loss": ".4f",
 }  # fmt: skip
 _MEAN_SPECS = {"num_nonzero": ",.1f", "num_params": ",.1f"}
 

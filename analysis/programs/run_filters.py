@@ -95,9 +95,17 @@ def _key(value: Any) -> Any:
         return None
     if run_columns.is_number(value):
         return (0, value, ())
-    # level-9 comes before level-10.
-    parts = re.split(r"(\d+)", run_columns.plain(value))
-    return (1, 0, [(int(p), "") if p.isdecimal() else (-1, p) for p in parts])
+    return (1, 0, natural(run_columns.plain(value)))
+
+
+def natural(text: str) -> list[tuple[int, str]]:
+    """What a text is sorted by, so that its numbers come in their order.
+
+    >>> sorted(["level-10", "level-9"], key=natural)
+    ['level-9', 'level-10']
+    """
+    parts = re.split(r"(\d+)", text)
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]
 
 
 def _holds(row: Row, condition: Filter) -> bool:

@@ -1,5 +1,6 @@
 """Run folders as rows of a table: what each is, how far, how good; without JAX."""
 
+import dataclasses
 import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -14,6 +15,19 @@ MEASURES = (
     *SIZES, "train_loss", "train_objective", "test_loss", "test_accuracy", "seconds"
 )  # fmt: skip
 """Numbers of a summary.json, which may differ between seeds."""
+
+ESSENTIAL = (
+    "dataset", "model", "method", "steps", "batch_size", "learning_rate", "schedule",
+    "optimizer", "momentum", "weight_decay", "sparsity_target", "distribution",
+)  # fmt: skip
+"""Settings that say what runs are, whatever they are."""
+DEFAULTS = {
+    field.name: field.default
+    for kind in (config.UnitsRun, config.SparseRun)
+    for field in dataclasses.fields(kind)
+    if field.default is not dataclasses.MISSING
+}
+"""Settings -> their defaults, of those that have one."""
 
 _SOURCES = {"mask_from": "masks", "source": "network", "parent": "parent network"}
 """Settings that name another run, and what sources.json calls it."""

@@ -17,6 +17,8 @@ ADDED = {
     "data_args": (),
     "image_size": None,
     "workers": None,
+    "precision": "float32",
+    "accumulate": 1,
     "model_args": (),
     "method_args": (),
     "initialisation": None,
