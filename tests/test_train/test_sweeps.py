@@ -70,6 +70,10 @@ def test_a_network_is_made_smaller_to_several_sizes():
     assert [p.folder for p in points] == ["keep-params-0.5", "keep-params-0.2"]
 
 
+def test_settings_that_change_no_result_are_not_swept():
+    assert runs.FREE <= sweep.FIXED.keys()
+
+
 @pytest.mark.parametrize("name", [*sweep.FIXED, "like", "config"])
 def test_what_all_runs_share_has_one_value(name):
     program = units if name == "source" else sparse
