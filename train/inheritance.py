@@ -1,6 +1,7 @@
 """The settings that --like RUN brings to a training command; imports no JAX."""
 
 import dataclasses
+import functools
 import sys
 from typing import Any
 
@@ -49,8 +50,14 @@ def like(name: str, kind: type[RunConfig], without: set[str]) -> dict[str, Any]:
         for field in dataclasses.fields(kind)
         if field.name not in without | {"workdir"}
     }
-    print(_sentence(name, kind, found), file=sys.stderr)
+    _say(_sentence(name, kind, found))
     return found
+
+
+@functools.cache
+def _say(sentence: str) -> None:
+    """Prints a sentence once, whatever number of points a sweep has."""
+    print(sentence, file=sys.stderr)
 
 
 def _sentence(name: str, kind: type[RunConfig], found: dict[str, Any]) -> str:
