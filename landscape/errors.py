@@ -59,10 +59,11 @@ def check_choices(settings: Any) -> None:
     """
     for name, allowed in choices_of(type(settings)).items():
         value = getattr(settings, name)
-        values = value if isinstance(value, tuple) else (value,)
-        for each in values:
+        several = isinstance(value, tuple)
+        what = name.removesuffix("s") if several else name
+        for each in value if several else (value,):
             if each is not None:
-                check_choice(name.replace("_", " "), each, allowed)
+                check_choice(what.replace("_", " "), each, allowed)
 
 
 def require(settings: Any, name: str, holds: bool, allowed: str = "at least 1") -> None:

@@ -1,6 +1,7 @@
 """The settings that --like RUN brings to a training command; imports no JAX."""
 
 import dataclasses
+import functools
 import sys
 from collections.abc import Mapping
 from typing import Any
@@ -53,7 +54,7 @@ def like(name: str, kind: type[RunConfig], without: set[str]) -> dict[str, Any]:
         for field in dataclasses.fields(kind)
         if field.name not in without | {"workdir"}
     }
-    print(_sentence(name, kind, found), file=sys.stderr)
+    _say(_sentence(name, kind, found))
     return found
 
 
@@ -76,6 +77,12 @@ def fitting(found: dict[str, Any], said: Mapping[str, Any]) -> dict[str, Any]:
             if setting == "dataset" and any(located(f, None)[1] for f in files):
                 found["data_dir"] = None
     return found
+
+
+@functools.cache
+def _say(sentence: str) -> None:
+    """Prints a sentence once, whatever number of points a sweep has."""
+    print(sentence, file=sys.stderr)
 
 
 def _sentence(name: str, kind: type[RunConfig], found: dict[str, Any]) -> str:

@@ -11,6 +11,7 @@ FIXED = {
     "source": "name one",
     "data_dir": _OF_ALL,
     "num_devices": _OF_ALL,
+    "workers": _OF_ALL,
     "log_every": _OF_ALL,
     "eval_every": _OF_ALL,
     "save_every": _OF_ALL,

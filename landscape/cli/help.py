@@ -1,7 +1,7 @@
 """What --help prints: what a program does, and its flags in groups, on two screens.
 
 Of a flag the first sentence of its docstring; `--help FLAG` has all of it. Flags that
-go with some values of --method alone are shown where one of these is named.
+go with some values of --method or --dataset alone are shown where one is named.
 """
 
 import re
@@ -15,12 +15,14 @@ from landscape.cli.flag_text import default_of, name_of, row
 from landscape.cli.flags import Flag, flags_of
 from landscape.cli.guesses import meant_by
 from landscape.errors import InputError
-from landscape.methods import METHODS
+from landscape.methods import DATA_SETS, METHODS
 
 WIDEST, NARROWEST = 100, 60
 FIRST = ("method", "sparsity")
 LAST = ("data", "model", "optimisation", "seeds", "output", "defaults")
 """Groups of flags that are shown before and after the others."""
+OWNERS = {"method": METHODS, "dataset": DATA_SETS}
+"""Flags with values that have flags of their own: groups with these as their title."""
 NAMED = {"processes": "Run by several processes, one a host"}
 """Groups of which the names alone are shown, and what they are for."""
 
@@ -48,16 +50,16 @@ def help_asked(
     flags = flags_of(config_class, texts=True) | own
     if asked[0] == 0 and len(words) == 2:
         return explain(flags, words[1])
-    return overview(flags, description or "", _methods(flags, words))
+    return overview(flags, description or "", _chosen(words))
 
 
-def overview(flags: Mapping[str, Flag], description: str, methods: set[str]) -> str:
+def overview(flags: Mapping[str, Flag], description: str, chosen: set[str]) -> str:
     """The help of a program.
 
     Args:
       flags: all of it.
       description: what it does, and how it is called.
-      methods: those whose own flags are shown.
+      chosen: methods and data sets whose own flags are shown.
     """
     width = _width()
     named = [flag for flag in flags.values() if flag.positional]
@@ -68,26 +70,25 @@ def overview(flags: Mapping[str, Flag], description: str, methods: set[str]) -> 
         lines.append("")
     for flag in named:
         lines += row(f"  {flag.name.upper()}", flag, width)
-    hidden: dict[str, None] = {}
+    hidden: dict[str, dict[str, None]] = {}
     more: list[str] = []
     for title, group in _groups(flags).items():
-        users = title.split(", ")
-        of_methods = "method" in flags and set(users) <= set(METHODS)
-        if of_methods and not methods & set(users):
-            hidden |= dict.fromkeys(users)
+        users, owner = title.split(", "), _owner(title, flags)
+        if owner and not chosen & {*users}:
+            hidden[owner] = hidden.get(owner, {}) | dict.fromkeys(users)
             continue
         if title in NAMED:
             more.append(f"{NAMED[title]}: {', '.join('--' + f.word for f in group)}.")
             continue
-        lines += ["", f"of --method {title}:" if of_methods else f"{title}:"]
+        lines += ["", f"of --{owner} {title}:" if owner else f"{title}:"]
         for flag in group:
             lines += row(f"  --{name_of(flag)}", flag, width)
     lines.append("")
     if hidden:
-        names = ", ".join(hidden)
+        those = [f"--{owner} {', '.join(names)}" for owner, names in hidden.items()]
+        example = f"--{next(iter(hidden))} NAME --help"
         lines += textwrap.wrap(
-            f"More flags go with --method {names}: --method NAME --help has them.",
-            width,
+            f"More flags go with {' and with '.join(those)}: {example} has them.", width
         )
     for sentence in more:
         lines += textwrap.wrap(sentence, width)
@@ -153,19 +154,30 @@ def _groups(flags: Mapping[str, Flag]) -> dict[str, list[Flag]]:
     def place(title: str) -> int:
         if title in FIRST:
             return FIRST.index(title) - len(FIRST)
+        if title in DATA_SETS:
+            title = "data"
         return 1 + LAST.index(title) if title in LAST else 0
 
     return {title: found[title] for title in sorted(found, key=place)}
 
 
-def _methods(flags: Mapping[str, Flag], words: Sequence[str]) -> set[str]:
-    """The values of --method on a command line."""
+def _owner(title: str, flags: Mapping[str, Flag]) -> str | None:
+    """The flag with some values of which alone the flags of a group go."""
+    for word, known in OWNERS.items():
+        if word in flags and {*title.split(", ")} <= {*known}:
+            return word
+    return None
+
+
+def _chosen(words: Sequence[str]) -> set[str]:
+    """The methods and data sets that a command line names."""
     found: set[str] = set()
     taking = False
     for word in words:
         if word.startswith("-"):
-            taking = word.partition("=")[0] == "--method"
-            found |= {word.partition("=")[2]} if taking else set()
+            flag, _, value = word.removeprefix("--").partition("=")
+            taking = flag in OWNERS
+            found |= {value} if taking else set()
         elif taking:
             found.add(word)
     return found

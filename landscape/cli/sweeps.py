@@ -119,14 +119,16 @@ def parse_sweep(
     for flag, values, _ in given:
         if flag == CONFIG:
             file |= settings_of(values[0], flags)
-    below = inherited(file | _said(given)) if inherited else {}
-    values = {flag.name: flag.default for flag in flags.values()} | dict(below) | file
-    values |= {e.flag.name: value_of(e) for e in given if e.flag.name}
-    _check_complete(flags, values)
+    usual = {flag.name: flag.default for flag in flags.values()}
+    typed = {e.flag.name: value_of(e) for e in given if e.flag.name}
     points = []
     for chosen in itertools.product(*swept.values()):
         each = dict(zip(swept, chosen, strict=True))
-        points.append(Point(config_class(**values | each), each))
+        # What is inherited may depend on the values of this point.
+        below = dict(inherited(file | _said(given) | each)) if inherited else {}
+        values = usual | below | file | typed | each
+        _check_complete(flags, values)
+        points.append(Point(config_class(**values), each))
     return points
 
 

@@ -23,6 +23,7 @@ class TrainConfig:
 
     GROUPS: ClassVar[dict[str, str]] = {
         "dataset": "data",
+        "blob_dim": "blobs",
         "model": "model",
         "steps": "optimisation",
         "seed": "seeds",

@@ -42,6 +42,10 @@ def test_like_brings_all_settings_but_the_folder_and_says_which(stored, capsys):
     assert "batch-size 10, drop-fraction 0.2, method rigl, model mlp" in said
     assert "widths 9 8, all others as by default" in said
     assert found.num_seeds == 1
+    # Of a sweep it is said once.
+    name = stored("b", SparseRun)
+    assert len(sparse.read(["--like", name, "--steps", "50", "60"])) == 2
+    assert capsys.readouterr().err.count("\n") == 1
 
 
 def test_a_file_stands_between_a_run_and_the_flags(stored, tmp_path):

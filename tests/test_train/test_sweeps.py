@@ -65,9 +65,19 @@ def test_masks_are_those_of_the_same_point_and_seed():
     ]
 
 
+def test_what_a_recipe_brings_follows_the_values_of_each_point():
+    words = "--preset difficulty-resnet50 --sparsity 0.8 0.96"
+    found = [point.config for point in sparse.read(words.split())]
+    assert [each.prune_every for each in found] == [2000, 1000]
+
+
 def test_a_network_is_made_smaller_to_several_sizes():
     points = units.read("--keep-params 0.5 0.2".split())
     assert [p.folder for p in points] == ["keep-params-0.5", "keep-params-0.2"]
+
+
+def test_settings_that_change_no_result_are_not_swept():
+    assert sweep.FIXED.keys() >= runs.FREE
 
 
 @pytest.mark.parametrize("name", [*sweep.FIXED, "like", "config"])

@@ -37,6 +37,13 @@ def test_a_file_of_each_kind_gives_defaults_and_flags_win(name, tmp_path):
     assert parse(SparseRun, argv=typed) == expected
 
 
+def test_an_integer_in_a_file_is_the_number_that_the_flag_would_be(tmp_path):
+    (tmp_path / "a.json").write_text('{"weight_decay": 0, "max-sparsity": {"a": 0}}')
+    found = parse(SparseRun, argv=["--config", str(tmp_path / "a.json")])
+    typed = parse(SparseRun, argv="--weight-decay 0 --max-sparsity a 0".split())
+    assert repr(found) == repr(typed)
+
+
 def test_of_two_files_the_second_wins_and_names_of_runs_may_stand_in_one(tmp_path):
     (tmp_path / "a.toml").write_text('run_a = "x"\nkind = "cubic"\npoints = 5')
     (tmp_path / "b.toml").write_text("points = 7")

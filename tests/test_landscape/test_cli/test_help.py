@@ -11,7 +11,7 @@ import yaml
 from landscape.cli import parse
 from landscape.cli.flags import flags_of
 from landscape.errors import InputError, check_choices, choices_of
-from landscape.methods import METHODS
+from landscape.methods import DATA_SETS, METHODS
 from train import sparse
 
 ROOT = Path(__file__).parents[3]
@@ -55,9 +55,9 @@ def test_help_fits_two_screens_and_has_each_flag_with_its_first_sentence(name, p
     flags = flags_of(importlib.import_module(name).Config, texts=True)
     for flag in flags.values():
         assert flag.text, flag.word
-        of_methods = "method" in flags and {*flag.group.split(", ")} <= {*METHODS}
+        of_methods = {*flag.group.split(", ")} <= {*METHODS, *DATA_SETS}
         shown = flag.name.upper() if flag.positional else f"--{flag.word}"
-        assert (f" {shown} " in flat) or of_methods, flag.word
+        assert (f" {shown} " in flat) != of_methods, flag.word
     blank = [a == b == "" for a, b in itertools.pairwise(lines)]
     assert not any(blank)
 
@@ -89,10 +89,13 @@ def test_short_choices_stand_for_the_value_and_long_ones_where_they_are_asked(pr
 def test_the_method_comes_first_and_its_own_flags_where_it_is_named(printed):
     text = printed("train.sparse")
     assert text.index("--method ") < text.index("--mask-from RUN", 1000)
-    assert "--drop-fraction" not in text and "acdc, imp: --method" in text
+    assert "--drop-fraction" not in text and "acdc, imp and with" in text
     for words in ("--method rigl --help", "--method=set --help"):
         text = printed("train.sparse", words)
         assert "--drop-fraction FLOAT" in text and "--levels" not in text
+    flat = " ".join(text.split())
+    assert "--blob-dim" not in flat and "--dataset blobs: --method" in flat
+    assert "--blob-dim INT" in printed("train.dense", "--dataset blobs --help")
 
 
 def test_help_of_a_flag_says_all_about_it(printed):
