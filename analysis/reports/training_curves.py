@@ -102,7 +102,7 @@ def _picture(metric: Metric, found: dict[str, list[Lines]]) -> list[Picture]:
         curves,
         f"{metric.words.lower()}{unit}",
         log=metric.log,
-        ylim=_near_the_best(curves) if metric.name == "accuracy" else None,
+        accuracy=metric.name == "accuracy",
     )
     ends = [f"{label} {_end(members)}" for label, members in curves.items()]
     alt = f"{metric.words}{unit} over steps. At the end: {', '.join(ends)}."
@@ -117,20 +117,6 @@ def _curve(metric: Metric, lines: Lines) -> tuple[list[int], list[float]]:
     ]
     values = [metric.scale * line[metric.name] for line in chosen]
     return [line["step"] for line in chosen], values
-
-
-def _near_the_best(
-    curves: dict[str, list[tuple[list[int], list[float]]]],
-) -> tuple[float, float]:
-    """Ends of an axis of accuracies: its lowest values may be below it.
-
-    It begins 20 points below the best one, and always below the worst last one.
-    """
-    all_values = [values for members in curves.values() for _, values in members]
-    best = max(map(max, all_values))
-    lowest = min(map(min, all_values))
-    worst = min(values[-1] for values in all_values)
-    return max(0, min(max(best - 20, lowest - 1), worst - 2)), best + 1
 
 
 def _end(members: list[tuple[list[int], list[float]]]) -> str:
