@@ -14,6 +14,21 @@ from landscape.errors import InputError
 Lines = list[dict[str, Any]]
 
 
+class Curves(NamedTuple):
+    """What a page has of trainings.
+
+    Attributes:
+      pictures: a figure of each number.
+      keys: label -> what it stands for, where labels are numbers.
+      notes, problems: on what they leave out, and what is damaged, in sentences.
+    """
+
+    pictures: list[Picture]
+    keys: dict[str, str]
+    notes: list[str]
+    problems: list[str]
+
+
 class Metric(NamedTuple):
     """A number that is drawn.
 
@@ -45,19 +60,16 @@ METRICS = (
 
 def draw(
     groups: Sequence[Group], differing: Sequence[str], short: dict[Path, str]
-) -> tuple[list[Picture], list[str], list[str]]:
+) -> Curves:
     """A figure of each metric, with all runs; of several seeds mean and range.
 
     Args:
       groups: runs that differ by seeds alone together: a label each.
       differing: the settings that tell groups apart.
       short: folder of a run -> its name.
-
-    Returns:
-      The figures, notes on what they leave out, and problems, both in sentences.
     """
     problems, found = [], {}
-    labels = names.labels(groups, differing, short)
+    labels, keys = names.labels(groups, differing, short)
     for label, group in zip(labels, groups, strict=True):
         logs = []
         for row in group.rows:
@@ -85,7 +97,8 @@ def draw(
                 f"The curves of {metric.words.lower()} could not be drawn"
                 f" ({type(error).__name__}: {error})."
             )
-    return drawn, notes, problems
+    keys = {label: words for label, words in keys.items() if label in found}
+    return Curves(drawn, keys if drawn else {}, notes, problems)
 
 
 def _picture(metric: Metric, found: dict[str, list[Lines]]) -> list[Picture]:
