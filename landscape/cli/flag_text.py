@@ -3,7 +3,8 @@
 import re
 import textwrap
 
-from landscape.cli.flags import ONE, PAIRS, REQUIRED, Flag
+from landscape.cli.flags import REQUIRED, Flag
+from landscape.config import ONE, PAIRS
 
 COLUMN = 28
 """Where the texts begin."""
@@ -16,6 +17,7 @@ METAVARS = {
     "sources": "DIR", "csv": "FILE", "json": "FILE", "filter": "CONDITION",
     "sort": "COLUMN", "columns": "COLUMN",
     "mask_from": "RUN", "source": "RUN", "like": "RUN", "run": "RUN", "runs": "RUN",
+    "others": "RUN",
     "export": "FILE", "config": "FILE", "nm": "N:M", "layers": "PATTERN",
     "dense_layers": "PATTERN", "keep_layers": "PATTERN", "max_sparsity": "PATTERN",
 }  # fmt: skip

@@ -1,5 +1,6 @@
 """One style for every figure, and how figures are written."""
 
+import io
 import sys
 import textwrap
 import warnings
@@ -8,11 +9,20 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import matplotlib
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure as PlainFigure
 
 from landscape.files import write_atomically
 
 _STYLE = Path(__file__).with_name("paper.mplstyle")
+
+
+class Figure(PlainFigure):
+    """A matplotlib figure that a notebook shows, whether or not pyplot is loaded."""
+
+    def _repr_png_(self) -> bytes:
+        with io.BytesIO() as file, style():
+            self.savefig(file, format="png", dpi=90)
+            return file.getvalue()
 
 
 def style() -> AbstractContextManager:
@@ -38,7 +48,7 @@ def plain(text: str) -> str:
     return (" " if shown.startswith("_") else "") + shown.replace("$", r"\$")
 
 
-def save(figure: Figure, path: Path, formats: Sequence[str] = ()) -> None:
+def save(figure: PlainFigure, path: Path, formats: Sequence[str] = ()) -> None:
     """Writes a figure as a whole or not at all, making its folder if needed.
 
     Args:
@@ -50,7 +60,7 @@ def save(figure: Figure, path: Path, formats: Sequence[str] = ()) -> None:
         _save(figure, one)
 
 
-def _save(figure: Figure, path: Path) -> None:
+def _save(figure: PlainFigure, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with style(), warnings.catch_warnings():
         # A letter that the font lacks is drawn as a box.
