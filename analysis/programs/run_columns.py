@@ -80,7 +80,7 @@ def text(name: str, value: Any) -> str:
         return f"{100 * value:.2f} %"
     if is_number(value) and name in _SPECS:
         return f"{value:{_SPECS[name]}}"
-    return plain(value)
+    return f"{value:.6g}" if isinstance(value, float) else plain(value)
 
 
 def text_of_seeds(name: str, values: Sequence[float]) -> str:

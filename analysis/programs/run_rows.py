@@ -107,7 +107,8 @@ def _texts(found: Sequence[Row], name: str) -> set[str]:
 
 
 def _row(folder: Path, known: dict[Path, str]) -> Row:
-    values: dict[str, Any] = {"run": str(folder)}
+    # A name may have bytes that are no text.
+    values: dict[str, Any] = {"run": str(folder).encode(errors="replace").decode()}
     try:
         settings = runs.read_config(folder)
         summary = runs.read_summary(folder)

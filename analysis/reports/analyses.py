@@ -14,6 +14,7 @@ from landscape.files import read_json
 
 PROGRAMS = {
     "path": "Path",
+    "paths": "Paths",
     "surface": "Surface",
     "spectrum": "Spectrum",
     "saliency": "Saliency",
@@ -82,33 +83,55 @@ def read(folder: Path, run: str) -> Analysis:
             f"{place}/{results.RESULT} cannot be put into words ({_kind(error)})."
         )
     alt = " ".join(block for block in text[:3] if isinstance(block, str))
+    kinds = [Path(results.FIGURE).with_suffix(kind) for kind in pictures.SUFFIXES]
+    figure = next((each for each in kinds if (folder / each).exists()), kinds[0])
     try:
-        picture = pictures.read(folder / results.FIGURE, alt or title)
+        picture = pictures.read(folder / figure, alt or title)
+    except FileNotFoundError:
+        problems.append(f"{place} has no {figure}: the same command draws it.")
     except (OSError, ValueError, SyntaxError) as error:
-        there = (folder / results.FIGURE).exists()
-        why = f"is damaged ({_kind(error)}): remove it, and" if there else "is missing:"
-        problems.append(f"{place}/{results.FIGURE} {why} the same command draws it.")
+        problems.append(
+            f"{place}/{figure} is damaged ({_kind(error)}): remove it, and the same"
+            " command draws it."
+        )
     return Analysis(program, title, folder, text, picture, problems)
 
 
 def _describe(program: str, result: dict[str, Any]) -> str:
     """What a program prints of its result."""
+    if program == "paths":
+        from analysis import path
+
+        return path.several(result)
     module = importlib.import_module(f"analysis.{program}")
+    if program == "spectrum" and "by_run" in result:
+        return module.describe_runs(result)
     if program == "spectrum" and result.get("by_layer"):
         return module.describe_layers(result)
+    if program == "spectrum" and result.get("steps"):
+        return module.describe_steps(result)
     return module.describe(result)
 
 
 def _names(result: dict[str, Any], run: str) -> list[str]:
     """The runs of a result; the first is the one that it is found below, `run`."""
-    named = result.get("runs") or [
-        result[key] for key in ("run", "run_a", "run_b") if result.get(key)
+    pairs = result.get("paths") or [result]
+    named = [
+        name
+        for each in pairs
+        for key in ("runs", "run", "others", "run_a", "run_b")
+        for name in _listed(each.get(key))
     ]
-    if not named or not all(isinstance(name, str) for name in named):
+    if not named:
         return [run]
-    first, *others = short_names(list(named))
+    first, *others = short_names(list(dict.fromkeys(named)))
     _, at, step = first.rpartition("@")
     return [f"{run}@{step}" if at else run, *others]
+
+
+def _listed(value: Any) -> list[str]:
+    values = value if isinstance(value, list) else [value]
+    return [name for name in values if isinstance(name, str)]
 
 
 def _kind(error: Exception) -> str:

@@ -25,11 +25,9 @@ def render(content: Content, title: str) -> tuple[str, list[str]]:
       title: of the page.
     """
     differing = run_rows.differing(content.rows)
-    curves, notes, problems = training_curves.draw(
-        content.groups, differing, content.short
-    )
+    curves = training_curves.draw(content.groups, differing, content.short)
     settings, defaults = views.of_settings(content)
-    problems = [*content.problems, *problems]
+    problems = [*content.problems, *curves.problems]
     page = _environment().get_template(TEMPLATE)
     text = page.render(
         title=title,
@@ -39,13 +37,15 @@ def render(content: Content, title: str) -> tuple[str, list[str]]:
         defaults=defaults,
         runs=views.of_runs(content) if content.rows else None,
         means=views.of_means(content),
-        curves=curves,
+        curves=curves.pictures,
+        keys=curves.keys,
         analyses=content.analyses,
         studies=[(study, _counts(study)) for study in content.studies],
-        notes=[*notes, *content.notes],
+        notes=[*curves.notes, *content.notes],
         problems=problems,
     )
-    return text, problems
+    # A name of a folder may have bytes that are no text.
+    return text.encode(errors="replace").decode(), problems
 
 
 def summary(content: Content) -> str:

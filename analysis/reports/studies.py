@@ -77,7 +77,7 @@ def read(folder: Path) -> Study:
             f"{name}/{RESULT} is missing or damaged: the study writes it again."
         )
     figures = []
-    for path in sorted(folder.glob("*.png"), key=lambda p: natural(p.name)):
+    for path in _figures(folder):
         caption = path.stem.replace("-", " ").replace("_", " ")
         caption = caption[:1].upper() + caption[1:]
         try:
@@ -113,6 +113,15 @@ def split(study: Study) -> tuple[list[str | Table], list[str | Table]]:
     while end < len(study.blocks) and isinstance(study.blocks[end], str):
         end += 1
     return study.blocks[:end], study.blocks[end:]
+
+
+def _figures(folder: Path) -> list[Path]:
+    """The figures of a study, each in the first of the formats that a page can hold."""
+    found: dict[str, Path] = {}
+    for kind in pictures.SUFFIXES:
+        for path in folder.glob(f"*{kind}"):
+            found.setdefault(path.stem, path)
+    return sorted(found.values(), key=lambda path: natural(path.name))
 
 
 def _result(folder: Path) -> dict[str, Any]:

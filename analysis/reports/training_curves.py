@@ -14,6 +14,21 @@ from landscape.errors import InputError
 Lines = list[dict[str, Any]]
 
 
+class Curves(NamedTuple):
+    """What a page has of trainings.
+
+    Attributes:
+      pictures: a figure of each number.
+      keys: label -> what it stands for, where labels are numbers.
+      notes, problems: on what they leave out, and what is damaged, in sentences.
+    """
+
+    pictures: list[Picture]
+    keys: dict[str, str]
+    notes: list[str]
+    problems: list[str]
+
+
 class Metric(NamedTuple):
     """A number that is drawn.
 
@@ -45,19 +60,16 @@ METRICS = (
 
 def draw(
     groups: Sequence[Group], differing: Sequence[str], short: dict[Path, str]
-) -> tuple[list[Picture], list[str], list[str]]:
+) -> Curves:
     """A figure of each metric, with all runs; of several seeds mean and range.
 
     Args:
       groups: runs that differ by seeds alone together: a label each.
       differing: the settings that tell groups apart.
       short: folder of a run -> its name.
-
-    Returns:
-      The figures, notes on what they leave out, and problems, both in sentences.
     """
     problems, found = [], {}
-    labels = names.labels(groups, differing, short)
+    labels, keys = names.labels(groups, differing, short)
     for label, group in zip(labels, groups, strict=True):
         logs = []
         for row in group.rows:
@@ -85,7 +97,8 @@ def draw(
                 f"The curves of {metric.words.lower()} could not be drawn"
                 f" ({type(error).__name__}: {error})."
             )
-    return drawn, notes, problems
+    keys = {label: words for label, words in keys.items() if label in found}
+    return Curves(drawn, keys if drawn else {}, notes, problems)
 
 
 def _picture(metric: Metric, found: dict[str, list[Lines]]) -> list[Picture]:
@@ -102,7 +115,7 @@ def _picture(metric: Metric, found: dict[str, list[Lines]]) -> list[Picture]:
         curves,
         f"{metric.words.lower()}{unit}",
         log=metric.log,
-        ylim=_near_the_best(curves) if metric.name == "accuracy" else None,
+        accuracy=metric.name == "accuracy",
     )
     ends = [f"{label} {_end(members)}" for label, members in curves.items()]
     alt = f"{metric.words}{unit} over steps. At the end: {', '.join(ends)}."
@@ -117,20 +130,6 @@ def _curve(metric: Metric, lines: Lines) -> tuple[list[int], list[float]]:
     ]
     values = [metric.scale * line[metric.name] for line in chosen]
     return [line["step"] for line in chosen], values
-
-
-def _near_the_best(
-    curves: dict[str, list[tuple[list[int], list[float]]]],
-) -> tuple[float, float]:
-    """Ends of an axis of accuracies: its lowest values may be below it.
-
-    It begins 20 points below the best one, and always below the worst last one.
-    """
-    all_values = [values for members in curves.values() for _, values in members]
-    best = max(map(max, all_values))
-    lowest = min(map(min, all_values))
-    worst = min(values[-1] for values in all_values)
-    return max(0, min(max(best - 20, lowest - 1), worst - 2)), best + 1
 
 
 def _end(members: list[tuple[list[int], list[float]]]) -> str:

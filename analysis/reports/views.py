@@ -17,6 +17,10 @@ _ALWAYS = (
 
 _SHORT = 36
 """Letters of a text that stays on one line."""
+_FEW = 4
+"""Settings that differ which stand before the numbers of a table."""
+_TALL = 30
+"""Rows of a table that are shown at once."""
 
 
 class Cell(NamedTuple):
@@ -53,14 +57,18 @@ class View(NamedTuple):
     header: list[tuple[str, str]]
     rows: list[list[Cell]]
 
+    @property
+    def tall(self) -> bool:
+        """Whether it scrolls in its box."""
+        return len(self.rows) > _TALL
+
 
 def of_runs(content: Content) -> View:
     """Every run, with the settings that differ."""
     columns = _columns(content, means=False)
     rows = []
     for row in content.rows:
-        name = Cell(content.short[row.folder], content.short[row.folder], "text",
-                    str(row.folder))  # fmt: skip
+        name = _name(content.short[row.folder])._replace(title=str(row.folder))
         cells = [_cell(column, row.values.get(column)) for column in columns]
         rows.append([name, *cells])
     return View("", "Runs", "wide", _header(["run", *columns], rows), rows)
@@ -74,7 +82,7 @@ def of_means(content: Content) -> View | None:
     rows = []
     for group in content.groups:
         name = names.of_group(group, content.short)
-        cells = [Cell(name, name, "text")]
+        cells = [_name(name)]
         for column in columns:
             text = run_table.cell(group, column)
             value = group.seeds if column == "seeds" else run_means.value(group, column)
@@ -121,7 +129,9 @@ def _columns(content: Content, means: bool) -> list[str]:
     numbers = [name for name in _ALWAYS if name in there]
     state = [] if all(row.finished for row in content.rows) else ["state"]
     seed = "seeds" if means else "seed"
-    return [*unequal, seed, *differ, *numbers, *state]
+    # What was reached stays in sight where much differs.
+    first, rest = differ[:_FEW], differ[_FEW:]
+    return [*unequal, seed, *first, *numbers, *state, *rest]
 
 
 def _cell(name: str, value: Any) -> Cell:
@@ -131,6 +141,10 @@ def _cell(name: str, value: Any) -> Cell:
         return Cell(text, order, "number")
     kind = "long" if len(text) > _SHORT else "text"
     return Cell(text, "" if value is None else run_columns.plain(value), kind)
+
+
+def _name(text: str) -> Cell:
+    return Cell(text, text, "long" if len(text) > _SHORT else "text")
 
 
 def _printed(text: str, kind: str) -> Cell:

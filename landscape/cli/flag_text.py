@@ -13,7 +13,9 @@ LONGEST_CHOICES = 60
 
 METAVARS = {
     "data_args": "KEY=VALUE", "model_args": "KEY=VALUE", "method_args": "KEY=VALUE",
-    "workdir": "DIR", "data_dir": "DIR", "output": "DIR", "root": "DIR",
+    "workdir": "DIR", "data_dir": "DIR", "output": "PATH", "roots": "DIR",
+    "sources": "DIR", "csv": "FILE", "json": "FILE", "filter": "CONDITION",
+    "sort": "COLUMN", "columns": "COLUMN",
     "mask_from": "RUN", "source": "RUN", "like": "RUN", "run": "RUN", "runs": "RUN",
     "others": "RUN",
     "export": "FILE", "config": "FILE", "nm": "N:M", "layers": "PATTERN",

@@ -1,11 +1,16 @@
 """One number over the steps of several trainings."""
 
 import math
+import re
+from collections.abc import Sequence
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from landscape.figures.styles import colors, plain, style
+from landscape.figures.axis_scales import plain_numbers, stretch
+from landscape.figures.method_looks import Look, looks, mean_and_range
+from landscape.figures.styles import plain, style
 
 Curve = tuple[list[int], list[float]]
 """Steps and values."""
@@ -16,8 +21,8 @@ MOST = 28
 _WIDTH = 4.4
 _DASH = 4
 """Length, in widths of the line."""
-_MARKS = ("", "o", "^", "s")
-"""Of the labels that take the first, second, ... turn through the colours."""
+_FEW = 1e3
+"""Quotient of the ends of a log axis up to which its numbers are written out."""
 
 
 def curves(
@@ -25,67 +30,70 @@ def curves(
     ylabel: str,
     *,
     log: bool = False,
-    ylim: tuple[float, float] | None = None,
+    accuracy: bool = False,
 ) -> Figure:
-    """Curves over steps: a label has one colour, and from the eighth on a mark.
-
-    Labels whose curves are the same are dashes of one line.
+    """Curves over steps; a label that begins with a method has the method's colour.
 
     Of two or more that share a label, taken at the same steps, the line is their mean
-    and the band goes from the least to the largest. Values that are not finite, and on
-    a logarithmic axis those that are not positive, are left out.
+    and the band goes from the least to the largest. Labels whose curves are the same
+    are dashes of one line. Values that are not finite, and on a logarithmic axis those
+    that are not positive, are left out.
 
     Args:
       groups: label -> its curves (of several seeds, say); at most `MOST`.
       ylabel: of the axis, with its unit.
       log: whether the axis is logarithmic.
-      ylim: the ends of the axis; default: those of the values.
+      accuracy: whether it is of accuracies in percent, stretched towards the best one.
 
-    >>> curves({"pruned": [([0, 5], [0.1, 0.9])]}, "accuracy").axes[0].get_xlabel()
+    >>> curves({"pruned": [([0, 5], [10.0, 90.0])]}, "accuracy").axes[0].get_xlabel()
     'step'
     """
+    shown = {
+        label: [(steps, _shown(values, log)) for steps, values in members]
+        for label, members in groups.items()
+    }
     with style():
-        palette = colors()
         longest = 0.5 + 0.075 * max(map(len, groups))
         columns = max(1, min(len(groups), int(_WIDTH / longest)))
         rows = math.ceil(len(groups) / columns)
         figure = Figure(figsize=(_WIDTH, 2.8 + 0.17 * rows), layout="constrained")
         axes = figure.subplots()
-        for i, (label, members) in enumerate(groups.items()):
-            turn, place = divmod(i, len(palette))
-            look = {
-                "color": palette[place], "marker": _MARKS[turn % len(_MARKS)],
-                "markersize": 3.5, "markevery": 0.15,
-            }  # fmt: skip
-            same = [name for name, other in groups.items() if other == members]
+        methods = [re.split(r",| \(", label)[0] for label in groups]
+        for label, look in zip(groups, looks(methods), strict=True):
+            same = [name for name in groups if groups[name] == groups[label]]
             if len(same) > 1:
                 gap = _DASH * (len(same) - 1)
                 place = -_DASH * same.index(label) % (_DASH + gap)
                 look["ls"] = (place, (_DASH, gap))
-            _draw(axes, members, look, plain(label), log)
+            _draw(axes, shown[label], look | {"markevery": 0.15}, plain(label))
         axes.set(xlabel="step", ylabel=ylabel)
-        if log:
-            axes.set_yscale("log")
-        if ylim is not None:
-            axes.set_ylim(*ylim)
+        values = [v for members in shown.values() for _, each in members for v in each]
+        _scale(axes, [value for value in values if np.isfinite(value)], log, accuracy)
         handles, labels = axes.get_legend_handles_labels()
-        if labels:
-            figure.legend(handles, labels, loc="outside upper center", ncols=columns)
+        figure.legend(handles, labels, loc="outside upper center", ncols=columns)
         return figure
 
 
-def _draw(axes, members, look, label, log) -> None:
+def _shown(values: Sequence[float], log: bool) -> np.ndarray:
+    array = np.asarray(values, float)
+    return np.where(np.isfinite(array) & ((array > 0) | (not log)), array, np.nan)
+
+
+def _draw(
+    axes: Axes, members: list[tuple[list[int], np.ndarray]], look: Look, label: str
+) -> None:
     steps = members[0][0]
-    if len(members) > 1 and all(each[0] == steps for each in members):
-        values = np.array([each[1] for each in members], float)
-        drawn = np.isfinite(values).all(0) & ((values > 0).all(0) | (not log))
-        low, high = (
-            np.where(drawn, edge, np.nan) for edge in (values.min(0), values.max(0))
-        )
-        axes.fill_between(steps, low, high, color=look["color"], alpha=0.15, lw=0)
-        members = [(steps, np.where(drawn, values.mean(0), np.nan))]
-    for number, (steps, values) in enumerate(members):
-        values = np.asarray(values, float)
-        drawn = np.isfinite(values) & ((values > 0) | (not log))
-        values = np.where(drawn, values, np.nan)
-        axes.plot(steps, values, label=label if number == 0 else None, **look)
+    if all(each == steps for each, _ in members):
+        mean_and_range(axes, steps, [each for _, each in members], label=label, **look)
+        return
+    for number, (each, values) in enumerate(members):
+        axes.plot(each, values, label=label if number == 0 else None, **look)
+
+
+def _scale(axes: Axes, values: list[float], log: bool, accuracy: bool) -> None:
+    if accuracy:
+        stretch(axes, values)
+    elif log and values:
+        axes.set_yscale("log")
+        if max(values) < _FEW * min(values):
+            plain_numbers(axes.yaxis)

@@ -64,10 +64,9 @@ def make(folder, accuracy, params=1200, **settings):
     (folder / runs.CONFIG).write_text(json.dumps(to_dict(config)))
     (folder / runs.METRICS).write_text(lines(1 + config.seed))
     found = {
-        "method": config.method, "sparsity": 0.9, "num_nonzero": 90,
-        "num_params": params,
-        "train_loss": 0.5, "test_loss": 0.25, "test_accuracy": accuracy,
-        "seed": config.seed,
+        "method": config.method, "seed": config.seed, "test_accuracy": accuracy,
+        "sparsity": 0.9, "num_nonzero": 90, "num_params": params,
+        "train_loss": 0.5, "test_loss": 0.25,
     }  # fmt: skip
     (folder / runs.SUMMARY).write_text(json.dumps(found))
 

@@ -49,7 +49,7 @@ def test_what_is_missing_or_damaged_is_named_in_the_page(damaged, written, tmp_p
     assert len(found["problems"]) == 10
     assert all(problem in words for problem in found["problems"])
     assert "Below RUN/analysis/: 1 other result," in words
-    assert "Objective from 0.25" in words
+    assert "Surface: run@5" in words
 
 
 def test_a_page_of_a_study_alone_has_no_table_of_runs(root, written, tmp_path):

@@ -1,11 +1,14 @@
 """The page of `python -m analysis.report`: what it shows, and how it is built."""
 
 import html
+import json
 import re
 import shutil
 import subprocess
 
 import pytest
+
+from analysis import surface
 
 BROWSERS = "chromium chromium-browser google-chrome google-chrome-stable chrome".split()
 BROWSER = next(filter(None, map(shutil.which, BROWSERS)), None)
@@ -36,10 +39,13 @@ def test_the_page_has_every_run_sortable_and_the_settings_that_differ(page, evil
     assert "Common settings" in words and "batch size" in words
 
 
-def test_it_says_of_an_analysis_what_its_program_prints(page):
-    words = " ".join(page[2].words)
+def test_it_says_of_an_analysis_what_its_program_prints(page, root):
+    words = page[2].words
     assert "Surface: rate-0.1-0@5" in words
-    assert "Objective from 0.25, at (0, 1), to 8." in words
+    (path,) = root.glob("runs/rate-0.1-0/analysis/*/result.json")
+    printed = surface.describe(json.loads(path.read_text())).splitlines()
+    assert len(printed) > 1 and "0.25" in printed[1]
+    assert all(line in words for line in printed)
 
 
 def test_it_has_the_verdicts_of_a_study_and_its_figures_in_their_order(page):
