@@ -1,20 +1,25 @@
-"""The notebook docs/curvature.ipynb does what it says."""
+"""The notebooks of docs/ do what they say."""
 
 import json
 from pathlib import Path
 
 import numpy as np
 
-NOTEBOOK = Path(__file__).parents[1] / "docs" / "curvature.ipynb"
+DOCS = Path(__file__).parents[1] / "docs"
 
 
-def test_the_notebook_runs_from_top_to_bottom(capsys):
-    cells = json.loads(NOTEBOOK.read_text())["cells"]
+def executed(name):
+    """The names that a notebook's code cells leave, run from top to bottom."""
+    cells = json.loads((DOCS / name).read_text())["cells"]
     code = ["".join(c["source"]) for c in cells if c["cell_type"] == "code"]
-    assert not any(c.get("outputs") for c in cells)
     names = {"__name__": "notebook"}
     for number, source in enumerate(code):
-        exec(compile(source, f"curvature.ipynb, code cell {number}", "exec"), names)
+        exec(compile(source, f"{name}, code cell {number}", "exec"), names)
+    return names
+
+
+def test_the_notebook_of_curvature_runs_from_top_to_bottom(capsys):
+    names = executed("curvature.ipynb")
     assert "loss" in capsys.readouterr().out
     pairs, G = names["pairs"], names["G"]
     assert names["H"].size == G.size == 64 * 20 + 20 + 20 * 10 + 10
@@ -23,3 +28,40 @@ def test_the_notebook_runs_from_top_to_bottom(capsys):
     assert abs(v @ np.asarray(G.matvec(v)) / pairs.values[0] - 1) < 0.05
     assert -pairs.values[-1] < 0.1 * pairs.values[0]
     assert len(names["figure"].axes) == 4
+
+
+def test_the_notebook_of_paths_runs_from_top_to_bottom(capsys):
+    names = executed("paths.ipynb")
+    assert capsys.readouterr().out.count("barrier") == 3
+    barrier, ts = names["paths"].barrier, names["ts"]
+    # What its text says: aligned units lower the barrier, the curve has none.
+    line, after, curve = (
+        barrier(ts, names[path]["loss"]).barrier for path in ("line", "after", "curve")
+    )
+    assert line > 0.2 and after < line / 4 and curve < 1e-3
+    # The ends of the line on which nothing was trained are the networks themselves.
+    for t, params in ((0, names["a"]), (1, names["b"])):
+        at = int(np.argmax(ts == t))
+        expected = names["loss"](params, names["train"])
+        np.testing.assert_allclose(names["line"]["loss"][at], expected, rtol=1e-5)
+    # A and the aligned B lie in one basin, B in another one.
+    plane, values = names["plane"], np.asarray(names["values"]["loss"])
+    alphas, betas = names["alphas"], names["betas"]
+    low = [
+        values[abs(betas - y).argmin(), abs(alphas - x).argmin()]
+        for x, y in (*plane.coordinates, plane.coordinates[[0, 2]].mean(0))
+    ]
+    assert max(low) < 0.15 < values[:, abs(alphas - 10).argmin()].min()
+
+
+def test_the_notebooks_hold_their_outputs():
+    for name in ("paths.ipynb",):
+        cells = json.loads((DOCS / name).read_text())["cells"]
+        code = [c for c in cells if c["cell_type"] == "code"]
+        printed = [c for c in code if any("print(" in line for line in c["source"])]
+        drawn = [c for c in code if any(".plot(" in line for line in c["source"])]
+        assert printed and all(c["outputs"][0]["text"] for c in printed)
+        assert drawn
+        for cell in drawn:
+            data = cell["outputs"][-1]["data"]
+            assert 1e4 < len(data["image/png"]) < 2e5

@@ -4,10 +4,9 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from landscape.figures.styles import colors, plain, style
+from landscape.figures.styles import Figure, colors, plain, style
 
 _MARKS = ("o", "s", "^", "D", "v", "P", "X")
 

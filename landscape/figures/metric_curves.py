@@ -3,9 +3,8 @@
 import math
 
 import numpy as np
-from matplotlib.figure import Figure
 
-from landscape.figures.styles import colors, plain, style
+from landscape.figures.styles import Figure, colors, plain, style
 
 Curve = tuple[list[int], list[float]]
 """Steps and values."""

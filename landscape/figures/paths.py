@@ -6,11 +6,10 @@ from typing import NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from landscape.figures.bars import short_name
-from landscape.figures.styles import colors, plain, style
+from landscape.figures.styles import Figure, colors, plain, style
 
 MARGIN = 0.06
 """Of the height of a panel, above and below what lies within [0, 1]."""

@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from landscape.figures.eigenvalues import (
     Known,
@@ -15,7 +14,7 @@ from landscape.figures.eigenvalues import (
     shade_rounding,
 )
 from landscape.figures.signed_axes import LINEAR, around, signed_log
-from landscape.figures.styles import colors, plain, style
+from landscape.figures.styles import Figure, colors, plain, style
 
 ENDS = ("largest", "smallest")
 

@@ -5,7 +5,6 @@ from typing import Any
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from landscape.figures.eigenvalues import ZERO, Known, draw, known, scale_ends
 from landscape.figures.signed_axes import LINEAR, around, signed_log
@@ -16,7 +15,7 @@ from landscape.figures.spectra import (
     panel_title,
     scale_density,
 )
-from landscape.figures.styles import colors, plain, style
+from landscape.figures.styles import Figure, colors, plain, style
 
 _MARKS = ("o", "s", "^", "D", "v", "P", "X")
 

@@ -1,5 +1,6 @@
 """One style for every figure, and how figures are written."""
 
+import io
 import sys
 import textwrap
 import warnings
@@ -8,11 +9,21 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import matplotlib
-from matplotlib.figure import Figure
+import matplotlib.figure
 
 from landscape.files import write_atomically
 
 _STYLE = Path(__file__).with_name("paper.mplstyle")
+
+
+class Figure(matplotlib.figure.Figure):
+    """A figure that a notebook shows as the last value of a cell, whatever backend."""
+
+    def _repr_png_(self) -> bytes:
+        shown = io.BytesIO()
+        with style():
+            self.savefig(shown, format="png", dpi=100)
+        return shown.getvalue()
 
 
 def style() -> AbstractContextManager:
