@@ -12,7 +12,7 @@ Takes about 4 s, and no JAX.
 
 if __name__ == "__main__":
     # Before what takes time to import, so that a signal ends it with its status, too.
-    from landscape.cli import Positional, watch_signals
+    from landscape.cli import watch_signals
 
     watch_signals()
 
@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from landscape.cli import activity, launch, parse
+from landscape.cli import Positional, activity, launch, parse
 from landscape.errors import InputError
 from landscape.folders import folder_of
 from landscape.tables import counted

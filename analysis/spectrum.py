@@ -26,8 +26,9 @@ if __name__ == "__main__":
 
     watch_signals()
 
+import re
 import sys
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
@@ -40,7 +41,7 @@ from analysis.programs.spectrum_text import (
     describe_runs,
     next_command,
 )
-from landscape.cli import Positional, launch, limit_compiled_programs, parse
+from landscape.cli import Positional, launch, parse
 from landscape.errors import InputError, require
 
 OPERATORS = ("hessian", "gauss-newton", "residual", "covariance")
@@ -150,45 +151,10 @@ def _find(config: Config, where: Path) -> tuple[dict[str, Any], dict[str, Any]]:
 
 def _find_by_layer(config: Config, where: Path) -> tuple[dict[str, Any], Any]:
     """Numbers and arrays of the spectra of all layers, each of which has its folder."""
-    import numpy as np
+    from analysis.programs import spectra_together
 
-    from analysis import curvature
-    from analysis.programs.spectrum_of_run import MIN_PARAMETERS
-    from landscape import runs
-    from landscape.layout import layer_name
-    from landscape.sparsity import masks as masks_lib
-
-    loaded = runs.load(config.run, data_dir=config.data_dir)
-    params = loaded.state.params
-    sparse = config.subspace == "sparse"
-    masks = loaded.masks if sparse else masks_lib.dense(params)
-    kernels = list(masks_lib.prunable(params, loaded.objective.rules))
-    chosen = curvature.matching(kernels, config.layers or None)
-    names = [layer_name(name) for name in kernels if name in chosen]
-    sizes = {name: curvature.num_kept(params, masks, name) for name in names}
-    found = {}
-    for name in names:
-        if sizes[name] >= MIN_PARAMETERS:
-            limit_compiled_programs()
-            _say(f"{name}:")
-            found[name] = run(replace(config, by_layer=False, layers=(name,)))
-    if not found:
-        raise InputError(f"no layer of {config.run} keeps {MIN_PARAMETERS} parameters.")
-    curves = {name: layer.pop("density") for name, layer in found.items()}
-    first = next(iter(found.values()))
-    result = {
-        **_settings(config),
-        "size": sum(layer["size"] for layer in found.values()),
-        "num_examples": first["num_examples"],
-        "by_layer": found,
-        "skipped": [name for name in names if name not in found],
-    }
-    arrays = {
-        f"{name}/{part}": np.array(values)
-        for name, curve in curves.items()
-        for part, values in curve.items()
-    }
-    return result, arrays
+    result, arrays = spectra_together.by_layer(config, run, _say)
+    return {**_settings(config), **result}, arrays
 
 
 def _follow(config: Config, where: Path) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -201,21 +167,10 @@ def _follow(config: Config, where: Path) -> tuple[dict[str, Any], dict[str, Any]
 
 def _find_each(config: Config, where: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     """Numbers and arrays of the spectra of all runs, each of which has its folder."""
-    import numpy as np
+    from analysis.programs import spectra_together
 
-    from analysis.programs import results
-
-    found, arrays = {}, {}
-    for name in (config.run, *config.others):
-        limit_compiled_programs()
-        _say(f"{name}:")
-        alone = replace(config, run=name, others=())
-        found[name] = run(alone)
-        parts = found[name].pop("density", None)
-        if parts is None:
-            parts = results.read_arrays(folder(alone) / results.ARRAYS)
-        arrays |= {f"{name}//{part}": np.array(x) for part, x in parts.items()}
-    return {**_settings(config), "by_run": found}, arrays
+    result, arrays = spectra_together.by_run(config, run, folder, _say)
+    return {**_settings(config), **result}, arrays
 
 
 def _settings(config: Config) -> dict[str, Any]:
@@ -247,7 +202,13 @@ def folder(config: Config) -> Path:
         words.append("exact")
     if config.by_layer:
         words.append("by-layer")
-    return results.folder("spectrum", words, _refs(config), settings)
+    refs = _refs(config)
+    found = results.folder("spectrum", words, refs, settings)
+    if not config.layers or found.exists():
+        # Those of before do not name their layers.
+        return found
+    layers = [re.sub(r"[^\w.-]", "_", layer) for layer in config.layers]
+    return results.folder("spectrum", [*words, *layers], refs, settings)
 
 
 def _refs(config: Config):

@@ -37,7 +37,7 @@ class DataOptions:
     num_examples: int | None = None
     """Number of examples, the first of the split; default: all."""
     seed: int = 0
-    """Random seed: of directions, of probes, of a curve's training."""
+    """Random seed of directions, probes and whatever is trained."""
     output: str | None = None
     """Folder in which the result gets a folder of its own; default: RUN/analysis of
     the first run."""
@@ -67,7 +67,8 @@ class LossOptions(DataOptions):
     """Statistics of batch norm: batch (each batch has its own), re-estimated (over the
     training examples, at every point) or stored."""
     batch_size: int = 128
-    """Examples in a batch whose statistics batch norm takes."""
+    """Examples in a batch, of whose statistics batch norm is made. Also those in a step
+    of a curve's training."""
 
     def __post_init__(self):
         super().__post_init__()

@@ -27,7 +27,7 @@ RESULT, ARRAYS, FIGURE = "result.json", "arrays.npz", "figure.png"
 FILES = RESULT, ARRAYS, *(f"figure.{name}" for name in FORMATS)
 PARTIAL = "partial.npz"
 
-MAY_BE_OTHERS = frozenset("data_dir format output run run_a run_b runs".split())
+MAY_BE_OTHERS = frozenset("data_dir format others output run run_a run_b runs".split())
 """Settings that a result does not depend on: where data are, where and in which formats
 it is written, and what runs are called. Tomorrow the names may mean other runs; their
 states do not."""

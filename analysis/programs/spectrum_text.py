@@ -65,18 +65,12 @@ def _end(result: dict[str, Any], end: str, spec: str) -> str:
 
 def _near_zero(result: dict[str, Any]) -> str:
     fraction, error = result["share_near_zero"], result["share_near_zero_error"]
-    spread = f" (+- {100 * error:.1f})" if error else ""
-    text = (
-        f"{100 * fraction:.1f} % of the eigenvalues are below a thousandth of the"
-        f" largest in magnitude{spread}"
-    )
+    spread = f" +- {100 * error:.1f}" if error else ""
+    text = f"{100 * fraction:.1f}{spread} % have abs(eigenvalue) <= 1e-3 of the largest"
     if result["share_near_zero_bounds"] is None:
         return f"{text}."
     low, high = (100 * bound for bound in result["share_near_zero_bounds"])
-    return (
-        f"{text}; with {counted(result['num_steps'], 'step')} it lies between"
-        f" {low:.1f} and {high:.1f} %."
-    )
+    return f"{text} (quadrature bounds {low:.1f} to {high:.1f} %)."
 
 
 def _outliers(counts: dict[str, Any]) -> str:
@@ -85,12 +79,12 @@ def _outliers(counts: dict[str, Any]) -> str:
         if counts["gap"] is None
         else f"gap {counts['gap']}, ratio {counts['ratio']}, elbow {counts['elbow']}"
     )
-    beyond = "no bulk edge (a tail without a gap), so no count beyond it"
+    beyond = " (heavy tail: no bulk edge)"
     if counts["bulk_fits"]:
         low, high = counts["beyond_bulk_fewest"], counts["beyond_bulk_most"]
         between = "" if low == high else f" (from {low} to {high})"
-        beyond = f"beyond the bulk's edge {counts['beyond_bulk']}{between}"
-    return f"Outliers at the large end: {three}; {beyond}."
+        beyond = f"; beyond the bulk's edge {counts['beyond_bulk']}{between}"
+    return f"Outliers at the large end: {three}{beyond}."
 
 
 def describe_layers(result: dict[str, Any]) -> str:
@@ -104,9 +98,9 @@ def describe_layers(result: dict[str, Any]) -> str:
     lines = [
         f"{title(result)}.",
         _table("layer", found, shares),
-        "of all: fraction of the sum of the layers' traces; near 0: below a thousandth"
-        " of the layer's own largest in magnitude, with the bounds of the quadrature;"
-        " outliers: beyond the edge of its bulk, - if it has none.",
+        "of all: fraction of the sum of the layers' traces; near 0: abs(eigenvalue) <="
+        " 1e-3 of the layer's own largest (bounds of the quadrature); outliers: beyond"
+        " the edge of its bulk, - if it has none.",
     ]
     if result["skipped"]:
         names = ", ".join(result["skipped"])
@@ -138,9 +132,8 @@ def describe_runs(result: dict[str, Any]) -> str:
         [
             f"{runs_title(result)}.",
             _table("run", found),
-            "near 0: below a thousandth of the run's own largest in magnitude, with the"
-            " bounds of the quadrature; outliers: beyond the edge of its bulk, - if it"
-            " has none.",
+            "near 0: abs(eigenvalue) <= 1e-3 of the run's own largest (bounds of the"
+            " quadrature); outliers: beyond the edge of its bulk, - if it has none.",
         ]
     )
 

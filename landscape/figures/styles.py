@@ -9,21 +9,20 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import matplotlib
-import matplotlib.figure
+from matplotlib.figure import Figure as PlainFigure
 
 from landscape.files import write_atomically
 
 _STYLE = Path(__file__).with_name("paper.mplstyle")
 
 
-class Figure(matplotlib.figure.Figure):
-    """A figure that a notebook shows as the last value of a cell, whatever backend."""
+class Figure(PlainFigure):
+    """A matplotlib figure that a notebook shows, whether or not pyplot is loaded."""
 
     def _repr_png_(self) -> bytes:
-        shown = io.BytesIO()
-        with style():
-            self.savefig(shown, format="png", dpi=100)
-        return shown.getvalue()
+        with io.BytesIO() as file, style():
+            self.savefig(file, format="png", dpi=90)
+            return file.getvalue()
 
 
 def style() -> AbstractContextManager:
@@ -49,7 +48,7 @@ def plain(text: str) -> str:
     return (" " if shown.startswith("_") else "") + shown.replace("$", r"\$")
 
 
-def save(figure: Figure, path: Path, formats: Sequence[str] = ()) -> None:
+def save(figure: PlainFigure, path: Path, formats: Sequence[str] = ()) -> None:
     """Writes a figure as a whole or not at all, making its folder if needed.
 
     Args:
@@ -61,7 +60,7 @@ def save(figure: Figure, path: Path, formats: Sequence[str] = ()) -> None:
         _save(figure, one)
 
 
-def _save(figure: Figure, path: Path) -> None:
+def _save(figure: PlainFigure, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with style(), warnings.catch_warnings():
         # A letter that the font lacks is drawn as a box.

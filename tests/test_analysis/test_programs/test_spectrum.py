@@ -77,7 +77,7 @@ def test_edges_trace_and_fractions_are_those_of_the_dense_twin(name):
     assert result["share_near_zero"] == pytest.approx(near, abs=0.05)
     low, high = result["share_near_zero_bounds"]
     assert 0 <= low <= near <= high <= 1
-    assert f"between {100 * low:.1f}" in spectrum.describe(result)
+    assert f"bounds {100 * low:.1f} to" in spectrum.describe(result)
     curve = result["density"]
     mass = np.trapezoid(curve["value"], curve["grid"])
     ends = np.array(result["largest"] + result["smallest"])
