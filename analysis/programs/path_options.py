@@ -94,12 +94,12 @@ class Flags(PathOptions):
         if count == 3:
             raise InputError(
                 "three runs span a plane, not a path: use python -m analysis.surface,"
-                " or name 2 runs, or pairs."
+                " or name 2 runs, or 4."
             )
         if not count or count % 2:
             raise InputError(
-                "a path is between two runs: name 2 of them, or the first halves and"
-                f" then the second halves of pairs, not {counted(count, 'run')}."
+                "a path is between two runs: name 2, or all first and then all second"
+                f" runs of several paths, not {counted(count, 'run')}."
             )
         for name, known in (("kind", ORDERS), ("split", SPLITS)):
             values = getattr(self, name)

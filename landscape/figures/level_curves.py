@@ -3,11 +3,10 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator
 
 from landscape.figures.method_looks import looks
-from landscape.figures.styles import plain, style
+from landscape.figures.styles import Figure, plain, style
 
 Points = Sequence[tuple[float, float]]
 """Parameters that are not zero, and test accuracy in [0, 1]."""

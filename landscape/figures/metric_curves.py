@@ -6,11 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from landscape.figures.axis_scales import plain_numbers, stretch
 from landscape.figures.method_looks import Look, looks, mean_and_range
-from landscape.figures.styles import plain, style
+from landscape.figures.styles import Figure, plain, style
 
 Curve = tuple[list[int], list[float]]
 """Steps and values."""

@@ -6,11 +6,10 @@ from typing import NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from landscape.figures.bars import short_name
-from landscape.figures.styles import colors, plain, style
+from landscape.figures.styles import Figure, colors, plain, style
 
 MARGIN = 0.06
 """Of the height of a panel, above and below what lies within [0, 1]."""
@@ -167,18 +166,16 @@ def _mean(axes: Axes, ts, values, color: str, line: str) -> None:
 
 def _finish(figure: Figure, ends: tuple[str, str], title: str) -> None:
     start, end = (plain(short_name(name)) for name in ends)
+    # Names are not cut by the edge of a small panel.
+    short = len(start) + len(end) <= 30
+    ends = f"t   (0: {start},  1: {end})" if short else f"t\n0: {start}\n1: {end}"
     for axes in figure.axes:
-        axes.set(xlabel=f"t   (0: {start},  1: {end})")
+        axes.set(xlabel=ends)
         ts = np.concatenate([line.get_xdata() for line in axes.lines])
         axes.set_xlim(ts.min(), ts.max())
         for low, high in ((ts.min(), 0), (1, ts.max())):
             axes.axvspan(low, high, color="0.95", lw=0, zorder=0)
         _limit(axes)
-    # A name is not cut by the edge of a small panel.
-    longest = max(len(start), len(end))
-    if longest > 14:
-        for axes in figure.axes:
-            axes.set_xlabel(f"t\n0: {start}\n1: {end}")
     figure.suptitle(plain(title), fontsize=9)
 
 

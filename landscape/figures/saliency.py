@@ -5,10 +5,9 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from landscape.figures.axis_scales import plain_numbers
-from landscape.figures.styles import colors, plain, style
+from landscape.figures.styles import Figure, colors, plain, style
 
 MAX_LAYERS = 4
 """Layers with a row of their own: the first and the last ones."""

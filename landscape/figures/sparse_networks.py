@@ -5,12 +5,11 @@ from typing import Any
 
 import matplotlib
 import numpy as np
-from matplotlib.figure import Figure
 
 from landscape.figures import bars
 from landscape.figures.method_looks import looks
 from landscape.figures.sparse_savings import draw_cost, draw_time
-from landscape.figures.styles import plain, style
+from landscape.figures.styles import Figure, plain, style
 from landscape.tables import counted
 
 PAIRS = 6

@@ -6,10 +6,9 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import BoundaryNorm
-from matplotlib.figure import Figure
 
 from landscape.figures.paths import SPLITS
-from landscape.figures.styles import plain, style
+from landscape.figures.styles import Figure, plain, style
 
 WIDE = 1.5
 """Of a plane: from this ratio of its sides on, maps are one above the other."""

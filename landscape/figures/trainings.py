@@ -5,12 +5,11 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from landscape.figures.axis_scales import plain_numbers, stretch
 from landscape.figures.method_looks import Look, looks, mean_and_range
-from landscape.figures.styles import plain, style
+from landscape.figures.styles import Figure, plain, style
 
 Lines = list[dict[str, Any]]
 """Those of a metrics.jsonl."""

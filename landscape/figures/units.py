@@ -5,10 +5,9 @@ from typing import Any
 import matplotlib
 import numpy as np
 from matplotlib.colors import Normalize
-from matplotlib.figure import Figure
 
 from landscape.figures.method_looks import shades
-from landscape.figures.styles import colors, plain, style
+from landscape.figures.styles import Figure, colors, plain, style
 
 ALIVE = "0.85"
 SPLITS = {"train": ("-", "training examples"), "test": ("--", "test examples")}
