@@ -94,15 +94,14 @@ def read(folder: Path, run: str) -> Analysis:
 def _describe(program: str, result: dict[str, Any]) -> str:
     """What a program prints of its result."""
     module = importlib.import_module(f"analysis.{program}")
-    if program == "spectrum" and result.get("by_layer"):
-        return module.describe_layers(result)
     return module.describe(result)
 
 
 def _names(result: dict[str, Any], run: str) -> list[str]:
     """The runs of a result; the first is the one that it is found below, `run`."""
     named = result.get("runs") or [
-        result[key] for key in ("run", "run_a", "run_b") if result.get(key)
+        *(result[key] for key in ("run", "run_a", "run_b") if result.get(key)),
+        *result.get("others", ()),
     ]
     if not named or not all(isinstance(name, str) for name in named):
         return [run]
