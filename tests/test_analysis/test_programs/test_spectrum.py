@@ -1,9 +1,12 @@
 """`python -m analysis.spectrum`, from a run to its folder."""
 
 import hashlib
+import importlib
 import json
+import re
 import shlex
 from dataclasses import replace
+from pathlib import Path
 
 import jax
 import numpy as np
@@ -410,3 +413,29 @@ def test_spectra_of_before_are_found_in_their_folders(name):
     assert spectrum.folder(config).name == f"spectrum-hessian-sparse-{short}"
     layer = spectrum.Config(name, layers=("Dense_*",))
     assert "-Dense__-" in spectrum.folder(layer).name
+
+
+def test_the_page_on_adding_an_analysis_holds_a_program(
+    name, tmp_path, monkeypatch, capsys
+):
+    page = Path(__file__).parents[3] / "docs" / "add_an_analysis.md"
+    blocks = re.findall(r"```python\n(.*?)```", page.read_text(), re.S)
+    for block in blocks:
+        if block.startswith("# "):
+            file, _, code = block.removeprefix("# ").partition("\n")
+            (tmp_path / file).write_text(code)
+    monkeypatch.syspath_prepend(tmp_path)
+    (use,) = (block for block in blocks if not block.startswith("# "))
+    exec(use, {})
+    assert capsys.readouterr().out.startswith("{'first': (")
+    program = importlib.import_module("run_sharpness")
+    config = program.Config(name)
+    result = program.run(config)
+    dense = dense_twin(name)
+    twin = np.linalg.eigvalsh(dense[-40:, -40:])[-1]
+    assert result["sharpness"]["Dense_1"] == pytest.approx(twin, rel=1e-4)
+    # It is read back.
+    monkeypatch.setattr(program, "sharpness", None)
+    program.main(config)
+    printed = capsys.readouterr().out
+    assert f"Dense_1: sharpness {twin:.3g}"[:-1] in printed and "figure.png" in printed
