@@ -40,7 +40,7 @@ from analysis.programs.units_text import (
     title,
 )
 from landscape.cli import Positional, activity, launch, parse
-from landscape.errors import require
+from landscape.errors import InputError, require
 from landscape.scores import UNIT_SCORES
 
 SPLITS = {"both": ("train", "test"), "train": ("train",), "test": ("test",)}
@@ -221,11 +221,25 @@ def main(config: Config) -> None:
     """Finds dead units; prints the result, its folder and what to try next."""
     from analysis.programs import shell
 
-    result = run(config)
+    try:
+        result = run(config)
+    except InputError as error:
+        if config.export is None or not _is_of_the_user(config):
+            raise
+        print(f"{exported(export(config))}\n\nUnits: {error}")
+        return
     text = describe(result)
     if config.export is not None:
         text += f"\n\n{exported(export(config))}"
     shell.announce(text, folder(config), next_command(config, result))
+
+
+def _is_of_the_user(config: Config) -> bool:
+    """Whether the network is one of the user's own."""
+    from landscape import runs
+    from landscape.user_code import is_user_code
+
+    return is_user_code(runs.read_config(_ref(config).folder).model)
 
 
 if __name__ == "__main__":

@@ -219,6 +219,7 @@ SPARSE_METHODS = tuple(name for name in METHODS if name not in ("dense", "units"
 DISTRIBUTIONS = ("uniform", "er", "erk")
 SCHEDULES = ("constant", "cosine", "step")
 INPUTS = ("standardize", "scale")
+PRECISIONS = ("float32", "bfloat16")
 INITIALISATIONS = tuple(
     f"{name}_{shape}"
     for name in ("glorot", "he", "lecun")

@@ -73,6 +73,7 @@ def make(
         config.weight_decay,
         config.decay_all,
         layout.rules_of(model),
+        config.precision,
     )
     learning_rate = _learning_rate(
         config.schedule,

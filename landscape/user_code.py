@@ -138,16 +138,29 @@ perhaps you meant 'depth'? Allowed: depth.
     except (TypeError, ValueError):  # some functions of C have none
         taken = None
     if taken is not None:
-        _check_taken(flag, name, taken, given, keywords)
+        check_arguments(flag, name, taken, given, keywords)
     try:
         return function(*given, **keywords)
     except Exception as error:  # whatever a stranger's function raises
         raise InputError(f"{flag} {name} failed: {told(error)}") from error
 
 
-def _check_taken(
-    flag: str, name: str, taken: inspect.Signature, given: tuple, keywords: dict
+def check_arguments(
+    flag: str,
+    name: str,
+    taken: inspect.Signature,
+    given: tuple,
+    keywords: dict[str, Any],
 ) -> None:
+    """Refuses arguments that a function of the user's own does not take.
+
+    Args:
+      flag, name, given, keywords: as of `call`.
+      taken: what it takes.
+
+    Raises:
+      InputError: names the nearest argument that it takes, or what is missing.
+    """
     try:
         taken.bind(*given, **keywords)
         return

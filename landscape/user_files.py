@@ -67,6 +67,7 @@ defines no 'fnd': perhaps you meant 'find'?
     """
     check_name(flag, name)
     module, _, attribute = name.partition(":")
+    importlib.invalidate_caches()
     spec = _spec(module)
     if spec is None:
         raise InputError(f"{flag} {name}: {_missing(module)}")
@@ -96,6 +97,7 @@ def digests(name: str) -> Code | None:
     """
     module = name.partition(":")[0]
     top = module.partition(".")[0]
+    importlib.invalidate_caches()
     spec, root = _spec(module), _root(top)
     if spec is None or root is None:
         return None
@@ -125,7 +127,6 @@ def digests(name: str) -> Code | None:
 def _spec(module: str) -> ModuleSpec | None:
     """How a module would be imported; not even its package is."""
     search_here()
-    importlib.invalidate_caches()
     top, *rest = module.split(".")
     try:
         spec = importlib.util.find_spec(top)

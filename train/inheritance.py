@@ -54,14 +54,19 @@ def like(name: str, kind: type[RunConfig], without: set[str]) -> dict[str, Any]:
 
 
 def _sentence(name: str, kind: type[RunConfig], found: dict[str, Any]) -> str:
-    usual = kind()
+    usual = {field.name: _default(field) for field in dataclasses.fields(kind)}
     told = [
         f"{key.replace('_', '-')} {_text(value)}"
         for key, value in sorted(found.items())
-        if value != getattr(usual, key)
+        if value != usual[key]
     ]
     rest = "all others as by default" if told else "all as by default"
     return f"--like {name} brings {', '.join([*told, rest])}."
+
+
+def _default(field: dataclasses.Field) -> Any:
+    made = field.default_factory is not dataclasses.MISSING
+    return field.default_factory() if made else field.default
 
 
 def _text(value: Any) -> str:

@@ -5,9 +5,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 from jax.sharding import Mesh
 
-from landscape import checkpoint, data, devices, recipe, runs
+from landscape import checkpoint, data, devices, recipe, runs, trees
 from landscape.cli import activity
 from landscape.config import RunConfig
 from landscape.errors import InputError, RunFailure
@@ -17,6 +18,7 @@ from landscape.one_line import one_line
 from landscape.recipe import Components
 from landscape.sources import check_data
 from landscape.state import TrainState
+from landscape.user_code import is_user_code
 from train import measure, record, scoring
 from train.streamed import is_streamed
 
@@ -127,6 +129,10 @@ def _open(
     if not resumes:
         with activity("compiling the initial weights"):
             state = initial_state(components, config.seed, shape, *given)
+            if is_user_code(config.model):
+                _refuse_non_finite(
+                    config, components, state, dataset.train["image"][:8]
+                )
     splits = splits or {
         name: split if is_streamed(split) else devices.replicate(mesh, split)
         for name in ("train", "validation", "test")
@@ -150,6 +156,23 @@ def _open(
     else:
         record.write_sources(folder, config, dataset)
     return Opened(folder, config, components, state, resumes, splits, mesh, shape)
+
+
+def _refuse_non_finite(
+    config: RunConfig, components: Components, state: TrainState, images: Any
+) -> None:
+    """Refuses a network of the user's own that is not finite at its initialisation."""
+    for name, leaf in trees.named_leaves(state.params).items():
+        if not np.isfinite(leaf).all():
+            raise InputError(
+                f"--model {config.model}: the initial {name} is not finite."
+            )
+    logits, _ = components.objective.logits(state.params, images, state.batch_stats)
+    if not np.isfinite(logits).all():
+        raise InputError(
+            f"--model {config.model}: the logits of the first training examples are not"
+            " finite at the initialisation."
+        )
 
 
 def _refuse_lost_checkpoints(folder: Path) -> None:

@@ -90,7 +90,7 @@ def check_same(folder: Path, config: RunConfig) -> None:
     """
     nearest = next(path for path in (folder, *folder.parents) if os.path.exists(path))
     if not nearest.is_dir():
-        raise InputError(f"{nearest} is a file; {folder} must be a folder.")
+        raise InputError(f"--workdir {nearest} is a file, not a folder.")
     if not (folder / runs.CONFIG).exists():
         if folder.exists() and any(map(_not_ours, folder.iterdir())):
             raise InputError(

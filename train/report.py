@@ -108,13 +108,8 @@ def print_outcome(
     print(outcome_table(settings, summaries, swept))
     print("non-zeros: of all parameters, biases included (some never leave zero).")
     for config, summary in zip(settings, summaries, strict=True):
-        asked = summary.get("sparsity_asked")
-        if asked is not None and f"{asked:.4f}" != f"{summary['sparsity']:.4f}":
-            print(
-                f"The masks of {config.workdir} have sparsity"
-                f" {100 * summary['sparsity']:.2f} % where {100 * asked:.2f} % was"
-                f" asked for: that is what {config.method} made."
-            )
+        if told := other_sparsity(config, summary):
+            print(told)
     if len(settings) > len(set(labels)):
         table = seeds_table(labels, summaries)
         print(f"\nOver seeds (mean +- standard deviation):\n{table}")
@@ -124,6 +119,17 @@ def print_outcome(
         if _is_level(config):
             print(f"The network of the last level: {config.workdir}")
     print(f"\nNext: {next_command(settings)}")
+
+
+def other_sparsity(config: RunConfig, summary: dict[str, Any]) -> str | None:
+    """That a method of the user's own has kept more or less than it was to; or None."""
+    asked = summary.get("sparsity_asked")
+    if asked is None or f"{asked:.4f}" == f"{summary['sparsity']:.4f}":
+        return None
+    return (
+        f"The masks of {config.workdir} have sparsity {100 * summary['sparsity']:.2f} %"
+        f" where {100 * asked:.2f} % was asked for: that is what {config.method} made."
+    )
 
 
 def _print_figures(
@@ -179,7 +185,8 @@ def _without_levels_between(settings: list[RunConfig]) -> list[RunConfig]:
 
 def _above(settings: list[RunConfig]) -> str:
     """The folder in which all runs are."""
-    return os.path.commonpath([Path(str(c.workdir)).parent for c in settings])
+    common = os.path.commonpath([Path(str(c.workdir)).parent for c in settings])
+    return common or "."
 
 
 def _grouped(keys: Iterable[Any], values: Iterable[Any]) -> dict[Any, list]:

@@ -7,12 +7,13 @@
     python -m train.sparse --method restart --mask-from runs/pruned
     python -m train.sparse --method imp --sparsity 0.9 --workdir runs/imp
     python -m train.sparse --method pruning small-dense --num-seeds 3
+    python -m train.sparse --method rigl --sparsity 0.8 0.9 0.95
 
 Without arguments: digits pruned to 95 %, then the lottery network (the initial weights
 of that run) and the scratch network (new weights) inside the mask that pruning found.
 That takes about 20 s of CPU time; near 97 % of the test digits are read right. Each
 level of imp is a run of its own, in level-0, level-1, ... of the workdir: the last one
-is the sparse network.
+is the sparse network. A flag with several values is a sweep, in folders below one.
 """
 
 if __name__ == "__main__":
@@ -39,7 +40,7 @@ from landscape.methods import (
     method_row,
 )
 from landscape.user_code import is_user_code
-from train import levels, sweep
+from train import levels, presets, sweep
 
 _SCRATCH_SEED = 1000
 """Added to the seed of a pruned run for the scratch run of the same command."""
@@ -177,12 +178,16 @@ def inherited(said: Mapping[str, Any]) -> dict[str, Any]:
     from train import inheritance, mask_source
 
     found: dict[str, Any] = {}
+    if said.get("preset"):
+        found = presets.of(said["preset"], said)
     if said.get("like"):
         found = inheritance.like(said["like"], SparseRun, set())
         found["method"] = (found["method"],)
         methods = said.get("method", found["method"])
-        if not any("masks" in method_row(each).takes for each in methods):
-            found |= {"mask_from": None, "rewind_to": None}
+        taken = {what for each in methods for what in method_row(each).takes}
+        for name, what in (("mask_from", "masks"), ("rewind_to", "weights")):
+            if what not in taken:
+                found[name] = None
     name = said.get("mask_from", found.get("mask_from"))
     if name is None:
         return found
@@ -247,7 +252,12 @@ def read(argv: list[str] | None = None) -> list[Point]:
     Those that a file or another run bring are not: they are defaults.
     """
     points = parse_sweep(
-        Config, __doc__, inherited=inherited, fixed=sweep.FIXED, argv=argv
+        Config,
+        __doc__,
+        inherited=inherited,
+        fixed=sweep.FIXED,
+        presets=presets.PRESETS,
+        argv=argv,
     )
     words = sys.argv[1:] if argv is None else argv
     check_used(Config, words, points[0].config.method, METHODS)

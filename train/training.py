@@ -115,6 +115,7 @@ def _segment(
             # Images that are read in time are cropped as they are decoded.
             augmented=each.config.augment and each.config.image_size is None,
             ordinary=ordinary,
+            parts=each.config.accumulate,
         )
         for each in opened
     ]

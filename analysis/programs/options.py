@@ -28,20 +28,21 @@ class DataOptions:
         "seed": "seeds",
         "output": "output",
         "data_dir": "data",
+        "format": "output",
     }
     """Where groups of flags begin, and their titles; see `landscape.cli`."""
 
     CHOICES: ClassVar[dict[str, tuple[str, ...]]] = {"format": FORMATS}
 
     num_examples: int | None = None
-    """Training examples, the first of the split; default: all."""
+    """Number of examples, the first of the split; default: all."""
     seed: int = 0
-    """Random seed: of directions, of probes, of a curve's training."""
+    """Random seed of directions, probes and whatever is trained."""
     output: str | None = None
-    """The folder in which the result gets its own; default: RUN/analysis, of the first
-    run."""
+    """Folder in which the result gets a folder of its own; default: RUN/analysis of
+    the first run."""
     data_dir: str | None = None
-    """Where the data set is now; default: where the run had it."""
+    """Folder of the data set, if it has moved; default: where the run had it."""
     format: tuple[str, ...] = ("png",)
     """Formats of the figure, one or several. A finished analysis is drawn in a new
     format without being computed."""
@@ -63,10 +64,11 @@ class LossOptions(DataOptions):
     CHOICES: ClassVar[dict[str, tuple[str, ...]]] = {"batch_norm": BATCH_NORMS}
 
     batch_norm: str = "batch"
-    """Statistics of batch norm: those of each batch, those re-estimated at each point,
-    or those stored in the run."""
+    """Statistics of batch norm: batch (each batch has its own), re-estimated (over the
+    training examples, at every point) or stored."""
     batch_size: int = 128
-    """Examples in a batch that has statistics, and in a step of a curve's training."""
+    """Examples in a batch, of whose statistics batch norm is made. Also those in a step
+    of a curve's training."""
 
     def __post_init__(self):
         super().__post_init__()

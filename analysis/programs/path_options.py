@@ -24,6 +24,11 @@ class PathOptions(LossOptions):
     GROUPS: ClassVar[dict[str, str]] = {"subspace": "path"}
     CHOICES: ClassVar[dict[str, Collection[str]]] = {"subspace": SUBSPACES}
 
+    seed: int = 0
+    """Random seed of a curve's training and of --align."""
+    batch_size: int = 128
+    """Examples in a step of a curve's training, and in a batch whose statistics batch
+    norm takes."""
     subspace: str = "sparse"
     """Of a curve: sparse (inner points within the common mask) or dense."""
     points: int = 71
@@ -74,9 +79,9 @@ class Flags(PathOptions):
     CHOICES: ClassVar[dict[str, Collection[str]]] = {"kind": ORDERS, "split": SPLITS}
 
     runs: Positional[tuple[str, ...]]
-    """First run (t = 0) and second run (t = 1): RUN, RUN@STEP or RUN@init. Of more runs
-    the first half are t = 0, the second half t = 1: runs/pruned-seed*
-    runs/scratch-seed* are as many paths, in one figure."""
+    """First run (t = 0) and second run (t = 1), or all first and then all second runs:
+    RUN, RUN@STEP or RUN@init. So runs/pruned-seed* runs/scratch-seed* are as many
+    paths, in one figure."""
     kind: tuple[str, ...] = ("line",)
     """A straight line, or Bezier curves that are trained first; several in one
     figure."""

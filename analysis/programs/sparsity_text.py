@@ -8,6 +8,7 @@ from analysis.programs.sparsity_savings_text import savings
 from analysis.programs.text import evenly
 from landscape import runs
 from landscape.tables import counted, format_table
+from landscape.user_code import is_user_code
 
 FORMULA = (
     "A step costs 3 f(m) an example: f(m) forward, as much back to the inputs, as much"
@@ -218,7 +219,10 @@ def next_command(config: Any, result: dict[str, Any]) -> str:
     ref = runs.parse(config.runs[0])
     words = ["python", "-m", "analysis.sparsity", *config.runs]
     if result["savings"] is None or config.export is not None:
-        words = ["python", "-m", "analysis.units", str(ref)]
+        # Which axes of a network of the user's own are units is not known.
+        own = is_user_code(runs.read_config(ref.folder).model)
+        program = "analysis.spectrum" if own else "analysis.units"
+        words = ["python", "-m", program, str(ref)]
     else:
         words += ["--export", f"{ref.folder.name}.zip"]
         words += [] if config.output is None else ["--output", config.output]

@@ -20,9 +20,9 @@ def blocks(text: str) -> list[str | Table]:
 
     >>> from landscape.tables import format_table
     >>> text = "Of two runs:\\n" + format_table(["run", "loss"], [["a b", "0.5"]])
-    >>> blocks(text + "\\n\\nNo barrier.")
+    >>> blocks(text + "\\nThere is no barrier.")
     ['Of two runs:', Table(header=['run', 'loss'], rows=[['a b', '0.5']]), \
-'No barrier.']
+'There is no barrier.']
     """
     lines = text.splitlines()
     found: list[str | Table] = []

@@ -118,8 +118,10 @@ def restore(
             f"no checkpoint in {folder} is sound: {'; '.join(refused)}."
         )
     others = ", ".join(str(other) for other in kept if other != step) or "none"
+    which, why = refused[0].split(": ", 1)
     raise CheckpointError(
-        f"the checkpoint of {refused[0]} ({folder}); others there: {others}."
+        f"the checkpoint of {which} in {folder} is damaged: {why}; others there:"
+        f" {others}."
     )
 
 

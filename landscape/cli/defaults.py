@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from landscape.cli.flags import ONE, PAIRS, Flag
+from landscape.cli.flags import Flag
 from landscape.cli.guesses import meant_by, number
+from landscape.config import SEVERAL, Kind, of_kind
 from landscape.errors import InputError
 
 CONFIG = Flag(
@@ -17,6 +18,10 @@ CONFIG = Flag(
 LIKE = Flag(
     "", "like", group="defaults",
     text="Run with these settings, but for --workdir; flags and --config win.",
+)  # fmt: skip
+PRESET = Flag(
+    "", "preset", group="defaults",
+    text="Published recipe; --like, --config and flags win.",
 )  # fmt: skip
 
 
@@ -84,33 +89,32 @@ def _yaml(text: str) -> Any:
 
     try:
         return yaml.safe_load(text) or {}
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else "?"
+        raise ValueError(f"{error.problem} (line {line})") from None
     except yaml.YAMLError as error:
         raise ValueError(str(error)) from None
 
 
 def _value(path: str, flag: Flag, value: Any) -> Any:
     what = f"--config {path}: {flag.word}"
-    if value is None and flag.optional:
-        return None
-    if flag.takes == PAIRS:
-        if not isinstance(value, dict):
-            raise InputError(f"{what} must be names with values, not {value!r}.")
-        return {str(k): _one(what, flag.kind, v) for k, v in value.items()}
-    if flag.takes == ONE:
-        return _one(what, flag.kind, value)
-    values = value if isinstance(value, list) else [value]
-    return tuple(_one(what, flag.kind, each) for each in values)
+    if flag.takes == SEVERAL and not isinstance(value, list):
+        value = [value]
+    if isinstance(value, list):
+        value = [_number(what, flag.kind, each) for each in value]
+    elif isinstance(value, dict):
+        value = {name: _number(what, flag.kind, each) for name, each in value.items()}
+    else:
+        value = _number(what, flag.kind, value)
+    return of_kind(what, Kind(flag.kind, flag.takes, flag.optional), value)
 
 
-def _one(what: str, kind: type, value: Any) -> Any:
-    allowed = {
-        bool: "true or false", int: "an integer", float: "a number", str: "text"
-    }[kind]  # fmt: skip
-    if kind in (int, float) and isinstance(value, str):
-        return number(what, value, kind)
+def _number(what: str, kind: type, value: Any) -> Any:
+    """A number that is text, or with decimals where an integer is meant, as 1e3."""
     if kind is float and type(value) is int:
         return float(value)
-    if type(value) is not kind:
-        quoted = " (in quotes)" if kind is str else ""
-        raise InputError(f"{what} must be {allowed}{quoted}, not {value!r}.")
+    if kind is int and type(value) is float:
+        value = str(value)
+    if kind in (int, float) and isinstance(value, str):
+        return number(what, value, kind)
     return value

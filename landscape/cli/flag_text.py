@@ -3,7 +3,8 @@
 import re
 import textwrap
 
-from landscape.cli.flags import ONE, PAIRS, REQUIRED, Flag
+from landscape.cli.flags import REQUIRED, Flag
+from landscape.config import ONE, PAIRS
 
 COLUMN = 28
 """Where the texts begin."""
@@ -14,6 +15,7 @@ METAVARS = {
     "data_args": "KEY=VALUE", "model_args": "KEY=VALUE", "method_args": "KEY=VALUE",
     "workdir": "DIR", "data_dir": "DIR", "output": "DIR", "root": "DIR",
     "mask_from": "RUN", "source": "RUN", "like": "RUN", "run": "RUN", "runs": "RUN",
+    "others": "RUN",
     "export": "FILE", "config": "FILE", "nm": "N:M", "layers": "PATTERN",
     "dense_layers": "PATTERN", "keep_layers": "PATTERN", "max_sparsity": "PATTERN",
 }  # fmt: skip

@@ -11,15 +11,14 @@ import dataclasses
 import inspect
 import itertools
 import textwrap
-import types
 import typing
 from typing import Any, NamedTuple
 
 from landscape.cli.flag_groups import groups_of
 from landscape.cli.marks import POSITIONAL, Named
+from landscape.config import ONE, kind_of
 from landscape.errors import choices_of
 
-ONE, SEVERAL, PAIRS = "one", "several", "pairs"
 REQUIRED = dataclasses.MISSING
 
 
@@ -29,9 +28,7 @@ class Flag(NamedTuple):
     Attributes:
       name: of the field; "" of a flag that is none, as --config.
       word: as typed, without dashes.
-      kind: of each value: bool, int, float or str.
-      takes: ONE value, SEVERAL, or PAIRS of a name and a value.
-      optional: whether it may be None.
+      kind, takes, optional: what its field holds; see `landscape.config.Kind`.
       positional: whether its values are given without it.
       default: `REQUIRED` if it has none.
       group: the title under which it is shown.
@@ -73,7 +70,7 @@ def flags_of(config_class: type, texts: bool = False) -> dict[str, Flag]:
     for field in sorted(fields, key=lambda field: order.index(field.name)):
         name = field.name
         hint, positional, word = _unwrapped(hints[name], name.replace("_", "-"))
-        kind, takes, optional = _meaning(hint)
+        kind, takes, optional = kind_of(hint)
         default = field.default
         if field.default_factory is not dataclasses.MISSING:
             default = field.default_factory()
@@ -91,20 +88,6 @@ def _unwrapped(hint: Any, word: str) -> tuple[Any, bool, str]:
     inner, *marks = typing.get_args(hint)
     words = [mark.word for mark in marks if isinstance(mark, Named) and mark.word]
     return inner, POSITIONAL in marks, words[-1] if words else word
-
-
-def _meaning(hint: Any) -> tuple[type, str, bool]:
-    """The kind of each value, how many there are, and whether None is one."""
-    optional = False
-    if typing.get_origin(hint) in (types.UnionType, typing.Union):
-        parts = [part for part in typing.get_args(hint) if part is not type(None)]
-        optional, hint = len(parts) < len(typing.get_args(hint)), parts[0]
-    origin, parts = typing.get_origin(hint), typing.get_args(hint)
-    if origin is dict:
-        return parts[1], PAIRS, optional
-    if origin in (tuple, list):
-        return parts[0], SEVERAL, optional
-    return hint, ONE, optional
 
 
 def texts_of(config_class: type) -> dict[str, str]:

@@ -4,8 +4,9 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from landscape.cli.flags import ONE, SEVERAL, Flag
+from landscape.cli.flags import Flag
 from landscape.cli.guesses import meant_by, number
+from landscape.config import ONE, SEVERAL
 from landscape.errors import InputError
 
 _NEGATIVE = re.compile(r"-(\d|\.\d|inf|nan)")

@@ -34,9 +34,8 @@ class SparseRun(AtInitialisation, Dynamic, NM, Phases, Levels, TrainConfig):
     }
 
     sparsity: float | None = None
-    """Fraction of the prunable weights that is removed, in [0, 1); default: 0.95. With
-    --nm it is that of the pattern; of small-dense that of the network with as many
-    parameters."""
+    """Fraction of prunable weights that is removed, in [0, 1); default: 0.95. With --nm
+    it is that of the pattern; small-dense: of the network with as many parameters."""
     distribution: str = "uniform"
     """How the sparsity is distributed over layers."""
     global_pruning: bool = False

@@ -34,18 +34,19 @@ class TrainConfig:
         "activation": methods.ACTIVATIONS,
         "initialisation": methods.INITIALISATIONS,
         "inputs": methods.INPUTS,
+        "precision": methods.PRECISIONS,
         "schedule": methods.SCHEDULES,
     }
     """The names that fields allow; see `landscape.errors.check_choices`."""
 
     dataset: str = "digits"
-    """digits, blobs, an image set of tfds (mnist, cifar10, ...), files, or your own.
+    """digits, blobs, an image set of tfds (mnist, ...), files, or your own.
     Files: a folder of .npy files, an .npz file, or with --image-size a folder of images
     by class. Your own: a function, package.module:function
     (docs/add_a_data_set.md)."""
     data_dir: str | None = None
-    """The folder that holds the data set: prepared by tfds (default: its own default),
-    or a folder or file of arrays that has moved."""
+    """The folder that holds the data set; default: that of tfds. It is one of sets that
+    tfds has prepared, or that into which a folder or file of arrays has moved."""
     data_args: tuple[str, ...] = ()
     """KEY=VALUE arguments of a --dataset that is a function of your own."""
     num_train: int | None = None
@@ -57,8 +58,8 @@ class TrainConfig:
     channel, over the training split (with --image-size those of ImageNet); scale: to
     [0, 1]."""
     image_size: int | None = None
-    """Read images in time instead of holding all in memory, cropped to this size. They
-    are those of a set of tfds, or FOLDER/train/CLASS/FILE and FOLDER/test (or val)."""
+    """Read images in time, cropped to this size, instead of all at once. They are
+    those of a set of tfds, or FOLDER/train/CLASS/FILE and FOLDER/test (or val)."""
     workers: int | None = None
     """Threads that decode images of --image-size; default: one a core."""
     augment: bool = False
@@ -80,7 +81,8 @@ class TrainConfig:
     wrn-10-1, wrn-16-4, wrn-22-2, wrn-28-10 (wide ResNets), vgg11, or your own,
     package.module:factory (docs/add_a_model.md)."""
     model_args: tuple[str, ...] = ()
-    """KEY=VALUE arguments of a --model of your own, as in depth=3 widths=[8,16]."""
+    """KEY=VALUE arguments of a --model of your own. A value may be a list, as in
+    depth=3 widths=[8,16]."""
     widths: tuple[int, ...] = ()
     """Widths of the layers; default: the model's own. mlp: hidden widths; lenet: 2
     convolutions, then dense layers; alexnet: the same, 4 in all; vgg11, vgg16: 8 or 13
@@ -122,6 +124,12 @@ class TrainConfig:
     objective."""
     label_smoothing: float = 0.0
     """Weight of the uniform distribution in the training labels."""
+    precision: str = "float32"
+    """Precision of the forward and backward pass of training. Parameters, updates
+    and everything that is evaluated or analysed are float32."""
+    accumulate: int = 1
+    """Parts of a batch whose gradients are computed one after the other. The update is
+    that of the whole batch, to rounding; batch norm sees the parts."""
 
     seed: int = 0
     """Random seed of the initial weights and of the method."""
@@ -157,6 +165,7 @@ class TrainConfig:
         check_choices(self)
         self._require("workdir", lambda v: v != "", "the name of a folder")
         counts = "num_train blob_dim steps batch_size num_devices image_size workers"
+        counts += " accumulate"
         for name in f"{counts} log_every eval_every save_every keep_every".split():
             self._require(name, lambda v: v is None or v >= 1, "at least 1")
         for name in ("num_validation", "warmup", "seed", "order_seed", "data_seed"):
@@ -176,6 +185,11 @@ class TrainConfig:
             )
         for name in ("momentum", "label_smoothing"):
             self._require(name, lambda v: 0 <= v < 1, "in [0, 1)")
+        self._require(
+            "accumulate",
+            lambda v: self.batch_size % v == 0,
+            f"a divisor of --batch-size {self.batch_size}",
+        )
         self._require("warmup", lambda v: v <= self.steps, f"at most {self.steps}")
         self._require(
             "decay_steps",

@@ -51,7 +51,7 @@ def read(name: str, data_dir: str | None) -> Raw:
             f" folder that holds {name} now."
         ) from None
     except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
-        reason = str(error).partition("\n")[0]
+        reason = str(error).partition("\n")[0].rstrip(".")
         raise InputError(
             f"--dataset {path} cannot be read as arrays of numbers: {reason}."
         ) from error

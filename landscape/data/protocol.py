@@ -52,7 +52,8 @@ def raw_of(name: str, found: Any, exact: bool = False) -> Raw:
     if len(splits) == 1:
         splits = _divided(name, *splits[0])
     (inputs, labels), (others, other_labels) = splits
-    if inputs.shape[1:] != others.shape[1:] or inputs.dtype != others.dtype:
+    kinds = {x.dtype if x.dtype.kind != "f" else "f" for x in (inputs, others)}
+    if inputs.shape[1:] != others.shape[1:] or len(kinds) > 1:
         seen = [f"{x.dtype} of shape {x.shape[1:]}" for x in (inputs, others)]
         raise InputError(
             f"--dataset {name}: training and test examples must be alike, not"

@@ -13,7 +13,7 @@ from landscape.figures.sparse_networks import sparsity
 from landscape.figures.spectra import spectrum
 from landscape.figures.spectra_together import spectra_by_layer, spectra_of_runs
 from landscape.figures.styles import Figure, attempt, colors, plain, save, style
-from landscape.figures.surfaces import surface
+from landscape.figures.surfaces import plane_axes, surface
 from landscape.figures.trainings import training
 from landscape.figures.units import dead_units
 from landscape.figures.units_shrinking import shrinking
@@ -33,6 +33,7 @@ __all__ = [
     "path",
     "plain",
     "plain_numbers",
+    "plane_axes",
     "save",
     "scores_of_weights",
     "seeds_in_words",

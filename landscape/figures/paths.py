@@ -24,8 +24,8 @@ class Curve(NamedTuple):
     Attributes:
       label: curves that share it have one colour.
       ts: [T], 0 and 1 are the two solutions.
-      losses: [seeds, T].
-      accuracies: [seeds, T], or None.
+      losses: [T], or [seeds, T].
+      accuracies: the same, or None.
       split: train or test, whose curves are dashed.
     """
 
@@ -93,6 +93,7 @@ def several_paths(
     ends: tuple[str, str],
     title: str = "",
     *,
+    split: str | None = "train",
     unit: str = " (nats)",
 ) -> Figure:
     """Several paths: the objective and the accuracy, with a colour for each label.
@@ -104,6 +105,7 @@ def several_paths(
       curves: what is drawn.
       ends: what the solutions at t = 0 and t = 1 are.
       title: of the figure.
+      split: None: the curves are of no split, and the loss is no objective.
       unit: of the loss.
     """
     with style():
@@ -118,9 +120,10 @@ def several_paths(
             if curve.accuracies is not None:
                 _mean(accuracy, curve.ts, 100 * curve.accuracies, color, line)
         splits = list(dict.fromkeys(curve.split for curve in curves))
-        loss.set(ylabel=f"objective{unit}")
+        loss.set(ylabel=f"{'objective' if split else 'loss'}{unit}")
         if accuracy is not None:
-            accuracy.set(ylabel=_accuracy(splits[0] if len(splits) == 1 else None))
+            of = splits[0] if split and len(splits) == 1 else None
+            accuracy.set(ylabel=_accuracy(of))
         _finish(figure, ends, title)
         handles = [Line2D([], [], color=look[label]) for label in labels]
         names = [plain(label) for label in labels]

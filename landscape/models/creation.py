@@ -1,7 +1,6 @@
 """Networks by name, and what the other rooms ask of any network."""
 
 import functools
-import math
 import zlib
 from collections.abc import Sequence
 from typing import Any
@@ -9,12 +8,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
-from flax.traverse_util import flatten_dict
 
 from landscape import layout
 from landscape.backend import on_cpu
 from landscape.errors import InputError
-from landscape.layout import Rules
 from landscape.methods import MODELS, check_model, resolve
 from landscape.models import users
 from landscape.user_code import is_user_code
@@ -136,47 +133,6 @@ def _drawn(model, input_shape, initialisation, key):
             own = jax.random.fold_in(key, zlib.crc32(name.encode()))
             leaves[i] = draw(own, leaf.shape, leaves[i].dtype)
     return {**variables, "params": treedef.unflatten(leaves)}
-
-
-def positions(
-    model: nn.Module, input_shape: Sequence[int], rules: Rules = ()
-) -> dict[str, int]:
-    """The number of output positions of each kernel, by the kernel's leaf name.
-
-    Height times width of the output for a convolution, 1 for a dense layer, the length
-    of the sequence for one of attention: a forward pass makes positions * kernel.size
-    multiplications. Shapes alone are computed. `rules` are for leaves that
-    `landscape.layout` does not know, beside those of the model itself.
-
-    Raises:
-      InputError: a leaf is not known, or a kernel belongs to no submodule's call.
-
-    >>> positions(create("lenet", (28, 28, 1), 10, (8, 16)), (28, 28, 1))
-    {'Conv_0/kernel': 576, 'Conv_1/kernel': 64, 'Dense_0/kernel': 1}
-    """
-
-    def run(key):
-        return model.init_with_output(
-            key, jnp.zeros((1, *input_shape)), capture_intermediates=True
-        )[1]
-
-    variables = jax.eval_shape(run, jax.random.key(0, impl="threefry2x32"))
-    calls = flatten_dict(variables["intermediates"])
-    found = {}
-    rules = dict(rules) | dict(layout.rules_of(model))
-    for name, leaf in sorted(layout.kernels(variables["params"], rules).items()):
-        outputs = calls.get((*name.split("/")[:-1], "__call__"), (None,))
-        if not all(hasattr(output, "ndim") for output in outputs):
-            raise InputError(
-                f"the output positions of {name} are not known: its layer is never"
-                " called, or returns more than one array."
-            )
-        # Batch first, what one position puts out last: heads and sizes of attention.
-        last = len(leaf.sizes("o"))
-        found[name] = sum(
-            math.prod(output.shape[1 : output.ndim - last]) for output in outputs
-        )
-    return found
 
 
 def check_images(name: str, input_shape: tuple[int, ...], smallest: int = 1) -> None:

@@ -48,6 +48,7 @@ class _Parts:
                 " the State of equinox.nn.BatchNorm."
             )
         # Here, where the classes of the layers are known, and not by names alone.
+        rules = rules or getattr(self.static, "layout_rules", ())
         leaves = layout.leaves(self.params, rules)
         self.rules = {
             name: leaf.axes if leaf.kind == "kernel" else leaf.kind
@@ -105,7 +106,8 @@ def from_equinox(
       make: `make(*args, **kwargs, key=key) -> equinox.Module`: a class, as a rule. The
         module is called with one image, (height, width, channels), at a time.
       args, kwargs: the other arguments of `make`.
-      layout_rules: what leaves are that `landscape.layout` does not know.
+      layout_rules: what leaves are that `landscape.layout` does not know; default: the
+        attribute `layout_rules` of the module.
 
     Raises:
       InputError: it has a State (batch norm), or arrays of whole numbers.

@@ -21,6 +21,7 @@ class _Graph:
     Attributes:
       make: `make(rngs=nnx.Rngs) -> nnx.Module`.
       graph: of the modules and variables.
+      rules: its attribute `layout_rules`, if it has one.
       states: by collection, variables without arrays.
     """
 
@@ -31,6 +32,7 @@ class _Graph:
             raise InputError(
                 f"an NNX module is needed, not {type(abstract).__name__!r}."
             )
+        self.rules = getattr(abstract, "layout_rules", ())
         self.graph, *states, rest = nnx.split(abstract, *_COLLECTIONS.values(), ...)
         self.states = dict(zip(_COLLECTIONS, states, strict=True))
         if left := nnx.to_flat_state(rest):
@@ -110,7 +112,8 @@ def from_nnx(
         The module is called with images [B, ...], and told whether it is trained by its
         methods `train` and `eval`, and by an argument `train` if it has one.
       args, kwargs: the other arguments of `make`.
-      layout_rules: what leaves are that `landscape.layout` does not know.
+      layout_rules: what leaves are that `landscape.layout` does not know; default: the
+        attribute `layout_rules` of the module.
 
     Raises:
       InputError: it has variables that are neither Param nor BatchStat, random numbers
@@ -122,4 +125,5 @@ def from_nnx(
     >>> jax.tree.map(jnp.shape, variables["params"])
     {'bias': (2,), 'kernel': (3, 2)}
     """
-    return FromNNX(_Graph(functools.partial(make, *args, **kwargs)), layout_rules)
+    graph = _Graph(functools.partial(make, *args, **kwargs))
+    return FromNNX(graph, layout_rules or graph.rules)

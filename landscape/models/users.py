@@ -21,12 +21,15 @@ from landscape import layout
 from landscape.errors import InputError
 from landscape.models.equinox_networks import from_equinox
 from landscape.models.nnx_networks import from_nnx
+from landscape.models.output_positions import positions
 from landscape.models.train_flag import with_train
-from landscape.user_code import arguments, call, resolve, told
+from landscape.user_code import arguments, call, check_arguments, resolve, told
 
 FLAG, ARGS = "--model", "--model-args"
 _GIVEN = "input_shape", "num_classes"
 _COLLECTIONS = {"params", "batch_stats"}
+_RANDOM = {"nnx": "rngs", "equinox": "key"}
+"""What is random in a network of a library, as an argument of what makes it."""
 
 
 def create(
@@ -63,7 +66,10 @@ def _create(factory, name, input_shape, num_classes, model_args) -> nn.Module:
         fields = inspect.signature(factory).parameters
         given = {key: shapes[key] for key in _GIVEN if key in fields}
         made = call(FLAG, name, factory, **given | words)
-    elif inspect.isclass(factory) and _makes(factory):
+    elif inspect.isclass(factory) and (kind := _makes(factory)):
+        taken = inspect.signature(factory.__init__)
+        given = (None, input_shape, num_classes)
+        check_arguments(FLAG, name, taken, given, {_RANDOM[kind]: None, **words})
         made = functools.partial(factory, input_shape, num_classes, **words)
     else:
         made = call(FLAG, name, factory, input_shape, num_classes, **words)
@@ -77,11 +83,14 @@ def _create(factory, name, input_shape, num_classes, model_args) -> nn.Module:
 
 def _makes(made: Any) -> str:
     """The library whose network a callable makes from random numbers; "" if none."""
+    base = made.func if isinstance(made, functools.partial) else made
+    if inspect.isclass(base) and issubclass(base, nnx.Module):
+        return "nnx"
     try:
         taken = inspect.signature(made).parameters
     except (TypeError, ValueError):
         return ""
-    return "nnx" if "rngs" in taken else "equinox" if "key" in taken else ""
+    return next((kind for kind, word in _RANDOM.items() if word in taken), "")
 
 
 def _as_linen(made: Any) -> nn.Module:
@@ -157,13 +166,16 @@ of shape (2, 2), not float32 of shape (2, 3).
         leaves = layout.leaves(params, layout.rules_of(model))
     except InputError as error:
         raise InputError(
-            f"{error} A network has them as its attribute layout_rules, a dict."
+            f"{error} The rules of a --model of your own are its class attribute"
+            " layout_rules."
         ) from None
     if not any(leaf.kind == "kernel" for leaf in leaves.values()):
         raise InputError(
             f"the network has no kernel, but {', '.join(leaves)}: its attribute"
             " layout_rules, a dict, can say which of them are."
         )
+    # What a run asks for at its end is found to be there at its start.
+    positions(model, input_shape)
 
 
 def _shapes(image: Any, function: Any, *args: Any) -> Any:

@@ -50,3 +50,12 @@ def test_a_curve_is_of_the_levels_of_one_seed():
         [1, 1], [2, 2]
     ]  # fmt: skip
     assert found["imp"][1] == [(96, 0.04), (95, 0.05)]
+
+
+def test_masks_that_are_not_as_sparse_as_was_asked_are_told():
+    config = SparseRun(method="m:wave", workdir="w/wave", sparsity=0.8)
+    near = {"sparsity": 0.80002, "sparsity_asked": 0.8}
+    assert report.other_sparsity(config, near) is None
+    assert report.other_sparsity(config, {"sparsity": 0.5}) is None
+    told = report.other_sparsity(config, {"sparsity": 0.6, "sparsity_asked": 0.8})
+    assert "w/wave have sparsity 60.00 % where 80.00 % was asked for" in told

@@ -58,4 +58,5 @@ def n_of_m_of_settings(
     rules: Rules = (),
 ) -> Updater:
     """`n_of_m`, as a row of `landscape.methods` names it."""
-    return n_of_m(pruned_leaves(counts, params), *pattern, *pruning_steps, rules)
+    names = pruned_leaves(counts, params)
+    return n_of_m(names, *pattern, *pruning_steps, rules=rules)

@@ -58,13 +58,14 @@ def lines(factor):
     return "\n".join(map(json.dumps, found)) + "\n"
 
 
-def make(folder, accuracy, **settings):
+def make(folder, accuracy, params=1200, **settings):
     folder.mkdir(parents=True)
     config = SparseRun(**settings, steps=10, workdir=str(folder))
     (folder / runs.CONFIG).write_text(json.dumps(to_dict(config)))
     (folder / runs.METRICS).write_text(lines(1 + config.seed))
     found = {
-        "method": config.method, "sparsity": 0.9, "num_nonzero": 90, "num_params": 1000,
+        "method": config.method, "sparsity": 0.9, "num_nonzero": 90,
+        "num_params": params,
         "train_loss": 0.5, "test_loss": 0.25, "test_accuracy": accuracy,
         "seed": config.seed,
     }  # fmt: skip
@@ -90,7 +91,7 @@ def root(tmp_path_factory):
             accuracy = 0.9 + rate + seed / 100
             folder = root / "runs" / f"rate-{rate}-{seed}"
             make(folder, accuracy, learning_rate=rate, seed=seed)
-    make(root / "runs" / EVIL, 0.5, model="mlp", widths=(9,))
+    make(root / "runs" / EVIL, 0.5, params=1_100_000, model="mlp", widths=(9,))
     surface = root / "runs" / "rate-0.1-0" / "analysis" / "surface-random-1a2b"
     surface.mkdir(parents=True)
     found = {

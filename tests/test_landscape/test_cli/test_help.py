@@ -1,10 +1,12 @@
 """What --help prints, of every program: two screens, nothing that says nothing."""
 
+import configparser
 import importlib
 import itertools
 from pathlib import Path
 
 import pytest
+import yaml
 
 from landscape.cli import parse
 from landscape.cli.flags import flags_of
@@ -105,3 +107,12 @@ def test_versions_name_the_packages_that_decide_numbers(printed):
     lines = printed("analysis.path", "--version").splitlines()
     assert lines[0].startswith("sparse-landscape ")
     assert lines[1].startswith("Python 3.") and lines[2].startswith("jax 0.")
+
+
+def test_the_version_to_cite_is_that_of_the_package():
+    cited = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    setup = configparser.ConfigParser()
+    setup.read(ROOT / "setup.cfg")
+    assert cited["cff-version"] == "1.2.0"
+    assert str(cited["version"]) == setup["metadata"]["version"]
+    assert cited["license"] == setup["metadata"]["license"]
