@@ -154,7 +154,7 @@ def _follow(config: Config, where: Path) -> tuple[dict[str, Any], dict[str, Any]
     from analysis.programs import edges_by_step
 
     result, arrays = edges_by_step.found(config, states(config), where, _say)
-    return {**_settings(config), **result}, arrays
+    return {**_settings(config), "asked": list(config.steps), **result}, arrays
 
 
 def _find_each(config: Config, where: Path) -> tuple[dict[str, Any], dict[str, Any]]:

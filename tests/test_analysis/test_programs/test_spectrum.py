@@ -354,6 +354,8 @@ def test_the_edges_at_each_step_are_those_of_its_dense_twin(name, monkeypatch, c
     assert f"{ratio:.2f}" in text and "arXiv:2103.00065" in text
     assert (spectrum.folder(config) / "figure.png").stat().st_size > 1000
     assert "--keep-every" in spectrum_text.next_command(config, result)
+    asked = result | {"asked": ["0", "20", "40"]}
+    assert "python -m analysis.spectrum" in spectrum_text.next_command(config, asked)
     some = spectrum.Config(name, steps=("40", "0"))
     assert [ref.step for ref in spectrum_steps_text.states(some)] == [0, 40]
     assert spectrum.folder(some) != spectrum.folder(config)
