@@ -1,13 +1,15 @@
 """Which steps a spectrum is followed over, and what is said of it; imports no JAX."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from analysis.programs import checks, stability
-from analysis.programs.kept_steps import hardly_known, training_command
+from analysis.programs import stability
 from analysis.programs.text import evenly
-from landscape import runs
 from landscape.errors import InputError
 from landscape.tables import counted, format_table
+
+# What reads runs loads NumPy, which --help does without.
+if TYPE_CHECKING:
+    from landscape import runs
 
 ALL = "all"
 
@@ -42,12 +44,15 @@ def check_steps(config: Any) -> None:
             )
 
 
-def states(config: Any) -> list[runs.Ref]:
+def states(config: Any) -> "list[runs.Ref]":
     """The states whose spectra are followed, by rising step.
 
     Raises:
       InputError: a step was not kept, or the run is not there.
     """
+    from analysis.programs import checks
+    from landscape import runs
+
     refs = [runs.parse(name) for name in (config.run, *config.others)]
     if config.steps == (ALL,):
         return [state for ref in refs for state in checks.kept_states(ref)]
@@ -60,6 +65,9 @@ def states(config: Any) -> list[runs.Ref]:
 
 def next_of_steps(config: Any, result: dict[str, Any]) -> str | None:
     """The command of a training that keeps more steps, where a run kept few."""
+    from analysis.programs.kept_steps import training_command
+    from landscape import runs
+
     found = result.get("by_run", {config.run: result})
     for name, each in found.items():
         folder = runs.parse(name).folder
@@ -94,6 +102,8 @@ def describe_steps(result: dict[str, Any]) -> str:
 
 def _few(result: dict[str, Any]) -> str | None:
     """A sentence where all steps are few."""
+    from analysis.programs.kept_steps import hardly_known
+
     if result["asked"] != [ALL]:
         return None
     return hardly_known(result["steps"], "how they moved")
