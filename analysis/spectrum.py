@@ -34,13 +34,8 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from analysis.programs.options import SUBSPACES, DataOptions
-from analysis.programs.spectrum_steps_text import check_steps, describe_steps, states
-from analysis.programs.spectrum_text import (
-    describe,
-    describe_layers,
-    describe_runs,
-    next_command,
-)
+from analysis.programs.spectrum_steps_text import check_steps, states
+from analysis.programs.spectrum_text import describe, next_command
 from landscape.cli import Positional, launch, parse
 from landscape.errors import InputError, require
 
@@ -113,18 +108,15 @@ def run(config: Config) -> dict[str, Any]:
     _check(config, where)
     from analysis.programs import shell, spectrum_figures
 
-    drawn = spectrum_figures
+    find, draw = _find, spectrum_figures.draw
     if config.others:
-        find, draw, words = _find_each, drawn.draw_runs, describe_runs
+        find, draw = _find_each, spectrum_figures.draw_runs
     elif config.steps:
-        find, draw, words = _follow, drawn.draw_steps, describe_steps
+        find, draw = _follow, spectrum_figures.draw_steps
     elif config.by_layer:
-        find, draw, words = _find_by_layer, drawn.draw_layers, describe_layers
-    else:
-        find, draw, words = _find, drawn.draw, describe
-    return shell.read_or_compute(
-        where, partial(find, config), draw, words, config.format
-    )
+        find, draw = _find_by_layer, spectrum_figures.draw_layers
+    find = partial(find, config)
+    return shell.read_or_compute(where, find, draw, describe, config.format)
 
 
 def _check(config: Config, where: Path) -> None:
@@ -162,7 +154,7 @@ def _follow(config: Config, where: Path) -> tuple[dict[str, Any], dict[str, Any]
     from analysis.programs import edges_by_step
 
     result, arrays = edges_by_step.found(config, states(config), where, _say)
-    return {**_settings(config), **result}, arrays
+    return {**_settings(config), "asked": list(config.steps), **result}, arrays
 
 
 def _find_each(config: Config, where: Path) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -226,14 +218,7 @@ def main(config: Config) -> None:
     from analysis.programs import shell
 
     result = run(config)
-    words = describe
-    if config.others:
-        words = describe_runs
-    elif config.steps:
-        words = describe_steps
-    elif config.by_layer:
-        words = describe_layers
-    shell.announce(words(result), folder(config), next_command(config, result))
+    shell.announce(describe(result), folder(config), next_command(config, result))
 
 
 if __name__ == "__main__":

@@ -80,10 +80,10 @@ def found(
         "description": str(descriptions[-1]),
         "optimizer": run.config.optimizer,
         **{name: array.tolist() for name, array in arrays.items()},
-        **_thresholds(run.config, steps),
+        **_thresholds(config, run.config, steps),
     }
     every = np.unique(np.linspace(0, run.config.steps, MOST + 1).round().astype(int))
-    limits = _thresholds(run.config, every)["thresholds"]
+    limits = _thresholds(config, run.config, every)["thresholds"]
     if limits is not None:
         limits = np.array([np.nan if limit is None else limit for limit in limits])
         arrays |= {"threshold_steps": every, "thresholds": limits}
@@ -128,15 +128,15 @@ def _lines(columns: Arrays) -> list[dict[str, Any]]:
     return [dict(zip(columns, row, strict=True)) for row in rows]
 
 
-def _thresholds(config, steps) -> dict[str, Any]:
+def _thresholds(config, trained, steps) -> dict[str, Any]:
     """Learning rate and threshold of stability by step; None where it is infinite."""
     rate = schedules.relative_rate(
-        config.schedule, config.steps, warmup=config.warmup,
-        decay_steps=config.decay_steps, decay_factor=config.decay_factor,
+        trained.schedule, trained.steps, warmup=trained.warmup,
+        decay_steps=trained.decay_steps, decay_factor=trained.decay_factor,
     )  # fmt: skip
-    rates = [config.learning_rate * rate(int(step)) for step in steps]
-    known = stability.stability(config)
-    if known is None:
+    rates = [trained.learning_rate * rate(int(step)) for step in steps]
+    known = stability.stability(trained)
+    if known is None or config.operator not in stability.OPERATORS:
         return {"learning_rates": rates, "stability": None, "thresholds": None}
     factor, formula = known
     limits = [factor / rate if rate > 0 else None for rate in rates]

@@ -1,13 +1,15 @@
 """Which steps a spectrum is followed over, and what is said of it; imports no JAX."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from analysis.programs import checks, stability
-from analysis.programs.kept_steps import hardly_known, training_command
+from analysis.programs import stability
 from analysis.programs.text import evenly
-from landscape import runs
 from landscape.errors import InputError
 from landscape.tables import counted, format_table
+
+# What reads runs loads NumPy, which --help does without.
+if TYPE_CHECKING:
+    from landscape import runs
 
 ALL = "all"
 
@@ -42,12 +44,15 @@ def check_steps(config: Any) -> None:
             )
 
 
-def states(config: Any) -> list[runs.Ref]:
+def states(config: Any) -> "list[runs.Ref]":
     """The states whose spectra are followed, by rising step.
 
     Raises:
       InputError: a step was not kept, or the run is not there.
     """
+    from analysis.programs import checks
+    from landscape import runs
+
     refs = [runs.parse(name) for name in (config.run, *config.others)]
     if config.steps == (ALL,):
         return [state for ref in refs for state in checks.kept_states(ref)]
@@ -60,10 +65,13 @@ def states(config: Any) -> list[runs.Ref]:
 
 def next_of_steps(config: Any, result: dict[str, Any]) -> str | None:
     """The command of a training that keeps more steps, where a run kept few."""
+    from analysis.programs.kept_steps import training_command
+    from landscape import runs
+
     found = result.get("by_run", {config.run: result})
     for name, each in found.items():
         folder = runs.parse(name).folder
-        if hardly_known(each["steps"], ""):
+        if _few(each):
             return training_command(str(folder), runs.read_config(folder))
     return None
 
@@ -87,14 +95,23 @@ def title(result: dict[str, Any]) -> str:
 def describe_steps(result: dict[str, Any]) -> str:
     """How the edges of a spectrum moved over the training."""
     lines = [f"{title(result)}.", _table(result), *findings(result)]
-    if few := hardly_known(result["steps"], "how they moved"):
+    if few := _few(result):
         lines.append(few)
     return "\n".join(lines)
 
 
+def _few(result: dict[str, Any]) -> str | None:
+    """A sentence where all steps are few."""
+    from analysis.programs.kept_steps import hardly_known
+
+    if result["asked"] != [ALL]:
+        return None
+    return hardly_known(result["steps"], "how they moved")
+
+
 def findings(result: dict[str, Any]) -> list[str]:
     """What was found, in sentences."""
-    steps, large, small = (result[name] for name in ("steps", "largest", "smallest"))
+    steps, large = result["steps"], result["largest"]
     peak = max(range(len(steps)), key=large.__getitem__)
     text = f"Largest eigenvalue {large[0]:.4g} (step {steps[0]}){_of(result, 0)}"
     if peak:
@@ -104,7 +121,7 @@ def findings(result: dict[str, Any]) -> list[str]:
         )
     if peak < len(steps) - 1:
         text += f"; {large[-1]:.4g} at the end (step {steps[-1]})"
-    lines = [f"{text}.", f"{_smallest(steps, small)}."]
+    lines = [f"{text}.", f"{_smallest(result)}."]
     if (count := sum(not known for known in _converged(result))) > 0:
         lines.append(
             f"At {counted(count, 'step')} an edge has not converged to a relative error"
@@ -113,15 +130,21 @@ def findings(result: dict[str, Any]) -> list[str]:
     return [*lines, _stability(result)]
 
 
-def _smallest(steps, small) -> str:
+def _smallest(result: dict[str, Any]) -> str:
+    """The smallest eigenvalue at first, at last, and where it is the most negative."""
+    steps, small = result["steps"], result["smallest"]
     low = min(range(len(steps)), key=small.__getitem__)
-    return (
-        f"Smallest {small[0]:.2g} at step {steps[0]}, {small[-1]:.2g} at step"
-        f" {steps[-1]}; most negative {small[low]:.2g} (step {steps[low]})"
-        if small[low] < 0
-        else f"Smallest {small[0]:.2g} at step {steps[0]}, {small[-1]:.2g} at step"
-        f" {steps[-1]}"
+    first, last, lowest = (
+        f"{_value(result, 'smallest', i)} (step {steps[i]})" for i in (0, -1, low)
     )
+    text = f"Smallest eigenvalue {first}; {last} at the end"
+    return text if low in (0, len(steps) - 1) else f"{text}; at least {lowest}"
+
+
+def _value(result: dict[str, Any], end: str, i: int, spec: str = ".2g") -> str:
+    """An eigenvalue, 0 where that is within its error."""
+    value, error = result[end][i], result[f"{end}_errors"][i]
+    return f"{value:{spec}}" if abs(value) > error else "0"
 
 
 def _of(result: dict[str, Any], i: int) -> str:
@@ -139,6 +162,8 @@ def _ratio(result: dict[str, Any], i: int) -> float | None:
 
 def _stability(result: dict[str, Any]) -> str:
     """Which threshold, and where it is exceeded."""
+    if result["operator"] not in stability.OPERATORS:
+        return f"No threshold is stated for the {result['operator']}: it is of H."
     if result["stability"] is None:
         return (
             f"No threshold is stated for {result['optimizer']}: what is stable depends"
@@ -178,7 +203,7 @@ def _table(result: dict[str, Any]) -> str:
             f"{result['steps'][i]}", f"{result['size'][i]:,}",
             f"{result['loss'][i]:.4g}", f"{result['learning_rates'][i]:.3g}",
             f"{result['largest'][i]:.4g}", f"{result['largest_errors'][i]:.1g}",
-            f"{result['smallest'][i]:.2g}", f"{result['smallest_errors'][i]:.1g}",
+            _value(result, "smallest", i), f"{result['smallest_errors'][i]:.1g}",
             *([_cell(_ratio(result, i))] if limits else []),
         ]
         for i in at

@@ -6,6 +6,7 @@ from typing import Any
 from analysis.programs.spectrum_steps_text import (
     ALL,
     ALONE,
+    describe_steps,
     findings,
     next_of_steps,
 )
@@ -33,6 +34,15 @@ def title(result: dict[str, Any]) -> str:
 
 
 def describe(result: dict[str, Any]) -> str:
+    """Whatever was found: one spectrum, or those of layers, runs or steps."""
+    if "by_run" in result:
+        return describe_runs(result)
+    if result.get("steps"):
+        return describe_steps(result)
+    return describe_layers(result) if result.get("by_layer") else _describe(result)
+
+
+def _describe(result: dict[str, Any]) -> str:
     """The results of one spectrum, a few lines."""
     lines = [
         f"{title(result)}.",

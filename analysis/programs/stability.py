@@ -5,6 +5,9 @@ from typing import Any
 GRADIENT_DESCENT = "sgd"
 """The optimizer of which there is such a threshold."""
 
+OPERATORS = ("hessian", "gauss-newton")
+"""Whose largest eigenvalue it is compared with: the second is most of the first."""
+
 REFERENCE = "Cohen et al. 2021, arXiv:2103.00065"
 
 

@@ -104,12 +104,6 @@ def _describe(program: str, result: dict[str, Any]) -> str:
 
         return path.several(result)
     module = importlib.import_module(f"analysis.{program}")
-    if program == "spectrum" and "by_run" in result:
-        return module.describe_runs(result)
-    if program == "spectrum" and result.get("by_layer"):
-        return module.describe_layers(result)
-    if program == "spectrum" and result.get("steps"):
-        return module.describe_steps(result)
     return module.describe(result)
 
 

@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
+from landscape.figures.signed_axes import LINEAR
 from landscape.figures.styles import Figure, colors, plain, style
 
 _MARKS = ("o", "s", "^", "D", "v", "P", "X")
@@ -44,6 +45,10 @@ def edges_over_steps(found: dict[str, dict[str, Any]], title: str) -> Figure:
             shown = [values.min(), values.max(), *lowest]
             large.set_ylim(min(shown) / 1.6, 3 * max(shown))
         small.axhline(0, color="gray", lw=0.6)
+        # The axis looks no closer at zero than rounding allows.
+        least = LINEAR * np.abs(values).max(initial=1e-300)
+        low, high = small.get_ylim()
+        small.set_ylim(min(low, -least), max(high, least))
         losses = np.concatenate([np.ravel(run["loss"]) for run in found.values()])
         if (losses > 0).all():
             loss.set_yscale("log")
@@ -72,6 +77,8 @@ def edges_over_steps(found: dict[str, dict[str, Any]], title: str) -> Figure:
 def _edge(axes: Axes, run: dict[str, Any], end: str, look: dict[str, Any]) -> None:
     steps, values = np.asarray(run["steps"]), np.asarray(run[end], float)
     errors = np.asarray(run[f"{end}_errors"], float)
+    # Of no sign where zero is within the error.
+    values = np.where(np.abs(values) <= errors, 0.0, values)
     known = np.asarray(run[f"{end}_converged"], bool)
     bars = {"elinewidth": 0.8, "capsize": 2, "ms": 3.5, "lw": 0, "ls": "", **look}
     axes.plot(steps, values, color=look["color"], lw=1)

@@ -350,6 +350,15 @@ def test_edges_over_steps_have_thresholds_and_mark_what_has_not_converged():
     )
 
 
+def test_a_smallest_eigenvalue_within_its_error_is_drawn_at_zero():
+    found = followed([1.0, 5.0, 3.0]) | {"smallest": [-1e-9, 1e-7, -2e-9]}
+    found |= {"smallest_errors": [1e-6] * 3}
+    small = figures.edges_over_steps({"a": found}, "").axes[1]
+    assert [y for _, y, _ in marks(small)] == [0, 0, 0]
+    low, high = small.get_ylim()
+    assert low <= -5e-4 and high >= 5e-4
+
+
 def test_spectra_of_runs_lie_over_each_other():
     runs = {"a": spectrum([5.0, 4.0], [-1.0]), "b": spectrum([0.5, 1e-9], [-2.0])}
     curves = {name: run["curve"] for name, run in runs.items()}

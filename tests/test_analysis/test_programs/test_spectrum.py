@@ -1,8 +1,12 @@
 """`python -m analysis.spectrum`, from a run to its folder."""
 
+import hashlib
+import importlib
 import json
+import re
 import shlex
 from dataclasses import replace
+from pathlib import Path
 
 import jax
 import numpy as np
@@ -164,7 +168,7 @@ def test_each_layer_has_the_spectrum_of_its_diagonal_block(name, settings):
         top = found["largest"]
         np.testing.assert_allclose(top, values[::-1][:3], atol=2e-6 * values[-1])
         assert found["trace"] == pytest.approx(values.sum(), rel=0.02)
-    text = spectrum.describe_layers(result)
+    text = spectrum.describe(result)
     share = 100 * np.trace(blocks["Dense_1"]) / np.trace(dense)
     assert "Dense_0" in text and (f"{share:.1f} %" in text or not settings)
     arrays = np.load(spectrum.folder(config) / "arrays.npz")
@@ -178,7 +182,7 @@ def test_layers_of_too_few_parameters_are_left_out(name, monkeypatch):
     monkeypatch.setattr(spectrum_of_run, "MIN_PARAMETERS", 41)
     result = spectrum.run(spectrum.Config(name, by_layer=True, exact=True, top=2))
     assert result["skipped"] == ["Dense_1"] and list(result["by_layer"]) == ["Dense_0"]
-    assert "too few parameters: Dense_1." in spectrum.describe_layers(result)
+    assert "too few parameters: Dense_1." in spectrum.describe(result)
     dense = {"subspace": "dense", "exact": True, "top": 2}
     assert not spectrum.run(spectrum.Config(name, by_layer=True, **dense))["skipped"]
     monkeypatch.setattr(spectrum_of_run, "MIN_PARAMETERS", 10_000)
@@ -192,7 +196,7 @@ def test_layers_without_curvature_of_their_own_have_a_figure_and_words(name):
     config = spectrum.Config(name, operator="residual", by_layer=True, exact=True)
     result = spectrum.run(config)
     assert all(layer["trace"] == 0 for layer in result["by_layer"].values())
-    assert "  -  " in spectrum.describe_layers(result)
+    assert "  -  " in spectrum.describe(result)
     assert (spectrum.folder(config) / "figure.png").exists()
 
 
@@ -345,11 +349,13 @@ def test_the_edges_at_each_step_are_those_of_its_dense_twin(name, monkeypatch, c
         pytest.approx(7.6 / 0.3),
         None,
     ]
-    text = spectrum.describe_steps(result)
+    text = spectrum.describe(result)
     ratio = result["largest"][1] / (7.6 / 0.3)
     assert f"{ratio:.2f}" in text and "arXiv:2103.00065" in text
     assert (spectrum.folder(config) / "figure.png").stat().st_size > 1000
     assert "--keep-every" in spectrum_text.next_command(config, result)
+    asked = result | {"asked": ["0", "20", "40"]}
+    assert "python -m analysis.spectrum" in spectrum_text.next_command(config, asked)
     some = spectrum.Config(name, steps=("40", "0"))
     assert [ref.step for ref in spectrum_steps_text.states(some)] == [0, 40]
     assert spectrum.folder(some) != spectrum.folder(config)
@@ -375,7 +381,7 @@ def test_runs_side_by_side_have_the_spectra_of_each(name):
     for each in (name, f"{name}@20"):
         alone = spectrum.run(spectrum.Config(each, **settings))
         assert result["by_run"][each]["largest"] == alone["largest"]
-    assert "pruned@20" in spectrum.describe_runs(result)
+    assert "pruned@20" in spectrum.describe(result)
     arrays = np.load(spectrum.folder(config) / "arrays.npz")
     assert spectrum_figures.draw_runs(result, arrays).legends
 
@@ -394,3 +400,44 @@ def test_runs_side_by_side_have_the_spectra_of_each(name):
 def test_what_does_not_go_together_is_refused(settings, sentence):
     with pytest.raises(InputError, match=sentence):
         spectrum.Config("runs/a", **settings)
+
+
+def test_spectra_of_before_are_found_in_their_folders(name):
+    """The hash is of the settings that there were before steps and several runs."""
+    names = "num_examples seed operator exact subspace num_steps num_probes top"
+    config = spectrum.Config(name)
+    known = {
+        k: getattr(config, k) for k in f"{names} layers include_l2 by_layer".split()
+    }
+    known["states"] = [runs.fingerprint(runs.parse(name))]
+    text = json.dumps(known, sort_keys=True).encode()
+    short = hashlib.sha256(text).hexdigest()[:8]
+    assert spectrum.folder(config).name == f"spectrum-hessian-sparse-{short}"
+    layer = spectrum.Config(name, layers=("Dense_*",))
+    assert "-Dense__-" in spectrum.folder(layer).name
+
+
+def test_the_page_on_adding_an_analysis_holds_a_program(
+    name, tmp_path, monkeypatch, capsys
+):
+    page = Path(__file__).parents[3] / "docs" / "add_an_analysis.md"
+    blocks = re.findall(r"```python\n(.*?)```", page.read_text(), re.S)
+    for block in blocks:
+        if block.startswith("# "):
+            file, _, code = block.removeprefix("# ").partition("\n")
+            (tmp_path / file).write_text(code)
+    monkeypatch.syspath_prepend(tmp_path)
+    (use,) = (block for block in blocks if not block.startswith("# "))
+    exec(use, {})
+    assert capsys.readouterr().out.startswith("{'first': (")
+    program = importlib.import_module("run_sharpness")
+    config = program.Config(name)
+    result = program.run(config)
+    dense = dense_twin(name)
+    twin = np.linalg.eigvalsh(dense[-40:, -40:])[-1]
+    assert result["sharpness"]["Dense_1"] == pytest.approx(twin, rel=1e-4)
+    # It is read back.
+    monkeypatch.setattr(program, "sharpness", None)
+    program.main(config)
+    printed = capsys.readouterr().out
+    assert f"Dense_1: sharpness {twin:.3g}"[:-1] in printed and "figure.png" in printed
