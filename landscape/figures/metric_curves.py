@@ -5,7 +5,8 @@ import math
 import numpy as np
 from matplotlib.figure import Figure
 
-from landscape.figures.styles import colors, plain, style
+from landscape.figures.method_looks import looks
+from landscape.figures.styles import plain, style
 
 Curve = tuple[list[int], list[float]]
 """Steps and values."""
@@ -16,8 +17,6 @@ MOST = 28
 _WIDTH = 4.4
 _DASH = 4
 """Length, in widths of the line."""
-_MARKS = ("", "o", "^", "s")
-"""Of the labels that take the first, second, ... turn through the colours."""
 
 
 def curves(
@@ -27,7 +26,7 @@ def curves(
     log: bool = False,
     ylim: tuple[float, float] | None = None,
 ) -> Figure:
-    """Curves over steps: a label has one colour, and from the eighth on a mark.
+    """Curves over steps: a label has its colour and mark, a method the same everywhere.
 
     Labels whose curves are the same are dashes of one line.
 
@@ -45,18 +44,14 @@ def curves(
     'step'
     """
     with style():
-        palette = colors()
+        marks = looks(list(groups))
         longest = 0.5 + 0.075 * max(map(len, groups))
         columns = max(1, min(len(groups), int(_WIDTH / longest)))
         rows = math.ceil(len(groups) / columns)
         figure = Figure(figsize=(_WIDTH, 2.8 + 0.17 * rows), layout="constrained")
         axes = figure.subplots()
         for i, (label, members) in enumerate(groups.items()):
-            turn, place = divmod(i, len(palette))
-            look = {
-                "color": palette[place], "marker": _MARKS[turn % len(_MARKS)],
-                "markersize": 3.5, "markevery": 0.15,
-            }  # fmt: skip
+            look = marks[i] | {"markevery": 0.15}
             same = [name for name, other in groups.items() if other == members]
             if len(same) > 1:
                 gap = _DASH * (len(same) - 1)
