@@ -40,7 +40,7 @@ from landscape.methods import (
     method_row,
 )
 from landscape.user_code import is_user_code
-from train import levels, sweep
+from train import levels, presets, sweep
 
 _SCRATCH_SEED = 1000
 """Added to the seed of a pruned run for the scratch run of the same command."""
@@ -178,6 +178,8 @@ def inherited(said: Mapping[str, Any]) -> dict[str, Any]:
     from train import inheritance, mask_source
 
     found: dict[str, Any] = {}
+    if said.get("preset"):
+        found = presets.of(said["preset"], said)
     if said.get("like"):
         found = inheritance.like(said["like"], SparseRun, set())
         found["method"] = (found["method"],)
@@ -250,7 +252,12 @@ def read(argv: list[str] | None = None) -> list[Point]:
     Those that a file or another run bring are not: they are defaults.
     """
     points = parse_sweep(
-        Config, __doc__, inherited=inherited, fixed=sweep.FIXED, argv=argv
+        Config,
+        __doc__,
+        inherited=inherited,
+        fixed=sweep.FIXED,
+        presets=presets.PRESETS,
+        argv=argv,
     )
     words = sys.argv[1:] if argv is None else argv
     check_used(Config, words, points[0].config.method, METHODS)

@@ -19,6 +19,10 @@ LIKE = Flag(
     "", "like", group="defaults",
     text="Run with these settings, but for --workdir; flags and --config win.",
 )  # fmt: skip
+PRESET = Flag(
+    "", "preset", group="defaults",
+    text="Published recipe; --like, --config and flags win.",
+)  # fmt: skip
 
 
 def settings_of(path: str, flags: Mapping[str, Flag]) -> dict[str, Any]:

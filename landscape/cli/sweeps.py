@@ -3,10 +3,10 @@ all combinations, where flags of one value are given several."""
 
 import itertools
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
-from landscape.cli.defaults import CONFIG, LIKE, settings_of
+from landscape.cli.defaults import CONFIG, LIKE, PRESET, settings_of
 from landscape.cli.flags import REQUIRED, Flag, flags_of
 from landscape.cli.help import help_asked
 from landscape.cli.versions import versions
@@ -76,6 +76,7 @@ def parse_sweep(
     *,
     inherited: Inherited | None = None,
     fixed: Mapping[str, str] | None = None,
+    presets: Collection[str] = (),
     argv: Sequence[str] | None = None,
 ) -> list[Point]:
     """As `parse`, where a flag of one value may have several: all combinations.
@@ -83,6 +84,7 @@ def parse_sweep(
     Args:
       config_class, description, inherited, argv: as of `parse`.
       fixed: the fields that may not have several values, and why; None: all.
+      presets: names of recipes that `inherited` knows; with them there is --preset.
 
     Returns:
       A point for each combination; the last of the flags that are swept, in the order
@@ -98,6 +100,8 @@ def parse_sweep(
     words = list(sys.argv[1:] if argv is None else argv)
     flags = flags_of(config_class)
     own = {CONFIG.word: CONFIG} | ({LIKE.word: LIKE} if inherited else {})
+    if presets:
+        own |= {PRESET.word: PRESET._replace(choices=tuple(presets))}
     text = versions() if "--version" in words else None
     if text is None:
         text = help_asked(config_class, description, words, own)
