@@ -98,7 +98,7 @@ def test_the_weight_decay_is_marked_in_spectra_of_solutions():
     for name in ("lottery", "scratch"):
         colors = [line.get_color() for line in inside.lines]
         assert color_of(name) in colors
-    assert max(len(axes.get_xticks()) for axes in figure.axes) <= 4
+    assert max(len(axes.get_xticks()) for axes in figure.axes) <= 5
 
 
 def test_equal_densities_are_beside_each_other_in_the_colours_of_the_methods():
