@@ -42,6 +42,7 @@ from analysis.programs.units_text import (
 from landscape.cli import Positional, activity, launch, parse
 from landscape.errors import InputError, require
 from landscape.scores import UNIT_SCORES
+from landscape.user_code import is_user_code
 
 SPLITS = {"both": ("train", "test"), "train": ("train",), "test": ("test",)}
 ORACLE = "mrp"
@@ -127,6 +128,7 @@ def _check(config: Config, where: Path) -> None:
         export.check(config.export)
     if checks.is_finished(where):
         return
+    checks.check_units_are_known(settings)
     checks.num_examples(settings, config.num_examples)
     if ref.step is None:
         loss = runs.read_summary(ref.folder)["train_loss"]
@@ -226,7 +228,7 @@ def main(config: Config) -> None:
     except InputError as error:
         if config.export is None or not _is_of_the_user(config):
             raise
-        print(f"{exported(export(config))}\n\nUnits: {error}")
+        print(f"{exported(export(config))}\n\nUnits are not looked at: {error}")
         return
     text = describe(result)
     if config.export is not None:
@@ -237,7 +239,6 @@ def main(config: Config) -> None:
 def _is_of_the_user(config: Config) -> bool:
     """Whether the network is one of the user's own."""
     from landscape import runs
-    from landscape.user_code import is_user_code
 
     return is_user_code(runs.read_config(_ref(config).folder).model)
 

@@ -16,6 +16,8 @@ from typing import Any
 
 from landscape.errors import InputError, check_choice
 
+_LONGEST = 400
+
 
 def is_user_code(name: str) -> bool:
     """Whether a name means code of the user's own.
@@ -193,6 +195,8 @@ def told(error: Exception) -> str:
     'ValueError: no such layer.'
     """
     message = " ".join(str(error).split()).rstrip(".")
+    # JAX writes a page where a line is wanted.
+    message = message if len(message) <= _LONGEST else f"{message[:_LONGEST]} ..."
     kind = type(error).__name__
     frames = traceback.extract_tb(error.__traceback__)
     # Of what lies on top of it, JAX and Flax, the user knows nothing.

@@ -45,6 +45,7 @@ PURE_LEAVES = {
     "callables",
     "errors",
     "methods",
+    "optimizer_names",
     "backend",
     "trees",
     "weighting",
@@ -64,6 +65,7 @@ LEAVES_OF_LEAVES = {
     "data_sets",
     "errors",
     "methods",
+    "optimizer_names",
     "rng",
     "trees",
     "user_code",
@@ -75,6 +77,7 @@ IMPURE_PLACES = {
     "landscape/devices.py",
     "landscape/files.py",
     "landscape/folders.py",
+    "landscape/hosts.py",
     "landscape/latency.py",
     "landscape/locks.py",
     "landscape/checkpoint",
@@ -237,6 +240,7 @@ def test_the_settings_import_nothing_heavy():
     heavy = {"jax", "flax", "orbax", "tensorflow_datasets", "numpy", "optax"}
     paths = [path for path in FILES if path.parts[:2] == ("landscape", "config")]
     names = "methods architectures data_names data_sets scores errors user_code"
+    names += " optimizer_names"
     names += " cli/program cli/__init__"
     paths += [Path(f"landscape/{name}.py") for name in names.split()]
     for path in paths:

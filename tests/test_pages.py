@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from landscape import models
 from landscape.cli import parse
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -16,7 +17,7 @@ DOCS = Path(__file__).parents[1] / "docs"
 SMALL = {
     "analysis.path": "--points 3",
     "analysis.surface": "--points 3",
-    "analysis.spectrum": "--num-steps 5 --num-probes 1 --top 1",
+    "analysis.spectrum": "--num-steps 5 --num-probes 1 --top 1 --num-examples 64",
 }
 
 
@@ -24,14 +25,17 @@ def run(line, more=""):
     """A command of a page in this process, which has compiled what it needs."""
     _, _, name, *words = shlex.split(f"{line} {more}")
     module = importlib.import_module(name)
-    read = getattr(module, "read", None)
-    config = read(words) if read else parse(module.Config, module.__doc__, argv=words)
-    return module.run(config)
+    if hasattr(module, "run_sweep"):
+        module.run_sweep(module.read(words))
+        return
+    kind = getattr(module, "Flags", module.Config)
+    main = getattr(module, "main_of_several", module.main)
+    main(parse(kind, module.__doc__, argv=words))
 
 
 @pytest.fixture
 def executed(tmp_path, monkeypatch):
-    """Runs a page from top to bottom in a folder of its own; returns results by line.
+    """Runs a page from top to bottom in a folder of its own; returns its commands.
 
     A block of Python whose first line is a comment with a name is that file; one that
     is called save_*.py is run, too.
@@ -41,7 +45,7 @@ def executed(tmp_path, monkeypatch):
     before = set(sys.modules)
 
     def execute(page):
-        found = {}
+        commands = []
         text = (DOCS / page).read_text()
         for language, block in re.findall(r"```(python|bash)\n(.*?)```", text, re.S):
             if language == "python":
@@ -51,8 +55,9 @@ def executed(tmp_path, monkeypatch):
                     exec(compile(block, name, "exec"), {})
                 continue
             for line in block.splitlines():
-                found[line] = run(line, SMALL.get(line.split()[2], ""))
-        return found
+                run(line, SMALL.get(line.split()[2], ""))
+                commands.append(line)
+        return commands
 
     yield execute
     for name in {*sys.modules} - before:
@@ -61,11 +66,34 @@ def executed(tmp_path, monkeypatch):
 
 
 def own_lines(page):
-    """The lines of each function of a page, but for blank ones."""
+    """The lines of each function or class of a page, but for blank ones."""
     for block in re.findall(r"```python\n(.*?)```", (DOCS / page).read_text(), re.S):
-        if "\ndef " in block:
-            code = block[block.index("\ndef ") :]
+        if begin := re.search(r"\n(def|class) ", block):
+            code = block[begin.start() :]
             yield len([line for line in code.splitlines() if line.strip()])
+
+
+def test_a_network_of_ones_own_by_its_page(executed):
+    assert len(executed("add_a_model.md")) == 5
+    removed = {}
+    for name in ("cnn", "nnx"):
+        folder = Path("runs") / name
+        summary = json.loads((folder / "summary.json").read_text())
+        assert summary["sparsity"] == pytest.approx(0.8, abs=0.01)
+        assert summary["test_accuracy"] > 0.5
+        removed[name] = (folder / "layers.txt").read_text()
+        sources = json.loads((folder / "sources.json").read_text())
+        module = summary["model"].partition(":")[0]
+        assert [*sources["code"]["model"]["files"]] == [f"{module}.py"]
+    # Kernels alone are prunable: 3x3x1x4 and 64x10, and 64x16 and 16x10.
+    for (name, text), size in zip(removed.items(), (676, 1184), strict=True):
+        assert f"Sparsity of the {size:,} prunable weights" in text, name
+    of_equinox = models.create("my_equinox:Network", (8, 8, 1), 10)
+    assert models.positions(of_equinox, (8, 8, 1)) == {
+        "layers/0/weight": 9,
+        "layers/1/weight": 1,
+    }
+    assert max(own_lines("add_a_model.md")) < 10
 
 
 def test_a_data_set_of_ones_own_by_its_page(executed, tmp_path):
@@ -84,9 +112,7 @@ def test_a_data_set_of_ones_own_by_its_page(executed, tmp_path):
 
 
 def test_a_method_of_ones_own_by_its_page(executed):
-    (cost,) = [
-        v for k, v in executed("add_a_method.md").items() if "sparsity runs" in k
-    ]
+    executed("add_a_method.md")
     one_shot, late, ticket = (
         json.loads(Path(f"runs/digits/{name}/summary.json").read_text())
         for name in ("one_shot", "late", "ticket")
@@ -100,7 +126,8 @@ def test_a_method_of_ones_own_by_its_page(executed):
     assert [x["sparsity"] > 0 for x in train] == [x["step"] >= 120 for x in train]
     # At which steps it needs all gradients is not known, nor what it cost: at least
     # 110 dense steps and 90 sparse ones, as there is a line every 10 steps.
-    cost = cost["found"][0]["training"]
+    (result,) = Path("runs/digits/one_shot/analysis").glob("sparsity*/result.json")
+    cost = json.loads(result.read_text())["found"][0]["training"]
     assert cost["flops"] is None
     least = (110 + 90 * (1 - one_shot["sparsity"])) / 200
     assert cost["low"] / cost["dense"] == pytest.approx(least, abs=1e-3)

@@ -63,7 +63,9 @@ def inherited(said: Mapping[str, Any]) -> dict[str, Any]:
     # Not above: --help is quick.
     from train import inheritance
 
-    return inheritance.like(said["like"], DenseRun, {"method"})
+    return inheritance.fitting(
+        inheritance.like(said["like"], DenseRun, {"method"}), said
+    )
 
 
 def run(config: Config) -> list[dict[str, Any]]:

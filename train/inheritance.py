@@ -2,10 +2,12 @@
 
 import dataclasses
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 from landscape import runs
 from landscape.config import DenseRun, RunConfig, SparseRun, UnitsRun
+from landscape.data_names import located
 from landscape.errors import InputError
 from train import levels
 
@@ -13,6 +15,8 @@ PROGRAMS = {
     DenseRun: "train.dense", SparseRun: "train.sparse", UnitsRun: "train.units"
 }  # fmt: skip
 """Which program makes runs of which settings."""
+ARGUMENTS = {"dataset": "data_args", "model": "model_args", "method": "method_args"}
+"""The arguments of code of the user's own, by the setting that names it."""
 
 
 def like(name: str, kind: type[RunConfig], without: set[str]) -> dict[str, Any]:
@@ -50,6 +54,27 @@ def like(name: str, kind: type[RunConfig], without: set[str]) -> dict[str, Any]:
         if field.name not in without | {"workdir"}
     }
     print(_sentence(name, kind, found), file=sys.stderr)
+    return found
+
+
+def fitting(found: dict[str, Any], said: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings that a command inherits, without arguments of what it names otherwise.
+
+    Args:
+      found: those of another run, by their names.
+      said: what the command says.
+
+    >>> fitting({"model": "m:cnn", "model_args": ("depth=3",)}, {"model": "mlp"})
+    {'model': 'm:cnn', 'model_args': ()}
+    """
+    found = dict(found)
+    for setting, args in ARGUMENTS.items():
+        if setting in found and said.get(setting, found[setting]) != found[setting]:
+            found[args] = ()
+            files = [found[setting], said[setting]]
+            # The folder of files of arrays is theirs alone.
+            if setting == "dataset" and any(located(f, None)[1] for f in files):
+                found["data_dir"] = None
     return found
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from landscape import figures, locks, models, runs
+from landscape import figures, hosts, locks, models, runs
 from landscape.cli import activity, limit_compiled_programs
 from landscape.config import RunConfig
 from landscape.sparsity import accounting, choices
@@ -100,6 +100,7 @@ def _run(
                 states = training.train(at_one_step, their_locks)
                 for each, state in zip(at_one_step, states, strict=True):
                     _close(each, state)
+    hosts.wait(f"{folders[0]}: trained")
     # Last: the runs are finished, whatever becomes of their figures.
     for folder in folders:
         figure = folder / runs.FIGURES / FIGURE

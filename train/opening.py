@@ -1,5 +1,6 @@
 """Runs made ready to be trained: their data, functions, folder and first state."""
 
+import json
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -8,15 +9,15 @@ from typing import Any, NamedTuple
 import numpy as np
 from jax.sharding import Mesh
 
-from landscape import checkpoint, data, devices, recipe, runs, trees
+from landscape import checkpoint, data, devices, hosts, recipe, runs, trees
 from landscape.cli import activity
-from landscape.config import RunConfig
+from landscape.config import RunConfig, to_dict
 from landscape.errors import InputError, RunFailure
 from landscape.initial_state import abstract_state, initial_state, rescaled
 from landscape.methods import method_row
 from landscape.one_line import one_line
 from landscape.recipe import Components
-from landscape.sources import check_data
+from landscape.sources import check_data, describe_data
 from landscape.state import TrainState
 from landscape.user_code import is_user_code
 from train import measure, record, scoring
@@ -103,6 +104,9 @@ def _open(
     folder = Path(config.workdir)
     dataset = data.load(config)
     check_data(folder, dataset)
+    given = {k: v for k, v in to_dict(config).items() if k not in runs.FREE}
+    hosts.check_equal("the settings", json.dumps(given, sort_keys=True))
+    hosts.check_equal("the data", json.dumps(describe_data(dataset)))
     shape = dataset.input_shape
     components = recipe.make(config, shape, dataset.num_classes)
     like = abstract_state(components, shape)
@@ -146,6 +150,8 @@ def _open(
                 state = rescaled(components, rescoring.update(state))
             except InputError as error:
                 raise InputError(f"{folder}: at step 0 {error}") from error
+    # The others may yet read what the first one begins to write.
+    hosts.wait(f"{folder}: opened")
     record.open_folder(folder, config)
     if step is not None:
         # Before the metrics: a newer checkpoint would be resumed from without them.

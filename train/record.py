@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import landscape.config
-from landscape import data, locks, runs, sources
+from landscape import data, hosts, locks, runs, sources
 from landscape.config import RunConfig
 from landscape.data import Dataset
 from landscape.errors import InputError, RunFailure
@@ -188,6 +188,8 @@ class Recorder:
 
 def append(folder: Path, name: str, *lines: dict[str, Any]) -> None:
     """Adds lines to a .jsonl file, durable when this returns."""
+    if not hosts.is_first():
+        return
     with writing(folder / name, _RESUMES), open(folder / name, "a") as file:
         file.writelines(json.dumps(line) + "\n" for line in lines)
         file.flush()

@@ -4,7 +4,6 @@
     python -m train.sparse --method pruning --sparsity 0.98 --workdir runs/pruned
     python -m train.sparse --method lottery --mask-from runs/pruned
     python -m train.sparse --method scratch --mask-from runs/pruned --seed 1
-    python -m train.sparse --method restart --mask-from runs/pruned
     python -m train.sparse --method imp --sparsity 0.9 --workdir runs/imp
     python -m train.sparse --method pruning small-dense --num-seeds 3
     python -m train.sparse --method rigl --sparsity 0.8 0.9 0.95
@@ -29,21 +28,10 @@ from typing import Any, ClassVar
 
 from landscape.cli import Point, activity, check_used, launch, parse_sweep
 from landscape.config import SparseRun
-from landscape.data_names import short
 from landscape.errors import InputError
-from landscape.folders import folder_of
-from landscape.methods import (
-    METHODS,
-    SPARSE_METHODS,
-    Method,
-    check_method,
-    method_row,
-)
-from landscape.user_code import is_user_code
-from train import levels, presets, sweep
-
-_SCRATCH_SEED = 1000
-"""Added to the seed of a pruned run for the scratch run of the same command."""
+from landscape.methods import METHODS, SPARSE_METHODS, check_method, method_row
+from train import presets, sweep
+from train.expansion import expand
 
 
 @dataclass(frozen=True)
@@ -125,45 +113,6 @@ def _named(taken: str) -> str:
     return " or ".join(name for name, row in METHODS.items() if taken in row.takes)
 
 
-def _in_order(names: Sequence[str]) -> list[Method]:
-    """Rows in the order of the registry, in which what takes masks comes after what
-    finds them; then those of the user's own."""
-    known = [row for name, row in METHODS.items() if name in names]
-    return known + [method_row(name) for name in names if is_user_code(name)]
-
-
-def expand(config: Config, below: str = "") -> list[SparseRun]:
-    """The runs that a command stands for, in the order in which they are made.
-
-    Args:
-      config: its settings.
-      below: the folder of a point of a sweep, in that of all.
-    """
-    alone = len(config.method) == 1
-    settings = []
-    for seed in range(config.seed, config.seed + config.num_seeds):
-        suffix = f"-seed{seed}" if config.num_seeds > 1 else ""
-        found = config.mask_from and str(folder_of(config.mask_from))
-        for row in _in_order(config.method):
-            root = folder_of(config.workdir or f"runs/{short(config.dataset)}") / below
-            if not (alone and config.workdir):
-                root /= row.solution
-            folder = str(folder_of(f"{root}{suffix}"))
-            if row.name == "pruning":
-                found = folder
-            new = {"method": row.name, "seed": seed, "workdir": folder}
-            if not is_user_code(row.name):
-                new["method_args"] = ()
-            # Of this command's pruning only what cannot do without masks takes them.
-            if takes := row.taken(config.mask_from):
-                new["mask_from"] = found
-                if takes == ("masks",) and not config.mask_from:
-                    new["seed"] = seed + _SCRATCH_SEED
-            made = SparseRun.of(config, **new)
-            settings += levels.expand(made) if "level" in row.takes else [made]
-    return settings
-
-
 def inherited(said: Mapping[str, Any]) -> dict[str, Any]:
     """The defaults that --like RUN and --mask-from RUN bring.
 
@@ -190,7 +139,7 @@ def inherited(said: Mapping[str, Any]) -> dict[str, Any]:
                 found[name] = None
     name = said.get("mask_from", found.get("mask_from"))
     if name is None:
-        return found
+        return inheritance.fitting(found, said)
     name = mask_source.located(name, said.get("workdir"))
     theirs = runs.read_config(runs.parse(name).folder)
     mask_source.check_gives(name, theirs)
@@ -198,7 +147,7 @@ def inherited(said: Mapping[str, Any]) -> dict[str, Any]:
     of_mask = {f.name: getattr(default, f.name) for f in fields(default)}
     if found:
         of_mask = {each: of_mask[each] for each in mask_source.OF_THE_MASK}
-    return found | of_mask | {"mask_from": name}
+    return inheritance.fitting(found | of_mask, said) | {"mask_from": name}
 
 
 def defaults_of_mask(name: str, theirs: SparseRun) -> Config:

@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from landscape import checkpoint, order, runs
+from landscape import checkpoint, hosts, order, runs
 from landscape.cli import Progress, activity, noted_signals
 from landscape.config import RunConfig
 from landscape.errors import InputError, Interrupted, RunFailure
@@ -87,12 +87,13 @@ def train(
                 recorder.log(at, *lines)
                 if recorder is recorders[0]:
                     bar.update(at, lines)
-            signum = signal_that_came()
+            signum = hosts.largest(signal_that_came() or 0)
             due = (config.save_every, config.keep_every or config.save_every)
             if last or signum or any(at % every == 0 for every in due):
                 for state, recorder in zip(states, recorders, strict=True):
                     recorder.save(state)
-                signum = signal_that_came()  # or while it was saved
+                # Or while it was saved.
+                signum = hosts.largest(signal_that_came() or 0)
             if signum:
                 raise Interrupted(
                     signum,

@@ -14,6 +14,9 @@ from landscape.config import RunConfig
 from landscape.errors import InputError
 from landscape.files import check_writable
 from landscape.tables import counted
+from landscape.user_code import is_user_code
+
+_OF_A_SPACE = "model", "model_args", "widths", "activation", "dataset", "inputs"
 
 
 def same_space(
@@ -34,7 +37,7 @@ def same_space(
         runs.step_of(ref, config)
     first, *others = configs
     for ref, other in zip(refs[1:], others, strict=True):
-        for field in ("model", "widths", "activation", "dataset", "inputs"):
+        for field in _OF_A_SPACE:
             ours, theirs = getattr(first, field), getattr(other, field)
             if ours != theirs:
                 raise InputError(
@@ -63,6 +66,16 @@ def load_jax(folder: Path) -> None:
     locks.check_free(folder)
     with activity("loading JAX"):
         importlib.import_module("analysis.programs.inputs")
+
+
+def check_units_are_known(config: RunConfig) -> None:
+    """Raises InputError for a network of the user's own."""
+    if is_user_code(config.model):
+        raise InputError(
+            f"which axes of {config.model} are units is not known. In a notebook"
+            " landscape.units.unit_scores and analysis.alignment take a Spec that says"
+            " it."
+        )
 
 
 def is_finished(folder: Path) -> bool:

@@ -8,7 +8,6 @@ from analysis.programs.path_options import Config
 from landscape import runs
 from landscape.errors import InputError
 from landscape.tables import counted
-from landscape.user_code import is_user_code
 
 
 def check(config: Config, refs: Sequence[runs.Ref], where: Path) -> None:
@@ -16,11 +15,8 @@ def check(config: Config, refs: Sequence[runs.Ref], where: Path) -> None:
     first, _ = checks.same_space(refs, config.data_dir)
     if checks.is_finished(where):
         return
-    if config.align and is_user_code(first.model):
-        raise InputError(
-            f"--align permutes units, and which axes of {first.model} are units is not"
-            " known: analysis.alignment takes its Spec in a notebook."
-        )
+    if config.align:
+        checks.check_units_are_known(first)
     asked = config.num_examples if config.split == "train" else None
     count = checks.num_examples(first, asked)
     if config.split == "train":

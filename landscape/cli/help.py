@@ -21,6 +21,8 @@ WIDEST, NARROWEST = 100, 60
 FIRST = ("method", "sparsity")
 LAST = ("data", "model", "optimisation", "seeds", "output", "defaults")
 """Groups of flags that are shown before and after the others."""
+NAMED = {"processes": "Run by several processes, one a host"}
+"""Groups of which the names alone are shown, and what they are for."""
 
 
 def help_asked(
@@ -67,11 +69,15 @@ def overview(flags: Mapping[str, Flag], description: str, methods: set[str]) -> 
     for flag in named:
         lines += row(f"  {flag.name.upper()}", flag, width)
     hidden: dict[str, None] = {}
+    more: list[str] = []
     for title, group in _groups(flags).items():
         users = title.split(", ")
         of_methods = "method" in flags and set(users) <= set(METHODS)
         if of_methods and not methods & set(users):
             hidden |= dict.fromkeys(users)
+            continue
+        if title in NAMED:
+            more.append(f"{NAMED[title]}: {', '.join('--' + f.word for f in group)}.")
             continue
         lines += ["", f"of --method {title}:" if of_methods else f"{title}:"]
         for flag in group:
@@ -83,6 +89,8 @@ def overview(flags: Mapping[str, Flag], description: str, methods: set[str]) -> 
             f"More flags go with --method {names}: --method NAME --help has them.",
             width,
         )
+    for sentence in more:
+        lines += textwrap.wrap(sentence, width)
     named = [flag.word for flag in flags.values() if not flag.positional]
     some = "steps" if "steps" in named else named[0]
     lines += textwrap.wrap(

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
+from landscape.cli import host_flags
 from landscape.cli.defaults import CONFIG, LIKE, PRESET, settings_of
 from landscape.cli.flags import REQUIRED, Flag, flags_of
 from landscape.cli.help import help_asked
@@ -100,6 +101,8 @@ def parse_sweep(
     words = list(sys.argv[1:] if argv is None else argv)
     flags = flags_of(config_class)
     own = {CONFIG.word: CONFIG} | ({LIKE.word: LIKE} if inherited else {})
+    if fixed is not None:
+        own |= host_flags.FLAGS
     if presets:
         own |= {PRESET.word: PRESET._replace(choices=tuple(presets))}
     text = versions() if "--version" in words else None
@@ -109,6 +112,8 @@ def parse_sweep(
         print(text)
         sys.exit()
     given = tell_apart(flags | own, words)
+    if fixed is not None:
+        host_flags.join(_said(given))
     swept = _swept(given, fixed)
     file: dict[str, Any] = {}
     for flag, values, _ in given:

@@ -88,7 +88,7 @@ def _multiplications(
 
     def logits(leaves, stats, image):
         own = {"params": tree.unflatten(leaves), **stats}
-        return model.apply(own, image, train=False)
+        return model.apply(own, image)
 
     image = jax.ShapeDtypeStruct((1, *input_shape), jnp.float32)
     program = jax.make_jaxpr(logits)(leaves, stats, image).jaxpr

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from flax import linen as nn
 
 from landscape import layout, models, runs, sources, user_code, user_files
 from landscape.config import DenseRun
@@ -126,6 +127,16 @@ def infinite(input_shape, num_classes):
     return nn.Dense(num_classes, kernel_init=nn.initializers.constant(jnp.inf))
 '''
 OWN = "own_networks", "parts", "changing"
+PARTS = [f"parts/{name}.py" for name in ("__init__", "deeper", "deepest", "layers")]
+OF_EQUINOX = """
+import functools
+import equinox
+import own_networks
+
+
+def net(input_shape, num_classes, width):
+    return functools.partial(equinox.nn.MLP, *input_shape, num_classes, width, 1)
+"""
 LAYERS = """from flax import linen as nn
 
 
@@ -146,7 +157,9 @@ def place(tmp_path_factory):
     folder = tmp_path_factory.mktemp("own")
     (folder / "own_networks.py").write_text(NETWORKS)
     (folder / "parts").mkdir()
-    (folder / "parts/__init__.py").write_text("from . import layers\n")
+    (folder / "parts/__init__.py").write_text("from . import deeper\n")
+    (folder / "parts/deeper.py").write_text("from .deepest import nothing\n")
+    (folder / "parts/deepest.py").write_text("nothing = 0\n")
     (folder / "parts/layers.py").write_text(LAYERS)
     (folder / "parts/unused.py").write_text("import nothing\n")
     yield folder
@@ -169,10 +182,9 @@ def test_the_files_of_a_name_are_those_it_imports_of_its_own(place, monkeypatch)
     assert code.folder == str(place)
     assert code.files == {
         name: hashlib.sha256((place / name).read_bytes()).hexdigest()
-        for name in ("own_networks.py", "parts/__init__.py", "parts/layers.py")
+        for name in ("own_networks.py", *PARTS)
     }
-    inner = user_files.digests("parts.layers:dense")
-    assert [*inner.files] == ["parts/__init__.py", "parts/layers.py"]
+    assert [*user_files.digests("parts.layers:dense").files] == PARTS
     # Of what is installed its own package alone.
     installed = place / "site-packages"
     installed.mkdir()
@@ -341,6 +353,28 @@ def test_an_equinox_network_has_the_axes_of_its_layers():
     np.testing.assert_allclose(model.apply(variables, x), jax.vmap(network)(x))
 
 
+def test_multiplications_are_counted_wherever_a_kernel_is_used():
+    class Looped(nn.Module):
+        layout_rules = {"square": "io", "filter": "kkio"}  # noqa: RUF012
+
+        @nn.compact
+        def __call__(self, image):
+            square = self.param("square", nn.initializers.ones, (4, 4))
+            taps = self.param("filter", nn.initializers.ones, (2, 2, 1, 2))
+
+            def step(x, _):
+                return jax.jit(lambda w, x: x @ w.T)(square, x), None
+
+            x, _ = jax.lax.scan(step, image.reshape(-1, 4), None, length=3)
+            x, taps = x.reshape(-1, 1, 2, 2), taps.transpose(3, 2, 0, 1)
+            x = jax.lax.conv(x, taps, (1, 1), "SAME")
+            return x[..., 0, 0]
+
+    # Three products of a vector, and a window of 2x2 at each of 2x2 places.
+    found = models.positions(train_flag.with_train(Looped()), (2, 2, 1))
+    assert found == {"square": 3, "filter": 4}
+
+
 def test_rules_of_a_network_reach_whatever_asks_for_its_kernels():
     from landscape import recipe
     from landscape.config import SparseRun
@@ -369,14 +403,13 @@ def test_a_network_that_is_not_finite_at_its_start_is_refused_and_writes_nothing
 
 @pytest.fixture(scope="module")
 def trained(place):
-    """A run of two steps of a network that is read from `changing.py`."""
+    """A run of two steps of a network in Equinox, which `changing.py` defines."""
     from train import job
 
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(place)
         patch.setattr(sys, "path", [str(place), *sys.path])
-        text = "from own_networks import plain\n\n\nnet = plain\n"
-        (place / "changing.py").write_text(text)
+        (place / "changing.py").write_text(OF_EQUINOX)
         config = DenseRun(
             model="changing:net", dataset="blobs", blob_samples=128, steps=2,
             model_args=("width=2",), workdir=str(place / "run"),
@@ -387,8 +420,7 @@ def trained(place):
 
 def test_a_run_says_in_a_line_which_file_has_changed(place, trained, capsys):
     known = sources.read(place / "run")["code"]["model"]
-    files = ["changing.py", "own_networks.py", "parts/__init__.py", "parts/layers.py"]
-    assert [*known["files"]] == files
+    assert [*known["files"]] == ["changing.py", "own_networks.py", *PARTS]
     assert runs.load(str(place / "run"), data=False).config.model == "changing:net"
     assert capsys.readouterr().err == ""
     before = runs.fingerprint(runs.parse(str(place / "run")))
@@ -435,6 +467,18 @@ def test_a_run_whose_module_is_gone_says_where_it_was(
     assert program.run(program.Config((str(place / "run"),)))
     summary = json.loads((place / "run/summary.json").read_text())
     assert summary["model"] == "changing:net"
+
+
+def test_what_needs_the_units_of_a_network_is_refused(place, trained):
+    from analysis import path, units
+
+    run = str(place / "run")
+    for program, config in (
+        (path, path.Config(run_a=f"{run}@init", run_b=run, align=True)),
+        (units, units.Config(run)),
+    ):
+        with pytest.raises(InputError, match="changing:net are units is not known"):
+            program.run(config)
 
 
 def test_what_builds_a_network_with_other_widths_is_refused(place, trained):

@@ -6,7 +6,7 @@ import pytest
 
 from landscape.config import DenseRun, SparseRun, UnitsRun
 from landscape.errors import InputError
-from train import dense, record, sparse, units
+from train import dense, inheritance, record, sparse, units
 
 NETWORK = {"model": "mlp", "widths": (9, 8), "steps": 40, "batch_size": 10, "seed": 3}
 
@@ -124,3 +124,22 @@ def test_no_run_is_told_with_the_nearest(stored):
     name = stored("pruned", SparseRun)
     with pytest.raises(InputError, match=r"perhaps you meant '.*pruned'"):
         sparse.read(["--like", name.replace("pruned", "pruend")])
+
+
+@pytest.mark.parametrize(
+    ("said", "args", "data_dir"),
+    [
+        ({}, ("a=1",), "/d"),
+        ({"dataset": "m:few"}, ("a=1",), "/d"),
+        ({"dataset": "digits"}, (), "/d"),
+        ({"dataset": "./points"}, (), None),
+    ],
+)
+def test_arguments_and_the_folder_of_ones_own_data_are_left_with_them(
+    said, args, data_dir
+):
+    theirs = {"dataset": "m:few", "data_args": ("a=1",), "data_dir": "/d"}
+    found = inheritance.fitting(theirs, said)
+    assert (found["data_args"], found["data_dir"]) == (args, data_dir)
+    files = {"dataset": "points/", "data_args": (), "data_dir": "/d"}
+    assert inheritance.fitting(files, {"dataset": "mnist"})["data_dir"] is None
