@@ -6,8 +6,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
+from landscape.figures.method_looks import looks
 from landscape.figures.signed_axes import LINEAR
-from landscape.figures.styles import Figure, colors, plain, style
+from landscape.figures.styles import Figure, plain, style
 
 _MARKS = ("o", "s", "^", "D", "v", "P", "X")
 
@@ -16,7 +17,8 @@ def edges_over_steps(found: dict[str, dict[str, Any]], title: str) -> Figure:
     """The largest eigenvalue with the threshold of stability, the smallest, the loss.
 
     An eigenvalue that has not converged is a hollow marker. Of several runs each has
-    its colour and marker; thresholds that are the same are drawn once, in grey.
+    its colour, a method its own, and marker; thresholds that are the same are drawn
+    once, in grey.
 
     Args:
       found: of each run by its name "steps", "loss" (nats), and "largest", "smallest",
@@ -28,14 +30,14 @@ def edges_over_steps(found: dict[str, dict[str, Any]], title: str) -> Figure:
     with style():
         figure = Figure(figsize=(6.4, 6.6), layout="constrained")
         large, small, loss = figure.subplots(3, 1, sharex=True, height_ratios=(2, 1, 1))
-        palette = colors()
+        palette = [look["color"] for look in looks(list(found), marks=False)]
         several = len(found) > 1
         for i, run in enumerate(found.values()):
-            look = {"color": palette[i % len(palette)], "marker": _MARKS[i % 7]}
+            look = {"color": palette[i], "marker": _MARKS[i % 7]}
             _edge(large, run, "largest", look)
             _edge(small, run, "smallest", look)
             loss.plot(run["steps"], run["loss"], ms=3, lw=1, **look)
-        handles = _thresholds(large, found, several)
+        handles = _thresholds(large, found, palette if several else [])
         values = np.concatenate([np.ravel(run["largest"]) for run in found.values()])
         if (values > 0).all():
             large.set_yscale("log")
@@ -58,7 +60,7 @@ def edges_over_steps(found: dict[str, dict[str, Any]], title: str) -> Figure:
         figure.align_ylabels()
         if several:
             handles = [
-                Line2D([], [], color=palette[i % len(palette)], marker=_MARKS[i % 7],
+                Line2D([], [], color=palette[i], marker=_MARKS[i % 7],
                        ms=4, lw=1, label=plain(name))
                 for i, name in enumerate(found)
             ] + handles  # fmt: skip
@@ -88,7 +90,7 @@ def _edge(axes: Axes, run: dict[str, Any], end: str, look: dict[str, Any]) -> No
         axes.errorbar(steps[~known], values[~known], errors[~known], **bars)
 
 
-def _thresholds(axes, found, several) -> list[Line2D]:
+def _thresholds(axes, found, palette: list[str]) -> list[Line2D]:
     """Draws the thresholds, and returns what a legend has of them."""
     curves: dict[tuple, list[int]] = {}
     for i, run in enumerate(found.values()):
@@ -99,8 +101,8 @@ def _thresholds(axes, found, several) -> list[Line2D]:
     handles = []
     for (formula, *_), runs in curves.items():
         run = list(found.values())[runs[0]]
-        shared = len(runs) > 1 or not several
-        color = "0.35" if shared else colors()[runs[0] % len(colors())]
+        shared = len(runs) > 1 or not palette
+        color = "0.35" if shared else palette[runs[0]]
         (line,) = axes.plot(
             run["threshold_steps"], run["thresholds"], color=color, ls="--", lw=1,
             label=f"threshold {formula}",

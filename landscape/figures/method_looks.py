@@ -14,8 +14,8 @@ from landscape.figures.styles import colors
 
 BLUE, RED, GREEN, PINK, SKY, ORANGE, BLACK = range(7)
 """Of the style's colours."""
-WINE, OLIVE, INDIGO, TEAL, BROWN = (
-    "#882255", "#999933", "#332288", "#44AA99", "#8B5A2B",
+WINE, OLIVE, INDIGO, TEAL, FOREST, BROWN = (
+    "#882255", "#999933", "#332288", "#44AA99", "#117733", "#8B5A2B",
 )  # fmt: skip
 """More, of methods that have marks besides: they differ less for the colour-blind."""
 METHODS = {
@@ -25,7 +25,7 @@ METHODS = {
     "pruned": (BLUE, ""),
     "global pruning": (BLUE, "^"),
     "pruned, new": (BLUE, "o"),
-    "imp": (BLUE, "s"),
+    "imp": (INDIGO, "s"),
     "lottery": (RED, ""),
     "scratch": (GREEN, ""),
     "scratch, new": (GREEN, "o"),
@@ -33,11 +33,11 @@ METHODS = {
     "static": (PINK, ""),
     "snip": (WINE, "o"),
     "grasp": (OLIVE, "^"),
-    "synflow": (INDIGO, "s"),
+    "synflow": (TEAL, "s"),
     "set": (SKY, ""),
     "rigl": (ORANGE, ""),
-    "ste": (TEAL, "o"),
-    "nm, ste": (TEAL, "^"),
+    "ste": (FOREST, "o"),
+    "nm, ste": (FOREST, "^"),
     "nm": (BROWN, "s"),
     "acdc": (BROWN, "^"),
 }
@@ -80,7 +80,7 @@ def looks(names: Sequence[str], *, marks: bool = True) -> list[Look]:
     >>> alone == [beside]
     True
     """
-    palette = [*colors(), WINE, OLIVE, INDIGO, TEAL, BROWN]
+    palette = [*colors(), WINE, OLIVE, INDIGO, TEAL, FOREST, BROWN]
     found: dict[int, tuple[str, str]] = {}
     methods = [method_of(name) for name in names]
     for i, method in enumerate(methods):

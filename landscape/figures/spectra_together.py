@@ -7,6 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from landscape.figures.eigenvalues import ZERO, Known, draw, known, scale_ends
+from landscape.figures.method_looks import looks
 from landscape.figures.signed_axes import LINEAR, around, signed_log
 from landscape.figures.spectra import (
     ENDS,
@@ -15,7 +16,7 @@ from landscape.figures.spectra import (
     panel_title,
     scale_density,
 )
-from landscape.figures.styles import Figure, colors, plain, style
+from landscape.figures.styles import Figure, plain, style
 
 _MARKS = ("o", "s", "^", "D", "v", "P", "X")
 
@@ -79,7 +80,7 @@ def spectra_of_runs(
     with style():
         figure = Figure(figsize=(10.4, 3.5), layout="constrained")
         *edges, density = figure.subplots(1, 3)
-        palette = [colors()[i % len(colors())] for i in range(len(found))]
+        palette = [look["color"] for look in looks(list(found), marks=False)]
         largest = _largest(found)
         for axes, name in zip(edges, ENDS, strict=True):
             ends = [known(run, name) for run in found.values()]

@@ -128,7 +128,7 @@ def _each(axes, found, penalties) -> None:
         ylabel="change of the loss, replaced\nby its mean (nats)",
     )
     # Room for the legend above the points.
-    axes.set_ylim(top=30 * max([tolerance, *positive]))
+    axes.set_ylim(top=100 * max([tolerance, *positive]))
     axes.legend(fontsize=7, loc="upper left", ncols=2)
 
 

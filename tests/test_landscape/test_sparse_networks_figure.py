@@ -99,7 +99,7 @@ def test_two_states_are_points_and_a_panel_without_content_is_not_drawn():
 
 
 def test_runs_of_one_family_have_bars_of_two_colours():
-    runs = [run_of(f"a/{name}", (20,), 0.3) for name in ("pruned", "imp", "set")]
+    runs = [run_of(f"a/{name}", (20,), 0.3) for name in ("scratch", "restart", "set")]
     found = {"found": runs, "savings": None, "overlaps": []}
     density, cost, _ = figures.sparsity(found, "title").axes
     first, *others = (bar.get_facecolor() for bar in density.patches)

@@ -32,6 +32,7 @@ def accuracies(
         figure = Figure(figsize=size, layout="constrained")
         every = figure.subplots(1, len(panels), squeeze=False)[0]
         forms = dict(zip(names, looks(names), strict=True))
+        (base,) = looks(["dense"])
         for axes, (title, curves) in zip(every, panels.items(), strict=True):
             known = sorted({s for by in curves.values() for s in by})
             place = {sparsity: i for i, sparsity in enumerate(known)}
@@ -39,7 +40,7 @@ def accuracies(
             middle = np.mean(values)
             half = np.std(values, ddof=1) if len(values) > 1 else 0.0
             axes.axhspan(middle - half, middle + half, color="0.85", lw=0)
-            axes.axhline(middle, color="0.5", lw=0.9, label="dense")
+            axes.axhline(middle, color=base["color"], lw=0.9, ls=":", label="dense")
             for name, by in curves.items():
                 at = names.index(name)
                 means = [np.mean(each) for each in by.values()]

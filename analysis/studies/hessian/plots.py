@@ -52,7 +52,8 @@ def by_classes(
     """Figure 2: the largest eigenvalues over their rank, a panel a number of classes.
 
     Args:
-      ours: number of classes -> seeds -> eigenvalues, descending.
+      ours: number of classes -> seeds -> eigenvalues, descending; NaN where one has
+        not converged.
       theirs: number of classes -> ranks and eigenvalues.
       threshold: the paper's, above which it counts.
     """
@@ -87,8 +88,9 @@ def by_classes(
             Line2D([], [], color="0.5", lw=0.7, ls=":"),
             Line2D([], [], color=red, lw=0.7, ls="--"),
         ]
+        known = not any(np.isnan(v).any() for seeds in ours.values() for v in seeds)
         names = [
-            "this run (every seed)",
+            f"this run (every seed{'' if known else '; without those not converged'})",
             "paper",
             f"above it an eigenvalue is large in the paper ({threshold:g})",
             "left of it: as many as there are classes",

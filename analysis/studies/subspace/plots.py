@@ -89,7 +89,7 @@ def _finish(axes, weight_decay: float) -> None:
     for each in descents:
         each.axhline(0, color="gray", lw=0.6)
         each.set_xscale("symlog", linthresh=1e-2)
-        _few_ticks(each, [-1, 0, 0.1, 1])
+        _few_ticks(each, [-1, -0.1, 0, 0.1, 1])
         each.set_xlim(-4, 4)
         each.set_ylim(-1.15 * depth, 0.6 * depth)
         each.set(
