@@ -87,6 +87,12 @@ def pytest_collection_modifyitems(items):
     items.sort(key=lambda item: item.path.name not in LONGEST)
 
 
+def pytest_collection_finish():
+    """What is imported by now stays: garbage collection need not go through it."""
+    gc.collect()
+    gc.freeze()
+
+
 def pytest_sessionfinish(session):
     if hasattr(session.config, "workeroutput"):
         session.config.workeroutput["peaks"] = PEAKS
