@@ -35,7 +35,7 @@ def test_the_ends_of_a_line_are_the_objectives_of_the_runs(names, monkeypatch):
     folder = path.folder(config)
     assert folder.parent == runs.parse(names["pruned"]).folder / "analysis"
     assert json.loads((folder / "result.json").read_text()) == result
-    arrays = np.load(folder / "arrays.npz")
+    arrays = results.read_arrays(folder / "arrays.npz")
     np.testing.assert_array_equal(arrays["loss"], result["losses"])
     assert (folder / "figure.png").stat().st_size > 1000
     assert "format" not in result
@@ -60,7 +60,7 @@ def test_a_sparse_curve_stays_in_the_mask_and_is_no_higher_than_the_line(names):
     )
     curve = path.run(config)
     assert curve["barrier"] < line["barrier"]
-    arrays = np.load(path.folder(config) / "arrays.npz")
+    arrays = results.read_arrays(path.folder(config) / "arrays.npz")
     masks = trees.named_leaves(runs.load(names["pruned"]).masks)
     for name, mask in masks.items():
         control = arrays[f"control_1/{name}"]
@@ -146,7 +146,7 @@ def test_an_interrupted_curve_resumes_to_the_same_bits(names, stop_at, monkeypat
             raise KeyboardInterrupt
 
     whole = path.run(config)
-    arrays = dict(np.load(path.folder(config) / "arrays.npz"))
+    arrays = results.read_arrays(path.folder(config) / "arrays.npz")
     shutil.rmtree(path.folder(config))
     monkeypatch.setattr(results, "keep", killed)
     with pytest.raises(KeyboardInterrupt):
@@ -156,7 +156,7 @@ def test_an_interrupted_curve_resumes_to_the_same_bits(names, stop_at, monkeypat
     # Three rounds of training and, of the points, all pieces but the last.
     assert len(calls) == len(keeps_of_an_unbroken_run(config, keep, monkeypatch))
     assert before == stop_at
-    again = np.load(path.folder(config) / "arrays.npz")
+    again = results.read_arrays(path.folder(config) / "arrays.npz")
     assert set(again) == set(arrays)
     for name, array in arrays.items():
         np.testing.assert_array_equal(again[name], array)

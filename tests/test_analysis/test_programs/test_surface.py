@@ -24,7 +24,7 @@ def objective_of(name):
 def test_the_middle_of_a_random_plane_is_the_objective_of_the_run(names):
     config = surface.Config((names["pruned"],), points=5)
     result = surface.run(config)
-    arrays = np.load(surface.folder(config) / "arrays.npz")
+    arrays = results.read_arrays(surface.folder(config) / "arrays.npz")
     total = arrays["loss"] + arrays["l2"]
     assert total.shape == (5, 5)
     np.testing.assert_allclose(total[2, 2], objective_of(names["pruned"]), rtol=1e-5)
@@ -59,7 +59,7 @@ def test_a_plane_on_test_examples_has_the_same_directions(names, monkeypatch):
 
 def test_sparse_and_dense_directions_differ(names):
     values = [
-        np.load(surface.folder(c) / "arrays.npz")["loss"]
+        results.read_arrays(surface.folder(c) / "arrays.npz")["loss"]
         for c in (
             surface.Config((names["pruned"],), points=3, subspace=space)
             for space in ("sparse", "dense")
@@ -97,7 +97,7 @@ def test_an_interrupted_surface_resumes_to_the_same_bits(names, monkeypatch):
     monkeypatch.setattr(inputs, "FLOPS_PER_SAVE", 1e6)
     config = surface.Config((names["pruned"],), points=7, seed=4)
     whole = surface.run(config)
-    arrays = dict(np.load(surface.folder(config) / "arrays.npz"))
+    arrays = results.read_arrays(surface.folder(config) / "arrays.npz")
     shutil.rmtree(surface.folder(config))
     calls, keep = [], results.keep
 
@@ -112,7 +112,7 @@ def test_an_interrupted_surface_resumes_to_the_same_bits(names, monkeypatch):
         surface.run(config)
     assert surface.run(config) == whole
     assert len(calls) == 7
-    again = np.load(surface.folder(config) / "arrays.npz")
+    again = results.read_arrays(surface.folder(config) / "arrays.npz")
     for name, array in arrays.items():
         np.testing.assert_array_equal(again[name], array)
 
@@ -122,7 +122,7 @@ def test_along_eigenvectors_the_loss_bends_by_the_eigenvalues(names):
         (names["pruned"],), plane="eigenvectors", points=3, extent=0.1
     )
     result = surface.run(config)
-    arrays = np.load(surface.folder(config) / "arrays.npz")
+    arrays = results.read_arrays(surface.folder(config) / "arrays.npz")
     loss = arrays["loss"]
     for line, value in zip((loss[1], loss[:, 1]), result["eigenvalues"], strict=True):
         bend = (line[0] - 2 * line[1] + line[2]) / 0.1**2

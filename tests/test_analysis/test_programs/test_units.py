@@ -27,7 +27,7 @@ def found(names):
     """Config, result and arrays of the pruned network."""
     config = units.Config(names["pruned"], tolerance=3e-3)
     result = units.run(config)
-    return config, result, dict(np.load(units.folder(config) / "arrays.npz"))
+    return config, result, results.read_arrays(units.folder(config) / "arrays.npz")
 
 
 def by_hand(name, step, where, dead=None):
@@ -105,7 +105,7 @@ def test_all_dead_units_are_also_replaced_together(found, names):
 def test_before_the_activation_it_is_their_own_output_that_is_replaced(names):
     config = units.Config(names["static"], where="before", score=("norm",))
     units.run(config)
-    arrays = np.load(units.folder(config) / "arrays.npz")
+    arrays = results.read_arrays(units.folder(config) / "arrays.npz")
     expected = by_hand(names["static"], 40, "before")
     for split, (_, changes) in expected.items():
         penalties = arrays[f"penalty/{split}/{GROUP}"][-1]
@@ -178,7 +178,7 @@ def test_an_interrupted_analysis_resumes_after_the_last_step(found, names, monke
     results.keep(units.folder(config), {k: v[::-1] for k, v in partial.items()})
     units.run(config)
     assert done == [0, 10, 20, 20, 30, 40]
-    again = np.load(units.folder(config) / "arrays.npz")
+    again = results.read_arrays(units.folder(config) / "arrays.npz")
     for name, array in arrays.items():
         np.testing.assert_array_equal(again[name], array)
     assert not (units.folder(config) / results.PARTIAL).exists()
