@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from analysis import spectra
-from analysis.programs import resumable_spectra, spectrum_text
-from landscape import figures
+from analysis.programs import resumable_spectra, spectrum_text, stability
+from landscape import figures, optimizers
+from landscape.config import DenseRun
 
 
 def test_counts_find_planted_outliers():
@@ -97,3 +98,21 @@ def test_edges_far_above_zero_are_drawn_without_it():
     assert right.get_ylim()[0] > 1e-3 and left.get_ylim()[1] >= 0
     # One kind of axis, so that figures can be compared.
     assert right.get_yscale() == left.get_yscale() == "asinh"
+
+
+@pytest.mark.parametrize(
+    "settings", [{"momentum": 0.0}, {"momentum": 0.9}, {"nesterov": True}], ids=str
+)
+def test_above_its_threshold_an_optimizer_diverges_on_a_quadratic(settings):
+    config = DenseRun(learning_rate=0.1, **settings)
+    factor, _ = stability.stability(config)
+    optimizer = optimizers.create(
+        "sgd", 0.1, momentum=config.momentum, nesterov=config.nesterov
+    )
+    for share, stays in ((0.97, True), (1.03, False)):
+        curvature = share * factor / config.learning_rate
+        x, state = np.float64(1.0), optimizer.init(np.float64(1.0))
+        for _ in range(100):
+            update, state = optimizer.update(curvature * x, state)
+            x = x + np.float64(update)
+        assert (abs(x) < 1) == stays
