@@ -5,8 +5,9 @@ import difflib
 import hashlib
 import importlib.util
 import os
-from collections.abc import Iterator
-from importlib.machinery import ModuleSpec, PathFinder
+import pkgutil
+from collections.abc import Iterator, Sequence
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,6 +17,8 @@ from landscape.user_code import check_name, search_here
 
 # Their versions are in summary.json, and no user's code is in them.
 _OURS = {"landscape", "train", "analysis"}
+_INSTALLED = {"site-packages", "dist-packages"}
+_STANDARD = Path(os.__file__).parent
 
 
 class Code(NamedTuple):
@@ -101,8 +104,7 @@ def digests(name: str) -> Code | None:
     spec, root = _spec(module), _root(top)
     if spec is None or root is None:
         return None
-    installed = {"site-packages", "dist-packages"} & {*root.parts}
-    installed = bool(installed) or root == Path(os.__file__).parent
+    installed = _is_installed(root, root)
     files, seen, left = {}, set(), [module]
     while left:
         each = left.pop()
@@ -115,7 +117,10 @@ def digests(name: str) -> Code | None:
         # What is above a module is run when it is imported.
         left += [each.rpartition(".")[0]] if "." in each else []
         file = find(each)
-        if file is not None and file.is_relative_to(root):
+        if file is None or not file.is_relative_to(root):
+            continue
+        # An environment may lie inside of the user's own folder.
+        if installed or not _is_installed(file, file.relative_to(root)):
             content = file.read_bytes()
             path = file.relative_to(root).as_posix()
             files[path] = hashlib.sha256(content).hexdigest()
@@ -137,8 +142,24 @@ def _spec(module: str) -> ModuleSpec | None:
         if spec is None or spec.submodule_search_locations is None:
             return None
         name = f"{name}.{part}"
-        spec = PathFinder.find_spec(name, list(spec.submodule_search_locations))
+        spec = _inside(name, list(spec.submodule_search_locations))
     return spec
+
+
+def _inside(name: str, folders: Sequence[str]) -> ModuleSpec | None:
+    """How a module of a package would be imported, of the folders of the package.
+
+    `PathFinder` wants a package without __init__.py to have been imported.
+    """
+    found = ModuleSpec(name, None, is_package=True)
+    for folder in folders:
+        finder = pkgutil.get_importer(folder)
+        spec = finder.find_spec(name) if finder else None
+        if spec is not None and spec.loader is not None:
+            return spec
+        if spec is not None:
+            found.submodule_search_locations += spec.submodule_search_locations or []
+    return found if found.submodule_search_locations else None
 
 
 def _root(top: str) -> Path | None:
@@ -149,6 +170,11 @@ def _root(top: str) -> Path | None:
     if spec.submodule_search_locations is not None:
         return Path(next(iter(spec.submodule_search_locations))).parent
     return Path(str(spec.origin)).parent if spec.has_location else None
+
+
+def _is_installed(path: Path, part: Path) -> bool:
+    """Whether a path is that of an installed package, by a part of it, or Python's."""
+    return bool(_INSTALLED & {*part.parts}) or path.is_relative_to(_STANDARD)
 
 
 def _missing(module: str) -> str:

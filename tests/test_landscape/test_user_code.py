@@ -192,6 +192,14 @@ def test_the_files_of_a_name_are_those_it_imports_of_its_own(place, monkeypatch)
     (installed / "parts_beside.py").write_text("")
     monkeypatch.syspath_prepend(installed)
     assert [*user_files.digests("parts_of_it:net").files] == ["parts_of_it.py"]
+    # An environment in the folder is none of the user's own code, and packages are
+    # found without __init__.py, one in another.
+    inner = place / "parts_apart" / "inner"
+    inner.mkdir(parents=True)
+    (inner / "net.py").write_text("import parts_beside, os\ndef net(): pass\n")
+    user_files.check("--model", "parts_apart.inner.net:net")
+    code = user_files.digests("parts_apart.inner.net:net")
+    assert [*code.files] == ["parts_apart/inner/net.py"]
     assert not [name for name in sys.modules if name.startswith(OWN)]
 
 
