@@ -127,7 +127,7 @@ def parse_sweep(
         # What is inherited may depend on the values of this point.
         below = dict(inherited(file | _said(given) | each)) if inherited else {}
         values = usual | below | file | typed | each
-        _check_complete(flags, values)
+        _check_complete(flags, values, given)
         points.append(Point(config_class(**values), each))
     return points
 
@@ -162,11 +162,18 @@ def _said(given: Sequence[Given]) -> dict[str, Any]:
     return {each.flag.name or each.flag.word: value_of(each) for each in given}
 
 
-def _check_complete(flags: Mapping[str, Flag], values: Mapping[str, Any]) -> None:
+def _check_complete(
+    flags: Mapping[str, Flag], values: Mapping[str, Any], given: Sequence[Given]
+) -> None:
     missing = [flag for flag in flags.values() if values[flag.name] is REQUIRED]
-    if missing:
-        names = [
-            flag.name.upper() if flag.positional else f"--{flag.word}"
-            for flag in missing
-        ]
-        raise InputError(f"{' and '.join(names)} must be given: see --help.")
+    if not missing:
+        return
+    names = [
+        flag.name.upper() if flag.positional else f"--{flag.word}" for flag in missing
+    ]
+    where = "see --help"
+    many = [e for e in given if e.flag.takes != ONE and e.values[1:]]
+    if missing[0].positional and many:
+        flag, texts, _ = many[-1]
+        where = f"{texts[-1]!r} is read as a value of --{flag.word}, name runs first"
+    raise InputError(f"{' and '.join(names)} must be given: {where}.")

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from landscape.cli.flags import Flag
+from landscape.cli.flags import REQUIRED, Flag
 from landscape.cli.guesses import meant_by, number
 from landscape.config import ONE, SEVERAL
 from landscape.errors import InputError
@@ -24,7 +24,9 @@ def tell_apart(flags: Mapping[str, Flag], words: Sequence[str]) -> list[Given]:
     """What a command line gives to which flag, in its order.
 
     A flag of one value has several where they are typed one after the other and no
-    positional value can be meant: the caller decides what that means.
+    positional value can be meant: the caller decides what that means. One of several
+    values that are listed ends at a word that is none of them, where a positional value
+    is missing.
 
     Raises:
       InputError: a flag is not there (with the one that was probably meant), is given
@@ -49,7 +51,7 @@ def tell_apart(flags: Mapping[str, Flag], words: Sequence[str]) -> list[Given]:
                     f" --{given.flag.word}, with spaces between them."
                 )
             found.append(given)
-        elif given and _takes_more(given, bool(names)):
+        elif given and _takes_more(given, word, names, found):
             given.values.append(word)
         else:
             flag = _positional(names, found, word)
@@ -83,12 +85,19 @@ def _flag(flags: Mapping[str, Flag], word: str) -> Given:
     return Given(flag, [value] if assigned else [], name == flag.word)
 
 
-def _takes_more(given: Given, positional: bool) -> bool:
-    if given.flag.takes != ONE:
-        return True
+def _takes_more(
+    given: Given, word: str, names: Sequence[Flag], found: Sequence[Given]
+) -> bool:
+    """Whether a word is a value of the flag before it, and not a positional one."""
+    flag, values = given.flag, given.values
+    if flag.takes != ONE:
+        before = [each.flag for each in found]
+        missing = [f for f in names if f.default is REQUIRED and f not in before]
+        listed = not flag.choices or word in flag.choices
+        return listed or not values or not missing
     # After the one value of a flag the name of a run may come.
-    most = 0 if given.flag.kind is bool else 1 if positional else len(given.values) + 1
-    return len(given.values) < most
+    most = 0 if flag.kind is bool else 1 if names else len(values) + 1
+    return len(values) < most
 
 
 def _positional(names: list[Flag], found: list[Given], word: str) -> Flag:

@@ -3,6 +3,7 @@
 import pytest
 
 from analysis.path import Config as Path
+from analysis.path import Flags as Paths
 from analysis.spectrum import Config as Spectrum
 from landscape.cli import parse
 from landscape.config import SparseRun
@@ -28,7 +29,8 @@ WRONG = [
     (SparseRun, "--max-sparsity a 0.8 --max_sparsity b 0.9", "--max-sparsity is given"),
     (Path, "a b --points 1e1", "not '1e1'; perhaps you meant 10?"),
     (Path, "a b c", "'c' is one too many, after a and b"),
-    (Path, "a", "RUN_B must be given"),
+    (Path, "a", "RUN_B must be given: see --help."),
+    (Spectrum, "--layers Dense_0 run", "RUN must be given: 'run' is read as a v"),
     (Path, "--run-a x", "there is no --run-a."),
     (SparseRun, "here", "'here' is one too many: a flag begins with --"),
     (SparseRun, "--sparsty 0.9", "no --sparsty; perhaps you meant --sparsity?"),
@@ -82,6 +84,21 @@ def test_a_value_may_begin_with_a_minus():
 def test_names_of_runs_may_follow_a_number():
     found = parse(Path, argv=["--points", "5", "a", "--extend=0.5", "b"])
     assert (found.points, found.run_a, found.extend, found.run_b) == (5, "a", 0.5, "b")
+
+
+def test_names_of_runs_may_follow_values_that_are_listed():
+    for words in ("--kind line cubic a b", "--format pdf svg --kind line cubic a b"):
+        found = parse(Paths, argv=words.split())
+        assert (found.kind, found.runs) == (("line", "cubic"), ("a", "b"))
+    words = "--steps all --format pdf svg run other"
+    found = parse(Spectrum, argv=words.split())
+    assert (found.format, found.run, found.others) == (
+        ("pdf", "svg"), "run", ("other",)
+    )  # fmt: skip
+    # Of what is no value nothing else can be meant.
+    for words in ("--kind lin a b", "a b --kind line lin"):
+        with pytest.raises(InputError, match="unknown kind 'lin'"):
+            parse(Paths, argv=words.split())
 
 
 @pytest.mark.parametrize(
