@@ -2,6 +2,7 @@
 all combinations, where flags of one value are given several."""
 
 import itertools
+import re
 import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
@@ -31,14 +32,22 @@ class Point(NamedTuple):
     def folder(self) -> str:
         """A folder for it, below that of the sweep; "" if nothing is swept.
 
-        >>> Point(None, {"sparsity": 0.9, "model": "my/net"}).folder
-        'sparsity-0.9/model-my_net'
+        >>> Point(None, {"sparsity": 0.9, "model": "nets.small:cnn"}).folder
+        'sparsity-0.9/model-nets.small_cnn'
+        >>> Point(None, {"dataset": "../points/"}).folder
+        'dataset-points'
         """
         parts = [
-            f"{name.replace('_', '-')}-{value}".replace("/", "_")
+            f"{name.replace('_', '-')}-{_plain(value)}"
             for name, value in self.swept.items()
         ]
         return "/".join(parts)
+
+
+def _plain(value: Any) -> str:
+    """A value as part of a name: without what separates folders, or a module's name."""
+    parts = re.split(r"[^\w.+-]+", str(value))
+    return "_".join(part for part in parts if part.strip("."))
 
 
 def parse(
@@ -129,6 +138,7 @@ def parse_sweep(
         values = usual | below | file | typed | each
         _check_complete(flags, values, given)
         points.append(Point(config_class(**values), each))
+    _check_apart(points)
     return points
 
 
@@ -155,6 +165,20 @@ def _swept(
             )
         found[flag.name] = values
     return dict(sorted(found.items()))
+
+
+def _check_apart(points: Sequence[Point]) -> None:
+    """Raises InputError if two values, as ./points and points/, have one folder."""
+    seen: dict[str, dict[str, Any]] = {}
+    for point in points:
+        if other := seen.get(point.folder):
+            name = next(k for k in other if other[k] != point.swept[k])
+            values = f"{other[name]} and {point.swept[name]}"
+            raise InputError(
+                f"--{name.replace('_', '-')} {values} would both be in the folder"
+                f" {point.folder}: train them one by one."
+            )
+        seen[point.folder] = point.swept
 
 
 def _said(given: Sequence[Given]) -> dict[str, Any]:

@@ -42,6 +42,12 @@ def test_each_value_has_a_folder_below_that_of_all():
     ]
 
 
+def test_names_of_files_and_of_code_are_plain_in_names_of_folders():
+    assert folders(dense, "--dataset digits my_data:moons ~/points/ --workdir w") == [
+        "w/dataset-digits", "w/dataset-my_data_moons", "w/dataset-points"
+    ]  # fmt: skip
+
+
 def test_several_flags_give_all_combinations_in_the_order_of_their_names():
     words = "--optimizer sgd adam --batch-size 8 9 --method static --workdir w"
     expected = [
@@ -96,6 +102,7 @@ def test_what_all_runs_share_has_one_value(name):
         ("--sparsity 0.9 95%", "perhaps you meant 0.95"),
         ("--model mlp lenet6", "perhaps you meant 'lenet"),
         ("--method rigl --levels 2 3", "--levels goes with --method imp, not rigl"),
+        ("--dataset ./a a/", "--dataset ./a and a/ would both be in .* dataset-a: "),
         ("--seed 1 2", "--num-seeds makes runs of several"),
     ],
 )
