@@ -53,11 +53,12 @@ def inherited(said: Mapping[str, Any]) -> dict[str, Any]:
     if said.get("like"):
         found = inheritance.like(said["like"], SparseRun, set())
         found["method"] = (found["method"],)
-        methods = said.get("method", found["method"])
-        taken = {what for each in methods for what in method_row(each).takes}
-        for name, what in (("mask_from", "masks"), ("rewind_to", "weights")):
-            if what not in taken:
-                found[name] = None
+        taken = [method_row(each).takes for each in said.get("method", found["method"])]
+        # Masks go to all methods of a command, or to none.
+        if not all("masks" in each for each in taken):
+            found["mask_from"] = None
+        if not any("weights" in each for each in taken):
+            found["rewind_to"] = None
     name = said.get("mask_from", found.get("mask_from"))
     if name is None:
         return inheritance.fitting(found, said)

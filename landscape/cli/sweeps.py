@@ -121,8 +121,6 @@ def parse_sweep(
         print(text)
         sys.exit()
     given = tell_apart(flags | own, words)
-    if fixed is not None:
-        host_flags.join(_said(given))
     swept = _swept(given, fixed)
     file: dict[str, Any] = {}
     for flag, values, _ in given:
@@ -139,6 +137,9 @@ def parse_sweep(
         _check_complete(flags, values, given)
         points.append(Point(config_class(**values), each))
     _check_apart(points)
+    if fixed is not None:
+        # Last: what one process refuses must not cost the others a wait.
+        host_flags.join(_said(given))
     return points
 
 

@@ -64,6 +64,8 @@ def test_like_a_run_that_took_masks_takes_them_unless_the_method_takes_none(stor
     assert (found.mask_from, found.method) == (masks, ("lottery",))
     found = read(sparse, "--like", name, "--method", "snip")
     assert (found.mask_from, found.method, found.sparsity) == (None, ("snip",), 0.5)
+    found = read(sparse, "--like", name, "--method", "pruning", "lottery")
+    assert (found.mask_from, found.method) == (None, ("pruning", "lottery"))
 
 
 def test_of_like_and_mask_from_the_latter_describes_the_masks(stored, tmp_path):
