@@ -152,7 +152,7 @@ the inside of each block), not (4, 8).
                     " arguments, by --model-args."
                 )
         return
-    check_choice("model", name, MODELS)
+    check_choice("model", name, [*MODELS, "package.module:factory"])
     row = model_row(name)
     if words:
         raise InputError(

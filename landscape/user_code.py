@@ -106,7 +106,8 @@ def resolve(flag: str, name: str) -> Any:
     search_here()
     try:
         return getattr(importlib.import_module(module), attribute)
-    except Exception as error:  # whatever a stranger's module raises
+    # Whatever a stranger's module raises; a script without `if __name__` may exit.
+    except (Exception, SystemExit) as error:
         raise InputError(
             f"{flag} {name} cannot be imported from {os.getcwd()}: {told(error)}"
         ) from error
@@ -143,7 +144,7 @@ perhaps you meant 'depth'? Allowed: depth.
         check_arguments(flag, name, taken, given, keywords)
     try:
         return function(*given, **keywords)
-    except Exception as error:  # whatever a stranger's function raises
+    except (Exception, SystemExit) as error:  # whatever a stranger's function raises
         raise InputError(f"{flag} {name} failed: {told(error)}") from error
 
 
@@ -188,7 +189,7 @@ def check_arguments(
     raise InputError(f"{flag} {name} is called with {len(given)} arguments: {why}.")
 
 
-def told(error: Exception) -> str:
+def told(error: BaseException) -> str:
     """What a stranger's code raised, in a sentence, with the line that did.
 
     >>> told(ValueError("no such layer"))

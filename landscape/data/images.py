@@ -51,6 +51,8 @@ def open_builder(name: str, data_dir: str | None) -> Any:
         ) from None
     except Exception as error:  # each builder is code of its own
         reason, *_ = str(error.__cause__ or error).strip().splitlines() or [repr(error)]
+        if "builder name" in reason:
+            reason = "it has no such names; a function is package.module:function."
         raise InputError(f"tfds cannot open the dataset {name!r}: {reason}") from error
     _check_features(name, builder.info.features)
     return builder

@@ -220,6 +220,12 @@ def test_a_name_is_refused_before_anything_is_imported(place, name, words):
         user_files.check("--model", name)
 
 
+def test_a_module_that_ends_the_program_is_refused(place):
+    (place / "own_exit.py").write_text("net = 1\nimport sys\nsys.exit()\n")
+    with pytest.raises(InputError, match=r"own_exit:net .*SystemExit .*line 3\)"):
+        user_code.resolve("--model", "own_exit:net")
+
+
 @pytest.mark.parametrize(
     "body, defined",
     [

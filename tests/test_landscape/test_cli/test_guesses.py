@@ -34,6 +34,7 @@ WRONG = [
     (Path, "--run-a x", "there is no --run-a."),
     (SparseRun, "here", "'here' is one too many: a flag begins with --"),
     (SparseRun, "--sparsty 0.9", "no --sparsty; perhaps you meant --sparsity?"),
+    (SparseRun, "--model m.CNN", "lenet5, mlp, mlp-bn, package.module:factory, res"),
     (SparseRun, "--xyzzy", "there is no --xyzzy."),
     (SparseRun, "--steps", "--steps needs a value."),
     (SparseRun, "--steps --seed 1", "--steps needs a value."),

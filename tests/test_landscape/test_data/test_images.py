@@ -188,6 +188,7 @@ def test_a_set_that_is_not_prepared_names_the_command(tmp_path):
         ("blob", "perhaps you meant 'blobs'"),
         ("qqqqqqq", "unknown dataset 'qqqqqqq'. Allowed: digits, blobs, the"),
         ("../x", "x: there is no such folder"),
+        ("my_data.f", "my_data.f'.* a function is package.module:function"),
         ("imdb_reviews", "not an image-classification set.*text \\(Text\\), label"),
         ("lfw", "not an image-classification set.*label \\(Text\\), image"),
     ],
