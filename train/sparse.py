@@ -28,7 +28,7 @@ from typing import Any
 
 from landscape.cli import Point, activity, check_used, launch, parse_sweep
 from landscape.config import SparseRun
-from landscape.methods import METHODS, method_row
+from landscape.methods import METHODS, SPARSE_METHODS, check_method, method_row
 from train import presets, sweep
 from train.expansion import expand
 from train.sparse_options import Config
@@ -53,7 +53,10 @@ def inherited(said: Mapping[str, Any]) -> dict[str, Any]:
     if said.get("like"):
         found = inheritance.like(said["like"], SparseRun, set())
         found["method"] = (found["method"],)
-        taken = [method_row(each).takes for each in said.get("method", found["method"])]
+        named = said.get("method", found["method"])
+        for each in named:
+            check_method(each, SPARSE_METHODS)
+        taken = [method_row(each).takes for each in named]
         # Masks go to all methods of a command, or to none.
         if not all("masks" in each for each in taken):
             found["mask_from"] = None

@@ -46,8 +46,8 @@ def settings_of(path: str, flags: Mapping[str, Flag]) -> dict[str, Any]:
     content = _content(path)
     if "format_version" in content:
         raise InputError(
-            f"--config {path} holds all settings of a run: name its folder, by --like"
-            f" {Path(path).parent}."
+            f"--config {path} holds all settings of a run: a program that trains takes"
+            f" them by --like {Path(path).parent}."
         )
     words = {flag.word: flag for flag in flags.values() if flag.name}
     found = {}

@@ -130,6 +130,8 @@ def test_no_run_is_told_with_the_nearest(stored):
     name = stored("pruned", SparseRun)
     with pytest.raises(InputError, match=r"perhaps you meant '.*pruned'"):
         sparse.read(["--like", name.replace("pruned", "pruend")])
+    with pytest.raises(InputError, match="unknown method 'rigll'"):
+        sparse.read(["--like", name, "--method", "rigll"])
 
 
 @pytest.mark.parametrize(
