@@ -73,6 +73,11 @@ def _complete(path: Path, there: list[str]) -> tuple[str, ...]:
     nearest = max(NAMES[:2], key=lambda names: len(set(names) & set(there)))
     missing = [name for name in nearest if name not in there]
     others = ", or ".join(" ".join(n) for n in NAMES if n != nearest)
+    if (path / "train").is_dir() and not there:
+        raise InputError(
+            f"--dataset {path} holds no .npy files: a folder of images by class needs"
+            " --image-size, the size that they are cropped to."
+        )
     raise InputError(
         f"--dataset {path} holds no {missing[0]}, only"
         f" {', '.join(sorted(there)[:8]) or 'other files'}: it needs"

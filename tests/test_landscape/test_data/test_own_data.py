@@ -238,6 +238,7 @@ def test_files_that_cannot_be_read_are_refused(own, tmp_path):
     whole = (tmp_path / "cut/x_train.npy").read_bytes()
     (tmp_path / "cut/x_train.npy").write_bytes(whole[:-9])
     (tmp_path / "no.npz").write_text("no")
+    (tmp_path / "photos/train/cat").mkdir(parents=True)
     for name, message in (
         (
             "few/",
@@ -246,6 +247,7 @@ def test_files_that_cannot_be_read_are_refused(own, tmp_path):
         ("odd/", "cannot be read as arrays of numbers: .*objects"),
         ("cut/", "cannot be read as arrays of numbers"),
         ("no.npz", "cannot be read as arrays of numbers"),
+        ("photos/", "a folder of images by class needs --image-size"),
         ("other/", "there is no such folder; --data-dir names the folder that holds"),
         ("other.npz", "there is no such file"),
     ):
