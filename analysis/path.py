@@ -5,11 +5,14 @@
     python -m analysis.path runs/digits/pruned runs/digits/scratch --kind quadratic
     python -m analysis.path runs/digits/pruned runs/digits/scratch --kind quadratic \
 --subspace dense
+    python -m analysis.path runs/pruned-seed* runs/scratch-seed* --kind line quadratic \
+--split train test
 
-The first run named is t = 0. Curves are trained first (Garipov et al. 2018, with the
-settings of Evci et al. 2019), in the sparse subspace or through the dense space. Writes
-result.json, arrays.npz and figure.png below RUN_A/analysis/. CPU time between networks
-of digits: about 6 s for a line, 15 s for a curve.
+The first run named is t = 0; of several pairs the first half are. Curves are trained
+first (Garipov et al. 2018, with the settings of Evci et al. 2019), in the sparse
+subspace or through the dense space. Writes result.json, arrays.npz and figure.png below
+RUN_A/analysis/; several paths have one figure more, with all of them. CPU time between
+networks of digits: about 6 s for a line, 15 s for a curve.
 """
 
 if __name__ == "__main__":
@@ -18,54 +21,18 @@ if __name__ == "__main__":
 
     watch_signals()
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import tyro
-
-from analysis.programs.options import LossOptions, check_points
-from analysis.programs.text import describe_data, short_names
+from analysis.programs.path_options import ORDERS, Config, Flags
+from analysis.programs.path_text import describe, several, title
+from analysis.programs.text import short_names
 from landscape.cli import activity, command, launch, parse
-from landscape.errors import InputError, check_choice, require
-from landscape.tables import counted
 
-ROUNDING = 1e-6
-"""Of an objective, relative: smaller changes are no rise."""
-
-ORDERS = {"line": 1, "quadratic": 2, "cubic": 3}
 # Of `analysis.paths.barriers.Barrier`, in result.json.
 NAMES = {name: f"barrier_{name}" for name in ("chord", "mean", "midpoint")}
-
-
-@dataclass(frozen=True)
-class Config(LossOptions):
-    run_a: tyro.conf.Positional[str]
-    """RUN, RUN@STEP or RUN@init: t = 0."""
-    run_b: tyro.conf.Positional[str]
-    """The same: t = 1."""
-    kind: str = "line"
-    """line, quadratic or cubic (Bezier curves)."""
-    subspace: str = "sparse"
-    """Of a curve: sparse (inner points within the common mask) or dense."""
-    points: int = 71
-    """Points on the path; odd, so that the middle is one of them."""
-    extend: float = 0.2
-    """How far the path extends beyond both ends, in t."""
-    fit_steps: int = 4000
-    """Steps of a curve's training."""
-    align: bool = False
-    """Permute B's units first so that its weights are closest to A's (Git Re-Basin's
-    weight matching), and report the barrier before and after."""
-
-    def __post_init__(self):
-        super().__post_init__()
-        check_choice("kind", self.kind, ORDERS)
-        check_choice("subspace", self.subspace, ("sparse", "dense"))
-        check_points(self.points)
-        require(self, "extend", 0 <= self.extend < float("inf"), "at least 0")
-        require(self, "fit_steps", self.fit_steps > 0)
 
 
 def run(config: Config) -> dict[str, Any]:
@@ -78,78 +45,49 @@ def run(config: Config) -> dict[str, Any]:
       InputError: the runs cannot be loaded, are of different models or data, or, for a
         curve in the sparse subspace, have different masks.
     """
+    from analysis.programs import path_checks, shell
+
     where = folder(config)
-    _check(config, where)
-    from analysis.programs import shell
-
-    return shell.read_or_compute(where, partial(_evaluate, config), _draw, describe)
-
-
-def _check(config: Config, where: Path) -> None:
-    """Refuses what can be known to fail, before JAX is loaded."""
-    from analysis.programs import checks
-
-    refs = _refs(config)
-    first, _ = checks.same_space(refs, config.data_dir)
-    if checks.is_finished(where):
-        return
-    count = checks.num_examples(first, config.num_examples)
-    checks.check_statistics(refs[0], config, count)
-    if config.kind != "line":
-        _check_curve(config, refs, count)
-    checks.load_jax(where)
-
-
-def _check_curve(config: Config, refs: list[Any], count: int) -> None:
-    from analysis.programs import checks
-
-    if config.batch_size > count:
-        raise InputError(
-            f"--batch-size {config.batch_size} of a curve's training is more than the"
-            f" {counted(count, 'example')}."
-        )
-    # Units that are permuted take their masks with them: known only then.
-    if not config.align and checks.masks_differ(refs):
-        _check_masks(config, same=False)
-
-
-def _check_masks(config: Config, same: bool) -> None:
-    """Raises InputError for a curve in the sparse subspace of different masks."""
-    if config.kind != "line" and config.subspace == "sparse" and not same:
-        raise InputError(
-            f"the masks of {config.run_a} and {config.run_b} differ"
-            f"{' after alignment' if config.align else ''}: no sparse subspace contains"
-            " both; --subspace dense uses all dimensions."
-        )
+    path_checks.check(config, _refs(config), where)
+    return shell.read_or_compute(
+        where,
+        partial(_evaluate, config),
+        partial(_draw, config),
+        describe,
+        config.format,
+    )
 
 
 def _evaluate(config: Config, where: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     """Numbers and arrays of the path; pieces of the work are kept in `where`."""
-    import numpy as np
-
     from analysis import paths
-    from analysis.programs import inputs, resumable_paths
-    from landscape import trees
+    from analysis.programs import inputs, path_checks, results, resumable_paths
 
     a, b = inputs.load(_refs(config), config.data_dir)
     before = run(replace(config, align=False)) if config.align else None
     if config.align:
         with activity("aligning the units"):
-            b = _aligned(a, b, config.seed)
+            b = inputs.aligned(a, b, config.seed)
     same = inputs.same_masks(a.masks, b.masks)
-    _check_masks(config, same)
+    path_checks.check_masks(config, same)
     setup = inputs.evaluation_setup(
-        a, config.num_examples, config.batch_norm, config.batch_size
+        a, config.num_examples, config.batch_norm, config.batch_size, config.split
     )
     path = paths.straight(a.state.params, b.state.params, ORDERS[config.kind])
-    if config.kind != "line":
+    if config.kind != "line" and config.split == "train":
         path = resumable_paths.fitted(config, where, path, a, setup)
+    elif config.kind != "line":
+        train = replace(config, split="train")
+        run(train)
+        arrays = results.read_arrays(folder(train) / results.ARRAYS)
+        path = path._replace(points=resumable_paths.trained(arrays, path.points))
     ts = paths.grid(config.points, config.extend)
     values = resumable_paths.evaluated(where, path, ts, setup)
     measured = paths.barrier(ts, values["loss"] + values["l2"])._asdict()
     result = {
         **asdict(config),
         "num_examples": setup.num_examples,
+        "dataset": a.config.dataset,
         "same_masks": same,
         "batch_norm": setup.batch_norm,
         "ts": ts.tolist(),
@@ -160,20 +98,37 @@ def _evaluate(config: Config, where: Path) -> tuple[dict[str, Any], dict[str, An
     }
     if before is not None:
         result["barrier_before_alignment"] = before["barrier"]
-    controls = {
-        f"control_{i}/{name}": np.asarray(leaf)
-        for i, point in enumerate(path.points[1:-1], 1)
-        for name, leaf in trees.named_leaves(point).items()
-    }
-    return result, {"ts": ts, **values, **controls}
+    return result, {"ts": ts, **values, **resumable_paths.controls(path.points)}
 
 
-def _draw(result: dict[str, Any], arrays: dict[str, Any]) -> Any:
-    """The figure, of what `_evaluate` found."""
+def _draw(config: Config, result: dict[str, Any], arrays: dict[str, Any]) -> Any:
+    """The figure, of what `_evaluate` found; behind it what it is compared with."""
     from landscape import figures
 
     ends = short_names([result["run_a"], result["run_b"]])
-    return figures.path(arrays["ts"], arrays, ends, _title(result))
+    split = result.get("split", "train")
+    behind = _behind(config)
+    return figures.path(
+        arrays["ts"], arrays, ends, title(result), split=split, behind=behind
+    )
+
+
+def _behind(config: Config) -> tuple[str, Any, Any] | None:
+    """The path before alignment, or behind a curve the line, if it was evaluated."""
+    from analysis.programs import checks, results
+
+    label, others = "straight line", []
+    if config.align:
+        label, others = "before alignment", [replace(config, align=False)]
+    elif config.kind != "line":
+        line = replace(config, kind="line")
+        # What is said of curves alone may be as by default.
+        others = [line, replace(line, subspace="sparse", fit_steps=Config.fit_steps)]
+    for where in map(folder, others):
+        if checks.is_finished(where):
+            arrays = results.read_arrays(where / results.ARRAYS)
+            return label, arrays["ts"], arrays
+    return None
 
 
 def folder(config: Config) -> Path:
@@ -183,7 +138,12 @@ def folder(config: Config) -> Path:
     words = [config.kind]
     words += [config.subspace] if config.kind != "line" else []
     words += ["aligned"] if config.align else []
-    return results.folder("path", words, _refs(config), asdict(config))
+    settings = asdict(config)
+    if config.split == "train":
+        del settings["split"]  # Analyses of before are found.
+    else:
+        words.append(config.split)
+    return results.folder("path", words, _refs(config), settings)
 
 
 def _refs(config: Config):
@@ -192,68 +152,37 @@ def _refs(config: Config):
     return [runs.parse(config.run_a), runs.parse(config.run_b)]
 
 
-def _aligned(a, b, seed: int):
-    """b with its units permuted so that its weights are closest to a's."""
-    import jax
+def run_several(flags: Flags) -> dict[str, Any]:
+    """Evaluates several paths, each in its own folder, and draws them together.
 
-    from analysis import alignment
-    from landscape import rng
+    Returns:
+      The content of the result.json beside the figure: "paths", the results of all.
 
-    spec = alignment.specification(a.model, jax.device_get(a.state.params))
-    found = alignment.match(
-        a.state.params,
-        b.state.params,
-        spec,
-        rng.stream(seed, "align"),
-        a.masks,
-        b.masks,
+    Raises:
+      InputError: as `run`; what can be refused of any of them is refused first.
+    """
+    from analysis.programs import path_checks, several_paths, shell
+
+    configs = flags.paths()
+    for config in configs:
+        path_checks.check(config, _refs(config), folder(config))
+
+    def evaluate(_: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+        return several_paths.gathered([(run(c), folder(c)) for c in configs])
+
+    return shell.read_or_compute(
+        folder_of_several(flags), evaluate, several_paths.draw, several, flags.format
     )
-    params, stats, masks = (
-        alignment.apply(found, tree, spec)
-        for tree in (b.state.params, b.state.batch_stats, b.masks)
-    )
-    state = b.state._replace(params=params, batch_stats=stats, masks=masks)
-    return b._replace(state=state, masks=masks)
 
 
-def _title(result: dict[str, Any]) -> str:
-    inside = "" if result["kind"] == "line" else f" in the {result['subspace']} space"
-    aligned = ", units aligned" if result["align"] else ""
-    return f"{result['kind']}{inside}, {describe_data(result)}{aligned}"
+def folder_of_several(flags: Flags) -> Path:
+    """The folder that `run_several` writes."""
+    from analysis.programs import results
+    from landscape import runs
 
-
-def describe(result: dict[str, Any]) -> str:
-    """The result in words; the objective is data loss + L2, in nats."""
-    totals = [x + y for x, y in zip(result["losses"], result["l2"], strict=True)]
-    start, end = (totals[result["ts"].index(t)] for t in (0.0, 1.0))
-    barrier, ascent = result["barrier"], result["ascent"]
-    lines = [
-        f"{_title(result)}: objective {start:.4g} at t = 0, {end:.4g} at t = 1.",
-        f"Barrier {barrier:.4g} above the worse end (at t = {result['t_max']:.2f});"
-        f" above the chord {result['barrier_chord']:.4g}, above the mean of the ends"
-        f" {result['barrier_mean']:.4g}, at the midpoint"
-        f" {result['barrier_midpoint']:.4g}.",
-        f"Largest rise between neighbours {result['rise']:.4g}, from any point to a"
-        f" later one {ascent:.4g}.",
-    ]
-    if "barrier_before_alignment" in result:
-        lines.append(
-            f"Barrier before alignment: {result['barrier_before_alignment']:.4g}."
-        )
-    inside = [y for t, y in zip(result["ts"], totals, strict=True) if 0 <= t <= 1]
-    # Means over examples in single precision differ by this much by themselves.
-    rounding = ROUNDING * max(map(abs, inside))
-    if max(inside) - min(inside) <= rounding:
-        lines.append("The objective is constant from t = 0 to t = 1, to rounding.")
-    elif ascent <= rounding:
-        lines.append("The objective never rises from t = 0 to t = 1.")
-    elif barrier <= rounding:
-        lines.append(
-            f"No barrier, but the objective rises by {ascent:.4g} on the path."
-        )
-    else:
-        lines.append(f"A barrier: the objective rises by {ascent:.4g} on the path.")
-    return "\n".join(lines)
+    refs = [runs.parse(name) for pair in flags.pairs for name in pair]
+    words = [*flags.kind, *(flags.split if flags.split != ("train",) else ())]
+    return results.folder("paths", words, refs, asdict(flags))
 
 
 def main(config: Config) -> None:
@@ -263,6 +192,29 @@ def main(config: Config) -> None:
     result = run(config)
     following = _following(config, result["same_masks"])
     shell.announce(describe(result), folder(config), following)
+
+
+def main_of_several(flags: Flags) -> None:
+    """`main` of one path, or of all that flags name."""
+    from analysis.programs import shell
+
+    configs = flags.paths()
+    if len(configs) == 1:
+        return main(configs[0])
+    result = run_several(flags)
+    shell.announce(several(result), folder_of_several(flags), _more(flags, result))
+
+
+def _more(flags: Flags, result: dict[str, Any]) -> str:
+    """The same paths and those of one more kind, or else with the units aligned."""
+    missing = [kind for kind in ORDERS if kind not in flags.kind]
+    if missing:
+        same = all(each["same_masks"] for each in result["paths"])
+        subspace = flags.subspace if same else "dense"
+        more = replace(flags, kind=(*flags.kind, missing[0]), subspace=subspace)
+    else:
+        more = replace(flags, align=not flags.align)
+    return command("analysis.path", more, positional=("runs",))
 
 
 def _following(config: Config, same_masks: bool) -> str:
@@ -280,4 +232,4 @@ def command_line(config: Config) -> str:
 
 
 if __name__ == "__main__":
-    launch(lambda: main(parse(Config, __doc__)))
+    launch(lambda: main_of_several(parse(Flags, __doc__)))

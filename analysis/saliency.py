@@ -21,14 +21,12 @@ if __name__ == "__main__":
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
-
-import tyro
+from typing import Any, ClassVar
 
 from analysis.programs.options import DataOptions
 from analysis.programs.saliency_text import describe, next_command, title
-from landscape.cli import activity, launch, parse
-from landscape.errors import check_choice, require
+from landscape.cli import Positional, activity, launch, parse
+from landscape.errors import require
 from landscape.scores import SCORES
 
 ORACLE = "loss_change"
@@ -40,7 +38,12 @@ EXAMPLES = 1000
 
 @dataclass(frozen=True)
 class Config(DataOptions):
-    run: tyro.conf.Positional[str]
+    GROUPS: ClassVar[dict[str, str]] = {"max_weights": "saliency"}
+    CHOICES: ClassVar[dict[str, tuple[str, ...]]] = {
+        "scores": tuple(name for name in SCORES if name != ORACLE)
+    }
+
+    run: Positional[str]
     """RUN, RUN@STEP or RUN@init. --num-examples: default 1,000, or all if fewer."""
     max_weights: int = 3000
     """Weights of each layer that are removed one by one; more are drawn from."""
@@ -53,8 +56,6 @@ class Config(DataOptions):
     def __post_init__(self):
         super().__post_init__()
         require(self, "max_weights", self.max_weights > 1, "at least 2")
-        for name in self.scores:
-            check_choice("score", name, [n for n in SCORES if n != ORACLE])
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -77,7 +78,9 @@ def run(config: Config) -> dict[str, Any]:
     _check(config, where)
     from analysis.programs import shell
 
-    return shell.read_or_compute(where, partial(_measure, config), _draw, describe)
+    return shell.read_or_compute(
+        where, partial(_measure, config), _draw, describe, config.format
+    )
 
 
 def _check(config: Config, where: Path) -> None:

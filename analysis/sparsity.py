@@ -26,13 +26,11 @@ if __name__ == "__main__":
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
-
-import tyro
+from typing import Any, ClassVar
 
 from analysis.programs.options import DataOptions
 from analysis.programs.sparsity_text import describe, exported, next_command, title
-from landscape.cli import activity, launch, parse
+from landscape.cli import Positional, activity, launch, parse
 from landscape.errors import InputError
 
 EXAMPLES = 1000
@@ -41,7 +39,9 @@ EXAMPLES = 1000
 
 @dataclass(frozen=True)
 class Config(DataOptions):
-    runs: tyro.conf.Positional[tuple[str, ...]]
+    GROUPS: ClassVar[dict[str, str]] = {"export": "output"}
+
+    runs: Positional[tuple[str, ...]]
     """RUN, RUN@STEP or RUN@init, one or more of one model. --num-examples, of the
     gradient: default 1,000, or all if fewer."""
     export: str | None = None
@@ -67,7 +67,9 @@ def run(config: Config) -> dict[str, Any]:
     _check(config, where)
     from analysis.programs import shell
 
-    return shell.read_or_compute(where, partial(_measure, config), _draw, describe)
+    return shell.read_or_compute(
+        where, partial(_measure, config), _draw, describe, config.format
+    )
 
 
 def _check(config: Config, where: Path) -> None:

@@ -5,15 +5,19 @@
     python -m analysis.spectrum runs/digits/pruned --layers Dense_1 --exact
     python -m analysis.spectrum runs/digits/pruned --by-layer
     python -m analysis.spectrum runs/digits/pruned@init --subspace dense
+    python -m analysis.spectrum runs/digits/pruned --steps all
+    python -m analysis.spectrum runs/digits/pruned runs/digits/lottery
 
 The extreme eigenvalues by Lanczos, each with an error bound, and the density of the
 others by stochastic Lanczos quadrature; with --exact every eigenvalue. Of the data loss
 over the training split, without augmentation, batch norm with its stored statistics
 (Sagun et al. 2017), over the weights that the mask keeps, or with --subspace dense over
 all. --by-layer finds the spectrum of each layer with the others held fixed: a diagonal
-block of the matrix. Writes result.json, arrays.npz and figure.png below RUN/analysis/,
-and resumes if interrupted (except with --exact). Networks of digits take about half a
-minute of CPU time.
+block of the matrix. --steps all follows the largest and the smallest eigenvalue over
+the steps that the run kept (--keep-every), beside what the learning rate allows. Of
+several runs each has its own spectrum, and all are in one figure. Writes result.json,
+arrays.npz and figure.png below RUN/analysis/, and resumes if interrupted (except with
+--exact). Networks of digits take about half a minute of CPU time.
 """
 
 if __name__ == "__main__":
@@ -22,33 +26,37 @@ if __name__ == "__main__":
 
     watch_signals()
 
+import re
 import sys
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
-import tyro
-
-from analysis.programs.options import DataOptions
-from analysis.programs.spectrum_text import (
-    describe,
-    describe_layers,
-    next_command,
-)
-from landscape.cli import activity, launch, limit_compiled_programs, parse
-from landscape.errors import InputError, check_choice, require
+from analysis.programs.options import SUBSPACES, DataOptions
+from analysis.programs.spectrum_steps_text import check_steps, states
+from analysis.programs.spectrum_text import describe, next_command
+from landscape.cli import Positional, launch, parse
+from landscape.errors import InputError, require
 
 OPERATORS = ("hessian", "gauss-newton", "residual", "covariance")
-
-MIN_PARAMETERS = 3
-"""Minimum number of parameters for a spectrum."""
 
 
 @dataclass(frozen=True)
 class Config(DataOptions):
-    run: tyro.conf.Positional[str]
+    GROUPS: ClassVar[dict[str, str]] = {"steps": "spectrum"}
+    CHOICES: ClassVar[dict[str, tuple[str, ...]]] = {
+        "operator": OPERATORS,
+        "subspace": SUBSPACES,
+    }
+
+    run: Positional[str]
     """RUN, RUN@STEP or RUN@init."""
+    others: Positional[tuple[str, ...]] = ()
+    """More of them, compared with the first in one figure."""
+    steps: tuple[str, ...] = ()
+    """Steps of the training, or all that the run kept: the largest and the smallest
+    eigenvalue at each; default: the spectrum of the run's last state."""
     operator: str = "hessian"
     """hessian; gauss-newton and residual, its two parts; or covariance, the second
     moment of the gradients of single examples."""
@@ -74,13 +82,16 @@ class Config(DataOptions):
 
     def __post_init__(self):
         super().__post_init__()
-        check_choice("operator", self.operator, OPERATORS)
-        check_choice("subspace", self.subspace, ("sparse", "dense"))
         for name in ("num_steps", "num_probes", "top"):
             require(self, name, getattr(self, name) > 0)
         require(self, "memory", self.memory is None or self.memory > 0, "positive")
         if self.include_l2 and self.operator != "hessian":
             raise InputError("--include-l2 goes with --operator hessian.")
+        check_steps(self)
+        if len({self.run, *self.others}) <= len(self.others):
+            raise InputError("a run is named twice: spectra of the same are the same.")
+        if self.others and self.by_layer:
+            raise InputError("--by-layer is of one run: name a single one.")
 
 
 def run(config: Config) -> dict[str, Any]:
@@ -90,162 +101,112 @@ def run(config: Config) -> dict[str, Any]:
     spectrum resumes and ends with the same bits.
 
     Raises:
-      InputError: the run cannot be loaded, has too few examples or no such layers, or
-        is too large for an exact spectrum.
+      InputError: a run cannot be loaded, has too few examples or no such layers, did
+        not keep a step, or is too large for an exact spectrum.
     """
     where = folder(config)
     _check(config, where)
     from analysis.programs import shell, spectrum_figures
 
-    find, draw, words = _find, spectrum_figures.draw, describe
-    if config.by_layer:
-        find, draw, words = (
-            _find_by_layer, spectrum_figures.draw_layers, describe_layers
-        )  # fmt: skip
-    return shell.read_or_compute(where, partial(find, config), draw, words)
+    find, draw = _find, spectrum_figures.draw
+    if config.others:
+        find, draw = _find_each, spectrum_figures.draw_runs
+    elif config.steps:
+        find, draw = _follow, spectrum_figures.draw_steps
+    elif config.by_layer:
+        find, draw = _find_by_layer, spectrum_figures.draw_layers
+    find = partial(find, config)
+    return shell.read_or_compute(where, find, draw, describe, config.format)
 
 
 def _check(config: Config, where: Path) -> None:
     """Refuses what can be known to fail, before JAX is loaded."""
     from analysis.programs import checks
 
-    (run,) = checks.same_space([_ref(config)], config.data_dir)
-    if not checks.is_finished(where):
-        checks.num_examples(run, config.num_examples)
-        checks.check_layers(_ref(config), config.layers)
+    finished = checks.is_finished(where)
+    for ref in _refs(config):
+        (run,) = checks.same_space([ref], config.data_dir)
+        if not finished:
+            checks.num_examples(run, config.num_examples)
+            checks.check_layers(ref, config.layers)
+    if not finished:
         checks.load_jax(where)
 
 
 def _find(config: Config, where: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     """Numbers and arrays of a spectrum; pieces of the work are kept in `where`."""
-    from analysis.programs import inputs, resumable_spectra, spectrum_figures
-    from landscape import rng, runs
-    from landscape.tables import counted
+    from analysis.programs import spectrum_of_run
 
-    with activity("loading the run"):
-        loaded = runs.load(_ref(config), data_dir=config.data_dir)
-    examples = inputs.examples_of(loaded, config.num_examples)
-    with activity("compiling the products"):
-        op = operator(config, loaded, examples)
-    if op.size < MIN_PARAMETERS:
-        raise InputError(
-            f"a spectrum needs at least {MIN_PARAMETERS} parameters: {config.run} keeps"
-            f" {op.size} of {', '.join(config.layers) or 'all layers'}."
-        )
-    top = min(config.top, op.size // 2) or 1
-    products = f"products: {op.description}"
-    _say(f"{config.operator} over {counted(op.size, 'parameter')}; {products}")
-    if config.exact:
-        found = resumable_spectra.exact(op, top, _say)
-    else:
-        steps, probes = config.num_steps, config.num_probes
-        key = rng.stream(config.seed, "spectrum")
-        found = resumable_spectra.estimated(
-            op, top, steps, probes, key, folder=where, say=_say
-        )
-    result = {
-        **asdict(config),
-        "layers": list(config.layers),
-        "size": op.size,
-        "num_examples": len(examples["label"]),
-        "description": op.description,
-        **found.result,
-    }
-    return result, found.arrays | spectrum_figures.shown(found.figure)
+    result, arrays = spectrum_of_run.found(config, where, _say)
+    return {**_settings(config), **result}, arrays
 
 
 def _find_by_layer(config: Config, where: Path) -> tuple[dict[str, Any], Any]:
     """Numbers and arrays of the spectra of all layers, each of which has its folder."""
-    import numpy as np
+    from analysis.programs import spectra_together
 
-    from analysis import curvature
-    from landscape import runs
-    from landscape.layout import layer_name
-    from landscape.sparsity import masks as masks_lib
+    result, arrays = spectra_together.by_layer(config, run, _say)
+    return {**_settings(config), **result}, arrays
 
-    loaded = runs.load(_ref(config), data_dir=config.data_dir)
-    params = loaded.state.params
-    sparse = config.subspace == "sparse"
-    masks = loaded.masks if sparse else masks_lib.dense(params)
-    kernels = list(masks_lib.prunable(params))
-    chosen = curvature.matching(kernels, config.layers or None)
-    names = [layer_name(name) for name in kernels if name in chosen]
-    sizes = {name: curvature.num_kept(params, masks, name) for name in names}
-    found = {}
-    for name in names:
-        if sizes[name] >= MIN_PARAMETERS:
-            limit_compiled_programs()
-            _say(f"{name}:")
-            found[name] = run(replace(config, by_layer=False, layers=(name,)))
-    if not found:
-        raise InputError(f"no layer of {config.run} keeps {MIN_PARAMETERS} parameters.")
-    curves = {name: layer.pop("density") for name, layer in found.items()}
-    first = next(iter(found.values()))
-    result = {
-        **asdict(config),
+
+def _follow(config: Config, where: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Numbers and arrays of the edges at each step."""
+    from analysis.programs import edges_by_step
+
+    result, arrays = edges_by_step.found(config, states(config), where, _say)
+    return {**_settings(config), "asked": list(config.steps), **result}, arrays
+
+
+def _find_each(config: Config, where: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Numbers and arrays of the spectra of all runs, each of which has its folder."""
+    from analysis.programs import spectra_together
+
+    result, arrays = spectra_together.by_run(config, run, folder, _say)
+    return {**_settings(config), **result}, arrays
+
+
+def _settings(config: Config) -> dict[str, Any]:
+    """As result.json holds them."""
+    return asdict(config) | {
         "layers": list(config.layers),
-        "size": sum(layer["size"] for layer in found.values()),
-        "num_examples": first["num_examples"],
-        "by_layer": found,
-        "skipped": [name for name in names if name not in found],
+        "others": list(config.others),
+        "steps": list(config.steps),
     }
-    arrays = {
-        f"{name}/{part}": np.array(values)
-        for name, curve in curves.items()
-        for part, values in curve.items()
-    }
-    return result, arrays
-
-
-def operator(config: Config, run: Any, examples: dict[str, Any]) -> Any:
-    """The operator that a config names, of a loaded run on some examples."""
-    import jax
-
-    from analysis import curvature
-    from landscape import devices
-
-    state, objective = run.state, run.objective
-    options = {
-        "mask": run.masks if config.subspace == "sparse" else None,
-        "layers": config.layers or None,
-        "mesh": devices.make_mesh() if jax.device_count() > 1 else None,
-        "memory": None if config.memory is None else int(config.memory * 2**30) or 1,
-    }
-    model_fn = objective.bind_logits(state.batch_stats)
-    if config.operator == "hessian":
-        loss_fn = objective.bind(state.batch_stats, l2=config.include_l2)
-        return curvature.hessian(loss_fn, state.params, examples, **options)
-    if config.operator == "covariance":
-        loss_fn = objective.bind_per_example(state.batch_stats)
-        make = curvature.gradient_covariance
-        return make(loss_fn, state.params, examples, **options)
-    make = {
-        "gauss-newton": curvature.gauss_newton,
-        "residual": curvature.residual,
-    }[config.operator]
-    loss = objective.bind_output_loss()
-    return make(model_fn, loss, state.params, examples, **options)
 
 
 def folder(config: Config) -> Path:
     """The folder that `run` writes."""
     from analysis.programs import results
+    from landscape import runs
 
     words = [config.operator, config.subspace]
+    settings = asdict(config)
+    # The result does not depend on it.
+    del settings["memory"]
+    if config.steps:
+        words.append("steps")
+        # Which steps are all of them may be others tomorrow.
+        settings["steps"] = [runs.fingerprint(ref) for ref in states(config)]
+    else:
+        # Folders of before have no such setting.
+        del settings["steps"]
     if config.exact:
         words.append("exact")
     if config.by_layer:
         words.append("by-layer")
-    settings = asdict(config)
-    # The result does not depend on it.
-    del settings["memory"]
-    return results.folder("spectrum", words, [_ref(config)], settings)
+    refs = _refs(config)
+    found = results.folder("spectrum", words, refs, settings)
+    if not config.layers or found.exists():
+        # Those of before do not name their layers.
+        return found
+    layers = [re.sub(r"[^\w.-]", "_", layer) for layer in config.layers]
+    return results.folder("spectrum", [*words, *layers], refs, settings)
 
 
-def _ref(config: Config):
+def _refs(config: Config):
     from landscape import runs
 
-    return runs.parse(config.run)
+    return [runs.parse(name) for name in (config.run, *config.others)]
 
 
 def _say(text: str) -> None:
@@ -257,8 +218,7 @@ def main(config: Config) -> None:
     from analysis.programs import shell
 
     result = run(config)
-    text = describe_layers(result) if config.by_layer else describe(result)
-    shell.announce(text, folder(config), next_command(config, result))
+    shell.announce(describe(result), folder(config), next_command(config, result))
 
 
 if __name__ == "__main__":

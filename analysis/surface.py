@@ -19,63 +19,18 @@ if __name__ == "__main__":
 
     watch_signals()
 
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, fields, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import tyro
-
 from analysis import path
-from analysis.programs.options import LossOptions, check_points
+from analysis.programs.options import LossOptions
+from analysis.programs.surface_options import Config
 from analysis.programs.surface_text import axes, describe, title
 from analysis.programs.text import short_names
 from landscape.cli import activity, command, launch, parse
-from landscape.errors import InputError, check_choice, require
-from landscape.tables import counted
-
-PLANES = ("random", "through", "trajectory", "eigenvectors")
-
-
-@dataclass(frozen=True)
-class Config(LossOptions):
-    runs: tyro.conf.Positional[tuple[str, ...]]
-    """RUN, RUN@STEP or RUN@init: one, or three that span the plane."""
-    plane: str | None = None
-    """random, trajectory or eigenvectors (one run), through (three); default: random
-    or through."""
-    subspace: str = "sparse"
-    """Of random directions and eigenvectors: sparse (within the mask) or dense."""
-    points: int = 51
-    """Points a side; odd, so that the middle is one of them."""
-    extent: float = 1.0
-    """Half the width: of a random plane in the norms of the filters, of one of
-    eigenvectors in Euclidean distance."""
-    margin: float = 0.3
-    """Around the runs in another plane, as a fraction of the wider side."""
-
-    def __post_init__(self):
-        super().__post_init__()
-        names = counted(len(self.runs), "run")
-        if len(self.runs) == 2:
-            raise InputError(
-                "two runs span a line, not a plane: use python -m analysis.path, or"
-                " name a third."
-            )
-        if len(self.runs) not in (1, 3):
-            raise InputError(f"a plane is of 1 run or of 3, not of {names}.")
-        check_choice("plane", self.kind, PLANES)
-        if (self.kind == "through") != (len(self.runs) == 3):
-            raise InputError(f"--plane {self.kind} does not go with {names}.")
-        check_choice("subspace", self.subspace, ("sparse", "dense"))
-        check_points(self.points)
-        require(self, "extent", 0 < self.extent < float("inf"), "positive")
-        require(self, "margin", 0 <= self.margin < float("inf"), "at least 0")
-
-    @property
-    def kind(self) -> str:
-        """The plane, named or by default."""
-        return self.plane or ("through" if len(self.runs) == 3 else "random")
+from landscape.errors import InputError
 
 
 def run(config: Config) -> dict[str, Any]:
@@ -91,7 +46,9 @@ def run(config: Config) -> dict[str, Any]:
     _check(config, where)
     from analysis.programs import shell
 
-    return shell.read_or_compute(where, partial(_evaluate, config), _draw, describe)
+    return shell.read_or_compute(
+        where, partial(_evaluate, config), _draw, describe, config.format
+    )
 
 
 def _check(config: Config, where: Path) -> None:
@@ -104,8 +61,10 @@ def _check(config: Config, where: Path) -> None:
         return
     if config.kind == "trajectory":
         _kept_states(refs[0])
-    count = checks.num_examples(first, config.num_examples)
-    checks.check_statistics(refs[0], config, count)
+    train = config.split == "train"
+    count = checks.num_examples(first, config.num_examples if train else None)
+    if train:
+        checks.check_statistics(refs[0], config, count)
     checks.load_jax(where)
 
 
@@ -127,9 +86,10 @@ def _evaluate(config: Config, where: Path) -> tuple[dict[str, Any], dict[str, An
         config.num_examples,
         config.batch_norm,
         config.batch_size,
+        config.split,
     )
     with activity("directions of the plane"):
-        plane = _plane(config, loaded, setup.examples)
+        plane = _plane(config, loaded)
     extent: Any = config.extent
     if config.kind in ("through", "trajectory"):
         extent = planes.around(plane.coordinates, config.margin)
@@ -143,6 +103,7 @@ def _evaluate(config: Config, where: Path) -> tuple[dict[str, Any], dict[str, An
         "runs": list(config.runs),
         "plane": config.kind,
         "num_examples": setup.num_examples,
+        "dataset": loaded[0].config.dataset,
         "batch_norm": setup.batch_norm,
         "names": names,
         "coordinates": plane.coordinates.tolist(),
@@ -155,6 +116,7 @@ def _evaluate(config: Config, where: Path) -> tuple[dict[str, Any], dict[str, An
         ),
         "minimum": float(finite.min()),
         "minimum_at": [float(alphas[column]), float(betas[row])],
+        "accuracy_at_minimum": float(values["accuracy"][row, column]),
         "maximum": float(np.nanmax(np.where(np.isfinite(total), total, np.nan))),
         "not_finite": int((~np.isfinite(total)).sum()),
         "alphas": alphas.tolist(),
@@ -177,6 +139,8 @@ def _draw(result: dict[str, Any], arrays: dict[str, Any]) -> Any:
         short_names(result["names"]) if through else None,
         title(result),
         axes(result),
+        accuracies=arrays.get("accuracy"),
+        split=result.get("split", "train"),
     )
 
 
@@ -188,6 +152,10 @@ def folder(config: Config) -> Path:
     directed = config.kind in ("random", "eigenvectors")
     words += [config.subspace] if directed else []
     settings = asdict(config) | {"plane": config.kind}
+    if config.split == "train":
+        del settings["split"]  # Analyses of before are found.
+    else:
+        words.append(config.split)
     return results.folder("surface", words, _refs(config), settings)
 
 
@@ -210,8 +178,9 @@ def _kept_states(ref):
     return kept
 
 
-def _plane(config: Config, loaded, examples):
+def _plane(config: Config, loaded):
     from analysis import curvature, planes, spectra
+    from analysis.programs import inputs
     from landscape import rng
 
     points = [run.state.params for run in loaded]
@@ -222,8 +191,10 @@ def _plane(config: Config, loaded, examples):
     mask = loaded[0].masks if config.subspace == "sparse" else None
     key = rng.stream(config.seed, "plane")
     if config.kind == "random":
-        return planes.random(points[0], key, mask)
-    # The data loss's, in eval mode, as in analysis.spectrum.
+        return planes.random(points[0], key, mask, loaded[0].objective.rules)
+    # The data loss's on training examples, in eval mode, as in analysis.spectrum.
+    asked = config.num_examples if config.split == "train" else None
+    examples = inputs.examples_of(loaded[0], asked)
     loss_fn = loaded[0].objective.bind(loaded[0].state.batch_stats)
     op = curvature.hessian(loss_fn, points[0], examples, mask=mask)
     pairs = spectra.top_eigenpairs(op, 2, key=key, which="largest", tol=1e-8)
@@ -247,7 +218,13 @@ def _next_command(config: Config, same_masks: bool) -> str:
         subspace = "sparse" if same_masks else "dense"
         ends = config.runs[:2]
         return path.command_line(
-            path.Config(*ends, kind="quadratic", subspace=subspace, **shared)
+            path.Config(
+                *ends,
+                kind="quadratic",
+                subspace=subspace,
+                split=config.split,
+                **shared,
+            )
         )
     if config.kind == "trajectory":
         return command_line(replace(config, plane=None))

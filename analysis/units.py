@@ -23,12 +23,11 @@ if __name__ == "__main__":
 
     watch_signals()
 
+from collections.abc import Collection
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
-
-import tyro
+from typing import Any, ClassVar
 
 from analysis.programs.options import DataOptions
 from analysis.programs.units_next import next_command
@@ -40,9 +39,10 @@ from analysis.programs.units_text import (
     exported,
     title,
 )
-from landscape.cli import activity, launch, parse
-from landscape.errors import check_choice, require
+from landscape.cli import Positional, activity, launch, parse
+from landscape.errors import InputError, require
 from landscape.scores import UNIT_SCORES
+from landscape.user_code import is_user_code
 
 SPLITS = {"both": ("train", "test"), "train": ("train",), "test": ("test",)}
 ORACLE = "mrp"
@@ -55,7 +55,19 @@ COMPARED = 256
 
 @dataclass(frozen=True)
 class Config(DataOptions):
-    run: tyro.conf.Positional[str]
+    GROUPS: ClassVar[dict[str, str]] = {
+        "tolerance": "dead units",
+        "num_examples": "data",
+        "where": "dead units",
+        "export": "output",
+    }
+    CHOICES: ClassVar[dict[str, Collection[str]]] = {
+        "split": SPLITS,
+        "where": ("after", "before"),
+        "score": UNIT_SCORES,
+    }
+
+    run: Positional[str]
     """RUN, RUN@STEP or RUN@init."""
     tolerance: float = 1e-4
     """Nats by which the loss may change, up or down, if a unit is dead."""
@@ -77,10 +89,6 @@ class Config(DataOptions):
         super().__post_init__()
         positive = 0 < self.tolerance < float("inf")
         require(self, "tolerance", positive, "positive and finite")
-        check_choice("split", self.split, SPLITS)
-        check_choice("place", self.where, ("after", "before"))
-        for name in self.score:
-            check_choice("unit score", name, UNIT_SCORES)
 
     @property
     def scores(self) -> tuple[str, ...]:
@@ -104,7 +112,9 @@ def run(config: Config) -> dict[str, Any]:
     _check(config, where)
     from analysis.programs import shell
 
-    return shell.read_or_compute(where, partial(_measure, config), _draw, describe)
+    return shell.read_or_compute(
+        where, partial(_measure, config), _draw, describe, config.format
+    )
 
 
 def _check(config: Config, where: Path) -> None:
@@ -118,6 +128,7 @@ def _check(config: Config, where: Path) -> None:
         export.check(config.export)
     if checks.is_finished(where):
         return
+    checks.check_units_are_known(settings)
     checks.num_examples(settings, config.num_examples)
     if ref.step is None:
         loss = runs.read_summary(ref.folder)["train_loss"]
@@ -212,11 +223,24 @@ def main(config: Config) -> None:
     """Finds dead units; prints the result, its folder and what to try next."""
     from analysis.programs import shell
 
-    result = run(config)
+    try:
+        result = run(config)
+    except InputError as error:
+        if config.export is None or not _is_of_the_user(config):
+            raise
+        print(f"{exported(export(config))}\n\nUnits are not looked at: {error}")
+        return
     text = describe(result)
     if config.export is not None:
         text += f"\n\n{exported(export(config))}"
     shell.announce(text, folder(config), next_command(config, result))
+
+
+def _is_of_the_user(config: Config) -> bool:
+    """Whether the network is one of the user's own."""
+    from landscape import runs
+
+    return is_user_code(runs.read_config(_ref(config).folder).model)
 
 
 if __name__ == "__main__":

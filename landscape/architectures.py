@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from landscape.errors import InputError, check_choice
+from landscape.user_code import arguments, check_name, is_user_code
 
 
 class Widths(NamedTuple):
@@ -98,12 +99,34 @@ MODELS = {
         *(_resnet(layers) for layers in (8, 20, 32, 56)),
         *(_wide_resnet(*kind) for kind in ((10, 1), (16, 4), (22, 2), (28, 10))),
         *(_vgg(layers) for layers in (11, 16)),
+        *(
+            Model(name, f"{_MODELS}.bottleneck_resnet:create", True)
+            for name in ("resnet50", "resnet50-v1")
+        ),
     )
 }
 
 
-def check_model(name: str, widths: Sequence[int], activation: str) -> None:
+def model_row(name: str) -> Model:
+    """The row of a model: of the registry, or one of the user's own.
+
+    >>> model_row("lenet5").images, model_row("my_models:cnn").create
+    (True, 'my_models:cnn')
+    """
+    if is_user_code(name):
+        return Model(name, name, images=False)
+    return MODELS[name]
+
+
+def check_model(
+    name: str,
+    widths: Sequence[int],
+    activation: str,
+    model_args: Sequence[str] = (),
+) -> None:
     """Refuses a network that is not there, or that cannot have these widths.
+
+    Of one of the user's own the form of its name alone is looked at.
 
     Raises:
       InputError: names the value seen and those allowed.
@@ -115,8 +138,27 @@ def check_model(name: str, widths: Sequence[int], activation: str) -> None:
     landscape.errors.InputError: resnet8 takes 3 or 6 widths (of the 3 stages, then of \
 the inside of each block), not (4, 8).
     """
-    row = MODELS[check_choice("model", name, MODELS)]
     check_choice("activation", activation, ACTIVATIONS)
+    words = arguments("--model-args", model_args)
+    if is_user_code(name):
+        check_name("--model", name)
+        for flag, given in (
+            ("--widths", widths),
+            ("--activation", activation != "relu"),
+        ):
+            if given:
+                raise InputError(
+                    f"{flag} is of the models of this repository: {name} takes its own"
+                    " arguments, by --model-args."
+                )
+        return
+    check_choice("model", name, MODELS)
+    row = model_row(name)
+    if words:
+        raise InputError(
+            f"--model-args {' '.join(model_args)} go with a --model of your own"
+            f" (package.module:factory), not {name}."
+        )
     if widths:
         _check_widths(row, tuple(widths))
     if activation not in row.activations:

@@ -31,6 +31,41 @@ def check_choice(what: str, value: str, allowed: Iterable[str]) -> str:
     raise InputError(f"unknown {what} {value!r}{hint} Allowed: {', '.join(allowed)}.")
 
 
+def choices_of(settings_class: type) -> dict[str, tuple[str, ...]]:
+    """The names that the string fields of a class allow, of those that are listed.
+
+    A class lists them in `CHOICES`, a dict from fields to names (or a registry of
+    them), and inherits the lists of its parents.
+
+    >>> class Settings:
+    ...     CHOICES = {"kind": ("line", "cubic")}
+    >>> choices_of(Settings)
+    {'kind': ('line', 'cubic')}
+    """
+    found: dict[str, tuple[str, ...]] = {}
+    for owner in reversed(settings_class.__mro__):
+        for name, allowed in vars(owner).get("CHOICES", {}).items():
+            found[name] = tuple(allowed)
+    return found
+
+
+def check_choices(settings: Any) -> None:
+    """Refuses a field whose value is not among those that `CHOICES` lists.
+
+    None is let through; of a tuple each element is checked.
+
+    Raises:
+      InputError: as `check_choice`.
+    """
+    for name, allowed in choices_of(type(settings)).items():
+        value = getattr(settings, name)
+        several = isinstance(value, tuple)
+        what = name.removesuffix("s") if several else name
+        for each in value if several else (value,):
+            if each is not None:
+                check_choice(what.replace("_", " "), each, allowed)
+
+
 def require(settings: Any, name: str, holds: bool, allowed: str = "at least 1") -> None:
     """Refuses the value of a field of a program's settings, unless it holds.
 

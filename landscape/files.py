@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from landscape import hosts
 from landscape.errors import InputError, RunFailure
 
 
@@ -33,6 +34,8 @@ def write_atomically(
     ...     [(path.name, path.read_text()) for path in sorted(Path(folder).iterdir())]
     [('a.txt', 'text\\n'), ('b', 'bytes')]
     """
+    if not hosts.is_first():
+        return
     if isinstance(write, str):
         write = write.encode()
     partial = path.with_name(path.name + ".part")

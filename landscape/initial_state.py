@@ -5,6 +5,7 @@ import jax.numpy as jnp
 
 from landscape import models, rng, sparsity, trees
 from landscape.aliases import Masks, Params
+from landscape.layout import Rules
 from landscape.recipe import Components
 from landscape.state import TrainState
 
@@ -40,7 +41,8 @@ def initial_state(
     )
     if components.init_zeros:
         key = rng.stream(seed, "zeros")
-        drawn = _with_zeros(key, drawn, components.init_zeros)
+        rules = components.objective.rules
+        drawn = _with_zeros(key, drawn, components.init_zeros, rules)
     params = drawn if params is None else params
     batch_stats = statistics if batch_stats is None else batch_stats
     updater = components.updater
@@ -70,9 +72,11 @@ def abstract_state(components: Components, input_shape: tuple[int, ...]) -> Trai
     return jax.eval_shape(lambda: initial_state(components, 0, input_shape))
 
 
-def _with_zeros(key: jax.Array, params: Params, fraction: float) -> Params:
+def _with_zeros(
+    key: jax.Array, params: Params, fraction: float, rules: Rules
+) -> Params:
     """`params` with that fraction of every prunable kernel set to zero, at random."""
-    names = sparsity.prunable(params)
+    names = sparsity.prunable(params, rules)
 
     def zeroed(name, leaf):
         if name not in names:

@@ -123,6 +123,17 @@ def kernels(params: Params, rules: Rules = ()) -> dict[str, Leaf]:
     return {name: leaf for name, leaf in found.items() if leaf.kind == "kernel"}
 
 
+def rules_of(model: Any) -> tuple[tuple[str, str], ...]:
+    """What a network says of its leaves: its attribute `layout_rules`; () without.
+
+    >>> class Mixed:
+    ...     layout_rules = {"mix/w*": "io"}
+    >>> rules_of(Mixed()), rules_of(None)
+    ((('mix/w*', 'io'),), ())
+    """
+    return tuple(dict(getattr(model, "layout_rules", ())).items())
+
+
 def layer_name(name: str) -> str:
     """The layer of a kernel, by which users name it.
 

@@ -18,6 +18,7 @@ from typing import Any
 
 from filelock import SoftFileLease, Timeout
 
+from landscape import hosts
 from landscape.errors import InputError, RunFailure
 
 FILES = LEASE, TAKEN = ".lock", ".lock.json"
@@ -50,6 +51,10 @@ def locked(folder: Path) -> Iterator[Callable[[], None]]:
     ...
     landscape.errors.InputError: .../run is being written by process ...
     """
+    if not hosts.is_first():
+        # The first process holds it for all.
+        yield lambda: None
+        return
     missing: list[Path] = []
     lease = SoftFileLease(
         folder / LEASE, lease_duration=DURATION, timeout=0, thread_local=False

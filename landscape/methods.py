@@ -1,20 +1,30 @@
 """What there is to choose from: sparse methods, models, data sets, and smaller choices.
 
 The one registry, of plain strings: it imports nothing heavy, so that a command line is
-checked before JAX is loaded. A new method or data set is a row here, a new model one of
-`landscape.architectures`, and a function, named as `module:function`, in a file of its
-own.
+checked before JAX is loaded. A new method is a row here, a new model one of
+`landscape.architectures`, a new data set one of `landscape.data_sets`, and a function,
+named as `module:function`, in a file of its own.
 """
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from landscape.architectures import ACTIVATIONS as ACTIVATIONS
 from landscape.architectures import MODELS as MODELS
 from landscape.architectures import Model as Model
 from landscape.architectures import check_model as check_model
+from landscape.architectures import model_row as model_row
+from landscape.data_sets import DATA_SETS as DATA_SETS
+from landscape.data_sets import TFDS as TFDS
+from landscape.data_sets import DataSet as DataSet
+from landscape.data_sets import check_data as check_data
+from landscape.data_sets import data_row as data_row
 from landscape.errors import InputError, check_choice
+from landscape.optimizer_names import OPTIMIZERS as OPTIMIZERS
+from landscape.optimizer_names import REFUSED_OPTIMIZERS as REFUSED_OPTIMIZERS
+from landscape.optimizer_names import check_optimizer as check_optimizer
+from landscape.user_code import arguments, check_name, is_user_code
 
 
 class Method(NamedTuple):
@@ -33,8 +43,8 @@ class Method(NamedTuple):
       optional: whether it takes them only where there is a --mask-from.
       settings: their names.
       dense_gradients: the steps that need the gradient of all weights, not of the kept
-        ones alone: "never", "always", or the property of the run's settings that gives
-        them; see `landscape.sparsity.training_cost`.
+        ones alone: "never", "always", "unknown", or the property of the run's settings
+        that gives them; see `landscape.sparsity.training_cost`.
       score: the score of weights that it has; "" if --score says which.
     """
 
@@ -50,25 +60,6 @@ class Method(NamedTuple):
     def taken(self, mask_from: str | None) -> tuple[str, ...]:
         """What a run takes, given its --mask-from."""
         return () if self.optional and mask_from is None else self.takes
-
-
-class DataSet(NamedTuple):
-    """A data set.
-
-    Attributes:
-      name: the value of --dataset.
-      read: a function that returns `landscape.data.raw.Raw`, as `module:function`.
-      settings: its arguments, by their names in the run's settings.
-      images: whether the inputs are images.
-      num_train: examples in the training split, or the setting that says how many;
-        None if the set itself has to be asked.
-    """
-
-    name: str
-    read: str
-    settings: tuple[str, ...] = ()
-    images: bool = True
-    num_train: int | str | None = None
 
 
 _UPDATERS = "landscape.sparsity.updaters"
@@ -178,26 +169,60 @@ METHODS = {
         ),
     )
 }
+
+
+def method_row(name: str) -> Method:
+    """The row of a method: of the registry, or one of the user's own.
+
+    The solution of one of the user's own is called as its function. At which steps it
+    needs the gradient of all weights is not known.
+
+    >>> method_row("rigl").solution, method_row("my_methods:wave").solution
+    ('rigl', 'wave')
+    """
+    if is_user_code(name):
+        settings = ("method", "method_args", "steps")
+        path = "landscape.user_method:of_settings"
+        return Method(
+            name, name.partition(":")[2], path, (), False, settings, "", "unknown"
+        )
+    return METHODS[name]
+
+
+def check_method(name: str, allowed: Iterable[str]) -> None:
+    """Refuses a method that is none of `allowed`, nor one of the user's own.
+
+    Raises:
+      InputError: names the value seen and those allowed.
+    """
+    if is_user_code(name):
+        check_name("--method", name)
+    else:
+        check_choice("method", name, [*allowed, "package.module:updater"])
+
+
+def check_method_args(names: Sequence[str], words: Sequence[str]) -> None:
+    """Refuses arguments that are no KEY=VALUE, or that none of the methods gets.
+
+    Raises:
+      InputError: names the value seen.
+    """
+    if words and not any(map(is_user_code, names)):
+        raise InputError(
+            f"--method-args {' '.join(words)} goes with a --method of your own"
+            f" (package.module:updater), not {' '.join(names)}."
+        )
+    arguments("--method-args", words)
+
+
 DENSE_METHODS = ("dense", "small-dense")
 """Those whose networks keep all their weights."""
 SPARSE_METHODS = tuple(name for name in METHODS if name not in ("dense", "units"))
 
-_BLOBS = ("blob_dim", "blob_classes", "blob_samples", "blob_variance", "data_seed")
-DATA_SETS = {
-    row.name: row
-    for row in (
-        DataSet("digits", "landscape.data.embedded:digits", num_train=1297),
-        DataSet(
-            "blobs", "landscape.data.synthetic:blobs", _BLOBS, False, "blob_samples"
-        ),
-    )
-}
-"""Those that need no download; every other name is one of tfds."""
-TFDS = DataSet("tfds", "landscape.data.images:read", ("dataset", "data_dir"))
-
 DISTRIBUTIONS = ("uniform", "er", "erk")
 SCHEDULES = ("constant", "cosine", "step")
 INPUTS = ("standardize", "scale")
+PRECISIONS = ("float32", "bfloat16")
 INITIALISATIONS = tuple(
     f"{name}_{shape}"
     for name in ("glorot", "he", "lecun")
@@ -205,67 +230,6 @@ INITIALISATIONS = tuple(
 )
 """Functions of jax.nn.initializers."""
 SPARSE_INITS = ("dense", "layer", "unit")
-
-OPTIMIZERS = {
-    "adabelief": ("nesterov",),
-    "adadelta": ("weight_decay",),
-    "adafactor": ("momentum",),
-    "adagrad": (),
-    "adam": ("nesterov",),
-    "adamax": (),
-    "adamaxw": ("weight_decay",),
-    "adamw": ("nesterov", "weight_decay"),
-    "adan": ("weight_decay",),
-    "amsgrad": (),
-    "fromage": (),
-    "lamb": ("weight_decay",),
-    "lars": ("momentum", "nesterov", "weight_decay"),
-    "lion": ("weight_decay",),
-    "novograd": ("weight_decay",),
-    "optimistic_adam": ("nesterov",),
-    "optimistic_adam_v2": ("nesterov",),
-    "optimistic_gradient_descent": (),
-    "radam": ("nesterov",),
-    "rmsprop": ("momentum", "nesterov"),
-    "rprop": (),
-    "sgd": ("momentum", "nesterov"),
-    "sign_sgd": (),
-    "signum": (),
-    "sm3": ("momentum",),
-    "yogi": (),
-}
-"""Functions of optax that make an optimizer from a learning rate alone, with those of
-the settings momentum, nesterov and weight_decay that they take."""
-
-REFUSED_OPTIMIZERS = {
-    "lbfgs": "it needs the loss at other points within a step",
-    "polyak_sgd": "it makes its rate out of the loss",
-    "noisy_sgd": "it keeps a random key of its own",
-}
-"""Functions of optax that look like these, and why they do not train here."""
-
-
-def check_optimizer(name: str, nesterov: bool, decoupled_decay: float) -> None:
-    """Refuses an optimizer that is not there, or that cannot honour a setting.
-
-    Raises:
-      InputError: names the value seen and those allowed.
-
-    >>> check_optimizer("adagrad", nesterov=True, decoupled_decay=0.0)
-    Traceback (most recent call last):
-    ...
-    landscape.errors.InputError: the optimizer adagrad does not take --nesterov.
-    """
-    if name in REFUSED_OPTIMIZERS:
-        raise InputError(
-            f"the optimizer {name} is not among those of training:"
-            f" {REFUSED_OPTIMIZERS[name]}."
-        )
-    takes = OPTIMIZERS[check_choice("optimizer", name, OPTIMIZERS)]
-    if nesterov and "nesterov" not in takes:
-        raise InputError(f"the optimizer {name} does not take --nesterov.")
-    if decoupled_decay and "weight_decay" not in takes:
-        raise InputError(f"the optimizer {name} does not take --decoupled-decay.")
 
 
 def resolve(path: str) -> Callable:

@@ -69,6 +69,8 @@ class Objective(NamedTuple):
       decay_all: the L2 term takes every leaf in, not the kernels alone.
       rules: ((pattern, axes or kind), ...) for leaves that `landscape.layout` does not
         know.
+      precision: dtype in which `training` computes logits, of parameters and images
+        rounded to it; what it returns, and its gradient, has the parameters' own.
 
     `batch_norm` is one of "stored" (the running statistics: eval mode), "batch" (those
     of the batch; the stored ones stay as they are) and "update" (those of the batch;
@@ -92,6 +94,7 @@ class Objective(NamedTuple):
     weight_decay: float = 0.0
     decay_all: bool = False
     rules: tuple[tuple[str, str], ...] = ()
+    precision: str = "float32"
 
     __repr__ = one_line
 
@@ -150,7 +153,10 @@ class Objective(NamedTuple):
         self, params: Params, batch: Batch, batch_stats=None
     ) -> tuple[jax.Array, Aux]:
         """(data loss + L2, Aux): the function whose gradient is the training step."""
-        logits, stats = self.logits(params, batch["image"], batch_stats, "update")
+        rounded = [params, batch["image"]]
+        if self.precision != "float32":
+            rounded = jax.tree.map(lambda x: x.astype(self.precision), rounded)
+        logits, stats = self.logits(*rounded, batch_stats, "update")
         data, l2 = self.output_loss(logits, batch), self.l2(params)
         hit = (logits.argmax(axis=1) == batch["label"]).astype(data.dtype)
         accuracy = weighted_mean(hit, weighting.of_batch(batch))

@@ -6,9 +6,10 @@ from typing import NamedTuple
 import flax.linen as nn
 import optax
 
-from landscape import methods, models, optimizers, schedules, sparsity
+from landscape import layout, methods, models, optimizers, schedules, sparsity
 from landscape.aliases import Params
 from landscape.config import RunConfig, SparseRun, UnitsRun
+from landscape.layout import Rules
 from landscape.objective import Objective
 from landscape.one_line import one_line
 from landscape.sparsity import Updater
@@ -59,10 +60,20 @@ def make(
     """
     input_shape = tuple(input_shape)
     model = models.create(
-        config.model, input_shape, num_classes, config.widths, config.activation
+        config.model,
+        input_shape,
+        num_classes,
+        config.widths,
+        config.activation,
+        config.model_args,
     )
     objective = Objective(
-        model, config.label_smoothing, config.weight_decay, config.decay_all
+        model,
+        config.label_smoothing,
+        config.weight_decay,
+        config.decay_all,
+        layout.rules_of(model),
+        config.precision,
     )
     learning_rate = _learning_rate(
         config.schedule,
@@ -79,9 +90,12 @@ def make(
         nesterov=config.nesterov,
         decoupled_decay=config.decoupled_decay,
     )
-    row = methods.METHODS[config.method]
+    row = methods.method_row(config.method)
     settings = tuple((name, getattr(config, name)) for name in row.settings)
-    counts = tuple(counts_of(config, models.shapes(model, input_shape)).items())
+    if "pattern" in row.settings:
+        settings += (("rules", objective.rules),)
+    params = models.shapes(model, input_shape)
+    counts = tuple(counts_of(config, params, objective.rules).items())
     updater = _updater(row.updater, settings, counts, model, input_shape)
     init_zeros = getattr(config, "init_zeros", 0.0)
     return Components(
@@ -109,12 +123,13 @@ def _updater(
     return make_updater(dict(counts), shapes, **dict(settings))
 
 
-def counts_of(config: RunConfig, params: Params) -> dict[str, int]:
+def counts_of(config: RunConfig, params: Params, rules: Rules = ()) -> dict[str, int]:
     """The entries that each kernel keeps in the end; none are named for a dense run.
 
     Args:
       config: the run's settings.
       params: parameters of its network, or their shapes.
+      rules: for leaves that `landscape.layout` does not know.
 
     Raises:
       InputError: the sparsity cannot be reached.
@@ -123,15 +138,17 @@ def counts_of(config: RunConfig, params: Params) -> dict[str, int]:
         return config.masked
     if config.method in methods.DENSE_METHODS or not isinstance(config, SparseRun):
         return {}
-    return sparse_counts(config, params)
+    return sparse_counts(config, params, rules)
 
 
-def sparse_counts(config: SparseRun, params: Params) -> dict[str, int]:
+def sparse_counts(
+    config: SparseRun, params: Params, rules: Rules = ()
+) -> dict[str, int]:
     """The entries that each kernel keeps at the sparsity of the settings.
 
     Args and Raises: as of `counts_of`.
     """
-    shapes = sparsity.prunable(params)
+    shapes = sparsity.prunable(params, rules)
     if config.pattern:
         return sparsity.kept_in_groups(shapes, *config.pattern, config.dense_layers)
     return sparsity.kept_counts(

@@ -48,7 +48,8 @@ _SUMMARISED = (
 
 
 FREE = frozenset(
-    "workdir data_dir num_devices log_every eval_every save_every keep_every".split()
+    "workdir data_dir num_devices workers log_every eval_every save_every"
+    " keep_every".split()
 )
 """Settings that may be others when a run resumes: placement, logging and keeping."""
 
@@ -83,7 +84,7 @@ class Run(NamedTuple):
         from landscape.sparsity import masks
 
         settings, params = self.config, self.state.params
-        removed = 100 * masks.sparsity(self.masks, params)
+        removed = 100 * masks.sparsity(self.masks, params, self.objective.rules)
         return (
             f"Run({settings.workdir}, step {int(self.state.step)}: {settings.method},"
             f" {settings.model} on {settings.dataset}, {trees.size(params):,}"
@@ -122,12 +123,7 @@ def read_config(folder: Path) -> config.RunConfig:
     try:
         return config.from_dict(found)
     except InputError as error:
-        raise InputError(f"{folder}: {error}") from None
-    except (ValueError, TypeError, AttributeError) as error:
-        raise InputError(
-            f"{path} has a value of the wrong kind ({error}): bring it back from a copy"
-            " of the run."
-        ) from None
+        raise InputError(f"{path}: {error}") from None
 
 
 def _instead(folder: Path) -> str:
@@ -176,6 +172,7 @@ def describe(
     settings = read_config(folder)
     if data_dir is not None:
         settings = dataclasses.replace(settings, data_dir=data_dir)
+    sources.tell_changed_code(folder, settings)
     known = sources.read(folder).get("data")
     dataset = None
     # A run of before does not tell the shapes of its data.
@@ -196,7 +193,7 @@ def step_of(ref: Ref, settings: config.RunConfig | None = None) -> int:
 
     Raises:
       InputError: the run is missing or, without a step, not finished; or the step was
-        not kept.
+        not kept, or has been deleted.
     """
     folder, step = ref
     settings = settings or read_config(folder)
@@ -206,12 +203,15 @@ def step_of(ref: Ref, settings: config.RunConfig | None = None) -> int:
             f"{folder} is not finished: repeat its training command, or name one of"
             f" the steps it has reached, as {folder}@{max(kept, default=0)}."
         )
+    there = ", ".join(map(str, kept)) or "none"
+    if step is None and settings.steps not in kept:
+        raise InputError(
+            f"the checkpoint of the last step of {folder}, {settings.steps}, has been"
+            f" deleted; those there: {there}."
+        )
     step = settings.steps if step is None else step
     if step not in kept:
-        raise InputError(
-            f"step {step} of {folder} was not kept; those kept:"
-            f" {', '.join(map(str, kept)) or 'none'}."
-        )
+        raise InputError(f"step {step} of {folder} was not kept; those kept: {there}.")
     return step
 
 

@@ -2,22 +2,37 @@
 
 The data set and the run whose masks or network were taken may move; their digests say
 that what is found is what was used. With the shapes of the data, weights load without
-it.
+it. Models, data sets and methods of the user's own are known by the digests of their
+files: one that has changed is told when a run is loaded, as an edit may leave the
+network as it was, and refused when a training resumes, which would be of two codes.
 """
 
+import functools
 import json
+import sys
 import zlib
 from pathlib import Path
 from typing import Any
 
-from landscape.data import Dataset
+from landscape import user_files
+from landscape.data import Dataset, streaming
+from landscape.data_names import is_function
 from landscape.errors import InputError
+from landscape.user_code import is_user_code
 
 SOURCES = "sources.json"
+STREAMED = 128
+"""Labels that tell a data set which is read in time from another one."""
+CODE = "code"
+"""The key of the user's own code."""
+_SETTINGS = "model", "dataset", "method"
 
 
 def describe_data(data: Dataset) -> dict[str, Any]:
     """Shapes, and the number of examples and the CRC-32 of the labels of each split.
+
+    Of arrays of the user's own also the CRC-32 of the inputs, where they are the same
+    on every machine.
 
     >>> import numpy as np
     >>> split = {"label": np.zeros(3, np.int32)}
@@ -26,17 +41,22 @@ def describe_data(data: Dataset) -> dict[str, Any]:
     """
     names = ("train", "validation", "test")
     splits = {name: getattr(data, name) for name in names}
+    inputs = {} if data.inputs_crc32 is None else {"inputs_crc32": data.inputs_crc32}
     return {
         "input_shape": list(data.input_shape),
         "num_classes": data.num_classes,
         **{name: _describe_split(split) for name, split in splits.items() if split},
+        **inputs,
     }
 
 
 def _describe_split(split: dict[str, Any]) -> dict[str, int]:
     # Labels are whole numbers: the same on every machine, as normalised inputs are not.
-    labels = split["label"].astype("<i4")
-    return {"examples": len(labels), "labels_crc32": zlib.crc32(labels.tobytes())}
+    labels = split["label"]
+    # Of a split that is read in time the first ones, which are read with their images.
+    told = labels[:STREAMED] if isinstance(split, streaming.StreamedSplit) else labels
+    crc = zlib.crc32(told.astype("<i4").tobytes())
+    return {"examples": len(labels), "labels_crc32": crc}
 
 
 def read(folder: Path) -> dict[str, Any]:
@@ -69,3 +89,102 @@ def check_data(folder: Path, data: Dataset) -> None:
             f"{folder} was trained on other data than the {data.name} that is found"
             f" here (its {odd} differ): --data-dir names where its data are."
         )
+
+
+def describe_code(config: Any) -> dict[str, Any]:
+    """Name, folder and digests of each setting that is code of the user's own.
+
+    By the name of the setting, see `landscape.user_files.Code`; imports nothing.
+
+    Args:
+      config: settings of a run.
+    """
+    found = {}
+    for setting, name in _named(config).items():
+        code = user_files.digests(name)
+        if code is not None:
+            found[setting] = code._asdict()
+    return found
+
+
+def changed_code(folder: Path, config: Any) -> list[str]:
+    """What is other now of the user's code that the run in `folder` was made with.
+
+    Returns:
+      A clause for each setting whose files are other; [] where all are as they were.
+
+    Raises:
+      InputError: the module is not found, or does not define the name; says where it
+        was.
+    """
+    known = read(folder).get(CODE, {})
+    found = []
+    for setting, name in _named(config).items():
+        then = known.get(setting)
+        try:
+            user_files.check(f"--{setting}", name)
+        except InputError as error:
+            if then is None:
+                raise
+            raise InputError(f"{folder}: {error}{_was_there(then)}") from None
+        if then is None or (now := user_files.digests(name)) is None:
+            continue
+        ours, theirs = now.files, then["files"]
+        odd = sorted(k for k in ours | theirs if ours.get(k) != theirs.get(k))
+        if odd:
+            moved = "" if then["folder"] == now.folder else f" in {now.folder}"
+            was = f" of {then['folder']}" if moved else ""
+            verb = "has" if len(odd) == 1 else "have"
+            found.append(
+                f"{', '.join(odd)}{was} (--{setting} {name}) {verb} changed{moved}"
+            )
+    return found
+
+
+def tell_changed_code(folder: Path, config: Any) -> None:
+    """Says on stderr, in one line and once, which code of the user's has changed.
+
+    Raises:
+      InputError: as `changed_code`.
+    """
+    if odd := changed_code(folder, config):
+        _say(f"{folder}: {'; '.join(odd)} since the run was trained.")
+
+
+def refuse_changed_code(folder: Path, config: Any) -> None:
+    """Refuses to resume a run whose code of the user's own has changed.
+
+    Raises:
+      InputError: as `changed_code`; or it has changed.
+    """
+    if odd := changed_code(folder, config):
+        raise InputError(
+            f"{folder}: {'; '.join(odd)} since the run was started: bring back what was"
+            " there to resume it, or choose another --workdir."
+        )
+
+
+def _named(config: Any) -> dict[str, str]:
+    """The settings that are code of the user's own."""
+    names = {setting: getattr(config, setting) for setting in _SETTINGS}
+    tests = {"dataset": is_function}
+    return {
+        setting: name
+        for setting, name in names.items()
+        if tests.get(setting, is_user_code)(name)
+    }
+
+
+def _was_there(then: dict[str, Any]) -> str:
+    if then["folder"] == str(Path.cwd()):
+        return ""
+    return (
+        f" When the run was trained it was in {then['folder']}: change to that folder,"
+        " or add it to PYTHONPATH."
+    )
+
+
+@functools.lru_cache(maxsize=256)
+def _say(line: str) -> None:
+    """A line on stderr; the same one is not said again."""
+    print(line, file=sys.stderr)

@@ -11,7 +11,9 @@ FILES = sorted(
     for top in ("landscape", "train", "analysis")
     for path in (ROOT / top).rglob("*.py")
 )
-PROGRAMS = {"path", "saliency", "sparsity", "surface", "spectrum", "runs", "units"}
+PROGRAMS = {
+    "path", "report", "runs", "saliency", "sparsity", "spectrum", "surface", "units"
+}  # fmt: skip
 # What a room of analysis/ imports of the others.
 ARROWS = {
     "curvature": set(),
@@ -31,15 +33,19 @@ ARROWS = {
         "alignment",
     },
 }
+# A page has what the programs print of their results.
+ARROWS["reports"] = {"programs"} | PROGRAMS - {"report"}
 ARROWS["studies"] = ARROWS["programs"] | {"programs"} | PROGRAMS
 PURE_LEAVES = {
     "aliases",
     "architectures",
+    "data_sets",
     "scores",
     "arrays",
     "callables",
     "errors",
     "methods",
+    "optimizer_names",
     "backend",
     "trees",
     "weighting",
@@ -55,10 +61,14 @@ LEAVES_OF_LEAVES = {
     "aliases",
     "architectures",
     "callables",
+    "data_names",
+    "data_sets",
     "errors",
     "methods",
+    "optimizer_names",
     "rng",
     "trees",
+    "user_code",
 }
 IMPURE = {"os", "time", "pathlib", "orbax", "matplotlib"}
 # They read, write, or talk to the machine: that is what they are for.
@@ -67,20 +77,25 @@ IMPURE_PLACES = {
     "landscape/devices.py",
     "landscape/files.py",
     "landscape/folders.py",
+    "landscape/hosts.py",
     "landscape/latency.py",
     "landscape/locks.py",
     "landscape/checkpoint",
     "landscape/checkpoint_tables.py",
+    "landscape/data_names.py",
     "landscape/export",
     "landscape/refs.py",
     "landscape/runs.py",
     "landscape/sources.py",
     "landscape/units_json.py",
+    "landscape/user_code.py",
+    "landscape/user_files.py",
     "landscape/cli",
     "landscape/figures",
     "train",
     *(f"analysis/{name}.py" for name in PROGRAMS),
     "analysis/programs",
+    "analysis/reports",
     "analysis/studies",
 }
 
@@ -205,6 +220,7 @@ def test_leaves_models_and_sparsity_know_little():
             assert inner <= LEAVES_OF_LEAVES, path
         if "models" in path.parts:
             known = {"aliases", "errors", "methods", "backend", "layout", "models"}
+            known |= {"user_code"}
             assert inner <= known, path
         if "sparsity" in path.parts:
             known = PURE_LEAVES | {"derivatives", "objective", "sparsity"}
@@ -223,7 +239,9 @@ def test_leaves_models_and_sparsity_know_little():
 def test_the_settings_import_nothing_heavy():
     heavy = {"jax", "flax", "orbax", "tensorflow_datasets", "numpy", "optax"}
     paths = [path for path in FILES if path.parts[:2] == ("landscape", "config")]
-    names = "methods architectures scores errors cli/program cli/__init__"
+    names = "methods architectures data_names data_sets scores errors user_code"
+    names += " optimizer_names"
+    names += " cli/program cli/__init__"
     paths += [Path(f"landscape/{name}.py") for name in names.split()]
     for path in paths:
         assert not tops(path) & heavy

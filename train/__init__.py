@@ -1,8 +1,12 @@
 """How a network is made. From the command to the gradient:
 
 sparse.py, dense.py       flags to the settings of runs, `landscape.config`
-units.py, shrinking/      the same, of networks made smaller, round by round
+sparse_options.py         the flags of sparse.py, and which of them go together
+inheritance.py, sweep.py  settings of another run, flags with several values
+presets.py                published recipes as settings
+units.py, shrinking/      networks made smaller, round by round
 checks.py                 refuses what can be known to fail, before JAX is loaded
+expansion.py              the runs that a command stands for, in their order
 levels.py, small_dense.py the runs that imp stands for, the widths of small-dense
 job.py                    one run after the other, or seeds side by side
 opening.py                a run made ready: data, functions, folder, first state

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from landscape import data, locks, runs
+from landscape import data, locks, runs, sources
 from landscape.config import RunConfig
-from landscape.methods import METHODS
+from landscape.methods import method_row
 from train import mask_source, record
 
 
@@ -20,16 +20,18 @@ def check(configs: Sequence[RunConfig]) -> None:
 
     Raises:
       InputError: as `train.record.check_same`, `landscape.locks.check_free`,
-        `landscape.data.check` and `train.mask_source.check`.
+        `landscape.sources.refuse_changed_code`, `landscape.data.check` and
+        `train.mask_source.check`.
     """
     made = {config.workdir for config in configs}
     for config in configs:
         record.check_same(Path(config.workdir), config)
         locks.check_free(Path(config.workdir))
     for config in _unfinished(configs):
+        sources.refuse_changed_code(Path(config.workdir), config)
         data.check(config)
         mask_from = getattr(config, "mask_from", None)
-        takes = METHODS[config.method].taken(mask_from)
+        takes = method_row(config.method).taken(mask_from)
         if "masks" in takes and mask_from not in {None, *made}:
             mask_source.check(config)
 

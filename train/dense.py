@@ -12,17 +12,20 @@ if __name__ == "__main__":
 
     watch_signals()
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from landscape.cli import activity, launch, parse
+from landscape.cli import Point, activity, launch, parse_sweep
 from landscape.config import DenseRun
+from landscape.data_names import short
 from landscape.folders import folder_of
+from train import sweep
 
 
 @dataclass(frozen=True)
 class Config(DenseRun):
-    GROUPS: ClassVar[dict[str, str]] = {"num_seeds": "randomness"}
+    GROUPS: ClassVar[dict[str, str]] = {"num_seeds": "seeds"}
 
     num_seeds: int = 1
     """Train this many networks, from consecutive seeds, one folder each."""
@@ -32,9 +35,15 @@ class Config(DenseRun):
         self._require("num_seeds", lambda v: v >= 1, "at least 1")
 
 
-def expand(config: Config) -> list[DenseRun]:
-    """The runs that a command stands for."""
-    workdir = str(folder_of(config.workdir or f"runs/{config.dataset}/dense"))
+def expand(config: Config, below: str = "") -> list[DenseRun]:
+    """The runs that a command stands for.
+
+    Args:
+      config: its settings.
+      below: the folder of a point of a sweep, in that of all.
+    """
+    root = folder_of(config.workdir or f"runs/{short(config.dataset)}") / below
+    workdir = str(root if config.workdir else root / "dense")
     if config.num_seeds == 1:
         return [DenseRun.of(config, workdir=workdir)]
     return [
@@ -43,20 +52,52 @@ def expand(config: Config) -> list[DenseRun]:
     ]
 
 
+def inherited(said: Mapping[str, Any]) -> dict[str, Any]:
+    """The defaults that --like RUN brings: its settings but --workdir.
+
+    Args:
+      said: what the command line and its file say, by the names of the settings.
+    """
+    if not said.get("like"):
+        return {}
+    # Not above: --help is quick.
+    from train import inheritance
+
+    return inheritance.fitting(
+        inheritance.like(said["like"], DenseRun, {"method"}), said
+    )
+
+
 def run(config: Config) -> list[dict[str, Any]]:
     """Trains, prints what came out, and returns the summaries."""
+    return run_sweep([Point(config, {})])
+
+
+def run_sweep(points: Sequence[Point]) -> list[dict[str, Any]]:
+    """As `run`, for each point of a sweep; all are checked before one is trained."""
     from train import checks
 
-    settings = expand(config)
+    settings, swept = [], []
+    for point in points:
+        made = expand(point.config, point.folder)
+        settings += made
+        swept += [point.swept] * len(made)
     # What can be known to fail fails before JAX is loaded.
     checks.check(settings)
     with activity("loading JAX"):
         from train import job, report
 
     summaries = job.run_all(settings)
-    report.print_outcome(settings, summaries)
+    report.print_outcome(settings, summaries, swept)
     return summaries
 
 
+def read(argv: list[str] | None = None) -> list[Point]:
+    """The settings of a command line, of each point of a sweep."""
+    return parse_sweep(
+        Config, __doc__, inherited=inherited, fixed=sweep.FIXED, argv=argv
+    )
+
+
 if __name__ == "__main__":
-    launch(lambda: run(parse(Config, __doc__)))
+    launch(lambda: run_sweep(read()))

@@ -10,6 +10,10 @@ from jax.sharding import Mesh
 from landscape import weighting
 from landscape.devices import spread
 from landscape.objective import Objective
+from train import streamed
+
+STREAMED_BATCH = 256
+"""Examples in a batch of evaluation, of those that are read in time."""
 
 
 def evaluate(
@@ -31,17 +35,24 @@ def evaluate(
     Args:
       objective: of the run.
       params, batch_stats: of the state.
-      split: dict(image, label, weight), on the devices.
+      split: dict(image, label, weight), on the devices, or one that is read in time.
       mesh: the devices a batch is spread over.
       batch_size: rounded up to a multiple of the number of devices.
     """
     count = split["label"].shape[0]
+    if streamed.is_streamed(split):
+        batch_size = min(batch_size, STREAMED_BATCH)
     batch_size = min(batch_size, count)
     batch_size += -batch_size % mesh.size
-    sums = [
-        _sums(objective, mesh, batch_size, params, batch_stats, split, start)
-        for start in range(0, count, batch_size)
-    ]
+    if streamed.is_streamed(split):
+        sums = streamed.evaluation_sums(
+            objective, params, batch_stats, split, mesh, batch_size
+        )
+    else:
+        sums = [
+            _sums(objective, mesh, batch_size, params, batch_stats, split, start)
+            for start in range(0, count, batch_size)
+        ]
     total = jax.tree.map(lambda *parts: sum(map(float, parts)), *sums)
     return {
         "loss": total["loss"] / total["count"],

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from landscape import figures, locks, models, runs
+from landscape import figures, hosts, locks, models, runs
 from landscape.cli import activity, limit_compiled_programs
 from landscape.config import RunConfig
 from landscape.sparsity import accounting, choices
@@ -36,6 +36,9 @@ def run_all(
     with activity("reading the data"):
         checks.check_shapes(configs)
     summaries: dict[str | None, dict[str, Any]] = {}
+    if any(config.image_size is not None for config in configs):
+        # Each seed reads images of its own: there is nothing to share.
+        seeds_at_once = 1
     for group in together.groups(configs, seeds_at_once):
         if summaries:
             limit_compiled_programs()
@@ -97,6 +100,7 @@ def _run(
                 states = training.train(at_one_step, their_locks)
                 for each, state in zip(at_one_step, states, strict=True):
                     _close(each, state)
+    hosts.wait(f"{folders[0]}: trained")
     # Last: the runs are finished, whatever becomes of their figures.
     for folder in folders:
         figure = folder / runs.FIGURES / FIGURE
@@ -118,10 +122,11 @@ def _close(opened: Opened, state: TrainState) -> dict[str, Any]:
     )
     summary["seconds"] = record.seconds(folder)
     positions = models.positions(model, opened.input_shape)
-    layers = accounting.format_table(state.params, state.masks, positions)
+    rules = opened.components.objective.rules
+    layers = accounting.format_table(state.params, state.masks, positions, rules)
     pattern = getattr(opened.config, "pattern", None)
     # A setting of the masks that were taken: SET and RigL have moved them since.
-    if pattern and choices.is_n_of_m(state.masks, state.params, *pattern):
+    if pattern and choices.is_n_of_m(state.masks, state.params, *pattern, rules):
         layers += (
             f"\nPattern: {opened.config.nm} along the flattened inputs (kh kw c_in) of"
             " each output, but in dense layers."

@@ -1,7 +1,9 @@
 """The levels of iterative magnitude pruning: which runs they are."""
 
 from dataclasses import replace
+from pathlib import Path
 
+from landscape import runs
 from landscape.config import SparseRun
 
 NAME = "level-{}"
@@ -38,3 +40,17 @@ def expand(config: SparseRun) -> list[SparseRun]:
             )
         )
     return made
+
+
+def settings_of_command(folder: Path, config: SparseRun) -> SparseRun:
+    """The settings of a command whose last level is this one.
+
+    Args:
+      folder: of the level; the one to which the weights were rewound is known by the
+        first of them that is beside it.
+      config: the settings of that run.
+    """
+    first = folder.with_name(NAME.format(1))
+    if (first / runs.CONFIG).exists():
+        config = replace(config, rewind_to=runs.read_config(first).rewind_to)
+    return replace(config, mask_from=None)

@@ -10,9 +10,9 @@ from landscape.aliases import Masks
 from landscape.config import RunConfig, SparseRun
 from landscape.errors import InputError
 from landscape.folders import folder_of
-from landscape.methods import DENSE_METHODS, METHODS
+from landscape.methods import DENSE_METHODS, method_row
 
-_OF_THE_MASK = (
+OF_THE_MASK = (
     "sparsity",
     "nm",
     "distribution",
@@ -26,6 +26,7 @@ _OF_THE_MASK = (
     "per_layer",
     "grasp_temperature",
 )
+"""Settings that describe masks: those of a run that takes them are the same."""
 
 KINDS = {"mask_from": "masks", "source": "network", "parent": "parent network"}
 """Settings that name another run, and what is taken from it, as in sources.json."""
@@ -40,7 +41,7 @@ def check(config: SparseRun) -> None:
       InputError: the run is dense, has the seed of a scratch run or settings of another
         mask; or a step that is needed was not kept.
     """
-    takes = METHODS[config.method].takes
+    takes = method_row(config.method).takes
     source = runs.parse(config.mask_from)
     theirs = runs.read_config(source.folder)
     check_gives(config.mask_from, theirs)
@@ -51,7 +52,7 @@ def check(config: SparseRun) -> None:
             f" --seed {config.seed + 1}."
         )
     # A level is sparser than the one before it, and else of the same kind.
-    for field in _OF_THE_MASK[1:] if "level" in takes else _OF_THE_MASK:
+    for field in OF_THE_MASK[1:] if "level" in takes else OF_THE_MASK:
         seen, wanted = getattr(config, field), getattr(theirs, field)
         if seen != wanted:
             raise InputError(
@@ -141,7 +142,7 @@ def start_from(config: SparseRun) -> Callable | None:
       From the shapes of a state to the params, batch statistics and masks of step 0
       (None: drawn); or None if nothing is taken.
     """
-    takes = METHODS[config.method].taken(config.mask_from)
+    takes = method_row(config.method).taken(config.mask_from)
     if not takes:
         return None
 
@@ -158,8 +159,9 @@ def start_from(config: SparseRun) -> Callable | None:
                 f"--mask-from {config.mask_from}: its masks do not fit {config.model}"
                 f" on {config.dataset}."
             )
-        last = runs.load(source, data=False, data_dir=config.data_dir).state
-        masks = _next(config, last) if "level" in takes else last.masks
+        found = runs.load(source, data=False, data_dir=config.data_dir)
+        last, rules = found.state, found.objective.rules
+        masks = _next(config, last, rules) if "level" in takes else last.masks
         final = "level" in takes and config.rewind == "learning-rate"
         if final or "solution" in takes:
             return last.params, last.batch_stats, masks
@@ -173,13 +175,13 @@ def start_from(config: SparseRun) -> Callable | None:
     return start
 
 
-def _next(config: SparseRun, last: Any) -> Masks:
+def _next(config: SparseRun, last: Any, rules: Any) -> Masks:
     """The masks of a level, from the last state of the one before."""
     # Not above: `check` does without JAX.
     from landscape import recipe
     from landscape.sparsity import updaters
 
-    params, counts = last.params, recipe.counts_of(config, last.params)
+    params, counts = last.params, recipe.counts_of(config, last.params, rules)
     return updaters.next_masks(
         params, last.masks, counts, global_=config.global_pruning
     )

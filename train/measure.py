@@ -1,5 +1,6 @@
 """The numbers of a run: a line for each window of steps, and the summary at its end."""
 
+import math
 from typing import Any
 
 import jax
@@ -7,11 +8,12 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
 
-from landscape import trees
+from landscape import recipe, trees
 from landscape.config import RunConfig
 from landscape.recipe import Components
 from landscape.sparsity import masks
 from landscape.state import TrainState
+from landscape.user_code import is_user_code
 from train import record
 from train.evaluate import evaluate
 from train.step import Metrics
@@ -36,7 +38,9 @@ def window(
         "accuracy": mean["accuracy"],
         "gradient_norm": mean["gradient_norm"],
         "learning_rate": float(components.learning_rate(step)),
-        "sparsity": masks.sparsity(state.masks, state.params),
+        "sparsity": masks.sparsity(
+            state.masks, state.params, components.objective.rules
+        ),
     }
 
 
@@ -92,12 +96,19 @@ def summary(
     )
     l2 = float(components.objective.l2(state.params))
     leaves = jax.tree.leaves(state.params)
+    # A method of the user's own may keep other weights than it was asked to.
+    asked = {}
+    if is_user_code(config.method):
+        asked = {"sparsity_asked": _asked(components, config, state.params)}
     return {
         "dataset": config.dataset,
         "model": config.model,
         "method": config.method,
         "sparsity_target": getattr(config, "sparsity", 0.0),
-        "sparsity": masks.sparsity(state.masks, state.params),
+        "sparsity": masks.sparsity(
+            state.masks, state.params, components.objective.rules
+        ),
+        **asked,
         "sparsity_total": masks.sparsity_total(state.masks, state.params),
         "num_params": trees.size(state.params),
         "num_nonzero": sum(int(jnp.count_nonzero(leaf)) for leaf in leaves),
@@ -110,3 +121,13 @@ def summary(
         "order_seed": config.order,
         "versions": record.versions(),
     }
+
+
+def _asked(components: Components, config: RunConfig, params: Any) -> float:
+    """The sparsity of the counts that a method was given."""
+    rules = components.objective.rules
+    shapes = masks.prunable(params, rules)
+    sizes = {name: math.prod(shape) for name, shape in shapes.items()}
+    counts = recipe.counts_of(config, params, rules)
+    kept = sum(counts.get(name, size) for name, size in sizes.items())
+    return 1 - kept / max(1, sum(sizes.values()))

@@ -1,23 +1,27 @@
 """Runs made ready to be trained: their data, functions, folder and first state."""
 
+import json
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 from jax.sharding import Mesh
 
-from landscape import checkpoint, data, devices, recipe, runs
+from landscape import checkpoint, data, devices, hosts, recipe, runs, trees
 from landscape.cli import activity
-from landscape.config import RunConfig
+from landscape.config import RunConfig, to_dict
 from landscape.errors import InputError, RunFailure
 from landscape.initial_state import abstract_state, initial_state, rescaled
-from landscape.methods import METHODS
+from landscape.methods import method_row
 from landscape.one_line import one_line
 from landscape.recipe import Components
-from landscape.sources import check_data
+from landscape.sources import check_data, describe_data
 from landscape.state import TrainState
+from landscape.user_code import is_user_code
 from train import measure, record, scoring
+from train.streamed import is_streamed
 
 Start = Callable[[TrainState], tuple[Any, Any, Any]]
 """From the shapes of a state to params, batch_stats, masks of step 0 (None: drawn)."""
@@ -100,6 +104,9 @@ def _open(
     folder = Path(config.workdir)
     dataset = data.load(config)
     check_data(folder, dataset)
+    given = {k: v for k, v in to_dict(config).items() if k not in runs.FREE}
+    hosts.check_equal("the settings", json.dumps(given, sort_keys=True))
+    hosts.check_equal("the data", json.dumps(describe_data(dataset)))
     shape = dataset.input_shape
     components = recipe.make(config, shape, dataset.num_classes)
     like = abstract_state(components, shape)
@@ -114,7 +121,7 @@ def _open(
         _refuse_lost_checkpoints(folder)
         given = start(like) if start else (None, None, None)
         mask_from = getattr(config, "mask_from", None)
-        takes = METHODS[config.method].taken(mask_from)
+        takes = method_row(config.method).taken(mask_from)
         if takes and given[2] is None:
             where = "shrinking.descent" if "network" in takes else "mask_source"
             raise InputError(
@@ -126,10 +133,14 @@ def _open(
     if not resumes:
         with activity("compiling the initial weights"):
             state = initial_state(components, config.seed, shape, *given)
+            if is_user_code(config.model):
+                _refuse_non_finite(
+                    config, components, state, dataset.train["image"][:8]
+                )
     splits = splits or {
-        name: devices.replicate(mesh, getattr(dataset, name))
+        name: split if is_streamed(split) else devices.replicate(mesh, split)
         for name in ("train", "validation", "test")
-        if getattr(dataset, name) is not None
+        if (split := getattr(dataset, name)) is not None
     }
     state = devices.replicate(mesh, state)
     if not resumes:
@@ -139,6 +150,8 @@ def _open(
                 state = rescaled(components, rescoring.update(state))
             except InputError as error:
                 raise InputError(f"{folder}: at step 0 {error}") from error
+    # The others may yet read what the first one begins to write.
+    hosts.wait(f"{folder}: opened")
     record.open_folder(folder, config)
     if step is not None:
         # Before the metrics: a newer checkpoint would be resumed from without them.
@@ -149,6 +162,23 @@ def _open(
     else:
         record.write_sources(folder, config, dataset)
     return Opened(folder, config, components, state, resumes, splits, mesh, shape)
+
+
+def _refuse_non_finite(
+    config: RunConfig, components: Components, state: TrainState, images: Any
+) -> None:
+    """Refuses a network of the user's own that is not finite at its initialisation."""
+    for name, leaf in trees.named_leaves(state.params).items():
+        if not np.isfinite(leaf).all():
+            raise InputError(
+                f"--model {config.model}: the initial {name} is not finite."
+            )
+    logits, _ = components.objective.logits(state.params, images, state.batch_stats)
+    if not np.isfinite(logits).all():
+        raise InputError(
+            f"--model {config.model}: the logits of the first training examples are not"
+            " finite at the initialisation."
+        )
 
 
 def _refuse_lost_checkpoints(folder: Path) -> None:

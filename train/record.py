@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import landscape.config
-from landscape import data, locks, runs, sources
+from landscape import data, hosts, locks, runs, sources
 from landscape.config import RunConfig
 from landscape.data import Dataset
 from landscape.errors import InputError, RunFailure
@@ -73,6 +73,8 @@ def note_data_dir(folder: Path, config: RunConfig) -> None:
 def write_sources(folder: Path, config: RunConfig, dataset: Dataset) -> None:
     """Writes what a run is made from; see `landscape.sources`."""
     found = {"data": sources.describe_data(dataset)}
+    if code := sources.describe_code(config):
+        found[sources.CODE] = code
     for name, kind in mask_source.KINDS.items():
         if getattr(config, name, None):
             found[kind] = mask_source.describe(getattr(config, name), folder)
@@ -88,7 +90,7 @@ def check_same(folder: Path, config: RunConfig) -> None:
     """
     nearest = next(path for path in (folder, *folder.parents) if os.path.exists(path))
     if not nearest.is_dir():
-        raise InputError(f"{nearest} is a file; {folder} must be a folder.")
+        raise InputError(f"--workdir {nearest} is a file, not a folder.")
     if not (folder / runs.CONFIG).exists():
         if folder.exists() and any(map(_not_ours, folder.iterdir())):
             raise InputError(
@@ -186,6 +188,8 @@ class Recorder:
 
 def append(folder: Path, name: str, *lines: dict[str, Any]) -> None:
     """Adds lines to a .jsonl file, durable when this returns."""
+    if not hosts.is_first():
+        return
     with writing(folder / name, _RESUMES), open(folder / name, "a") as file:
         file.writelines(json.dumps(line) + "\n" for line in lines)
         file.flush()

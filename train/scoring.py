@@ -19,6 +19,7 @@ from landscape.sparsity import saliency, scored_update
 from landscape.state import TrainState
 from landscape.trees import named_leaves
 from train.measure import Splits
+from train.streamed import is_streamed
 
 
 class Rescoring(NamedTuple):
@@ -59,7 +60,7 @@ def make(
     updater = components.updater
     if updater.stops is None:
         return Rescoring(frozenset(), lambda state: state)
-    method = methods.METHODS[config.method]
+    method = methods.method_row(config.method)
     row, train = SCORES[method.score or config.score], splits["train"]
     score, settings = methods.resolve(row.score), {}
     if config.score_scale is not None:
@@ -69,6 +70,8 @@ def make(
         # would stay in memory.
         settings["chunk_size"] = config.batch_size
     size = min(config.score_examples or NUM_EXAMPLES, len(train["label"]))
+    if is_streamed(train) and updater.stops is not None:
+        train = {name: column[:size] for name, column in train.items()}
     starts = range(0, size, config.batch_size)
 
     def scored(state, batches):

@@ -5,6 +5,8 @@ from dataclasses import replace
 
 from landscape import data, models, recipe, trees
 from landscape.config import SparseRun
+from landscape.errors import InputError
+from landscape.user_code import is_user_code
 
 
 def sized(settings: Sequence[SparseRun]) -> list[SparseRun]:
@@ -22,6 +24,12 @@ def sized(settings: Sequence[SparseRun]) -> list[SparseRun]:
 
 
 def _sized(config: SparseRun) -> SparseRun:
+    if is_user_code(config.model):
+        raise InputError(
+            f"--method small-dense makes the widths of a network smaller, and"
+            f" {config.model} alone knows its own: train a narrower one with"
+            " train.dense and --model-args."
+        )
     dataset = data.load(config)
     shape, classes = tuple(dataset.input_shape), dataset.num_classes
     named = config.model, shape, classes, tuple(config.widths), config.activation

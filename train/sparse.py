@@ -4,15 +4,15 @@
     python -m train.sparse --method pruning --sparsity 0.98 --workdir runs/pruned
     python -m train.sparse --method lottery --mask-from runs/pruned
     python -m train.sparse --method scratch --mask-from runs/pruned --seed 1
-    python -m train.sparse --method restart --mask-from runs/pruned
     python -m train.sparse --method imp --sparsity 0.9 --workdir runs/imp
     python -m train.sparse --method pruning small-dense --num-seeds 3
+    python -m train.sparse --method rigl --sparsity 0.8 0.9 0.95
 
 Without arguments: digits pruned to 95 %, then the lottery network (the initial weights
 of that run) and the scratch network (new weights) inside the mask that pruning found.
 That takes about 20 s of CPU time; near 97 % of the test digits are read right. Each
 level of imp is a run of its own, in level-0, level-1, ... of the workdir: the last one
-is the sparse network.
+is the sparse network. A flag with several values is a sweep, in folders below one.
 """
 
 if __name__ == "__main__":
@@ -21,150 +21,80 @@ if __name__ == "__main__":
 
     watch_signals()
 
-import argparse
 import sys
-from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, replace
+from typing import Any
 
-from landscape.cli import activity, check_used, launch, parse
+from landscape.cli import Point, activity, check_used, launch, parse_sweep
 from landscape.config import SparseRun
-from landscape.errors import InputError, check_choice
-from landscape.folders import folder_of
-from landscape.methods import METHODS, SPARSE_METHODS
-from train import levels
-
-_SCRATCH_SEED = 1000
-"""Added to the seed of a pruned run for the scratch run of the same command."""
+from landscape.methods import METHODS, method_row
+from train import presets, sweep
+from train.expansion import expand
+from train.sparse_options import Config
 
 
-@dataclass(frozen=True)
-class Config(SparseRun):
-    method: tuple[str, ...] = ("pruning", "lottery", "scratch")
-    """pruning, static, lottery, scratch, restart, imp (iterative magnitude pruning),
-    small-dense, snip, grasp, synflow, set, rigl, nm (N:M sparsity), ste (magnitude,
-    straight through) or acdc (sparse and dense phases in alternation); of several,
-    lottery, scratch and restart take the mask that this command's pruning finds."""
+def inherited(said: Mapping[str, Any]) -> dict[str, Any]:
+    """The defaults that --like RUN and --mask-from RUN bring.
 
-    GROUPS: ClassVar[dict[str, str]] = {"num_seeds": "randomness"}
+    --like brings all settings but --workdir, --mask-from all but a few; of both, those
+    of --like but for what describes the masks.
 
-    num_seeds: int = 1
-    """Repeat with this many consecutive seeds, one folder each."""
-    seeds_at_once: int | None = None
-    """Train up to this many of the seeds side by side in one compiled program, each as
-    alone up to rounding; default: all on a GPU or TPU, one on a CPU, where more are
-    slower."""
-
-    def __post_init__(self):
-        super().__post_init__()
-        for name in ("num_seeds", "seeds_at_once"):
-            self._require(name, lambda v: v is None or v >= 1, "at least 1")
-
-    def _fill_in(self):
-        """Each of the runs does for its own method."""
-
-    def _check_method(self):
-        for name in self.method:
-            check_choice("method", name, SPARSE_METHODS)
-        if not self.method or len(set(self.method)) < len(self.method):
-            raise InputError(
-                f"--method needs one or more different names, not {self.method}."
-            )
-        given = self.mask_from
-        taking = [n for n in self.method if "masks" in METHODS[n].taken(given)]
-        if taking and not self.mask_from and "pruning" not in self.method:
-            raise InputError(
-                f"--method {taking[0]} needs --mask-from RUN, the run whose masks it"
-                " takes (or --method pruning beside it)."
-            )
-        if self.mask_from and len(taking) < len(self.method):
-            raise InputError(
-                f"--mask-from goes with --method {_named('masks')}, not"
-                f" {' '.join(self.method)}."
-            )
-        rewinds = any("weights" in METHODS[name].takes for name in self.method)
-        if self.rewind_to is not None and not rewinds:
-            raise InputError(f"--rewind-to goes with --method {_named('weights')}.")
-        self._check_rewinding()
-
-    def _check_rewinding(self):
-        kept = [name for name in ("pruning", "imp") if name in self.method]
-        if self.rewind_to and kept:
-            every = self.keep_every or self.steps
-            if self.rewind_to % every or self.rewind_to > self.steps:
-                raise InputError(
-                    f"--rewind-to {self.rewind_to} is a step that {kept[0]} will not"
-                    " keep: a multiple of --keep-every, up to --steps, is."
-                )
-        if self.rewind_to and self.rewind != "weights" and "imp" in self.method:
-            raise InputError(
-                f"--rewind {self.rewind} starts from final weights: it does not go with"
-                " --rewind-to."
-            )
-
-
-def _named(taken: str) -> str:
-    """The methods that take it from another run."""
-    return " or ".join(name for name, row in METHODS.items() if taken in row.takes)
-
-
-def expand(config: Config) -> list[SparseRun]:
-    """The runs that a command stands for, in the order in which they are made."""
-    alone = len(config.method) == 1
-    settings = []
-    for seed in range(config.seed, config.seed + config.num_seeds):
-        suffix = f"-seed{seed}" if config.num_seeds > 1 else ""
-        found = config.mask_from and str(folder_of(config.mask_from))
-        # In the order of the registry: what takes masks comes after what finds them.
-        for row in [row for name, row in METHODS.items() if name in config.method]:
-            root = folder_of(config.workdir or f"runs/{config.dataset}")
-            if not (alone and config.workdir):
-                root /= row.solution
-            folder = str(folder_of(f"{root}{suffix}"))
-            if row.name == "pruning":
-                found = folder
-            new = {"method": row.name, "seed": seed, "workdir": folder}
-            # Of this command's pruning only what cannot do without masks takes them.
-            if takes := row.taken(config.mask_from):
-                new["mask_from"] = found
-                if takes == ("masks",) and not config.mask_from:
-                    new["seed"] = seed + _SCRATCH_SEED
-            made = SparseRun.of(config, **new)
-            settings += levels.expand(made) if "level" in row.takes else [made]
-    return settings
-
-
-def with_settings_of_mask(argv: list[str] | None = None) -> Config | None:
-    """The defaults that `--mask-from RUN` brings: RUN's settings but for a few."""
-    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    # A value that is missing is told by `parse`.
-    parser.add_argument("--mask-from", "--mask_from", nargs="?")
-    parser.add_argument("--workdir", nargs="?")
-    given = parser.parse_known_args(argv)[0]
-    if given.mask_from is None:
-        return None
+    Args:
+      said: what the command line and its file say, by the names of the settings.
+    """
+    # Not above: --help is quick.
     from landscape import runs
-    from train import mask_source
+    from train import inheritance, mask_source
 
-    name = mask_source.located(given.mask_from, given.workdir)
+    found: dict[str, Any] = {}
+    if said.get("preset"):
+        found = presets.of(said["preset"], said)
+    if said.get("like"):
+        found = inheritance.like(said["like"], SparseRun, set())
+        found["method"] = (found["method"],)
+        methods = said.get("method", found["method"])
+        taken = {what for each in methods for what in method_row(each).takes}
+        for name, what in (("mask_from", "masks"), ("rewind_to", "weights")):
+            if what not in taken:
+                found[name] = None
+    name = said.get("mask_from", found.get("mask_from"))
+    if name is None:
+        return inheritance.fitting(found, said)
+    name = mask_source.located(name, said.get("workdir"))
     theirs = runs.read_config(runs.parse(name).folder)
     mask_source.check_gives(name, theirs)
-    return defaults_of_mask(name, theirs)
+    default = defaults_of_mask(name, theirs)
+    of_mask = {f.name: getattr(default, f.name) for f in fields(default)}
+    if found:
+        of_mask = {each: of_mask[each] for each in mask_source.OF_THE_MASK}
+    return inheritance.fitting(found | of_mask, said) | {"mask_from": name}
 
 
 def defaults_of_mask(name: str, theirs: SparseRun) -> Config:
     """The defaults beside `--mask-from`: the settings of that run but for a few."""
-    own = {f: getattr(Config(), f) for f in ("workdir", "seed", "rewind_to")}
+    names = ("workdir", "seed", "rewind_to", "method_args")
+    own = {f: getattr(Config(), f) for f in names}
     # Named on the command line as well; here it lets the defaults pass their checks.
     return Config.of(theirs, **own, mask_from=name, method=("lottery",))
 
 
 def run(config: Config) -> list[dict[str, Any]]:
     """Trains, prints what came out, draws the methods, and returns the summaries."""
+    return run_sweep([Point(config, {})])
+
+
+def run_sweep(points: Sequence[Point]) -> list[dict[str, Any]]:
+    """As `run`, for each point of a sweep; all are checked before one is trained."""
     from landscape import data
     from train import checks, mask_source
 
-    settings = expand(config)
-    if config.mask_from:
+    settings, swept = [], []
+    for point in points:
+        made = expand(point.config, point.folder)
+        settings += made
+        swept += [point.swept] * len(made)
+    if points[0].config.mask_from:
         settings = [
             replace(each, mask_from=mask_source.located(each.mask_from, each.workdir))
             for each in settings
@@ -179,21 +109,30 @@ def run(config: Config) -> list[dict[str, Any]]:
         from train import job, report, small_dense, together
 
     settings = small_dense.sized(settings)
-    at_once = config.seeds_at_once or together.default_number(config.num_seeds)
+    first = points[0].config
+    at_once = first.seeds_at_once or together.default_number(first.num_seeds)
     summaries = job.run_all(settings, mask_source.start_from, at_once)
-    report.print_outcome(settings, summaries)
+    report.print_outcome(settings, summaries, swept)
     return summaries
 
 
-def read(argv: list[str] | None = None) -> Config:
+def read(argv: list[str] | None = None) -> list[Point]:
     """The settings of a command line; flags that its methods do not use are refused.
 
-    Those that `--mask-from` brings are not: they say how its masks were found.
+    Those that a file or another run bring are not: they are defaults.
     """
-    config = parse(Config, __doc__, default=with_settings_of_mask(argv), argv=argv)
-    check_used(Config, sys.argv[1:] if argv is None else argv, config.method, METHODS)
-    return config
+    points = parse_sweep(
+        Config,
+        __doc__,
+        inherited=inherited,
+        fixed=sweep.FIXED,
+        presets=presets.PRESETS,
+        argv=argv,
+    )
+    words = sys.argv[1:] if argv is None else argv
+    check_used(Config, words, points[0].config.method, METHODS)
+    return points
 
 
 if __name__ == "__main__":
-    launch(lambda: run(read()))
+    launch(lambda: run_sweep(read()))

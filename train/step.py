@@ -13,6 +13,7 @@ from landscape.callables import Static
 from landscape.recipe import Components
 from landscape.sparsity import masked_update, masks, updaters
 from landscape.state import TrainState
+from train import accumulation
 
 
 class Metrics(NamedTuple):
@@ -41,6 +42,7 @@ def make(
     order_seed: int = 0,
     augmented: bool = False,
     ordinary: bool = False,
+    parts: int = 1,
 ) -> Step:
     """The update `(state, batch) -> (state, metrics)`, a pytree of its random keys.
 
@@ -55,21 +57,21 @@ def make(
       augmented: whether images are cropped and flipped at random.
       ordinary: whether the masks are known not to change: what is compiled has no
         memory for that, and all methods whose weights are not latent share it.
+      parts: of the batch, whose gradients are computed one after the other.
     """
     if ordinary:
         components = components._replace(updater=updaters.unchanging)
     keys = rng.stream(seed, "updater"), rng.stream(order_seed, "augment")
     # Equal by value: steps of runs with the same components share what is compiled.
-    return Partial(Static(_step, (components, augmented)), *keys)
+    return Partial(Static(_step, (components, augmented, parts)), *keys)
 
 
-def _step(components, augmented, updater_key, augment_key, state, batch):
+def _step(components, augmented, parts, updater_key, augment_key, state, batch):
     if augmented:
         key = jax.random.fold_in(augment_key, state.step)
         batch = batch | {"image": augment.crop_and_flip(key, batch["image"])}
-    (_, aux), grads = jax.value_and_grad(components.objective.training, has_aux=True)(
-        state.params, batch, state.batch_stats
-    )
+    gradient = accumulation.value_and_grad(components.objective.training, parts)
+    (_, aux), grads = gradient(state.params, batch, state.batch_stats)
     norm = trees.norm(masks.apply(state.masks, grads))
     metrics = Metrics(aux.data, aux.l2, aux.accuracy, norm)
     key = jax.random.fold_in(updater_key, state.step)

@@ -4,12 +4,12 @@ import contextlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from landscape import checkpoint, order, runs
+from landscape import checkpoint, hosts, order, runs
 from landscape.cli import Progress, activity, noted_signals
 from landscape.config import RunConfig
 from landscape.errors import InputError, Interrupted, RunFailure
 from landscape.state import TrainState
-from train import loop, measure, record, scoring, step, together
+from train import loop, measure, record, scoring, step, streamed, together
 from train.opening import Opened
 from train.step import Metrics
 
@@ -37,7 +37,9 @@ def train(
     steps = components.updater.steps
     # Each is a window of its own, with a program that knows how to change masks.
     updates = None if steps is None else frozenset(steps(states[0].params))
-    in_one_call = loop.scannable(components, states[0], examples, config.batch_size)
+    in_one_call = not streamed.is_streamed(examples) and loop.scannable(
+        components, states[0], examples, config.batch_size
+    )
     ordinary = _segment(opened, in_one_call, ordinary=True)
     changing = _segment(opened, in_one_call and updates is None, ordinary=False)
     rescoring = [
@@ -85,12 +87,13 @@ def train(
                 recorder.log(at, *lines)
                 if recorder is recorders[0]:
                     bar.update(at, lines)
-            signum = signal_that_came()
+            signum = hosts.largest(signal_that_came() or 0)
             due = (config.save_every, config.keep_every or config.save_every)
             if last or signum or any(at % every == 0 for every in due):
                 for state, recorder in zip(states, recorders, strict=True):
                     recorder.save(state)
-                signum = signal_that_came()  # or while it was saved
+                # Or while it was saved.
+                signum = hosts.largest(signal_that_came() or 0)
             if signum:
                 raise Interrupted(
                     signum,
@@ -110,14 +113,19 @@ def _segment(
             each.components,
             seed=each.config.seed,
             order_seed=each.config.order,
-            augmented=each.config.augment,
+            # Images that are read in time are cropped as they are decoded.
+            augmented=each.config.augment and each.config.image_size is None,
             ordinary=ordinary,
+            parts=each.config.accumulate,
         )
         for each in opened
     ]
     if len(opened) > 1:
         return together.make_segments(steps, first.mesh, in_one_call)
-    segment = loop.make_segment(steps[0], first.mesh, in_one_call)
+    if streamed.is_streamed(split := first.splits["train"]):
+        segment = streamed.make_segment(steps[0], first.mesh, split, first.config)
+    else:
+        segment = loop.make_segment(steps[0], first.mesh, in_one_call)
 
     def alone(states, split, indices, count):
         state, metrics = segment(*states, split, *indices, count)

@@ -22,16 +22,15 @@ if __name__ == "__main__":
 
     watch_signals()
 
-import argparse
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from typing import Annotated, Any
 
-import tyro
-
-from landscape.cli import activity, launch, parse
-from landscape.config import TrainConfig, UnitsConfig, UnitsRun
+from landscape.cli import Named, Point, activity, launch, parse_sweep
+from landscape.config import BUDGETS, TrainConfig, UnitsConfig, UnitsRun
 from landscape.errors import InputError
 from landscape.folders import folder_of
+from train import sweep
 
 FINE_TUNING = 3
 """The source's steps over those of a round, by default."""
@@ -39,35 +38,51 @@ FINE_TUNING = 3
 
 @dataclass(frozen=True)
 class Config(UnitsConfig):
-    source: Annotated[str, tyro.conf.arg(name="from")] = ""
-    """The run whose network is made smaller: RUN, RUN@STEP or RUN@init. Settings that
-    are not given are its own, but for --workdir and --steps."""
+    source: Annotated[str, Named("from")] = ""
+    """Run whose network is made smaller: RUN, RUN@STEP or RUN@init. Settings that are
+    not given are its own, but for --workdir and --steps."""
     workdir: str | None = None
-    """The folder of the result; default: that of --from with -small at its end."""
+    """The folder of the result; default: that of --from and "-small"."""
 
 
-def with_settings_of_source(argv: list[str] | None = None) -> Config | None:
-    """The defaults that `--from RUN` brings: RUN's settings but for a few."""
-    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    # A value that is missing is told by `parse`.
-    parser.add_argument("--from", nargs="?", dest="source")
-    parser.add_argument("--workdir", nargs="?")
-    given = parser.parse_known_args(argv)[0]
-    if given.source is None:
-        return None
+def inherited(said: Mapping[str, Any]) -> dict[str, Any]:
+    """The defaults that --like RUN and --from RUN bring.
+
+    --from brings all settings but a few; --like those of a command that made a network
+    smaller, but for --workdir and the network, which is that of --from.
+
+    Args:
+      said: what the command line and its file say, by the names of the settings.
+    """
+    # Not above: --help is quick.
     from landscape import runs
-    from train import mask_source
+    from train import inheritance, mask_source
 
+    found: dict[str, Any] = {}
+    if said.get("like"):
+        own = {f.name for f in fields(UnitsRun)} - {f.name for f in fields(Config)}
+        network = {"model", "model_args", "widths"}
+        found = inheritance.like(said["like"], UnitsRun, own | network)
+        if any(said.get(name) for name in BUDGETS):
+            found |= dict.fromkeys(BUDGETS)
+    source = said.get("source") or found.get("source")
+    if not source:
+        return found
+    workdir = said.get("workdir")
     # Of the last of the rounds it is the network of all of them.
-    name = mask_source.located(given.source, given.workdir, "network")
-    if given.workdir and not (runs.parse(name).folder / runs.CONFIG).exists():
+    name = mask_source.located(source, workdir, "network")
+    default = None
+    if workdir and not (runs.parse(name).folder / runs.CONFIG).exists():
         # It is gone: a finished run has the settings of the command that made it.
         from train.shrinking import rounds
 
-        here = folder_of(given.workdir)
+        here = folder_of(workdir)
         if runs.read_summary(here) and (stored := rounds.stored_in(str(here))):
-            return Config.of(stored, source=name, workdir=None)
-    return defaults_of(name, runs.read_config(runs.parse(name).folder))
+            default = Config.of(stored, source=name, workdir=None)
+    if default is None:
+        default = defaults_of(name, runs.read_config(runs.parse(name).folder))
+    theirs = {f.name: getattr(default, f.name) for f in fields(Config) if f.init}
+    return theirs | found | {"source": name}
 
 
 def defaults_of(name: str, theirs: TrainConfig) -> Config:
@@ -101,16 +116,37 @@ def run(config: Config) -> list[dict[str, Any]]:
       InputError: the run, the budget, the score or the folder cannot serve.
       RunFailure: with a floor, no smaller network reaches it.
     """
-    config = _located(config)
+    return run_sweep([Point(config, {})])
+
+
+def run_sweep(points: Sequence[Point]) -> list[dict[str, Any]]:
+    """As `run`, for each point of a sweep; all are checked before one is made."""
+    configs = [_located(point.config, point.folder) for point in points]
     from train.shrinking import rounds
 
     # What can be known to fail fails before JAX is loaded.
-    rounds.check(config)
+    for config in configs:
+        rounds.check(config)
     with activity("loading JAX"):
+        from train import report as table
         from train.shrinking import descent, report
 
-    descent.walk(config)
-    return report.tell(config)
+    found, last = [], []
+    for config in configs:
+        descent.walk(config)
+        found += (made := report.tell(config))
+        last.append(made[-1])
+    if len(points) > 1:
+        swept = [point.swept for point in points]
+        print(f"\nAll:\n{table.outcome_table(configs, last, swept)}")
+    return found
+
+
+def read(argv: list[str] | None = None) -> list[Point]:
+    """The settings of a command line, of each point of a sweep."""
+    return parse_sweep(
+        Config, __doc__, inherited=inherited, fixed=sweep.FIXED, argv=argv
+    )
 
 
 def beside(source: str) -> str:
@@ -125,17 +161,15 @@ def beside(source: str) -> str:
     return str(folder.with_name(f"{folder.name}-small"))
 
 
-def _located(config: Config) -> Config:
+def _located(config: Config, below: str) -> Config:
     if not config.source:
         raise InputError("--from RUN names the run whose network is made smaller.")
-    from dataclasses import replace
-
     from train import mask_source
 
-    workdir = str(folder_of(config.workdir or beside(config.source)))
+    workdir = str(folder_of(config.workdir or beside(config.source)) / below)
     source = mask_source.located(config.source, workdir, "network")
     return replace(config, workdir=workdir, source=source)
 
 
 if __name__ == "__main__":
-    launch(lambda: run(parse(Config, __doc__, default=with_settings_of_source())))
+    launch(lambda: run_sweep(read()))

@@ -1,4 +1,4 @@
-"""Matching the units of two networks, to tell a barrier from a relabelling.
+"""Matching the units of two networks, to tell a true barrier from a symmetry.
 
 Weight matching of Ainsworth et al. 2023 ("Git Re-Basin", section 3.2): the permutations
 of b's units that bring its weights nearest to a's, found layer by layer. A barrier that
@@ -43,7 +43,7 @@ def match(
     is a linear assignment, solved exactly; layers are matched in random order, again
     and again until none gains. There are two initialisations, and the better result is
     returned: the identity (so the distance is never above that of b as it is), and a
-    first matching from the input to the output (which undoes a mere relabelling).
+    first matching from the input to the output (which undoes a mere permutation).
 
     Pruned weights count as exact zeros. b's mask moves with its weights: give the
     result to `apply` for parameters, masks and batch statistics. Two networks

@@ -66,6 +66,7 @@ def evaluate(
     batches: Batches,
     *,
     statistics: BatchStatistics | None = None,
+    statistics_batches: Batches | None = None,
     order: str = "auto",
     chunk_size: int | None = None,
     mesh: Mesh | None = None,
@@ -88,6 +89,8 @@ def evaluate(
         `landscape.derivatives`.
       statistics: how batch norm takes statistics of the data, as `of_objective` gives
         it beside the loss; None: it takes none.
+      statistics_batches: the data that re-estimated statistics are of, those of
+        training say where `batches` are of a test split; default: `batches`.
       order: "sequential", one combination after the other; "vmap", together, in groups
         that fit into memory; "auto": sequential on a CPU, where that is faster and
         takes 30 to 75 times less memory, and vmapped elsewhere.
@@ -131,7 +134,11 @@ def evaluate(
         moments = in_full_precision(statistics.moments)
         if mesh is not None:
             moments = devices.replicate(mesh, moments)
-        unweighted = [weighting.without(batch) for batch in batches]
+        data = batches
+        if statistics_batches is not None:
+            data = as_batches(statistics_batches, chunk_size)
+            _check_chunks(statistics, data, chunk_size, mesh)
+        unweighted = [weighting.without(batch) for batch in data]
         means = _average(moments, points, rows, (), unweighted, options)
         extras = (over_all(means),)
     options = options._replace(scalars=True)

@@ -9,6 +9,7 @@ curve = fit(straight(a, b, order=2), loss_fn, batches, key, ...).path
 
 from analysis.paths.barriers import Barrier, barrier
 from analysis.paths.curves import Path, bezier, grid, line, polychain, straight
+from analysis.paths.drawing import plot
 from analysis.paths.evaluation import evaluate
 from analysis.paths.fitting import (
     STEPS_PER_CALL,
@@ -31,6 +32,7 @@ __all__ = [
     "fit",
     "grid",
     "line",
+    "plot",
     "polychain",
     "straight",
 ]

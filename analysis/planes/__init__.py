@@ -6,6 +6,7 @@ from analysis.planes.directions import (
     orthogonalised,
     principal_axes,
 )
+from analysis.planes.drawing import plot
 from analysis.planes.grids import Grid, around, blocks, grid
 from analysis.planes.planes import (
     Plane,
@@ -29,6 +30,7 @@ __all__ = [
     "grid",
     "inner",
     "orthogonalised",
+    "plot",
     "principal_axes",
     "random",
     "through",

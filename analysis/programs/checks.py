@@ -7,12 +7,16 @@ from pathlib import Path
 from typing import Any
 
 from analysis.programs import results
-from landscape import checkpoint_tables, data, locks, patterns, runs
+from analysis.programs.text import EXAMPLE
+from landscape import checkpoint_tables, data, locks, methods, patterns, runs
 from landscape.cli import activity
 from landscape.config import RunConfig
 from landscape.errors import InputError
 from landscape.files import check_writable
 from landscape.tables import counted
+from landscape.user_code import is_user_code
+
+_OF_A_SPACE = "model", "model_args", "widths", "activation", "dataset", "inputs"
 
 
 def same_space(
@@ -33,7 +37,7 @@ def same_space(
         runs.step_of(ref, config)
     first, *others = configs
     for ref, other in zip(refs[1:], others, strict=True):
-        for field in ("model", "widths", "activation", "dataset", "inputs"):
+        for field in _OF_A_SPACE:
             ours, theirs = getattr(first, field), getattr(other, field)
             if ours != theirs:
                 raise InputError(
@@ -43,8 +47,8 @@ def same_space(
         if _examples(first) != _examples(other):
             raise InputError(
                 f"{refs[0]} and {ref} were trained on different examples"
-                " (--data-seed, --num-train, --num-validation or the settings of the"
-                " blobs differ)."
+                " (--data-seed, --num-train, --num-validation, --data-args or the"
+                " settings of the blobs differ)."
             )
     if data_dir is None:
         return configs
@@ -64,6 +68,16 @@ def load_jax(folder: Path) -> None:
         importlib.import_module("analysis.programs.inputs")
 
 
+def check_units_are_known(config: RunConfig) -> None:
+    """Raises InputError for a network of the user's own."""
+    if is_user_code(config.model):
+        raise InputError(
+            f"which axes of {config.model} are units is not known. In a notebook"
+            " landscape.units.unit_scores and analysis.alignment take a Spec that says"
+            " it."
+        )
+
+
 def is_finished(folder: Path) -> bool:
     """Whether an analysis is only to be read back, for which no data are needed."""
     return (folder / results.RESULT).exists()
@@ -80,12 +94,14 @@ def num_examples(config: RunConfig, asked: int | None) -> int:
     return size if asked is None else asked
 
 
-def check_num_examples(dataset: str, asked: int | None, size: int) -> None:
-    """Raises InputError if more training examples are asked for than there are."""
+def check_num_examples(
+    dataset: str, asked: int | None, size: int, split: str = "train"
+) -> None:
+    """Raises InputError if more examples of a split are asked for than there are."""
     if asked is not None and asked > size:
         raise InputError(
             f"--num-examples {asked} is more than the"
-            f" {counted(size, 'training example')} of {dataset}."
+            f" {counted(size, EXAMPLE[split])} of {dataset}."
         )
 
 
@@ -145,8 +161,8 @@ def _leaves(ref: runs.Ref) -> dict[str, Any]:
 
 def _examples(config: RunConfig) -> list[Any]:
     fields = ["num_train", "num_validation"]
-    if config.dataset == "blobs":
-        fields += ["blob_dim", "blob_classes", "blob_samples", "blob_variance"]
-    if config.dataset == "blobs" or config.num_train or config.num_validation:
+    row = methods.data_row(config.dataset)
+    fields += [name for name in row.settings if name not in ("dataset", "data_dir")]
+    if (config.num_train or config.num_validation) and "data_seed" not in fields:
         fields.append("data_seed")
     return [getattr(config, name) for name in fields]

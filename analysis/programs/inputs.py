@@ -8,9 +8,9 @@ import jax
 from jax.sharding import Mesh
 from jax.tree_util import Partial
 
-from analysis import evaluation
+from analysis import alignment, evaluation
 from analysis.programs import checks
-from landscape import devices, models, runs
+from landscape import devices, models, rng, runs
 from landscape.aliases import Masks
 from landscape.cli import activity
 from landscape.one_line import one_line
@@ -27,10 +27,11 @@ class EvaluationSetup(NamedTuple):
 
     Attributes:
       loss_fn, statistics: see `analysis.evaluation.of_objective`.
-      examples: the training examples it is averaged over, [N, ...] each.
+      examples: those it is averaged over, [N, ...] each.
       batch_norm: whose statistics are used; "none" in a network without batch norm.
       points_per_save: points of parameter space between two saves.
       mesh: the devices examples are spread over; None for a single one.
+      statistics_examples: whose statistics are re-estimated; None: of `examples`.
     """
 
     loss_fn: Partial
@@ -39,6 +40,7 @@ class EvaluationSetup(NamedTuple):
     batch_norm: str
     points_per_save: int
     mesh: Mesh | None
+    statistics_examples: dict[str, Any] | None = None
 
     __repr__ = one_line
 
@@ -49,9 +51,13 @@ class EvaluationSetup(NamedTuple):
 
 
 def evaluation_setup(
-    run: runs.Run, num_examples: int | None, batch_norm: str, batch_size: int
+    run: runs.Run,
+    num_examples: int | None,
+    batch_norm: str,
+    batch_size: int,
+    split: str = "train",
 ) -> EvaluationSetup:
-    """The objective of a run on its training split, without augmentation.
+    """The objective of a run on a split of its data, without augmentation.
 
     Args:
       run: a loaded run.
@@ -59,12 +65,13 @@ def evaluation_setup(
         whole ones: the remainder is dropped.
       batch_norm: stored, batch or re-estimated; see `analysis.evaluation.of_objective`.
       batch_size: examples in a batch that has statistics.
+      split: train or test. Re-estimated statistics are those of training examples.
 
     Raises:
       InputError: there are fewer examples, or batches do not fit them.
     """
-    split = examples_of(run, num_examples)
-    size = len(split["label"])
+    examples = examples_of(run, num_examples, split)
+    size = len(examples["label"])
     has_norm = bool(jax.tree.leaves(run.state.batch_stats))
     mesh = devices.make_mesh() if jax.device_count() > 1 else None
     if has_norm and batch_norm != "stored" and mesh is not None:
@@ -81,27 +88,31 @@ def evaluation_setup(
         batch_size=None if mode == "stored" else batch_size,
     )
     positions = models.positions(run.model, run.data.input_shape)
-    rows = accounting.table(run.state.params, run.masks, positions)
+    rows = accounting.table(run.state.params, run.masks, positions, run.objective.rules)
     flops = size * sum(row.flops for row in rows)
     return EvaluationSetup(
         loss_fn,
         statistics,
-        {name: array[:size] for name, array in split.items()},
+        {name: array[:size] for name, array in examples.items()},
         mode if has_norm else "none",
         max(1, math.floor(FLOPS_PER_SAVE / flops)),
         mesh,
+        run.data.train if split == "test" and mode == "re-estimated" else None,
     )
 
 
-def examples_of(run: runs.Run, num_examples: int | None) -> dict[str, Any]:
-    """The first `num_examples` training examples of a run; None: all.
+def examples_of(
+    run: runs.Run, num_examples: int | None, split: str = "train"
+) -> dict[str, Any]:
+    """The first `num_examples` training or test examples of a run; None: all.
 
     Raises:
       InputError: there are fewer.
     """
-    split = run.data.train
-    checks.check_num_examples(run.config.dataset, num_examples, len(split["label"]))
-    return {name: array[:num_examples] for name, array in split.items()}
+    examples = getattr(run.data, split)
+    size = len(examples["label"])
+    checks.check_num_examples(run.config.dataset, num_examples, size, split)
+    return {name: array[:num_examples] for name, array in examples.items()}
 
 
 def load(refs: Sequence[runs.Ref], data_dir: str | None = None) -> list[runs.Run]:
@@ -118,6 +129,25 @@ def load(refs: Sequence[runs.Ref], data_dir: str | None = None) -> list[runs.Run
     checks.same_space(refs)
     with activity("loading the runs"):
         return [runs.load(ref, data_dir=data_dir) for ref in refs]
+
+
+def aligned(a: runs.Run, b: runs.Run, seed: int) -> runs.Run:
+    """b with its units permuted so that its weights are closest to a's."""
+    spec = alignment.specification(a.model, jax.device_get(a.state.params))
+    found = alignment.match(
+        a.state.params,
+        b.state.params,
+        spec,
+        rng.stream(seed, "align"),
+        a.masks,
+        b.masks,
+    )
+    params, stats, masks = (
+        alignment.apply(found, tree, spec)
+        for tree in (b.state.params, b.state.batch_stats, b.masks)
+    )
+    state = b.state._replace(params=params, batch_stats=stats, masks=masks)
+    return b._replace(state=state, masks=masks)
 
 
 def same_masks(a: Masks, b: Masks) -> bool:

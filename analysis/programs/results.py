@@ -1,4 +1,4 @@
-"""The files of an analysis: result.json, arrays.npz and figure.png.
+"""The files of an analysis: result.json, arrays.npz and figure.png, .pdf or .svg.
 
 Until it is finished, partial.npz holds what an interrupted analysis continues from.
 """
@@ -14,6 +14,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from analysis.programs.options import FORMATS
 from landscape import runs
 from landscape.cli import say_if_interrupted
 from landscape.errors import InputError, RunFailure
@@ -22,12 +23,14 @@ from landscape.folders import LONGEST_NAME, folder_of, shortened
 
 Arrays = dict[str, np.ndarray]
 
-FILES = RESULT, ARRAYS, FIGURE = "result.json", "arrays.npz", "figure.png"
+RESULT, ARRAYS, FIGURE = "result.json", "arrays.npz", "figure.png"
+FILES = RESULT, ARRAYS, *(f"figure.{name}" for name in FORMATS)
 PARTIAL = "partial.npz"
 
-MAY_BE_OTHERS = frozenset("data_dir output run run_a run_b runs".split())
-"""Settings that a result does not depend on: where data are, where it is written, and
-what runs are called. Tomorrow the names may mean other runs; their states do not."""
+MAY_BE_OTHERS = frozenset("data_dir format others output run run_a run_b runs".split())
+"""Settings that a result does not depend on: where data are, where and in which formats
+it is written, and what runs are called. Tomorrow the names may mean other runs; their
+states do not."""
 
 
 def folder(

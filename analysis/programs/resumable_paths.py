@@ -10,7 +10,7 @@ from analysis import paths, planes
 from analysis.evaluation import evaluate
 from analysis.programs import results
 from analysis.programs.inputs import EvaluationSetup
-from landscape import rng
+from landscape import rng, trees
 from landscape.cli import Progress
 from landscape.runs import Run
 
@@ -63,6 +63,26 @@ def fitted(
     return fit.path
 
 
+def controls(points: tuple[Any, ...]) -> dict[str, np.ndarray]:
+    """The inner points of a curve as arrays of its arrays.npz."""
+    return {
+        f"control_{i}/{name}": np.asarray(leaf)
+        for i, point in enumerate(points[1:-1], 1)
+        for name, leaf in trees.named_leaves(point).items()
+    }
+
+
+def trained(arrays: dict[str, np.ndarray], points: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The points of a curve: the ends of `points`, inside them those of `controls`."""
+    first, *inner, last = points
+    structure, names = jax.tree.structure(first), trees.named_leaves(first)
+    found = [
+        structure.unflatten([arrays[f"control_{i}/{name}"] for name in names])
+        for i in range(1, len(inner) + 1)
+    ]
+    return (first, *found, last)
+
+
 def evaluated(
     folder: Path, path: paths.Path, ts: np.ndarray, setup: EvaluationSetup
 ) -> dict[str, np.ndarray]:
@@ -83,6 +103,7 @@ def evaluated(
             setup.loss_fn,
             examples,
             statistics=setup.statistics,
+            statistics_batches=setup.statistics_examples,
             mesh=setup.mesh,
         )
         new = {k: np.asarray(v, float)[: len(rows) - first] for k, v in new.items()}
@@ -119,6 +140,7 @@ def rows(
         start_row=start,
         rows_per_block=max(1, min(len(betas), setup.points_per_save // len(alphas))),
         statistics=setup.statistics,
+        statistics_batches=setup.statistics_examples,
         mesh=setup.mesh,
     )
     for row, new in blocks:

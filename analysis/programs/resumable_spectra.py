@@ -79,7 +79,10 @@ def exact(op: LinearOperator, top: int, say: Callable[[str], None]) -> Summary:
     """
     live = spectra.live_rows(op)
     cost = spectra.predicted_cost(len(live))
-    spectra.check_memory(cost)
+    instead = "leave out --exact, or restrict it to fewer --layers or to a mask"
+    if zero := op.size - len(live):
+        instead = f"{instead} ({counted(zero, 'zero row')} left out already)"
+    spectra.check_memory(cost, instead=instead)
     say(f"dense matrix without zero rows, {cost}")
     bar = Progress("rows of the matrix", len(live), unit="row")
     found = spectra.summarise_exact(op, top, live=live, report=bar.update)

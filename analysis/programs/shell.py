@@ -15,6 +15,7 @@ def read_or_compute(
     compute: Callable[[Path], tuple[dict[str, Any], results.Arrays]],
     draw: Callable[[dict[str, Any], results.Arrays], Any],
     describe: Callable[[dict[str, Any]], str],
+    formats: Sequence[str] = ("png",),
 ) -> dict[str, Any]:
     """The result in a folder, or, if there is none, a new one, which is written there.
 
@@ -28,6 +29,7 @@ def read_or_compute(
         other process writes there meanwhile.
       draw: makes the `landscape.figures.Figure` of the two.
       describe: the result in words.
+      formats: of the figure; no part of the result.
 
     Raises:
       InputError: the folder cannot be written, or another process computes it
@@ -53,21 +55,29 @@ def read_or_compute(
             result = results.read_whole(folder)
             if result is None:
                 result = _computed(folder, compute, describe)
-    path = folder / results.FIGURE
-    if not path.exists() or not path.stat().st_size:
-        # Not above: what draws takes a second to load.
-        from landscape import figures
-
-        drawn = f"{folder}: interrupted; the same command draws {path.name}."
-        with if_interrupted(drawn), figures.attempt(path):
-            arrays = results.read_arrays(folder / results.ARRAYS)
-            figures.save(draw(result, arrays), path)
+    paths = [(folder / results.FIGURE).with_suffix(f".{name}") for name in formats]
+    missing = [path for path in paths if not path.exists() or not path.stat().st_size]
+    if missing:
+        _draw(missing, draw, result)
     return result
+
+
+def _draw(paths: Sequence[Path], draw, result: dict[str, Any]) -> None:
+    # Not above: what draws takes a second to load.
+    from landscape import figures
+
+    folder, names = paths[0].parent, ", ".join(path.name for path in paths)
+    drawn = f"{folder}: interrupted; the same command draws {names}."
+    with if_interrupted(drawn), figures.attempt(folder / names):
+        figure = draw(result, results.read_arrays(folder / results.ARRAYS))
+        for path in paths:
+            figures.save(figure, path)
 
 
 def _computed(folder, compute, describe) -> dict[str, Any]:
     with if_interrupted(_kept(folder)):
         result, arrays = compute(folder)
+        result.pop("format", None)
         try:
             results.write(folder, result, arrays)
         except RunFailure:

@@ -9,7 +9,7 @@ import numpy as np
 
 from analysis.programs import checks
 from landscape import models, runs
-from landscape.methods import METHODS
+from landscape.methods import method_row
 from landscape.scores import NUM_EXAMPLES, PASSES, SCORES
 from landscape.sparsity import accounting, training_cost
 
@@ -46,7 +46,7 @@ def kept_states(run: runs.Run, ref: runs.Ref) -> list[State]:
     found = []
     for each in checks.kept_states(ref):
         masks = jax.tree.map(np.asarray, runs.load(each, data=False).masks)
-        rows = accounting.table(run.state.params, masks, positions)
+        rows = accounting.table(run.state.params, masks, positions, run.objective.rules)
         found.append(State(each, masks, rows))
     return found
 
@@ -66,13 +66,15 @@ def cost_of_training(
 
     Returns:
       Fields of `TrainingCost`, its ratio to dense training as "relative", and "scores",
-      what scores over data cost, which is part of the sum; None: it is not known.
+      what scores over data cost, which is part of the sum; None: it is not known. Of a
+      method of the user's own "low" and "high" alone are: the gradient of all weights
+      may be needed at no step, or at each.
     """
     dense = sum(row.flops for row in states[0].rows)
     known = [(state.density, state.flops) for state in states]
     at = training_cost.by_density([(1.0, dense), *known])
     last = states[-1].ref.step
-    row = METHODS[config.method]
+    row = method_row(config.method)
     densities = scheduled(config, last, states[-1].density)
     if densities is not None:
         ends = [*(step for step, _ in densities[1:]), last]
@@ -83,6 +85,14 @@ def cost_of_training(
     else:
         windows = _logged(folder, at, states)
     steps: Any = {"never": (), "always": range(1, last + 1)}
+    if row.dense_gradients == "unknown":
+        least, most = (
+            training_cost.total(windows, dense, config.batch_size, wide)
+            for wide in steps.values()
+        )
+        known = {"low": least.low, "high": most.high, "dense": least.dense}
+        unknown = dict.fromkeys(("flops", "relative", "dense_gradients"))
+        return known | unknown | {"steps": last, "scores": 0.0}
     if row.dense_gradients in steps:
         wide = steps[row.dense_gradients]
     else:
@@ -99,7 +109,7 @@ def scheduled(config: Any, last: int, density: float) -> list[tuple[int, float]]
 
     None where the settings do not tell. `density` is that of the last step.
     """
-    row = METHODS[config.method]
+    row = method_row(config.method)
     if "pruning_steps" in row.settings:
         parts = {}
         if config.pattern is not None:
@@ -124,7 +134,7 @@ def cost_of_scores(
     Of each score `landscape.scores.PASSES` forward passes an example, at the density
     before: of round r of R at step 0 that is (k / n)^((r - 1) / R).
     """
-    row = METHODS[config.method]
+    row = method_row(config.method)
     given = getattr(config, "score_examples", None)
     examples = min(given or NUM_EXAMPLES, num_train)
     if row.score:

@@ -16,7 +16,8 @@ from analysis.programs.sparsity_cost import (
 from landscape import derivatives, recipe, runs, sparsity, units
 from landscape.cli import Progress
 from landscape.errors import InputError
-from landscape.methods import METHODS
+from landscape.layout import Rules
+from landscape.methods import method_row
 
 CHUNK = 250
 """Examples in one gradient: what bounds the memory."""
@@ -47,7 +48,7 @@ def account(run: runs.Run, ref: runs.Ref, count: int) -> dict[str, Any]:
         "training": cost_of_training(config, ref.folder, states, num_train),
         "earlier": [],
         "idle": idle(run),
-        "explored": explored(config, run.state.params, states),
+        "explored": explored(config, run.state.params, states, run.objective.rules),
         "gradients": gradients(run, states, count),
     }
     for folder in earlier_runs(config):
@@ -83,16 +84,18 @@ def idle(run: runs.Run) -> dict[str, dict[str, int]] | None:
     }
 
 
-def explored(config: Any, params: Any, states: Sequence[State]) -> dict[str, Any]:
+def explored(
+    config: Any, params: Any, states: Sequence[State], rules: Rules = ()
+) -> dict[str, Any]:
     """Rs over the kept states, by layer and in all; whether it is of the whole run.
 
     It is where a state with all weights is among them, masks never change, or a state
     was kept between each two mask updates.
     """
-    layers = sparsity.ever_active([state.masks for state in states], params)
+    layers = sparsity.ever_active([state.masks for state in states], params, rules)
     ever, size = (sum(column) for column in zip(*layers.values(), strict=True))
     steps = [state.ref.step for state in states]
-    row, whole = METHODS[config.method], ever == size
+    row, whole = method_row(config.method), ever == size
     if "update_interval" in row.settings:
         updates = [u for u in config.mask_updates if u <= steps[-1]]
         ends = [*updates[1:], steps[-1] + 1]
@@ -161,13 +164,14 @@ def overlaps(
       "one_seed", whether both were drawn at random from one, or None where a state of
       step 0 was not kept, or keeps all weights.
     """
-    params, starts = loaded[0].state.params, [_first_masks(ref) for ref in refs]
+    params, rules = loaded[0].state.params, loaded[0].objective.rules
+    starts = [_first_masks(ref) for ref in refs]
 
     def rows(a, b):
         measures = "jaccard chance_jaccard fraction chance_fraction".split()
         return [
             row._asdict() | {name: getattr(row, name) for name in measures}
-            for row in sparsity.overlap(a, b, params)
+            for row in sparsity.overlap(a, b, params, rules)
         ]
 
     found = []
@@ -198,7 +202,7 @@ def _first_masks(ref: runs.Ref) -> Any:
 
 def _drawn(config: Any) -> bool:
     """Whether the first masks are drawn at random from the seed."""
-    row = METHODS[config.method]
+    row = method_row(config.method)
     own = not row.taken(getattr(config, "mask_from", None))
     return own and "masks" in row.takes
 

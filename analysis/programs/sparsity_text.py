@@ -8,6 +8,7 @@ from analysis.programs.sparsity_savings_text import savings
 from analysis.programs.text import evenly
 from landscape import runs
 from landscape.tables import counted, format_table
+from landscape.user_code import is_user_code
 
 FORMULA = (
     "A step costs 3 f(m) an example: f(m) forward, as much back to the inputs, as much"
@@ -75,6 +76,8 @@ def _training(found: dict[str, Any]) -> str:
     cost = found["training"]
     if not cost["steps"]:
         return "At step 0 nothing has been trained."
+    if cost["flops"] is None:
+        return "\n".join([_bounds(found), *_earlier(found)])
     wide = cost["dense_gradients"]
     said = "at no step here" if not wide else f"at {wide:,} of {cost['steps']:,} steps"
     lines = [
@@ -98,19 +101,41 @@ def _training(found: dict[str, Any]) -> str:
             "Masks are taken to change at the lines of metrics.jsonl; wherever between"
             f" them they do, it is {' to '.join(bounds)}."
         )
+    return "\n".join([*lines, *_earlier(found)])
+
+
+def _bounds(found: dict[str, Any]) -> str:
+    """The cost of a method of the user's own."""
+    cost = found["training"]
+    low, high = (f"{100 * cost[k] / cost['dense']:.1f} %" for k in ("low", "high"))
+    return (
+        f"Training: {low} to {high} of the FLOPs of a dense training of"
+        f" {counted(cost['steps'], 'step')}: at which of them {found['method']} needs"
+        " the gradient of all weights is not known, nor what its updates cost."
+        f" {FORMULA.format(wide='at none to all of them here')}"
+    )
+
+
+def _earlier(found: dict[str, Any]) -> list[str]:
+    """The runs that its masks or weights come from, and what all cost together."""
+    lines, cost = [], found["training"]
     for each in found["earlier"]:
-        steps, percent = counted(each["steps"], "step"), 100 * each["relative"]
+        percent = "an unknown part"
+        if each["relative"] is not None:
+            percent = f"{100 * each['relative']:.1f} %"
         lines.append(
-            f"Its masks or weights come from {each['run']}, whose {steps} took"
-            f" {percent:.1f} % of a dense training of as many."
+            f"Its masks or weights come from {each['run']}, whose"
+            f" {counted(each['steps'], 'step')} took {percent} of a dense training of"
+            " as many."
         )
-    if found["earlier"]:
-        total = sum(each["flops"] for each in [cost, *found["earlier"]])
+    costs = [each["flops"] for each in [cost, *found["earlier"]]]
+    if found["earlier"] and None not in costs:
+        total = sum(costs)
         lines.append(
             f"Together {total:.3g} FLOPs, {100 * total / cost['dense']:.1f} % of the"
             " dense training of this run's steps."
         )
-    return "\n".join(lines)
+    return lines
 
 
 def _idle(found: dict[str, Any]) -> str:
@@ -194,7 +219,10 @@ def next_command(config: Any, result: dict[str, Any]) -> str:
     ref = runs.parse(config.runs[0])
     words = ["python", "-m", "analysis.sparsity", *config.runs]
     if result["savings"] is None or config.export is not None:
-        words = ["python", "-m", "analysis.units", str(ref)]
+        # Which axes of a network of the user's own are units is not known.
+        own = is_user_code(runs.read_config(ref.folder).model)
+        program = "analysis.spectrum" if own else "analysis.units"
+        words = ["python", "-m", program, str(ref)]
     else:
         words += ["--export", f"{ref.folder.name}.zip"]
         words += [] if config.output is None else ["--output", config.output]

@@ -4,10 +4,15 @@ from typing import Any
 
 import numpy as np
 
+from analysis.programs import spectrum_steps_text
 from analysis.programs.results import Arrays
-from analysis.programs.spectrum_text import title
+from analysis.programs.spectrum_text import runs_title, title
+from analysis.programs.text import short_names
 from landscape import figures
 from landscape.trees import named_leaves
+
+BETWEEN = "//"
+"""In arrays.npz of several runs: between a run and a part of its spectrum."""
 
 SHOWN = "figure"
 """In arrays.npz: what the figure of a spectrum shows is below this name."""
@@ -39,6 +44,9 @@ def draw(result: dict[str, Any], arrays: Arrays) -> figures.Figure:
             for each in within:
                 inner = inner.setdefault(each, {})
             inner[last] = value if value.ndim else value.item()
+    # As many outliers as classes have H, its part G and the covariance of gradients.
+    if result["operator"] != "residual":
+        found["num_classes"] = result.get("num_classes")
     return figures.spectrum(found, title(result))
 
 
@@ -50,3 +58,25 @@ def draw_layers(result: dict[str, Any], arrays: Arrays) -> figures.Figure:
         layer, _, part = name.rpartition("/")
         curves[layer][part] = array
     return figures.spectra_by_layer(layers, curves, title(result))
+
+
+def draw_steps(result: dict[str, Any], arrays: Arrays) -> figures.Figure:
+    """The figure of the edges at the steps of one run."""
+    (name,) = short_names([result["run"]])
+    found = {name: result | arrays}
+    return figures.edges_over_steps(found, spectrum_steps_text.title(result))
+
+
+def draw_runs(result: dict[str, Any], arrays: Arrays) -> figures.Figure:
+    """The figure of the spectra of several runs; arrays are <run>//<part of one>."""
+    parts: dict[str, Arrays] = {name: {} for name in result["by_run"]}
+    for label, array in arrays.items():
+        name, _, part = label.partition(BETWEEN)
+        parts[name][part] = array
+    names = short_names(list(parts))
+    found = dict(zip(names, result["by_run"].values(), strict=True))
+    parts = dict(zip(names, parts.values(), strict=True))
+    if result["steps"]:
+        found = {name: found[name] | parts[name] for name in names}
+        return figures.edges_over_steps(found, runs_title(result))
+    return figures.spectra_of_runs(found, parts, runs_title(result))

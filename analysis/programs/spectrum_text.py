@@ -3,6 +3,14 @@
 from dataclasses import replace
 from typing import Any
 
+from analysis.programs.spectrum_steps_text import (
+    ALL,
+    ALONE,
+    describe_steps,
+    findings,
+    next_of_steps,
+)
+from analysis.programs.text import short_names
 from landscape.cli import command
 from landscape.tables import counted, format_table
 
@@ -26,6 +34,15 @@ def title(result: dict[str, Any]) -> str:
 
 
 def describe(result: dict[str, Any]) -> str:
+    """Whatever was found: one spectrum, or those of layers, runs or steps."""
+    if "by_run" in result:
+        return describe_runs(result)
+    if result.get("steps"):
+        return describe_steps(result)
+    return describe_layers(result) if result.get("by_layer") else _describe(result)
+
+
+def _describe(result: dict[str, Any]) -> str:
     """The results of one spectrum, a few lines."""
     lines = [
         f"{title(result)}.",
@@ -58,18 +75,12 @@ def _end(result: dict[str, Any], end: str, spec: str) -> str:
 
 def _near_zero(result: dict[str, Any]) -> str:
     fraction, error = result["share_near_zero"], result["share_near_zero_error"]
-    spread = f" (+- {100 * error:.1f})" if error else ""
-    text = (
-        f"{100 * fraction:.1f} % of the eigenvalues are below a thousandth of the"
-        f" largest in magnitude{spread}"
-    )
+    spread = f" +- {100 * error:.1f}" if error else ""
+    text = f"{100 * fraction:.1f}{spread} % have abs(eigenvalue) <= 1e-3 of the largest"
     if result["share_near_zero_bounds"] is None:
         return f"{text}."
     low, high = (100 * bound for bound in result["share_near_zero_bounds"])
-    return (
-        f"{text}; with {counted(result['num_steps'], 'step')} it lies between"
-        f" {low:.1f} and {high:.1f} %."
-    )
+    return f"{text} (quadrature bounds {low:.1f} to {high:.1f} %)."
 
 
 def _outliers(counts: dict[str, Any]) -> str:
@@ -78,12 +89,12 @@ def _outliers(counts: dict[str, Any]) -> str:
         if counts["gap"] is None
         else f"gap {counts['gap']}, ratio {counts['ratio']}, elbow {counts['elbow']}"
     )
-    beyond = "no bulk edge (a tail without a gap), so no count beyond it"
+    beyond = " (heavy tail: no bulk edge)"
     if counts["bulk_fits"]:
         low, high = counts["beyond_bulk_fewest"], counts["beyond_bulk_most"]
         between = "" if low == high else f" (from {low} to {high})"
-        beyond = f"beyond the bulk's edge {counts['beyond_bulk']}{between}"
-    return f"Outliers at the large end: {three}; {beyond}."
+        beyond = f"; beyond the bulk's edge {counts['beyond_bulk']}{between}"
+    return f"Outliers at the large end: {three}{beyond}."
 
 
 def describe_layers(result: dict[str, Any]) -> str:
@@ -93,27 +104,66 @@ def describe_layers(result: dict[str, Any]) -> str:
     total = sum(traces)
     # Terms of both signs are not fractions of their sum.
     one_sign = total and (min(traces) >= 0 or max(traces) <= 0)
-    rows = [
-        [
-            name, f"{layer['size']:,}", _end(layer, "largest", ".4g"),
-            _end(layer, "smallest", ".2g"), f"{layer['trace']:.4g}",
-            f"{100 * layer['trace'] / total:.1f} %" if one_sign else "-",
-            _range_near_zero(layer), _beyond_bulk(layer["outliers"]),
-        ]
-        for name, layer in found.items()
-    ]  # fmt: skip
-    header = ["layer", "parameters", "largest", "smallest", "trace", "of all", "near 0"]
+    shares = [f"{100 * t / total:.1f} %" if one_sign else "-" for t in traces]
     lines = [
         f"{title(result)}.",
-        format_table([*header, "outliers"], rows),
-        "of all: fraction of the sum of the layers' traces; near 0: below a thousandth"
-        " of the layer's own largest in magnitude, with the bounds of the quadrature;"
-        " outliers: beyond the edge of its bulk, - if it has none.",
+        _table("layer", found, shares),
+        "of all: fraction of the sum of the layers' traces; near 0: abs(eigenvalue) <="
+        " 1e-3 of the layer's own largest (bounds of the quadrature); outliers: beyond"
+        " the edge of its bulk, - if it has none.",
     ]
     if result["skipped"]:
         names = ", ".join(result["skipped"])
         lines.append(f"Left out, since they keep too few parameters: {names}.")
     return "\n".join(lines)
+
+
+def runs_title(result: dict[str, Any]) -> str:
+    """What is compared of several runs, in one line."""
+    first = next(iter(result["by_run"].values()))
+    layers = f" of {', '.join(result['layers'])}" if result["layers"] else ""
+    l2 = " with L2 term" if result["include_l2"] else ""
+    return (
+        f"{result['operator']}{layers}{l2}, {result['subspace']} space,"
+        f" {counted(first['num_examples'], 'example')}"
+    )
+
+
+def describe_runs(result: dict[str, Any]) -> str:
+    """The spectra of several runs, one row each."""
+    found = result["by_run"]
+    found = dict(zip(short_names(list(found)), found.values(), strict=True))
+    if result["steps"]:
+        lines = [f"{runs_title(result)}."]
+        for name, each in found.items():
+            lines += [f"{name}:", *(f"  {line}" for line in findings(each))]
+        return "\n".join(lines)
+    return "\n".join(
+        [
+            f"{runs_title(result)}.",
+            _table("run", found),
+            "near 0: abs(eigenvalue) <= 1e-3 of the run's own largest (bounds of the"
+            " quadrature); outliers: beyond the edge of its bulk, - if it has none.",
+        ]
+    )
+
+
+def _table(
+    what: str, found: dict[str, dict[str, Any]], shares: list[str] | None = None
+) -> str:
+    """A row for each spectrum, with the shares of all traces, if there are any."""
+    rows = [
+        [
+            name, f"{each['size']:,}", _end(each, "largest", ".4g"),
+            _end(each, "smallest", ".2g"), f"{each['trace']:.4g}",
+            *([] if shares is None else [shares[i]]),
+            _range_near_zero(each), _beyond_bulk(each["outliers"]),
+        ]
+        for i, (name, each) in enumerate(found.items())
+    ]  # fmt: skip
+    header = [what, "parameters", "largest", "smallest", "trace"]
+    header += [] if shares is None else ["of all"]
+    return format_table([*header, "near 0", "outliers"], rows)
 
 
 def _range_near_zero(layer: dict[str, Any]) -> str:
@@ -135,7 +185,11 @@ def next_command(config: Any, result: dict[str, Any]) -> str:
       config: `analysis.spectrum.Config`.
       result: of it.
     """
-    if config.by_layer:
+    if config.steps:
+        return next_of_steps(config, result) or command_line(replace(config, steps=()))
+    if config.others:
+        changes = {"steps": (ALL,), **ALONE}
+    elif config.by_layer:
         tops = {name: each["largest"][0] for name, each in result["by_layer"].items()}
         sharpest = max(tops, key=tops.get)
         small = result["by_layer"][sharpest]["size"] <= SMALL
@@ -153,4 +207,4 @@ def next_command(config: Any, result: dict[str, Any]) -> str:
 
 def command_line(config: Any) -> str:
     """The command that finds a spectrum."""
-    return command("analysis.spectrum", config, positional=("run",))
+    return command("analysis.spectrum", config, positional=("run", "others"))

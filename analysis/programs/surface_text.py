@@ -18,33 +18,28 @@ def title(result: dict[str, Any]) -> str:
         "eigenvectors": f"two leading eigenvectors, {result['subspace']} space",
         "trajectory": "principal axes of the training trajectory",
     }[result["plane"]]
-    return f"{kind}, {describe_data(result)}"
+    return f"{kind}; {describe_data(result)}"
 
 
 def axes(result: dict[str, Any]) -> tuple[str, str]:
     """Labels of the horizontal and the vertical axis."""
     if result["plane"] == "random":
         return "alpha (filter norms)", "beta (filter norms)"
-    if result["plane"] == "eigenvectors":
-        first, second = result["eigenvalues"]
-        along = "distance along eigenvector"
-        return f"{along} 1 ({first:.3g})", f"{along} 2 ({second:.3g})"
     if result["plane"] == "through":
-        return "distance along run 1 to run 2", "distance orthogonal to it"
-    fractions = zip(("first", "second"), result["explained"], strict=True)
-    return tuple(
-        f"{n} principal axis ({100 * fraction:.0f} % of the variance)"
-        for n, fraction in fractions
-    )
+        return "distance from the first run to the second", "orthogonal distance"
+    from landscape import figures  # Which takes a second to load.
+
+    return figures.plane_axes(result["eigenvalues"], result["explained"])
 
 
 def describe(result: dict[str, Any]) -> str:
     """The result in words; the objective is data loss + L2, in nats."""
     at = ", ".join(f"{x:.3g}" for x in result["minimum_at"])
+    first = f"{title(result)}."
     lines = [
-        f"{title(result)}.",
-        f"Objective from {result['minimum']:.4g}, at ({at}), to"
-        f" {result['maximum']:.4g}.",
+        first[0].upper() + first[1:],
+        f"Objective from {result['minimum']:.4g} nats, at ({at}){_accuracy(result)}, to"
+        f" {result['maximum']:.4g} nats.",
     ]
     if result["plane"] == "trajectory":
         lines.append(_explained(result))
@@ -56,6 +51,13 @@ def describe(result: dict[str, Any]) -> str:
         points = counted(result["not_finite"], "point")
         lines.append(f"Not finite at {points} (left white).")
     return "\n".join(lines)
+
+
+def _accuracy(result: dict[str, Any]) -> str:
+    if "accuracy_at_minimum" not in result:
+        return ""
+    split, value = result["split"], 100 * result["accuracy_at_minimum"]
+    return f" with {split} accuracy {value:.1f} %"
 
 
 def _explained(result: dict[str, Any]) -> str:

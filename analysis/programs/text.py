@@ -4,16 +4,25 @@ from typing import Any
 
 from landscape.tables import counted
 
+EXAMPLE = {"train": "training example", "test": "test example"}
+"""What an example of a split is called."""
+
 
 def describe_data(result: dict[str, Any]) -> str:
     """The examples that a loss is averaged over, and the statistics of batch norm.
 
     >>> describe_data({"num_examples": 9, "batch_norm": "batch"})
-    '9 examples, batch norm: batch statistics'
+    '9 training examples, batch norm: batch statistics'
+    >>> data = {"dataset": "digits", "split": "test"}
+    >>> describe_data(data | {"num_examples": 360, "batch_norm": "none"})
+    'digits: 360 test examples'
     """
     norm = result["batch_norm"]
     norms = "" if norm == "none" else f", batch norm: {norm} statistics"
-    return f"{counted(result['num_examples'], 'example')}{norms}"
+    # Results of before name no data set, and are of the training split.
+    dataset = f"{result['dataset']}: " if "dataset" in result else ""
+    example = EXAMPLE[result.get("split", "train")]
+    return f"{dataset}{counted(result['num_examples'], example)}{norms}"
 
 
 def evenly(count: int, shown: int) -> list[int]:

@@ -2,14 +2,13 @@
 
 from typing import Any
 
+from analysis.programs.kept_steps import hardly_known
 from analysis.programs.text import evenly
 from landscape.errors import InputError
 from landscape.tables import counted, format_table
 
 ROUNDING = 2.0**-23
 """Between 1 and the next number of float32."""
-FEW = 3
-"""Steps that are kept without --keep-every: the first, the last, one before that."""
 SHOWN = 12
 """Steps, or units of a layer, that are printed."""
 WORDS = {"train": "training", "test": "test"}
@@ -160,11 +159,8 @@ def _history(result: dict[str, Any], split: str) -> str:
     ]
     if left_out:
         lines[-1] += f" Of {len(steps)} steps {left_out} are not shown."
-    if len(steps) <= FEW:
-        lines.append(
-            f"Steps kept: only {', '.join(map(str, steps))}, so it is hardly known when"
-            " units died: a training with --keep-every keeps more."
-        )
+    if few := hardly_known(steps, "when units died"):
+        lines.append(few)
     return "\n".join(lines)
 
 

@@ -18,6 +18,7 @@ from analysis.spectra.factorisation import Inertia, inertia
 from analysis.spectra.lanczos import Ritz, ritz, tridiagonalise
 from analysis.spectra.linear_operator import LinearOperator, from_function, from_matrix
 from analysis.spectra.outliers import elbow, largest_gap, largest_ratio
+from analysis.spectra.plotting import plot
 from analysis.spectra.quadrature import Quadrature, probe_quadratures
 from analysis.spectra.random_matrices import (
     largest_fluctuation,
@@ -74,6 +75,7 @@ __all__ = [
     "marchenko_pastur_edges",
     "materialise",
     "moment",
+    "plot",
     "predicted_cost",
     "probe_quadratures",
     "residuals",

@@ -53,8 +53,17 @@ def predicted_cost(size: int, task: str = "eigenvalues") -> Cost:
     return Cost(size, int(8 * MATRICES[task] * size**2), seconds)
 
 
-def check_memory(cost: Cost, memory: int = MEMORY) -> None:
+def check_memory(
+    cost: Cost,
+    memory: int = MEMORY,
+    instead: str = "use Lanczos, fewer layers or a mask, or give more memory",
+) -> None:
     """Refuses a cost above `memory` bytes.
+
+    Args:
+      cost: what is predicted.
+      memory: what may be taken.
+      instead: what takes less.
 
     Raises:
       InputError: the cost, the memory, and what takes less.
@@ -63,9 +72,8 @@ def check_memory(cost: Cost, memory: int = MEMORY) -> None:
     """
     if cost.bytes > memory:
         raise InputError(
-            f"a dense matrix of {cost.size:,} rows needs {cost.bytes / 2**30:.2g} GiB"
-            f" here, more than the {memory / 2**30:.2g} GiB given: use Lanczos, fewer"
-            " layers or a mask, or give more memory."
+            f"a dense matrix of {cost.size:,} rows needs {cost.bytes / 2**30:.2g} GiB,"
+            f" more than the {memory / 2**30:.2g} GiB that it may take: {instead}."
         )
 
 

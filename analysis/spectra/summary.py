@@ -60,8 +60,9 @@ def summarise(
     noise = _rounding(op)
     ends = _ends(pairs.values, pairs.errors, pairs.converged, top)
     near = fraction_below(density, NEAR_ZERO * scale)
-    # Zeros to rounding are no isolated eigenvalues: they stay in the curve.
-    isolated = pairs.converged & (np.abs(pairs.values) > noise * scale)
+    # Zeros within their error are no isolated eigenvalues: they stay in the curve.
+    error = np.maximum(pairs.errors, noise * scale)
+    isolated = pairs.converged & (np.abs(pairs.values) > error)
     curve = smoothed(density, point_masses=pairs.values[isolated])
     result = {
         **{name: array.tolist() for name, array in ends.items()},

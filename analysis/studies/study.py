@@ -7,9 +7,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
+from analysis.programs.options import check_formats
 from analysis.studies.claims import Claim, verdict
 from landscape import locks
-from landscape.errors import InputError, check_choice, percent_hint, require
+from landscape.errors import InputError, check_choices, percent_hint, require
 from landscape.files import check_writable, write_atomically, writing
 from landscape.folders import folder_of
 from landscape.methods import check_model
@@ -27,30 +28,40 @@ class StudyOptions:
 
     Attributes:
       NAME: of the study, and of the folder of its results.
-      SCALES: the scales it knows.
+      CHOICES: its scales, by the name of that field.
 
     Raises:
       InputError: a value is not allowed.
     """
 
     NAME: ClassVar[str]
-    SCALES: ClassVar[tuple[str, ...]]
+    CHOICES: ClassVar[dict[str, tuple[str, ...]]]
+    GROUPS: ClassVar[dict[str, str]] = {
+        "scale": "study",
+        "num_seeds": "seeds",
+        "data_dir": "data",
+        "workdir": "output",
+        "quick": "study",
+    }
 
     scale: str = "digits"
     """The data, and the sizes that go with them."""
     num_seeds: int | None = None
-    """Default: the scale's own."""
+    """Number of seeds; default: the scale's own."""
     data_dir: str | None = None
     """Where tfds keeps its prepared sets."""
     workdir: str = "runs/studies"
     """The folder of the runs and of the results."""
     quick: bool = False
     """A small part of everything, to see that it works; the verdicts mean nothing."""
+    format: tuple[str, ...] = ("png",)
+    """Formats of the figures: png, pdf, svg, or several of them."""
 
     def __post_init__(self):
         object.__setattr__(self, "workdir", str(folder_of(self.workdir)))
-        check_choice("scale", self.scale, self.SCALES)
+        check_choices(self)
         require(self, "num_seeds", self.num_seeds is None or self.num_seeds > 0)
+        check_formats(self.format)
 
     @property
     def folder(self) -> Path:
@@ -65,10 +76,12 @@ class StudyOptions:
 class SparseStudyOptions(StudyOptions):
     """Flags of the studies of pruned, lottery and scratch networks."""
 
+    GROUPS: ClassVar[dict[str, str]] = {"model": "study"}
+
     model: str | None = None
     """Another model than the scale's own."""
     sparsities: tuple[float, ...] = ()
-    """Lowest to highest; default: the scale's own."""
+    """Sparsities to train at, lowest to highest; default: the scale's own."""
 
     def __post_init__(self):
         super().__post_init__()
@@ -175,6 +188,7 @@ def report(
 ) -> None:
     """Prints the results, what they mean, where the files are and what to try next.
 
+    `files` are names or patterns; those of figures end in .png, whatever the formats.
     `changed` is what --quick changes in the scale; see `differences`.
     """
     # Not above: --help answers without what the programs import.
@@ -186,4 +200,9 @@ def report(
             "\n--quick: the networks are hardly trained, so the verdicts mean nothing."
             f" Settings that differ: {'; '.join(changed)}."
         )
-    shell.announce(text, config.folder, command, [*files, RESULT])
+    shown = [
+        name.replace(".png", f".{kind}")
+        for name in files
+        for kind in (config.format if name.endswith(".png") else [""])
+    ]
+    shell.announce(text, config.folder, command, [*shown, RESULT])

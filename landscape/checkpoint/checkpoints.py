@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from landscape import hosts
 from landscape.checkpoint import verified_folder
 from landscape.checkpoint.digests import leaf_digests, named_arrays
 from landscape.checkpoint.failures import reason
@@ -50,6 +51,8 @@ def save(folder: Path, state: TrainState, *, keep_every: int | None = None) -> N
     ...     steps(Path(folder))
     [3]
     """
+    if not hosts.is_first():
+        return
     step = int(state.step)
     arrays = named_arrays(state)
     try:
@@ -118,8 +121,10 @@ def restore(
             f"no checkpoint in {folder} is sound: {'; '.join(refused)}."
         )
     others = ", ".join(str(other) for other in kept if other != step) or "none"
+    which, why = refused[0].split(": ", 1)
     raise CheckpointError(
-        f"the checkpoint of {refused[0]} ({folder}); others there: {others}."
+        f"the checkpoint of {which} in {folder} is damaged: {why}; others there:"
+        f" {others}."
     )
 
 
@@ -128,6 +133,8 @@ def drop_after(folder: Path, step: int) -> None:
 
     >>> drop_after(Path("nowhere"), 3)
     """
+    if not hosts.is_first():
+        return
     for number in numbered(folder):
         if number > step:
             _set_aside(folder / str(number))

@@ -21,7 +21,7 @@ import jax
 import numpy as np
 import orbax.checkpoint as ocp
 
-from landscape import devices
+from landscape import devices, hosts
 from landscape.checkpoint.digests import check_like, leaf_digests
 from landscape.checkpoint.failures import LOST, of_the_machine, reason
 from landscape.checkpoint_tables import TABLE, seal, unseal
@@ -209,11 +209,24 @@ def _orbax(handler: _WaitingHandler) -> Iterator[ocp.Checkpointer]:
     registry = ocp.type_handlers.create_type_handler_registry((np.ndarray, handler))
     # OCDBT packs all leaves into a few files: a plain Zarr folder a leaf takes three
     # times as long where the disk is busy, for every file is flushed and later removed.
+    alone = {"multiprocessing_options": _alone()}
     tree_handler = ocp.PyTreeCheckpointHandler(
-        use_ocdbt=True, type_handler_registry=registry
+        use_ocdbt=True, type_handler_registry=registry, **alone
     )
     try:
-        with ocp.Checkpointer(tree_handler) as checkpointer:
+        with ocp.Checkpointer(tree_handler, **alone) as checkpointer:
             yield checkpointer
     finally:
         logger.removeFilter(others)
+
+
+def _alone() -> ocp.options.MultiprocessingOptions:
+    """Of several processes each reads for itself, and one writes: none waits here."""
+    if not hosts.are_several():
+        return ocp.options.MultiprocessingOptions()
+    index = jax.process_index()
+    return ocp.options.MultiprocessingOptions(
+        primary_host=index,
+        active_processes={index},
+        barrier_sync_key_prefix=f"process_{index}",
+    )

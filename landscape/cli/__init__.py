@@ -10,10 +10,15 @@ from landscape.cli.interrupts import (
     say_if_interrupted,
     watch_signals,
 )
-from landscape.cli.program import launch, parse
+from landscape.cli.marks import Named, Positional
+from landscape.cli.program import launch
 from landscape.cli.progress import Progress, activity
+from landscape.cli.sweeps import Point, parse, parse_sweep
 
 __all__ = [
+    "Named",
+    "Point",
+    "Positional",
     "Progress",
     "activity",
     "check_used",
@@ -24,6 +29,7 @@ __all__ = [
     "limit_compiled_programs",
     "noted_signals",
     "parse",
+    "parse_sweep",
     "say_if_interrupted",
     "watch_signals",
 ]

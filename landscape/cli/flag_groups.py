@@ -4,11 +4,8 @@ A dataclass says in `GROUPS` where among its own fields a group begins, and its 
 One that lists values of --method ("set, rigl") holds flags that no other method uses.
 """
 
-import contextlib
-import copy
-import dataclasses
 import inspect
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 
 from landscape.errors import InputError
 
@@ -18,8 +15,7 @@ def groups_of(config_class: type) -> dict[str, str]:
 
     A field that a subclass declares again stays where it was.
 
-    >>> @dataclasses.dataclass
-    ... class Config:
+    >>> class Config:
     ...     GROUPS = {"steps": "optimisation"}
     ...     steps: int = 9
     ...     rate: float = 0.1
@@ -66,44 +62,3 @@ def check_used(
             raise InputError(
                 f"{flag} goes with --method {either}, not {' '.join(chosen)}."
             )
-
-
-@contextlib.contextmanager
-def grouped(config_class: type) -> Iterator[None]:
-    """While this is open, tyro's --help has a box for each group.
-
-    tyro makes boxes of nested classes alone, whose flags have other names: here its
-    formatter gets each flag as if it were of a class of the group's name. Where tyro
-    has changed, all flags are in one box, as it makes them.
-    """
-    try:
-        from tyro._backends import _tyro_help_formatting as formatting
-
-        usual = formatting.format_help
-    except (ImportError, AttributeError):
-        yield
-        return
-    titles = groups_of(config_class)
-
-    def format_help(*rest, args, **more):
-        with contextlib.suppress(AttributeError, TypeError, ValueError):
-            args = [_titled(each, titles) for each in args]
-        return usual(*rest, args=args, **more)
-
-    formatting.format_help = format_help
-    try:
-        yield
-    finally:
-        formatting.format_help = usual
-
-
-def _titled(flag, titles):
-    title = titles.get(flag.arg.field.intern_name)
-    if title is None:
-        return flag
-    parser = copy.copy(flag.source_parser)
-    for name, value in (("extern_prefix", title), ("description", "")):
-        if not hasattr(parser, name):
-            raise AttributeError(name)
-        object.__setattr__(parser, name, value)  # It is frozen.
-    return dataclasses.replace(flag, source_parser=parser)

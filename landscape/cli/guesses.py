@@ -1,15 +1,9 @@
-"""What a mistyped command line meant, said before it is parsed.
+"""What a mistyped flag or number meant: words that other programs use, similar
+spellings, and numbers that are written otherwise."""
 
-tyro refuses what is wrong, and suggests a flag of similar spelling. Here are the words
-that other programs use, and numbers that are written otherwise.
-"""
-
-import dataclasses
+import difflib
 import re
-import types
-import typing
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable
 
 from landscape.errors import InputError
 
@@ -65,101 +59,54 @@ MEANINGS = {
 }
 
 
-def check_words(config_class: type, words: Sequence[str]) -> None:
-    """Refuses flags that are named or repeated, and numbers that are written, as
-    elsewhere.
+def meant_by(word: str, known: Iterable[str]) -> str:
+    """The end of a sentence about a flag that is not there: the one that was meant.
+
+    >>> meant_by("lr", ["learning-rate"]), meant_by("stpes", ["steps", "seed"])
+    ('; perhaps you meant --learning-rate?', '; perhaps you meant --steps?')
+    >>> meant_by("unheard-of", ["steps"])
+    '.'
+    """
+    known = list(known)
+    bare = word.removeprefix("no-")
+    near = difflib.get_close_matches(bare, known, n=1, cutoff=0.6)
+    # The same word, put together otherwise.
+    same = [each for each in known if each.replace("-", "") == bare.replace("-", "")]
+    other = [OTHER_WORDS[bare]] if OTHER_WORDS.get(bare) in known else []
+    if not (found := [*same, *other, *near]):
+        return "."
+    why = MEANINGS.get((bare.removeprefix("num-"), found[0]))
+    return f"; perhaps you meant --{found[0]}{f' ({why})' if why else ''}?"
+
+
+def number(what: str, value: str, kind: type, several: bool = False) -> int | float:
+    """A number that is written as text.
 
     Args:
-      config_class: the dataclass whose fields are the flags.
-      words: the command line, without the program.
+      what: names it in the refusal.
+      value: the text.
+      kind: int or float.
+      several: whether there may be several, with spaces between them.
 
     Raises:
-      InputError: with the flag or the number that was probably meant; or a flag of
-        several values is given twice, of which only the last would count.
+      InputError: it is none; with what was probably meant.
 
-    >>> @dataclasses.dataclass
-    ... class Config:
-    ...     steps: int = 9
-    >>> check_words(Config, ["--steps", "1e3"])
+    >>> number("--steps", "1e3", int)
     Traceback (most recent call last):
     ...
     landscape.errors.InputError: --steps must be an integer, not '1e3'; perhaps you \
 meant 1000?
     """
-    hints = typing.get_type_hints(config_class)
-    hints = {
-        field.name.replace("_", "-"): hints[field.name]
-        for field in dataclasses.fields(config_class)
-        if field.init
-    }
-    flag, given = None, set()
-    for word in words:
-        value = word
-        if word.startswith("--"):
-            name, assigned, value = word[2:].partition("=")
-            flag = name.replace("_", "-")
-            if flag not in hints:
-                _check_flag(flag, hints)
-            elif _is_of_several(hints[flag]) and flag in given:
-                raise InputError(
-                    f"--{flag} is given twice: its values stand after one --{flag},"
-                    " with spaces between them."
-                )
-            given.add(flag)
-            if not assigned:
-                continue
-        if flag in hints:
-            several = _is_of_several(hints[flag])
-            _check_number(flag, value, _number_of(hints[flag]), several)
-            # After the one number of a flag the name of a run may come.
-            if not several:
-                flag = None
-
-
-def _is_of_several(hint: Any) -> bool:
-    """Whether a flag takes any number of values."""
-    parts = [hint, *typing.get_args(hint)]
-    return any(typing.get_origin(part) in (tuple, list, dict) for part in parts)
-
-
-def _number_of(hint: Any) -> type | None:
-    """int or float, of what holds such numbers alone (and None)."""
-    parts = typing.get_args(hint)
-    if isinstance(hint, types.UnionType) or typing.get_origin(hint) in (
-        typing.Union, tuple, list,
-    ):  # fmt: skip
-        kinds = {_number_of(p) for p in parts if p not in (type(None), Ellipsis)}
-        return kinds.pop() if len(kinds) == 1 else None
-    return hint if hint in (int, float) else None
-
-
-def _check_flag(flag: str, fields: dict[str, Any]) -> None:
-    meant = OTHER_WORDS.get(flag.removeprefix("no-"))
-    for known in fields:
-        # The same word, put together otherwise.
-        if known.replace("-", "") == flag.replace("-", ""):
-            meant = known
-    if meant in fields:
-        why = MEANINGS.get((flag.removeprefix("num-"), meant))
-        raise InputError(
-            f"there is no --{flag}; perhaps you meant --{meant}"
-            f"{f' ({why})' if why else ''}?"
-        )
-
-
-def _check_number(flag: str, value: str, kind: type | None, several: bool) -> None:
-    if kind is None or value == "None":
-        return
     try:
-        kind(value)
+        return kind(value)
     except ValueError:
-        what = {int: "an integer", float: "a number"}[kind]
+        allowed = {int: "an integer", float: "a number"}[kind]
         meant = _read(value)
         fits = meant is not None and (kind is float or meant.is_integer())
         hint = f"; perhaps you meant {meant:.12g}?" if fits else "."
         if several and re.fullmatch(r"[\d.]+(,[\d.]+)+", value):
             hint = f"; perhaps you meant {value.replace(',', ' ')}?"
-        raise InputError(f"--{flag} must be {what}, not {value!r}{hint}") from None
+        raise InputError(f"{what} must be {allowed}, not {value!r}{hint}") from None
 
 
 def _read(value: str) -> float | None:

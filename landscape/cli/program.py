@@ -1,4 +1,4 @@
-"""What every program shares: flags from a dataclass, and one exit status a cause.
+"""What every program shares: one exit status a cause, and one sentence.
 
 Exit status: 0 done; 2 a mistake of the caller; 130 and 143 after Ctrl-C and SIGTERM;
 1 anything else.
@@ -8,43 +8,12 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable
+from typing import Any
 
 from landscape.cli import progress
-from landscape.cli.flag_groups import grouped
-from landscape.cli.guesses import check_words
 from landscape.cli.interrupts import end
 from landscape.errors import InputError, Interrupted, RunFailure
-
-Config = TypeVar("Config")
-
-
-def parse(
-    config_class: type[Config],
-    description: str | None = None,
-    *,
-    default: Config | None = None,
-    argv: Sequence[str] | None = None,
-) -> Config:
-    """Makes a config from the command line; every field is a flag.
-
-    `default` replaces the defaults of the fields. A wrong flag or value ends the
-    program with status 2 and one message on stderr.
-
-    Raises:
-      InputError: a flag or number that is known by another name; see `guesses`.
-    """
-    import tyro
-
-    module = getattr(sys.modules["__main__"], "__spec__", None)
-    name = module.name.removesuffix(".__main__") if module else None
-    prog = f"python -m {name}" if name else None
-    check_words(config_class, sys.argv[1:] if argv is None else argv)
-    with grouped(config_class):
-        return tyro.cli(
-            config_class, prog=prog, description=description, default=default, args=argv
-        )
 
 
 def launch(run: Callable[[], Any]) -> None:

@@ -5,6 +5,7 @@ device is touched.
 """
 
 from landscape.config.dense import DenseRun
+from landscape.config.kinds import ONE, PAIRS, SEVERAL, Kind, kind_of, of_kind
 from landscape.config.sparse import SparseRun
 from landscape.config.stored import (
     ADDED,
@@ -14,17 +15,24 @@ from landscape.config.stored import (
     to_dict,
 )
 from landscape.config.training import TrainConfig
-from landscape.config.units import UnitsConfig, UnitsRun
+from landscape.config.units import BUDGETS, UnitsConfig, UnitsRun
 
 __all__ = [
     "ADDED",
+    "BUDGETS",
     "FORMAT_VERSION",
+    "ONE",
+    "PAIRS",
+    "SEVERAL",
     "DenseRun",
+    "Kind",
     "RunConfig",
     "SparseRun",
     "TrainConfig",
     "UnitsConfig",
     "UnitsRun",
     "from_dict",
+    "kind_of",
+    "of_kind",
     "to_dict",
 ]

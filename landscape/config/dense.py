@@ -13,8 +13,8 @@ class DenseRun(TrainConfig):
     GROUPS: ClassVar[dict[str, str]] = {"init_zeros": "model"}
 
     init_zeros: float = 0.0
-    """Zero this fraction of every kernel's initial weights, drawn by the seed; all of
-    them are trained."""
+    """Fraction of every kernel's initial weights that is zero. They are drawn by the
+    seed, and all of them are trained."""
     method: str = field(default="dense", init=False)
 
     def __post_init__(self):

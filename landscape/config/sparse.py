@@ -1,13 +1,14 @@
 """The settings of a sparse run."""
 
 import math
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import ClassVar
 
 from landscape import methods
 from landscape.config.methods import NM, AtInitialisation, Dynamic, Levels, Phases
 from landscape.config.training import TrainConfig
-from landscape.errors import InputError, check_choice, percent_hint
+from landscape.errors import InputError, percent_hint
 from landscape.methods import AT_INITIALISATION
 from landscape.scores import SCORES
 
@@ -22,57 +23,61 @@ class SparseRun(AtInitialisation, Dynamic, NM, Phases, Levels, TrainConfig):
         "score_examples": "pruning, snip, grasp",
         "dense_layers": "sparsity",
         "prune_start": "pruning, nm, ste",
-        "mask_from": "source run",
-        "method": "sparsity",
+        "mask_from": "method",
+        "method": "method",
     }
     """Where groups of flags begin; a title of methods is of flags that no other one
     uses."""
+    CHOICES: ClassVar[dict[str, Collection[str]]] = {
+        "distribution": methods.DISTRIBUTIONS,
+        "score": SCORES,
+    }
 
     sparsity: float | None = None
-    """Fraction of the prunable weights that is removed, in [0, 1); default: 0.95, or
-    that of --nm; small-dense: of the network with as many parameters."""
+    """Fraction of prunable weights that is removed, in [0, 1); default: 0.95. With --nm
+    it is that of the pattern; small-dense: of the network with as many parameters."""
     distribution: str = "uniform"
-    """How the sparsity is distributed over layers: uniform, er or erk."""
+    """How the sparsity is distributed over layers."""
     global_pruning: bool = False
-    """pruning, imp, ste, acdc: compare scores over all layers instead of within
-    each."""
+    """Compare scores over all layers. Of pruning, imp, ste and acdc, which otherwise
+    compare within each layer."""
     score: str = "magnitude"
-    """pruning: weights of the lowest score go first: magnitude, taylor1, taylor1_abs,
-    taylor2, taylor2_abs, hessian_product, hessian_product_abs, obd, obd_hutchinson,
-    empirical_fisher, grasp, synflow, loss_change or at_random."""
+    """pruning: weights of the lowest score go first."""
     score_scale: float | None = None
-    """taylor2, taylor2_abs: factor of the second-order term; default: 1 (Taylor's is
-    0.5)."""
+    """taylor2, taylor2_abs: factor of the second-order term; default: 1. Taylor's is
+    0.5."""
     score_examples: int | None = None
-    """pruning, snip, grasp: scores are of the first examples of the training split,
-    this many; default: 1024 or all, but for pruning by taylor1 or taylor1_abs the batch
-    of the step."""
+    """pruning, snip, grasp: number of examples that scores are of. They are the first
+    ones of the training split; default: 1024 or all, but for pruning by taylor1 or
+    taylor1_abs the batch of the step."""
     dense_layers: tuple[str, ...] = ()
     """Patterns (Conv_0, Dense_*) of layers that stay dense."""
     max_sparsity: dict[str, float] = field(default_factory=dict, hash=False)
-    """Pattern and maximum sparsity of the layers that match it, as in Dense_2 0.8."""
+    """Maximum sparsity of layers by pattern, as in Dense_2 0.8."""
     prune_start: int | None = None
-    """pruning, nm, ste: step of the first mask update; default: 0.2 of all steps."""
+    """pruning, nm, ste: first step with a mask update; default: 0.2 of all."""
     prune_end: int | None = None
-    """pruning, nm, ste: step at which the sparsity is reached, the last mask update but
-    for ste; default: 0.67 of all steps."""
+    """pruning, nm, ste: step at which the sparsity is reached. It is the last mask
+    update but for ste; default: 0.67 of all steps."""
     prune_every: int | None = None
-    """pruning, nm, ste: steps between mask updates; default: 0.01 of all steps, but 1
+    """pruning, nm, ste: steps between mask updates. Default: 0.01 of all steps, but 1
     for ste."""
     mask_from: str | None = None
-    """lottery, scratch, restart, static, set, rigl: the run whose final masks are
-    taken, with its settings; the last four take its final weights, too."""
+    """The run whose final masks are taken, with its settings. By lottery, scratch,
+    restart, static, set and rigl; the last four take its final weights, too."""
     rewind_to: int | None = None
-    """lottery, imp: take the weights of this step of that run (imp: of level 0)
-    instead of step 0."""
+    """lottery, imp: take the weights of this step instead of step 0. Those of the run
+    of --mask-from, of imp those of level 0."""
     method: str = "pruning"
     """pruning, static, lottery, scratch, restart, imp (iterative magnitude pruning),
     small-dense, snip, grasp, synflow, set, rigl, nm (N:M sparsity), ste (magnitude,
-    straight through) or acdc (sparse and dense phases in alternation)."""
+    straight through), acdc (sparse and dense phases in alternation) or one of your own,
+    package.module:updater (docs/add_a_method.md)."""
+    method_args: tuple[str, ...] = ()
+    """KEY=VALUE arguments of a --method of your own (docs/add_a_method.md)."""
 
     def __post_init__(self):
         super().__post_init__()
-        check_choice("distribution", self.distribution, methods.DISTRIBUTIONS)
         self._require("sparsity", lambda v: v is None or 0 <= v < 1, "in [0, 1)")
         for pattern, value in self.max_sparsity.items():
             if not 0 <= value < 1:
@@ -87,6 +92,7 @@ class SparseRun(AtInitialisation, Dynamic, NM, Phases, Levels, TrainConfig):
                 "--global-pruning compares all layers: it goes with neither"
                 " --max-sparsity nor --distribution."
             )
+        methods.check_method_args(self._named, self.method_args)
         self._check_score()
         self.check_at_initialisation()
         self.check_dynamic()
@@ -96,8 +102,13 @@ class SparseRun(AtInitialisation, Dynamic, NM, Phases, Levels, TrainConfig):
         self.check_nm()
         self._fill_in()
 
+    @property
+    def _named(self) -> tuple[str, ...]:
+        """The methods, of which a command may have several."""
+        return (self.method,) if isinstance(self.method, str) else self.method
+
     def _check_score(self) -> None:
-        row = SCORES[check_choice("score", self.score, SCORES)]
+        row = SCORES[self.score]
         if self.score_scale is not None:
             self._require("score_scale", math.isfinite, "finite")
             if "scale" not in row.settings:
@@ -107,7 +118,7 @@ class SparseRun(AtInitialisation, Dynamic, NM, Phases, Levels, TrainConfig):
                     f" {self.score}."
                 )
         self._require("score_examples", lambda v: v is None or v >= 1, "at least 1")
-        named = (self.method,) if isinstance(self.method, str) else self.method
+        named = self._named
         # What takes masks, or draws them, has no score.
         rows = [
             SCORES[AT_INITIALISATION.get(name, self.score)]
@@ -122,9 +133,8 @@ class SparseRun(AtInitialisation, Dynamic, NM, Phases, Levels, TrainConfig):
             )
 
     def _check_method(self) -> None:
-        row = methods.METHODS[
-            check_choice("method", self.method, methods.SPARSE_METHODS)
-        ]
+        methods.check_method(self.method, methods.SPARSE_METHODS)
+        row = methods.method_row(self.method)
         given = {
             "global_pruning": ("--global-pruning", self.global_pruning),
             "score": ("--score", self.score != "magnitude"),

@@ -1,9 +1,11 @@
 """The settings of any run as JSON, the file config.json of its folder."""
 
 import dataclasses
+import typing
 from typing import Any
 
 from landscape.config.dense import DenseRun
+from landscape.config.kinds import kind_of, of_kind
 from landscape.config.methods import FAMILIES
 from landscape.config.sparse import SparseRun
 from landscape.config.units import UnitsRun
@@ -12,6 +14,13 @@ from landscape.errors import InputError
 FORMAT_VERSION = 1
 ADDED = {
     "init_zeros": 0.0,
+    "data_args": (),
+    "image_size": None,
+    "workers": None,
+    "precision": "float32",
+    "accumulate": 1,
+    "model_args": (),
+    "method_args": (),
     "initialisation": None,
     "score": "magnitude",
     "score_scale": None,
@@ -34,7 +43,8 @@ def from_dict(values: dict[str, Any]) -> RunConfig:
     """The inverse of `to_dict`.
 
     Raises:
-      InputError: the version or a field is not one that this code knows.
+      InputError: the version or a field is not one that this code knows, or a value is
+        of another kind.
     """
     values = dict(values)
     version = values.pop("format_version", None)
@@ -48,6 +58,11 @@ def from_dict(values: dict[str, Any]) -> RunConfig:
     if values.keys() != fields:
         odd = ", ".join(sorted(values.keys() ^ fields))
         raise InputError(f"the run's settings do not match this code: {odd}.")
-    given = {f.name: values[f.name] for f in dataclasses.fields(kind) if f.init}
-    lists = {k: tuple(v) for k, v in given.items() if isinstance(v, list)}
-    return kind(**given | lists)
+    hints = typing.get_type_hints(kind)
+    return kind(
+        **{
+            f.name: of_kind(f.name, kind_of(hints[f.name]), values[f.name])
+            for f in dataclasses.fields(kind)
+            if f.init
+        }
+    )

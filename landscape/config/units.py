@@ -1,10 +1,11 @@
 """The settings of a network made smaller: another run's, without some of its units."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import ClassVar
 
 from landscape.config.training import TrainConfig
-from landscape.errors import InputError, check_choice
+from landscape.errors import InputError
 from landscape.scores import UNIT_SCORES
 
 REMOVALS = ("mean", "plain")
@@ -17,19 +18,24 @@ class UnitsConfig(TrainConfig):
     """How a network is made smaller: how far, in which rounds, and by which score."""
 
     GROUPS: ClassVar[dict[str, str]] = {"source": "removal of units"}
+    CHOICES: ClassVar[dict[str, Collection[str]]] = {
+        "score": UNIT_SCORES,
+        "where": PLACES,
+        "removal": REMOVALS,
+    }
 
     source: str = ""
-    """The run whose network is made smaller: RUN, RUN@STEP or RUN@init. Settings that
-    are not given are its own, but for --workdir and --steps."""
+    """Run whose network is made smaller: RUN, RUN@STEP or RUN@init. Settings that are
+    not given are its own, but for --workdir and --steps."""
     keep_params: float | None = None
-    """Keep at most this fraction of the numbers that its parameters hold, in (0, 1)."""
+    """Keep at most this fraction of the parameters, in (0, 1)."""
     keep_flops: float | None = None
     """Keep at most this fraction of the FLOPs of its kernels, in (0, 1)."""
     floor_accuracy: float | None = None
-    """Search for the smallest network whose validation accuracy, after fine-tuning,
-    stays at or above this, in (0, 1); needs --num-validation."""
+    """Search for the smallest network of this validation accuracy. After fine-tuning it
+    is this or above, in (0, 1); needs --num-validation."""
     rounds: int | None = None
-    """Rounds of removal and fine-tuning, each a run folder; default: 3. With
+    """Rounds of removal and fine-tuning; default: 3. Each is a run folder. With
     --floor-accuracy: rounds that are tried at most; default: 8."""
     score: str = "mrs"
     """Units of the lowest score are removed. mrs: mean replacement saliency, from one
@@ -37,16 +43,16 @@ class UnitsConfig(TrainConfig):
     rp: the loss changes themselves, one forward pass a unit; norm, group_magnitude: of
     the weights; activation_mean, activation_std, apoz: of the outputs; at_random."""
     score_examples: int = 1000
-    """Score the units, and take their means, on this many training examples: the first
+    """Training examples that units are scored on, and their means taken. The first
     ones; all, if there are fewer."""
     where: str = "after"
-    """Score units by their outputs after the activation, or before it."""
+    """Units are scored by their outputs after the activation, or before it."""
     removal: str = "mean"
-    """mean: a removed unit's mean output moves into the next biases; plain: it is lost,
-    as if it were 0."""
+    """Where a removed unit's output goes. mean: its mean moves into the next biases;
+    plain: it is lost, as if it were 0."""
     keep_layers: tuple[str, ...] = ()
-    """Patterns (Conv_0, Block_*, stream_0) of layers that keep their units, but those
-    that masks have left without any weight to or from others."""
+    """Layers that keep their units (Conv_0, Block_*, stream_0). But those units that
+    masks have left without any weight to or from others."""
 
     def __post_init__(self):
         super().__post_init__()
@@ -54,9 +60,6 @@ class UnitsConfig(TrainConfig):
             self._require(name, lambda v: v is None or 0 < v < 1, "in (0, 1)")
         for name in ("rounds", "score_examples"):
             self._require(name, lambda v: v is None or v >= 1, "at least 1")
-        check_choice("unit score", self.score, UNIT_SCORES)
-        check_choice("place", self.where, PLACES)
-        check_choice("kind of removal", self.removal, REMOVALS)
 
     def check_budget(self) -> None:
         """Refuses settings that do not say, in one way, how far the network shrinks.

@@ -2,12 +2,18 @@
 
 from landscape import methods
 from landscape.config import SparseRun, TrainConfig
-from landscape.data import images
+from landscape.data import images as tfds_images
+from landscape.data import streaming
+from landscape.data.raw import read
+from landscape.data_names import is_arrays
 from landscape.errors import InputError
 
 
 def check(config: TrainConfig) -> int:
-    """Refuses settings that their data set cannot meet; reads none of its examples.
+    """Refuses settings that their data set cannot meet.
+
+    Of sets that are known it reads no example; a function of the user's own is called,
+    and its arrays, or those of files, are checked.
 
     Returns:
       The number of examples that are trained on.
@@ -20,9 +26,13 @@ def check(config: TrainConfig) -> int:
     1200
     """
     check_kind(config)
-    row = methods.DATA_SETS.get(config.dataset)
-    if row is None:
-        builder = images.open_prepared(config.dataset, config.data_dir)
+    row = methods.data_row(config.dataset)
+    if config.image_size is not None:
+        size = streaming.open_sources(config.dataset, config.data_dir)["train"].size
+    elif row.images is None:
+        size = len(read(config).train[1])
+    elif row.num_train is None:
+        builder = tfds_images.open_prepared(config.dataset, config.data_dir)
         size = builder.info.splits["train"].num_examples
     else:
         named = isinstance(row.num_train, str)
@@ -39,20 +49,29 @@ def check(config: TrainConfig) -> int:
 
 
 def check_kind(config: TrainConfig) -> None:
-    """Raises InputError if settings need images, and the inputs are vectors."""
-    row = methods.DATA_SETS.get(config.dataset, methods.TFDS)
-    if row.images:
-        return
-    if config.augment:
-        raise InputError(f"--augment needs images, and {row.name} are vectors.")
-    if config.inputs == "scale":
+    """Raises InputError if settings need images or a range that the inputs lack."""
+    name, row = config.dataset, methods.data_row(config.dataset)
+    images, scalable = row.images, row.images
+    if config.image_size is not None:
+        if row is not methods.TFDS and not is_arrays(name):
+            raise InputError(
+                f"--image-size reads image files in time, and {name} are no files."
+            )
+        images = scalable = True
+    elif images is None:
+        raw = read(config)
+        images, scalable = raw.train[0].ndim == 4, raw.highest is not None
+    if config.augment and not images:
+        raise InputError(f"--augment needs images, and {name} are vectors.")
+    if config.inputs == "scale" and not scalable:
         raise InputError(
-            f"--inputs scale needs images: {row.name} have no fixed range."
+            f"--inputs scale needs images with a highest value, as uint8 has 255:"
+            f" {name} have no fixed range."
         )
-    if methods.MODELS[config.model].images:
+    if methods.model_row(config.model).images and not images:
         raise InputError(
             f"{config.model} needs images of shape (height, width, channels), and"
-            f" {row.name} are vectors."
+            f" {name} are vectors."
         )
 
 

@@ -11,9 +11,10 @@ from typing import NamedTuple
 import numpy as np
 
 from landscape.config import TrainConfig
+from landscape.data import streaming
 from landscape.data.counts import check_batch_size, check_kind, check_split
-from landscape.data.raw import Raw
-from landscape.methods import DATA_SETS, TFDS, resolve
+from landscape.data.raw import Raw, settings_of
+from landscape.methods import data_row, resolve
 from landscape.one_line import one_line
 
 Split = dict[str, np.ndarray]
@@ -49,6 +50,7 @@ class Dataset(NamedTuple):
       validation: the examples held out, or None.
       test: the set's own test split, never touched by the other settings.
       normalisation: of all splits; None if it is not known.
+      inputs_crc32: of all inputs as they are stored, see `landscape.data.raw`.
     """
 
     name: str
@@ -58,6 +60,7 @@ class Dataset(NamedTuple):
     validation: Split | None
     test: Split
     normalisation: Normalisation | None = None
+    inputs_crc32: int | None = None
 
     __repr__ = one_line
 
@@ -84,11 +87,13 @@ def load(config: TrainConfig) -> Dataset:
     ((8, 8, 1), True)
     """
     check_kind(config)
-    row = DATA_SETS.get(config.dataset, TFDS)
+    if config.image_size is not None:
+        return _streamed(config)
+    row = data_row(config.dataset)
     dataset = _load(
         config.dataset,
         row.read,
-        tuple(getattr(config, name) for name in row.settings),
+        settings_of(config),
         config.num_validation,
         config.num_train,
         config.inputs,
@@ -97,7 +102,33 @@ def load(config: TrainConfig) -> Dataset:
     check_batch_size(config, len(dataset.train["label"]))
     # The arrays are read-only and shared; the dicts around them are the caller's own.
     copies = (s and dict(s) for s in (dataset.train, dataset.validation, dataset.test))
-    return Dataset(*dataset[:3], *copies, dataset.normalisation)
+    return Dataset(*dataset[:3], *copies, *dataset[6:])
+
+
+def _streamed(config: TrainConfig) -> Dataset:
+    """The same with splits that are read in time; no image is read here."""
+    found = streaming.open_sources(config.dataset, config.data_dir)
+    drawn = config.num_validation, config.num_train, config.data_seed
+    whole = found["train"]
+    train, held_out = _draw(config.dataset, whole.size, *drawn)
+    parts = {"train": whole, "validation": None, "test": found["test"]}
+    if not isinstance(train, slice):
+        parts["train"] = streaming.subset(whole, train)
+    if config.num_validation:
+        parts["validation"] = streaming.subset(whole, held_out)
+    check_batch_size(config, parts["train"].size)
+    splits = {k: v and streaming.split_of(v, config) for k, v in parts.items()}
+    mean, deviation = splits["train"].mean, splits["train"].deviation
+    shape = (config.image_size, config.image_size, 3)
+    return Dataset(
+        config.dataset,
+        whole.num_classes,
+        shape,
+        **splits,
+        normalisation=Normalisation(
+            mean.astype(np.float64), deviation.astype(np.float64), 255.0
+        ),
+    )
 
 
 @lru_cache(maxsize=2)
@@ -131,6 +162,7 @@ def _load(
         split(pixels[validation], labels[validation]) if num_validation else None,
         split(*raw.test),
         Normalisation(_of_channels(mean), _of_channels(std), raw.highest),
+        raw.inputs_crc32,
     )
 
 

@@ -15,9 +15,11 @@ from typing import Any
 import numpy as np
 
 from landscape.data.raw import Raw
+from landscape.data_names import holds_arrays
 from landscape.errors import InputError
 from landscape.methods import DATA_SETS
 
+TEST_SPLITS = ("test", "validation")
 CHUNK = 4096  # records in memory at once, beside the pixels
 
 
@@ -40,10 +42,12 @@ def open_builder(name: str, data_dir: str | None) -> Any:
         known = [*DATA_SETS, *tfds.list_builders(with_community_datasets=False)]
         near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
         hint = f": perhaps you meant {near[0]!r}?" if near else "."
+        if holds_arrays(name):
+            hint = f": perhaps you meant the folder './{name}'?"
         raise InputError(
             f"unknown dataset {name!r}{hint}"
-            f" Allowed: {', '.join(DATA_SETS)}, and the image-classification sets of"
-            " tfds."
+            f" Allowed: {', '.join(DATA_SETS)}, the image-classification sets of tfds,"
+            " ./FOLDER of .npy files, FILE.npz and package.module:function."
         ) from None
     except Exception as error:  # each builder is code of its own
         reason, *_ = str(error.__cause__ or error).strip().splitlines() or [repr(error)]
@@ -94,7 +98,7 @@ def open_prepared(name: str, data_dir: str | None) -> Any:
 
     Raises:
       InputError: as `open_builder`; or the set is not prepared, or not as array_record,
-        or lacks a train or a test split.
+        or lacks a train split, or one for testing.
     """
     builder = open_builder(name, data_dir)
     if not is_prepared(builder):
@@ -109,13 +113,19 @@ def open_prepared(name: str, data_dir: str | None) -> Any:
             " not as array_record: choose or prepare another folder,"
             f" `{prepare_command(name, 'DIR')}`."
         )
-    missing = {"train", "test"} - set(builder.info.splits)
-    if missing:
-        raise InputError(
-            f"dataset {name!r} has no {min(missing)} split, only"
-            f" {', '.join(builder.info.splits)}."
-        )
+    splits = builder.info.splits
+    for needed in (("train",), TEST_SPLITS):
+        if not set(needed) & set(splits):
+            raise InputError(
+                f"dataset {name!r} has no {' or '.join(needed)} split, only"
+                f" {', '.join(splits)}."
+            )
     return builder
+
+
+def test_split(builder: Any) -> str:
+    """The split that a prepared set is tested on: test, or validation without one."""
+    return next(name for name in TEST_SPLITS if name in builder.info.splits)
 
 
 @lru_cache(maxsize=1)
@@ -133,7 +143,9 @@ def read(name: str, data_dir: str | None) -> Raw:
     """
     builder = open_prepared(name, data_dir)
     classes = builder.info.features["label"].num_classes
-    train, test = (_read_split(builder, name, split) for split in ("train", "test"))
+    train, test = (
+        _read_split(builder, name, split) for split in ("train", test_split(builder))
+    )
     if train[0].shape[1:] != test[0].shape[1:]:
         raise _several_sizes(name, train[0].shape[1:3], test[0].shape[1:3])
     for _, labels in (train, test):
@@ -170,7 +182,7 @@ def _read_split(builder: Any, name: str, split: str) -> tuple[np.ndarray, np.nda
             if image.size != size:
                 raise _several_sizes(name, size[::-1], image.size[::-1])
             if image.mode != mode:
-                image = _of_bytes(name, image).convert(mode)
+                image = of_bytes(name, image).convert(mode)
             pixels.append(image.tobytes())
             labels.append(feature["label"].int64_list.value[0])
     if not pixels:
@@ -180,7 +192,7 @@ def _read_split(builder: Any, name: str, split: str) -> tuple[np.ndarray, np.nda
     return images.reshape(-1, height, width, channels), np.asarray(labels, np.int32)
 
 
-def _of_bytes(name: str, image: Any) -> Any:
+def of_bytes(name: str, image: Any) -> Any:
     """An image of 8 bits a channel: of grey 16 bits the high byte, as TensorFlow does.
 
     Of 16-bit colour Pillow itself reads the high bytes.
@@ -201,5 +213,6 @@ def _of_bytes(name: str, image: Any) -> Any:
 def _several_sizes(name: str, one: tuple[int, int], other: tuple[int, int]):
     first, second = ("x".join(map(str, size)) for size in (one, other))
     return InputError(
-        f"the images of {name!r} must all have one size, not {first} and {second}."
+        f"the images of {name!r} must all have one size, not {first} and {second}:"
+        " --image-size N reads them in time, cropped to NxN."
     )

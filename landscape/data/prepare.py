@@ -14,11 +14,9 @@ if __name__ == "__main__":
 
 import importlib.util
 from dataclasses import dataclass
-from typing import Annotated
+from typing import ClassVar
 
-from tyro.conf import Positional, arg
-
-from landscape.cli import launch, parse
+from landscape.cli import Positional, launch, parse
 from landscape.data import images
 from landscape.errors import InputError, RunFailure
 from landscape.methods import DATA_SETS
@@ -28,7 +26,9 @@ from landscape.methods import DATA_SETS
 class Config:
     """What to prepare, and where to."""
 
-    name: Positional[Annotated[str, arg(metavar="NAME")]]
+    GROUPS: ClassVar[dict[str, str]] = {"data_dir": "data"}
+
+    name: Positional[str]
     """An image-classification set of tfds: mnist, fashion_mnist, cifar10, ..."""
     data_dir: str | None = None
     """Where tfds keeps its prepared sets; default: its own default."""

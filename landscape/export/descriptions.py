@@ -56,7 +56,7 @@ def describe(run: Run, ref: Ref) -> dict[str, Any]:
         "parameters": size(params),
         "parameters_not_zero": int(sum(map(np.count_nonzero, jax.tree.leaves(params)))),
         "method": config.method,
-        "sparsity": float(masks.sparsity(run.masks, params)),
+        "sparsity": float(masks.sparsity(run.masks, params, run.objective.rules)),
         "step": int(run.state.step),
         "seed": config.seed,
         "settings": _settings(config, ref),

@@ -26,6 +26,14 @@ class Network(NamedTuple):
 
     __repr__ = one_line
 
+    @property
+    def rules(self) -> tuple[tuple[str, str], ...]:
+        """Of its leaves, for `landscape.layout`."""
+        # Here, as that imports JAX.
+        from landscape import layout
+
+        return layout.rules_of(self.model)
+
     def logits(self, variables: Any, images: Any) -> Any:
         """[B, K] of images [B, *input_shape]: those of the run."""
         return self.model.apply(variables, images, train=False)

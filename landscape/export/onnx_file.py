@@ -36,7 +36,7 @@ def content(network: Network) -> bytes:
     images = images_of(network)
     try:
         traced = jax.make_jaxpr(network.exported_logits)(variables, images)
-    except jax.errors.InconclusiveDimensionOperation as error:
+    except (jax.errors.InconclusiveDimensionOperation, TypeError) as error:
         raise fixed_batch(network, error) from None
     leaves = named_leaves(variables)
     graph = Graph(INPUT, images.shape[0], {id(v): name for name, v in leaves.items()})

@@ -38,8 +38,8 @@ def read_run(path: Path, *, data: bool = True, data_dir: str | None = None) -> R
         components = recipe.make(settings, shape, classes)
         like = abstract_state(components, shape)
         both = {"params": like.params, "batch_stats": like.batch_stats}
-        values = sparse_file.variables(found, both)
-        masks = sparse_file.masks(found, like.params)
+        values = sparse_file.variables(found, both, components.objective.rules)
+        masks = sparse_file.masks(found, like.params, components.objective.rules)
     except KeyError as error:
         raise InputError(f"{path}: its description has no {error}.") from None
     except InputError as error:

@@ -24,7 +24,7 @@ from scipy import sparse
 from landscape import layout
 from landscape.errors import InputError
 from landscape.export.networks import Network
-from landscape.layout import Leaf
+from landscape.layout import Leaf, Rules
 from landscape.trees import map_named, named_leaves
 
 DESCRIPTION = "description.json"
@@ -54,7 +54,7 @@ class Content(NamedTuple):
 def content(network: Network) -> bytes:
     """The bytes of the file."""
     kept = named_leaves(network.masks) if network.masks is not None else {}
-    kernels = layout.kernels(network.variables["params"])
+    kernels = layout.kernels(network.variables["params"], network.rules)
     target = io.BytesIO()
     with zipfile.ZipFile(target, "w") as file:
 
@@ -102,13 +102,13 @@ def read(content: bytes) -> Content:
     return Content(description, leaves)
 
 
-def variables(found: Content, like: Any) -> Any:
+def variables(found: Content, like: Any, rules: Rules = ()) -> Any:
     """The variables of a network, of shapes as in `like`, to the bit.
 
     Raises:
       InputError: a leaf is missing, or has another shape.
     """
-    kernels = layout.kernels(like["params"])
+    kernels = layout.kernels(like["params"], rules)
 
     def leaf(name, shape):
         if name not in found.leaves:
@@ -123,9 +123,9 @@ def variables(found: Content, like: Any) -> Any:
     return map_named(leaf, like)
 
 
-def masks(found: Content, params: Any) -> Any:
+def masks(found: Content, params: Any, rules: Rules = ()) -> Any:
     """Masks of the parameters: True for the stored entries, and for what is dense."""
-    kernels = layout.kernels(params)
+    kernels = layout.kernels(params, rules)
 
     def leaf(name, value):
         stored = found.leaves[f"params/{name}"]
@@ -178,5 +178,5 @@ def _order(leaf: Leaf) -> tuple[list[int], int]:
 
 def logits(content: bytes, network: Network, images: np.ndarray) -> np.ndarray:
     """Of the network with the parameters of the file."""
-    found = variables(read(content), network.variables)
+    found = variables(read(content), network.variables, network.rules)
     return np.asarray(jax.jit(network.logits)(found, images))

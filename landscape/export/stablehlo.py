@@ -42,13 +42,17 @@ def content(network: Network) -> bytes:
     )
     try:
         return bytes(exported(images_of(network)).serialize())
-    except jax.errors.InconclusiveDimensionOperation as error:
+    except (jax.errors.InconclusiveDimensionOperation, TypeError) as error:
         raise fixed_batch(network, error) from None
 
 
 def fixed_batch(network: Network, error: Exception) -> InputError:
     """What is said of a model that cannot be traced for any number of images."""
     reason = str(error).strip().splitlines()[0]
+    if isinstance(error, TypeError):
+        if "_DimExpr" not in reason:
+            raise error
+        reason = "len(image) asks for it, and image.shape[0] does not"
     return InputError(
         f"{type(network.model).__name__} cannot be exported: it needs to know the"
         f" number of images ({reason})."

@@ -6,6 +6,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
+from landscape.figures.signed_axes import LINEAR, around, signed_log
+
 ZERO, ROUNDING = "zero within its error", "rounding"
 """Labels in a legend."""
 
@@ -31,6 +33,11 @@ class Known(NamedTuple):
         """Those that have not converged."""
         return int((~(self.nonzero | self.zero)).sum())
 
+    @property
+    def shown(self) -> np.ndarray:
+        """What is drawn: the values, 0 for those that are zero within their error."""
+        return np.append(self.values[self.nonzero], np.zeros(int(self.zero.any())))
+
 
 def known(found: dict[str, Any], end: str) -> Known:
     """Of the end "largest" or "smallest" of a spectrum, see `figures.spectrum`."""
@@ -43,15 +50,15 @@ def known(found: dict[str, Any], end: str) -> Known:
     return Known(values, errors, converged & ~zero, converged & zero, resolution)
 
 
-def draw(axes: Axes, ranks: np.ndarray, end: Known, *, log: bool, **line: Any) -> None:
-    """Error bars; hollow where zero is within the error, and those not converged not.
+def draw(axes: Axes, ranks: np.ndarray, end: Known, **line: Any) -> None:
+    """Error bars; hollow at zero where zero is within the error.
+
+    Those that have not converged are left out.
 
     Args:
       axes: to draw on.
       ranks: [k], of the eigenvalues.
       end: see `known`.
-      log: whether the axis is logarithmic: zero within the error is an upper limit
-        there, else a marker at zero.
       line: options of all markers, such as color.
     """
     values, errors, nonzero, zero, _ = end
@@ -59,39 +66,41 @@ def draw(axes: Axes, ranks: np.ndarray, end: Known, *, log: bool, **line: Any) -
     if nonzero.any():
         axes.errorbar(ranks[nonzero], values[nonzero], errors[nonzero], **bars)
     if zero.any():
-        bars |= {"mfc": "none", "label": ZERO}
+        bars |= {"mfc": "white", "label": ZERO}
         reach = (np.abs(values) + errors)[zero]
-        if log:
-            axes.errorbar(ranks[zero], reach, 0.5 * reach, uplims=True, **bars)
-        else:
-            axes.errorbar(ranks[zero], np.zeros(zero.sum()), reach, **bars)
+        axes.errorbar(ranks[zero], np.zeros(zero.sum()), reach, **bars)
 
 
-def draw_end(axes: Axes, ranks: np.ndarray, end: Known) -> None:
-    """One end alone: on a log axis if all are positive and far apart."""
-    shown = end.values[end.nonzero]
-    far = 0 < 30 * shown.min(initial=np.inf) < shown.max(initial=0)
-    log = far and not end.zero.any()
-    draw(axes, ranks, end, log=log)
-    if log:
-        axes.set_yscale("log")
-    else:
-        axes.axhline(0, color="gray", lw=0.6)
-        shade_rounding(axes, end.resolution)
-    if end.num_left_out:
-        label = f"{end.num_left_out} not converged: left out"
-        axes.plot([], [], " ", label=label)
+def scale_ends(axes: Axes, ends: list[Known], largest: float) -> None:
+    """The one kind of axis that eigenvalues over rank have, in every figure.
+
+    Logarithmic on both sides of zero, linear up to `signed_axes.LINEAR` of the largest
+    magnitude. Zero is shown, with what is rounding, where an eigenvalue comes near.
+
+    Args:
+      axes: with the eigenvalues.
+      ends: what is drawn.
+      largest: the largest magnitude of an eigenvalue of any of the spectra.
+    """
+    linear = LINEAR * (largest or 1.0)
+    shown = np.concatenate([np.zeros(0), *(end.shown for end in ends)])
+    low, high = around(shown if len(shown) else np.zeros(1), linear)
+    signed_log(axes, "y", low, high, linear)
+    if low <= 0 <= high:
+        axes.axhline(0, color="gray", lw=0.6, zorder=1)
+        shade_rounding(axes, max(end.resolution for end in ends))
     axes.xaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))
-    if axes.get_legend_handles_labels()[1]:
-        axes.legend(fontsize=6)
+
+
+def mark_classes(axes: Axes, num_classes: int | None, ranks: np.ndarray) -> None:
+    """A line behind as many eigenvalues as there are classes, if so many are drawn."""
+    if num_classes and num_classes < len(ranks):
+        label = f"number of classes ({num_classes})"
+        axes.axvline(num_classes + 0.5, color="0.4", ls=":", lw=1, label=label)
 
 
 def shade_rounding(axes: Axes, resolution: float) -> None:
-    """Shades the band around zero that is rounding, and never looks closer than it."""
+    """Shades the band around zero that is rounding."""
     if resolution:
-        band = axes.axhspan(-resolution, resolution, color="0.8", lw=0, zorder=0)
-        low, high = axes.get_ylim()
-        low, high = min(low, -3 * resolution), max(high, 3 * resolution)
-        axes.set_ylim(low, high)
-        if resolution > 0.005 * (high - low) or axes.get_yscale() != "linear":
-            band.set_label(ROUNDING)
+        band = {"color": "0.85", "lw": 0, "zorder": 0, "label": ROUNDING}
+        axes.axhspan(-resolution, resolution, **band)

@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator
 
-from landscape.figures.styles import colors, plain, style
+from landscape.figures.method_looks import looks
+from landscape.figures.styles import Figure, plain, style
 
 Points = Sequence[tuple[float, float]]
 """Parameters that are not zero, and test accuracy in [0, 1]."""
@@ -20,7 +20,7 @@ def levels(groups: Mapping[str, Sequence[Points]]) -> Figure:
         method, or the one network of another.
     """
     with style():
-        palette = colors()
+        shades = [look["color"] for look in looks(list(groups))]
         figure = Figure(figsize=(5.2, 3.4), layout="constrained")
         axes = figure.subplots()
         marks = "osD^vP*X"
@@ -33,7 +33,7 @@ def levels(groups: Mapping[str, Sequence[Points]]) -> Figure:
                 100 * accuracy,
                 None if spread is None else 100 * spread,
                 fmt=f"{marks[i % len(marks)]}-",
-                color=palette[i % len(palette)],
+                color=shades[i],
                 capsize=2,
                 lw=1.2,
                 ms=4.5,

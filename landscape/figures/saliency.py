@@ -5,10 +5,9 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.ticker import LogFormatter
 
-from landscape.figures.styles import colors, plain, style
+from landscape.figures.axis_scales import plain_numbers
+from landscape.figures.styles import Figure, colors, plain, style
 
 MAX_LAYERS = 4
 """Layers with a row of their own: the first and the last ones."""
@@ -16,6 +15,7 @@ COLUMNS = 3
 NOTHING = {"marker": "v", "ls": "", "ms": 3, "color": "0.5", "alpha": 0.5, "mew": 0}
 CLIPPED = 2.0
 """The axis of losses ends at this times the highest of scores without a sign."""
+_MARKS = "os^DvPX"
 FIRST = ("magnitude", "taylor1_abs")
 """Scores with a scatter plot, if they are there; then the best of the others."""
 
@@ -73,16 +73,24 @@ def _chosen(row: dict[str, Any], oracle: dict[str, str]) -> list[str]:
 
 
 def _looks(found: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Colour and line of each score: one colour for a score and its absolute value."""
-    cycle, families = colors(), {}
-    looks = {}
+    """Line and mark of each score: one colour for a score and its absolute value.
+
+    Later ones are thinner and have other marks, so that of curves that coincide all
+    are seen.
+    """
+    cycle, looks = colors(), {}
+    families = {"at_random": len(cycle)}
     for name in found["scores"]:
-        family = name.removesuffix("_abs")
-        color = "0.5"
-        if name != "at_random":
-            color = families.setdefault(family, cycle[len(families) % len(cycle)])
+        at = families.setdefault(name.removesuffix("_abs"), len(families) - 1)
         signed = found["oracle"][name] == "signed"
-        looks[name] = {"color": color, "ls": "--" if signed else "-"}
+        looks[name] = {
+            "color": "0.5" if name == "at_random" else cycle[at % len(cycle)],
+            "ls": "--" if signed else "-",
+            "lw": max(0.8, 2.4 - 0.2 * at),
+            "marker": _MARKS[at % len(_MARKS)],
+            "ms": 3.2,
+            "mew": 0,
+        }
     return looks
 
 
@@ -103,7 +111,7 @@ def _scatter(axes: Axes, found, arrays, layer: str, name: str) -> None:
         axes.plot(x[nothing], np.full(nothing.sum(), rounding), **NOTHING)
         # Within a decade a log axis has labels that lie on each other.
         axes.set_xscale("log" if x.max() > 30 * lowest else "linear")
-        axes.set(yscale="log", ylabel="|change of the loss|")
+        axes.set(yscale="log", ylabel="|change of the loss| (nats)")
     else:
         axes.plot(x, y, "o", ms=2, **ink)
         for axis, values, scale in (
@@ -115,7 +123,7 @@ def _scatter(axes: Axes, found, arrays, layer: str, name: str) -> None:
             ticks = [-top, 0, top] if values.min() < 0 else [0, top]
             axis.set_ticks(ticks, [f"{tick:g}" for tick in ticks])
             axis.set_ticks([], minor=True)
-        axes.set_ylabel("change of the loss")
+        axes.set_ylabel("change of the loss (nats)")
     value = row["correlations"][name]
     correlation = "-" if value is None else f"{value:.2f}"
     axes.set_title(f"{plain(layer)}: rank correlation {correlation}")
@@ -130,17 +138,17 @@ def _removal(axes: Axes, found, layer: str, looks) -> None:
     }
     low, high, above = _limits(curves, found)
     for name, after in curves.items():
-        axes.plot(x, after, "o", ms=2.5, label=plain(name), **looks[name])
+        axes.plot(x, after, label=plain(name), **looks[name])
     axes.axhline(found["loss"], color="black", lw=0.8, ls=":", label="nothing removed")
     guessing = math.log(found["classes"])
     axes.axhline(guessing, color="black", lw=0.8, ls="-.", label="guessing")
     axes.set(
-        xlabel="% removed at once", ylabel="loss (nats)", yscale="log", ylim=(low, high)
+        xlabel="weights removed at once (%)",
+        ylabel="loss (nats)",
+        yscale="log",
+        ylim=(low, high),
     )
-    # 2 and 20, not 2 x 10^0 and 2 x 10^1, which lie on each other.
-    axes.yaxis.set_major_formatter("{x:g}")
-    minor = LogFormatter(minor_thresholds=(1.5, 0.5))
-    axes.yaxis.set_minor_formatter(minor)
+    plain_numbers(axes.yaxis)
     axes.set_title(plain(layer), pad=15 if above else None)
     if above:
         words = plain(f"off the axis: {', '.join(above)}")
@@ -171,7 +179,7 @@ def _correlations(axes: Axes, found, looks) -> None:
     for name in found["scores"]:
         values = [found["by_layer"][k]["correlations"][name] for k in layers]
         values = [np.nan if v is None else v for v in values]
-        axes.plot(range(len(layers)), values, "o", ms=3, **looks[name])
+        axes.plot(range(len(layers)), values, **looks[name])
     axes.axhline(0, color="gray", lw=0.6)
     axes.set(ylabel="rank correlation", ylim=(None, 1.05))
     axes.set_title("with the change of the loss (dashed: signed scores, signed change)")

@@ -5,11 +5,11 @@ from typing import Any
 
 import matplotlib
 import numpy as np
-from matplotlib.figure import Figure
 
 from landscape.figures import bars
+from landscape.figures.method_looks import looks
 from landscape.figures.sparse_savings import draw_cost, draw_time
-from landscape.figures.styles import colors, plain, style
+from landscape.figures.styles import Figure, plain, style
 from landscape.tables import counted
 
 PAIRS = 6
@@ -46,7 +46,7 @@ def sparsity(result: dict[str, Any], title: str) -> Figure:
         if pairs:
             _overlap(panels[-1], pairs, shown)
         else:
-            _gradients(panels[-1], runs[0]["gradients"])
+            _gradients(panels[-1], runs[0])
         figure.suptitle(plain(title), fontsize=9)
         return figure
 
@@ -54,9 +54,10 @@ def sparsity(result: dict[str, Any], title: str) -> Figure:
 def _density(axes, runs, names, shown: bool) -> None:
     layers = [row["layer"] for row in runs[0]["layers"]]
     highest = 0.0
+    shades = looks([found["run"] for found in runs], marks=False)
     for i, (found, name) in enumerate(zip(runs, names, strict=True)):
         values = [100 * row["kept"] / row["size"] for row in found["layers"]]
-        color = colors()[i % len(colors())]
+        color = shades[i]["color"]
         at = bars.group(
             axes, i, len(runs), values, color=color,
             label=plain(name) if len(runs) > 1 else None,
@@ -73,18 +74,19 @@ def _density(axes, runs, names, shown: bool) -> None:
     bars.legend_below(axes)
 
 
-def _gradients(axes, rows) -> None:
+def _gradients(axes, found) -> None:
+    rows = found["gradients"]
     steps = [row["step"] for row in rows]
-    blue, red = colors()[:2]
+    (look,) = looks([found["run"]], marks=False)
     # A line between two states would tell of a course that nobody saw.
     line = "-" if len(rows) > 2 else ""
-    axes.plot(steps, [row["norm"] for row in rows], f"o{line}", ms=3, color=blue,
-              label="in its own masks")  # fmt: skip
+    axes.plot(steps, [row["norm"] for row in rows], f"o{line}", ms=3,
+              color=look["color"], label="in its own masks")  # fmt: skip
     changed = [row for row in rows if row["before"] is not None]
     if changed:
         axes.plot(
             [row["step"] for row in changed], [row["before"] for row in changed], "x",
-            ms=4, color=red, label="in the masks of the kept state before",
+            ms=5, color="0.35", label="in the masks of the kept state before",
         )  # fmt: skip
         bars.legend_below(axes)
     if min(row["norm"] for row in rows) > 0:
@@ -117,7 +119,7 @@ def _overlap(axes, pairs: Sequence[dict[str, Any]], shown: bool) -> None:
     left = len(pairs) - len(drawn)
     more = f" ({counted(left, 'pair')} not shown)" if left else ""
     axes.set(
-        title=f"what masks have in common{more}", ylabel="Jaccard",
+        title=f"what masks have in common{more}", ylabel="Jaccard index",
         ylim=(0, 1.12 * highest or 1),
     )  # fmt: skip
     bars.legend_below(axes, ncols=2)

@@ -8,7 +8,8 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import LogLocator, NullLocator
 
 from landscape.figures import bars
-from landscape.figures.styles import colors, plain
+from landscape.figures.method_looks import looks
+from landscape.figures.styles import plain
 
 LATENCIES = {
     "dense": "dense, XLA",
@@ -39,19 +40,22 @@ def draw_cost(
     if saved is not None:
         kinds += ["bytes,\ncompressed", "bytes,\nCSR"]
     stacked, highest = False, 100.0
+    shades = looks([found["run"] for found in runs], marks=False)
     for i, (found, name) in enumerate(zip(runs, names, strict=True)):
         flops, kept = (
             sum(row[k] for row in found["layers"]) for k in ("flops", "flops_kept")
         )
-        cost, color = found["training"], colors()[i % len(colors())]
+        cost, color = found["training"], shades[i]["color"]
         own = [found["density"], kept / flops, cost["relative"]]
-        values = 100 * np.array(own)
+        # What a method of the user's own costs is not known: it has no bar.
+        values = 100 * np.array([np.nan if value is None else value for value in own])
         at = bars.group(
             axes, i, len(runs), values, color=color,
             label=plain(name) if len(runs) > 1 else None,
         )  # fmt: skip
-        if found["earlier"] and cost["dense"]:
-            before = sum(each["flops"] for each in found["earlier"]) / cost["dense"]
+        others = [each["flops"] for each in found["earlier"]]
+        if others and None not in others and cost["dense"]:
+            before = sum(others) / cost["dense"]
             axes.bar(
                 at[TRAINING], 100 * before, 0.92 * 0.8 / len(runs), color=color,
                 bottom=values[TRAINING], alpha=0.45, hatch="////", edgecolor="white",
@@ -67,8 +71,9 @@ def draw_cost(
             axes.bar(places, more, 0.92 * 0.8 / len(runs), color=color)
             at, values = np.append(at, places), np.append(values, more)
         if shown:
-            bars.label(axes, at, values, [f"{value:.3g}" for value in values])
-        highest = max(highest, *values)
+            texts = ["?" if np.isnan(x) else f"{x:.3g}" for x in values]
+            bars.label(axes, at, np.nan_to_num(values), texts)
+        highest = max(highest, np.nanmax(values))
     axes.axhline(100, color="0.3", lw=0.8)
     axes.set_xticks(range(len(kinds)), kinds)
     axes.grid(False, axis="x")
@@ -121,6 +126,7 @@ def draw_time(axes: Any, times: dict[str, Any], shown: bool) -> None:
     axes.set_xticks(range(len(times)), [f"batch of {size}" for size in times])
     axes.grid(False, axis="x")
     axes.set(
-        title="forward pass on this machine: median and quartiles", ylabel="us",
+        title="forward pass on this machine: median and quartiles",
+        ylabel="time of a call (us)",
     )  # fmt: skip
     bars.legend_below(axes, ncols=5)

@@ -1,18 +1,28 @@
 """One style for every figure, and how figures are written."""
 
+import io
 import sys
 import textwrap
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import matplotlib
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure as PlainFigure
 
 from landscape.files import write_atomically
 
 _STYLE = Path(__file__).with_name("paper.mplstyle")
+
+
+class Figure(PlainFigure):
+    """A matplotlib figure that a notebook shows, whether or not pyplot is loaded."""
+
+    def _repr_png_(self) -> bytes:
+        with io.BytesIO() as file, style():
+            self.savefig(file, format="png", dpi=90)
+            return file.getvalue()
 
 
 def style() -> AbstractContextManager:
@@ -38,15 +48,30 @@ def plain(text: str) -> str:
     return (" " if shown.startswith("_") else "") + shown.replace("$", r"\$")
 
 
-def save(figure: Figure, path: Path) -> None:
-    """Writes a figure as a whole or not at all, making its folder if needed."""
+def save(figure: PlainFigure, path: Path, formats: Sequence[str] = ()) -> None:
+    """Writes a figure as a whole or not at all, making its folder if needed.
+
+    Args:
+      figure: drawn.
+      path: of the file; its ending is the format: png, pdf or svg.
+      formats: write it once in each of these, beside `path`, instead.
+    """
+    for one in [path.with_suffix(f".{kind}") for kind in formats] or [path]:
+        _save(figure, one)
+
+
+def _save(figure: PlainFigure, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with style(), warnings.catch_warnings():
         # A letter that the font lacks is drawn as a box.
         warnings.filterwarnings("ignore", "Glyph .* missing")
         # The renderer is that of the format: no backend is needed, nor asked for.
         kind = path.suffix.removeprefix(".")
-        write_atomically(path, lambda file: figure.savefig(file, format=kind))
+        # The same figure gives the same bytes: no time of day is in the file.
+        undated = {"pdf": {"CreationDate": None}, "svg": {"Date": None}}.get(kind)
+        write_atomically(
+            path, lambda file: figure.savefig(file, format=kind, metadata=undated)
+        )
 
 
 @contextmanager

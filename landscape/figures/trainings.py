@@ -1,103 +1,141 @@
 """A training over its steps."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from landscape.figures.styles import colors, plain, style
+from landscape.figures.axis_scales import plain_numbers, stretch
+from landscape.figures.method_looks import Look, looks, mean_and_range
+from landscape.figures.styles import Figure, plain, style
 
 Lines = list[dict[str, Any]]
 """Those of a metrics.jsonl."""
 Curve = tuple[list[int], list[float]]
 """Steps and values."""
 
-_DASH = 4
+_DASH = 6
 """Length, in widths of the line."""
-_MARKS = ("", "o", "^", "s", "X")
-"""Of the labels that take the first, second, ... turn through the colours."""
 
 
 def training(runs: dict[str, list[Lines]]) -> Figure:
-    """Loss, test accuracy and sparsity over steps.
+    """Loss, accuracy, gradient norm and sparsity over steps, from step 0 on.
 
-    A label has a colour, and from the eighth on a mark, of its own. Of three runs or
-    more that share it, the line is their mean and the band goes from the least to the
-    largest; of fewer, each is a line. Where no run has any weight removed, sparsity is
-    left out; labels whose curves of it are the same are dashes of one line.
+    A method has its colour, and what is none one of its own. Of three runs or more that
+    share a label, the line is their mean and the band goes from the least to the
+    largest; of fewer, each is a line. Sparsity is drawn where that of some run changes,
+    the gradient's norm where it is known; labels whose sparsities are the same are
+    dashes of one line, and of those that partly are the first is the widest.
 
-    The accuracy axis ends below the lowest value, or 20 points below the best one if
-    that is higher, and always below the worst last one.
+    Accuracies over more than 20 points are on an axis that is stretched towards the
+    best one: as far from 99 to 100 % as from 97 to 99 %, and so on.
 
     Args:
       runs: label to the runs that share it (several seeds, say), each the lines of its
         metrics.jsonl.
     """
     with style():
-        looks = _looks(len(runs))
-        removed = [
-            [_curve(lines, "train", "sparsity", 100) for lines in group]
-            for group in runs.values()
-        ]
-        sparse = any(max(c[1], default=0) > 0 for group in removed for c in group)
-        panels = 3 if sparse else 2
-        figure = Figure(figsize=(3.2 * panels, 2.9), layout="constrained")
-        loss, accuracy, *others = figure.subplots(1, panels)
-        found = []
-        for i, (group, look) in enumerate(zip(runs.values(), looks, strict=True)):
+        marks = looks(list(runs))
+        norms = _of_all(runs, "gradient_norm")
+        removed = _of_all(runs, "sparsity", 100)
+        panels = 2 + _any(norms, lambda values: bool(values))
+        panels += _any(removed, lambda values: len(set(values)) > 1)
+        rows = 2 if panels == 4 else 1
+        columns = panels // rows
+        size = (3.4 * columns, 2.5 * rows + 0.5)
+        figure = Figure(figsize=size, layout="constrained")
+        loss, accuracy, *others = figure.subplots(rows, columns).flat
+        accuracies = []
+        for group, look in zip(runs.values(), marks, strict=True):
             for split, ls in (("train", "-"), ("test", "--")):
                 curves = [_curve(lines, split, "loss") for lines in group]
                 _draw(loss, curves, look | {"ls": ls})
-            curves = [_curve(lines, "test", "accuracy", 100) for lines in group]
-            _draw(accuracy, curves, look | {"ls": "--"})
-            found += [values for _, values in curves]
-            for axes in others:
-                _draw(axes, removed[i], look | _apart(removed, i), "post")
+                curves = [_curve(lines, split, "accuracy", 100) for lines in group]
+                _draw(accuracy, curves, look | {"ls": ls})
+                accuracies += [value for _, values in curves for value in values]
         loss.set(yscale="log", ylabel="cross-entropy (nats)")
-        every = [value for values in found for value in values]
-        best, lowest = max(every, default=0.0), min(every, default=100.0)
-        worst = min((values[-1] for values in found if values), default=100.0)
-        low = max(0, min(max(best - 20, lowest - 1), worst - 2))
-        accuracy.set(ylabel="test accuracy (%)", ylim=(low, best + 1))
-        for axes in others:
-            axes.set(ylabel="weights removed (%)", ylim=(-3, 103))
-        for axes in (loss, accuracy, *others):
-            axes.set(xlabel="step")
-        marks = [Line2D([], [], **look) for look in looks]
-        marks += [Line2D([], [], color="gray", ls=style) for style in ("-", "--")]
+        accuracy.set_ylabel("accuracy (%)")
+        stretch(accuracy, accuracies)
+        if _any(norms, lambda values: bool(values)):
+            _norms(others.pop(0), norms, marks)
+        if others:
+            _sparsities(others[0], removed, marks)
+        for axes in figure.axes:
+            axes.set_xlabel("step")
+        handles = [Line2D([], [], **look) for look in marks]
+        handles += [Line2D([], [], color="gray", ls=ls) for ls in ("-", "--")]
         names = [*map(plain, runs), "training", "test"]
-        columns = _columns(names, 3.2 * panels)
-        figure.legend(marks, names, loc="outside upper center", ncols=columns)
+        figure.legend(
+            handles, names, loc="outside upper center", ncols=_columns(names, size[0])
+        )
         return figure
 
 
-def _looks(number: int) -> list[dict[str, Any]]:
-    """Colour and mark of each label."""
-    palette = colors()
+def _of_all(runs, name: str, scale: float = 1) -> list[list[Curve]]:
     return [
-        {
-            "color": palette[i % len(palette)],
-            "marker": _MARKS[i // len(palette) % len(_MARKS)],
-            "markersize": 3.5,
-        }
-        for i in range(number)
+        [_curve(lines, "train", name, scale) for lines in group]
+        for group in runs.values()
     ]
 
 
+def _any(every: Sequence[list[Curve]], holds: Callable[[list[float]], bool]) -> bool:
+    return any(holds(values) for group in every for _, values in group)
+
+
+def _norms(axes: Axes, every: Sequence[list[Curve]], marks: Sequence[Look]) -> None:
+    for group, look in zip(every, marks, strict=True):
+        _draw(axes, group, look)
+    positive = _any(every, lambda values: min(values, default=0) > 0)
+    axes.set(ylabel="gradient norm", yscale="log" if positive else "linear")
+    if positive:
+        plain_numbers(axes.yaxis)
+
+
+def _sparsities(axes: Axes, every: Sequence[list[Curve]], marks: Sequence[Look]):
+    same = False
+    for i, look in enumerate(marks):
+        apart = _apart(every, i)
+        same = same or "ls" in apart
+        _draw(axes, every[i], look | apart, "post")
+    axes.set(ylabel="weights removed (%)", ylim=(-3, 103))
+    if same:
+        words = "dashes of several colours: equal values"
+        axes.set_title(words, fontsize=7.5, color="0.3")
+
+
 def _apart(every: Sequence[list[Curve]], i: int) -> dict[str, Any]:
-    """How the i-th of all is drawn so that those of the same values are all seen."""
+    """How the i-th of all is drawn so that all are seen where they are the same."""
     same = [j for j, other in enumerate(every) if other == every[i]]
     # A constant one lies below those that come to its value and leave it.
-    values = {value for _, curve in every[i] for value in curve}
-    look = {"zorder": 3 - 1 / max(1, len(values))}
+    values = _values(every[i])
+    look: dict[str, Any] = {"zorder": 3 - 1 / max(1, len(values)) + 0.001 * i}
     if len(same) > 1:
         gap = _DASH * (len(same) - 1)
         look["ls"] = (-_DASH * same.index(i) % (_DASH + gap), (_DASH, gap))
+    elif len(values) > 1:
+        # Later ones lie on it.
+        others = [
+            each
+            for each in every[i + 1 :]
+            if len(_values(each)) > 1 and _touch(every[i], each)
+        ]
+        look["lw"] = 1.3 + 1.4 * min(4, len(others))
     return look
+
+
+def _values(group: list[Curve]) -> set[float]:
+    return {value for _, curve in group for value in curve}
+
+
+def _touch(group: list[Curve], other: list[Curve]) -> bool:
+    """Whether two labels have the same value at two steps or more."""
+    points = [
+        {each for curve in curves for each in zip(*curve, strict=True)}
+        for curves in (group, other)
+    ]
+    return len(points[0] & points[1]) > 1
 
 
 def _columns(names: Sequence[str], width: float) -> int:
@@ -123,11 +161,7 @@ def _draw(
     look["markevery"] = 0.15
     steps = curves[0][0]
     if len(curves) > 2 and all(curve[0] == steps for curve in curves):
-        values = np.array([curve[1] for curve in curves])
-        low, high = values.min(0), values.max(0)
-        axes.fill_between(
-            steps, low, high, step=step, color=look["color"], alpha=0.15, lw=0
-        )
-        curves = [(steps, values.mean(0))]
+        mean_and_range(axes, steps, [values for _, values in curves], **look)
+        return
     for curve in curves:
         axes.plot(*curve, **look)

@@ -5,9 +5,9 @@ from typing import Any
 import matplotlib
 import numpy as np
 from matplotlib.colors import Normalize
-from matplotlib.figure import Figure
 
-from landscape.figures.styles import colors, plain, style
+from landscape.figures.method_looks import shades
+from landscape.figures.styles import Figure, colors, plain, style
 
 ALIVE = "0.85"
 SPLITS = {"train": ("-", "training examples"), "test": ("--", "test examples")}
@@ -30,10 +30,7 @@ def dead_units(
         height = 4.6 + 0.13 * max(len(found["correlations"]), len(found["groups"]))
         figure = Figure(figsize=(9.2, height), layout="constrained")
         (over, since), (each, scores) = figure.subplots(2, 2)
-        shades = matplotlib.colormaps["viridis"](
-            np.linspace(0, 0.88, len(found["groups"]))
-        )
-        _over_training(over, found, shades)
+        _over_training(over, found, shades(len(found["groups"])))
         _since(figure, since, found)
         _each(each, found, penalties)
         _correlations(figure, scores, found)
@@ -41,11 +38,11 @@ def dead_units(
         return figure
 
 
-def _over_training(axes, found, shades) -> None:
+def _over_training(axes, found, ordered) -> None:
     steps, groups = found["steps"], found["groups"]
     mark = "o" if len(steps) <= 30 else None
     splits = list(next(iter(groups.values()))["counts"])
-    for (name, row), shade in zip(groups.items(), shades, strict=True):
+    for (name, row), shade in zip(groups.items(), ordered, strict=True):
         for split in splits:
             share = 100 * np.array(row["counts"][split]) / row["units"]
             label = plain(name) if split == splits[0] else None
@@ -55,7 +52,9 @@ def _over_training(axes, found, shades) -> None:
     total = sum(row["units"] for row in groups.values())
     if len(groups) > 1:
         counts = sum(np.array(row["counts"][splits[0]]) for row in groups.values())
-        axes.plot(steps, 100 * counts / total, color="black", lw=2, label="all layers")
+        # Wide and below the others, which may lie on it.
+        axes.plot(steps, 100 * counts / total, color="0.75", lw=5, zorder=1.5,
+                  label="all layers")  # fmt: skip
     if len(splits) > 1:
         for split in splits:
             line, label = SPLITS[split]
@@ -66,7 +65,7 @@ def _over_training(axes, found, shades) -> None:
     )  # fmt: skip
     # Below, where no curve is, whatever its course.
     axes.legend(
-        fontsize=6, loc="upper center", bbox_to_anchor=(0.5, -0.2),
+        fontsize=7, loc="upper center", bbox_to_anchor=(0.5, -0.2),
         ncols=2 + min(3, (len(groups) + len(splits)) // 3),
     )  # fmt: skip
 
@@ -129,8 +128,8 @@ def _each(axes, found, penalties) -> None:
         ylabel="change of the loss, replaced\nby its mean (nats)",
     )
     # Room for the legend above the points.
-    axes.set_ylim(top=30 * max([tolerance, *positive]))
-    axes.legend(fontsize=6, loc="upper left", ncols=2)
+    axes.set_ylim(top=100 * max([tolerance, *positive]))
+    axes.legend(fontsize=7, loc="upper left", ncols=2)
 
 
 def _correlations(figure, axes, found) -> None:

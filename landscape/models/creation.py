@@ -1,7 +1,6 @@
 """Networks by name, and what the other rooms ask of any network."""
 
 import functools
-import math
 import zlib
 from collections.abc import Sequence
 from typing import Any
@@ -9,13 +8,13 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
-from flax.traverse_util import flatten_dict
 
 from landscape import layout
 from landscape.backend import on_cpu
 from landscape.errors import InputError
-from landscape.layout import Rules
 from landscape.methods import MODELS, check_model, resolve
+from landscape.models import users
+from landscape.user_code import is_user_code
 
 
 def create(
@@ -24,19 +23,22 @@ def create(
     num_classes: int,
     widths: Sequence[int] = (),
     activation: str = "relu",
+    model_args: Sequence[str] = (),
 ) -> nn.Module:
     """The network called `name`; nothing is computed.
 
     Args:
       name: a row of `landscape.methods.MODELS`: mlp, mlp-bn (with batch norm), lenet300
         (mlp of 300 and 100), lenet, lenet5 (lenet of 6, 16, 120 and 84), alexnet,
-        resnet20, vgg16, ...
+        resnet20, vgg16, ...; or package.module:factory, one of the user's own (see
+        `landscape.models.users`).
       input_shape: of one example: (height, width, channels), or any shape for an MLP,
         which flattens it.
       num_classes: number of logits.
       widths: as many as the row says, of what it says; without them the model has its
         own: mlp is lenet300 and lenet is lenet5. lenet300 and lenet5 take none.
       activation: relu, or tanh for mlp, mlp-bn, lenet300, lenet and lenet5.
+      model_args: `KEY=VALUE` arguments of a factory.
 
     Returns:
       A Flax Linen module: `module.apply(variables, image, train=False)` gives logits
@@ -48,12 +50,14 @@ def create(
     >>> create("mlp", (100,), 5, widths=(30, 30)).widths
     (30, 30)
     """
-    check_model(name, widths, activation)
+    check_model(name, widths, activation, model_args)
     input_shape, widths = tuple(input_shape), tuple(widths)
     if not input_shape or min(input_shape) < 1:
         raise InputError(f"an input shape has sizes of at least 1, not {input_shape}.")
     if num_classes < 1:
         raise InputError(f"{name} needs at least 1 class, not {num_classes}.")
+    if is_user_code(name):
+        return users.create(name, input_shape, num_classes, tuple(model_args))
     create_model = resolve(MODELS[name].create)
     return create_model(name, input_shape, num_classes, widths, activation)
 
@@ -121,7 +125,8 @@ def _drawn(model, input_shape, initialisation, key):
     if initialisation is None:
         return variables
     leaves, treedef = jax.tree.flatten(variables["params"])
-    for i, (name, leaf) in enumerate(layout.leaves(variables["params"]).items()):
+    known = layout.leaves(variables["params"], layout.rules_of(model))
+    for i, (name, leaf) in enumerate(known.items()):
         if leaf.kind == "kernel":
             axes = [tuple(j for j, a in enumerate(leaf.axes) if a == c) for c in "io"]
             draw = getattr(jax.nn.initializers, initialisation)(*axes)
@@ -130,50 +135,20 @@ def _drawn(model, input_shape, initialisation, key):
     return {**variables, "params": treedef.unflatten(leaves)}
 
 
-def positions(
-    model: nn.Module, input_shape: Sequence[int], rules: Rules = ()
-) -> dict[str, int]:
-    """The number of output positions of each kernel, by the kernel's leaf name.
-
-    Height times width of the output for a convolution, 1 for a dense layer, the length
-    of the sequence for one of attention: a forward pass makes positions * kernel.size
-    multiplications. Shapes alone are computed. `rules` are for leaves that
-    `landscape.layout` does not know.
+def check_images(name: str, input_shape: tuple[int, ...], smallest: int = 1) -> None:
+    """Refuses examples that are no images, or smaller than a network needs.
 
     Raises:
-      InputError: a leaf is not known, or a kernel belongs to no submodule's call.
-
-    >>> positions(create("lenet", (28, 28, 1), 10, (8, 16)), (28, 28, 1))
-    {'Conv_0/kernel': 576, 'Conv_1/kernel': 64, 'Dense_0/kernel': 1}
+      InputError: the shape is not (height, width, channels), of at least `smallest`
+        rows and columns.
     """
-
-    def run(key):
-        return model.init_with_output(
-            key, jnp.zeros((1, *input_shape)), capture_intermediates=True
-        )[1]
-
-    variables = jax.eval_shape(run, jax.random.key(0, impl="threefry2x32"))
-    calls = flatten_dict(variables["intermediates"])
-    found = {}
-    for name, leaf in sorted(layout.kernels(variables["params"], rules).items()):
-        outputs = calls.get((*name.split("/")[:-1], "__call__"), (None,))
-        if not all(hasattr(output, "ndim") for output in outputs):
-            raise InputError(
-                f"the output positions of {name} are not known: its layer is never"
-                " called, or returns more than one array."
-            )
-        # Batch first, what one position puts out last: heads and sizes of attention.
-        last = len(leaf.sizes("o"))
-        found[name] = sum(
-            math.prod(output.shape[1 : output.ndim - last]) for output in outputs
-        )
-    return found
-
-
-def check_images(name: str, input_shape: tuple[int, ...]) -> None:
-    """Raises InputError unless an example is of shape (height, width, channels)."""
     if len(input_shape) != 3:
         raise InputError(
             f"{name} needs images of shape (height, width, channels), not inputs of"
             f" shape {input_shape}."
+        )
+    if min(input_shape[:2]) < smallest:
+        raise InputError(
+            f"{name} needs images of at least {smallest}x{smallest},"
+            f" not {input_shape[0]}x{input_shape[1]}."
         )

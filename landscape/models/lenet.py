@@ -3,7 +3,6 @@
 import jax
 from flax import linen as nn
 
-from landscape.errors import InputError
 from landscape.models import activations
 from landscape.models.conv import Conv, max_pool_2x2
 from landscape.models.creation import check_images
@@ -63,11 +62,6 @@ def create(
     activation: str,
 ) -> nn.Module:
     """lenet, of any widths, or lenet5; called by `landscape.models.create`."""
-    check_images(name, input_shape)
+    check_images(name, input_shape, SMALLEST)
     widths = widths or LENET5
-    if min(input_shape[:2]) < SMALLEST:
-        raise InputError(
-            f"{name} needs images of at least {SMALLEST}x{SMALLEST},"
-            f" not {input_shape[0]}x{input_shape[1]}."
-        )
     return LeNet(widths, num_classes, activation)

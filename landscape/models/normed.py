@@ -20,15 +20,19 @@ def convolution(x: jax.Array, channels: int, stride: int = 1) -> jax.Array:
     return Conv(channels, (3, 3), strides, PADDING, use_bias=False, form="plain")(x)
 
 
-def batch_norm(x: jax.Array, train: bool) -> jax.Array:
+def batch_norm(x: jax.Array, train: bool, starts_zero: bool = False) -> jax.Array:
     """Batch norm over all axes but the channels; of a compact module.
 
-    Its scale is initialised one and its bias zero. It takes the batch's statistics in
-    training, over the whole batch whatever its sharding under `jit`, and the stored
-    ones else; running = 0.9 * running + 0.1 * batch, the batch's variance being the
-    biased one; epsilon 1e-5.
+    Its scale is initialised one, or zero if it `starts_zero`, and its bias zero. It
+    takes the batch's statistics in training, over the whole batch whatever its sharding
+    under `jit`, and the stored ones else; running = 0.9 * running + 0.1 * batch, the
+    batch's variance being the biased one; epsilon 1e-5.
     """
-    return nn.BatchNorm(use_running_average=not train, momentum=0.9, epsilon=1e-5)(x)
+    scale_init = nn.initializers.zeros if starts_zero else nn.initializers.ones
+    return nn.BatchNorm(
+        use_running_average=not train, momentum=0.9, epsilon=1e-5,
+        scale_init=scale_init,
+    )(x)  # fmt: skip
 
 
 def normed_convolution(

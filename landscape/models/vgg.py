@@ -3,7 +3,6 @@
 import jax
 from flax import linen as nn
 
-from landscape.errors import InputError
 from landscape.models.conv import max_pool_2x2
 from landscape.models.creation import check_images
 from landscape.models.normed import normed_convolution
@@ -66,12 +65,7 @@ def create(
     activation: str,
 ) -> nn.Module:
     """vgg11 or vgg16; called by `landscape.models.create`."""
-    check_images(name, input_shape)
-    if min(input_shape[:2]) < SMALLEST:
-        raise InputError(
-            f"{name} needs images of at least {SMALLEST}x{SMALLEST},"
-            f" not {input_shape[0]}x{input_shape[1]}."
-        )
+    check_images(name, input_shape, SMALLEST)
     stages = STAGES[name]
     if not widths:
         pairs = zip(CHANNELS, stages, strict=True)

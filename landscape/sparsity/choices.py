@@ -117,7 +117,7 @@ def n_of_m(names: Iterable[str], n: int, m: int, rules: Rules = ()) -> Choice:
     return Choice(layers, counts, keep)
 
 
-def is_n_of_m(masks: Masks, params: Params, n: int, m: int) -> bool:
+def is_n_of_m(masks: Masks, params: Params, n: int, m: int, rules: Rules = ()) -> bool:
     """Whether the kernels that lose weights keep `n` of every `m` inputs, as `n_of_m`.
 
     False where no kernel loses any. Takes masks as they are, in a shape of their own or
@@ -130,7 +130,7 @@ def is_n_of_m(masks: Masks, params: Params, n: int, m: int) -> bool:
     live = trees.named_leaves(jax.device_get(masks))
     pruned = {
         name: leaf
-        for name, leaf in layout.kernels(params).items()
+        for name, leaf in layout.kernels(params, rules).items()
         if not live[name].all()
     }
     return bool(pruned) and all(

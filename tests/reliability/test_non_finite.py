@@ -47,11 +47,11 @@ def test_a_nan_in_one_image_stops_the_run_at_the_step_that_meets_it(
     with pytest.raises(RunFailure, match="loss of step 16 is not finite"):
         job.run_training(config)
     assert max(checkpoints.steps(tmp_path / "r" / runs.CHECKPOINTS)) == 10
-    (row,) = table.run(table.Config(str(tmp_path))).splitlines()[2:]
+    (row,) = table.run(table.Config((str(tmp_path),))).splitlines()[2:]
     assert row.endswith("diverged: the loss of step 16 is not finite")
     # It goes on, and is saved again, once the image is mended.
     monkeypatch.setattr(opening.data, "load", lambda _: dataset)
     job.run_training(config)
     assert runs.read_end(tmp_path / "r") is None
-    (row,) = table.run(table.Config(str(tmp_path))).splitlines()[2:]
+    (row,) = table.run(table.Config((str(tmp_path),))).splitlines()[2:]
     assert row.endswith("finished, 40 steps")

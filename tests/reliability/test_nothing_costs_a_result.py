@@ -238,7 +238,7 @@ def test_numbers_that_a_full_disk_does_not_take_are_printed(
         with pytest.raises(RunFailure, match=r"arrays\.npz could .*No space left"):
             path.main(config)
     said = capsys.readouterr()
-    assert "Barrier" in said.out
+    assert "Above the chord" in said.out
     # Pieces that could not be saved stop nothing.
     assert said.err.count("partial.npz could not be written: No space left") == 1
     # Nothing half written takes the room that is wanted.

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from landscape import figures
+from landscape.figures.method_looks import method_of
+from landscape.methods import METHODS
 
 pytestmark = pytest.mark.draws
 
@@ -15,19 +17,26 @@ LINES = [
 ]
 
 
-def test_a_run_without_removed_weights_has_no_panel_of_them():
+def test_sparsity_is_drawn_where_it_changes_and_gradient_norms_where_known():
     zero = [line | {"sparsity": 0.0} for line in LINES]
+    known = [line | {"gradient_norm": 2.0} for line in zero]
     assert len(figures.training({"dense": [zero]}).axes) == 2
     assert len(figures.training({"dense": [zero], "pruned": [LINES]}).axes) == 3
+    *_, norm = figures.training({"dense": [known]}).axes
+    assert norm.get_ylabel() == "gradient norm"
+    assert list(norm.lines[0].get_ydata()) == [2.0, 2.0]
+    panels = figures.training({"dense": [known], "pruned": [LINES]}).axes
+    assert len(panels) == 4 and "removed" in panels[-1].get_ylabel()
 
 
 def test_every_run_has_its_curves_and_every_label_its_colour():
     figure = figures.training({"pruned": [LINES, LINES], "scratch": [LINES]})
     loss, accuracy, sparsity = figure.axes
-    assert [len(axes.lines) for axes in figure.axes] == [6, 3, 3]
-    first, second, other = (line.get_color() for line in accuracy.lines)
-    assert first == second != other
-    assert list(accuracy.lines[0].get_ydata()) == [10.0, 75.0]
+    assert [len(axes.lines) for axes in figure.axes] == [6, 6, 3]
+    train, _, first, second, _, other = accuracy.lines
+    assert first.get_color() == second.get_color() != other.get_color()
+    assert list(first.get_ydata()) == [10.0, 75.0]
+    assert list(train.get_ydata()) == [50.0, 80.0] and train.get_linestyle() == "-"
     assert list(sparsity.lines[0].get_xdata()) == [5, 9]
     assert "nats" in loss.get_ylabel() and "%" in accuracy.get_ylabel()
     names = [text.get_text() for text in figure.legends[0].get_texts()]
@@ -41,7 +50,7 @@ def test_of_many_labels_each_has_its_look_and_the_legend_is_within_the_figure(
     figure = figures.training({name: [LINES] for name in names})
     figures.save(figure, tmp_path / "new" / "figure.png")
     assert (tmp_path / "new" / "figure.png").stat().st_size > 1000
-    lines = figure.axes[1].lines
+    lines = figure.axes[1].lines[::2]
     assert len({(line.get_color(), line.get_marker()) for line in lines}) == 15
     (box,) = figure.legends
     assert [text.get_text() for text in box.get_texts()] == [*names, "training", "test"]
@@ -57,7 +66,7 @@ def test_of_three_seeds_the_mean_and_the_range_are_drawn():
         for add in (0.0, 0.01, 0.05)
     ]
     _, accuracy = figures.training({"dense": seeds}).axes
-    (mean,), (band,) = accuracy.lines, accuracy.collections
+    (_, mean), (band,) = accuracy.lines, accuracy.collections
     np.testing.assert_allclose(mean.get_ydata(), [12, 77])
     (path,) = band.get_paths()
     at_the_end = path.vertices[path.vertices[:, 0] == 9, 1]
@@ -65,7 +74,7 @@ def test_of_three_seeds_the_mean_and_the_range_are_drawn():
     # Seeds that stand at other steps have no mean.
     other = [line | {"step": line["step"] + 1} for line in seeds[0]]
     _, accuracy = figures.training({"dense": [*seeds[:2], other]}).axes
-    assert len(accuracy.lines) == 3 and not accuracy.collections
+    assert len(accuracy.lines[1:]) == 3 and not accuracy.collections
 
 
 def test_equal_sparsities_are_dashes_of_one_line_and_hold_until_the_next():
@@ -84,6 +93,69 @@ def test_equal_sparsities_are_dashes_of_one_line_and_hold_until_the_next():
         for offset, (on, _) in dashes
     ]
     assert sorted(np.concatenate(shown)) == list(range(period))
+
+
+def test_the_same_figure_is_the_same_bytes_in_every_format(tmp_path):
+    found = []
+    for name in ("first", "second"):
+        figures.save(
+            figures.training({"dense": [LINES]}),
+            tmp_path / name / "figure.png",
+            ("pdf", "svg"),
+        )
+        files = sorted((tmp_path / name).iterdir())
+        found.append([(file.name, file.read_bytes()) for file in files])
+    assert found[0] == found[1]
+    assert [name for name, _ in found[0]] == ["figure.pdf", "figure.svg"]
+
+
+def test_of_sparsities_that_are_partly_equal_the_first_is_the_widest():
+    later = [LINES[1], LINES[2], LINES[2] | {"step": 12, "sparsity": 0.98}]
+    groups = {"pruned": [LINES], "ste": [later], "static": [LINES[2:]]}
+    *_, sparsity = figures.training(groups).axes
+    first, second, constant = sparsity.lines
+    assert first.get_linewidth() > second.get_linewidth()
+    assert constant.get_zorder() < first.get_zorder() < second.get_zorder()
+
+
+def test_accuracies_from_chance_on_are_all_within_an_axis_stretched_at_its_top():
+    lines = [
+        {"step": i, "split": "test", "loss": 1.0, "accuracy": value}
+        for i, value in enumerate((0.1, 0.95, 0.97, 0.99))
+    ]
+    _, accuracy = figures.training({"dense": [lines]}).axes
+    low, high = accuracy.get_ylim()
+    assert low < 10 and 99 < high <= 101
+    # From 97 to 99 % is as far as from 99 to 100 %.
+    heights = accuracy.transData.transform([(0, y) for y in (97, 99, 100)])[:, 1]
+    below, above = np.diff(heights)
+    assert below == pytest.approx(above)
+
+
+def test_a_method_has_one_colour_and_mark_in_whatever_company():
+    with figures.style():
+        (alone,) = figures.looks(["lottery"])
+        mine, same, again = figures.looks(["mine", "runs/a/lottery@9", "lottery"])
+        every = figures.looks([method.solution for method in METHODS.values()])
+    assert alone == same and again != alone and mine not in (same, again)
+    assert len({(look["color"], look["marker"]) for look in every}) == len(METHODS)
+
+
+def test_every_method_has_its_row_in_the_table_of_looks():
+    for name, method in METHODS.items():
+        assert method_of(name) == method_of(method.solution) is not None, name
+
+
+def test_the_mean_and_range_of_seeds_leave_out_what_is_not_known():
+    with figures.style():
+        axes = figures.Figure().subplots()
+        seeds = [[1.0, np.nan, np.nan], [3.0, 4.0, np.nan]]
+        figures.mean_and_range(axes, [0, 1, 2], seeds, color="black")
+    ((x, y),) = (line.get_data() for line in axes.lines)
+    assert list(x) == [0, 1] and list(y) == [2.0, 4.0]
+    (band,) = axes.collections
+    ys = band.get_paths()[0].vertices
+    assert set(ys[ys[:, 0] == 0, 1]) == {1.0, 3.0}
 
 
 def spectrum(largest, smallest, resolution=1e-6, **more):
@@ -109,7 +181,7 @@ def marks(axes):
 
 
 def legend(axes):
-    return [text.get_text() for text in axes.get_legend().get_texts()]
+    return axes.get_legend_handles_labels()[1]
 
 
 def test_eigenvalues_have_their_errors_and_those_not_converged_are_left_out():
@@ -119,8 +191,8 @@ def test_eigenvalues_have_their_errors_and_those_not_converged_are_left_out():
     np.testing.assert_allclose(marks(large), [(1, 5.0, 5e-3), (3, 3.0, 3e-3)])
     expected = [(88, -0.5, 5e-4), (89, -1.0, 1e-3), (90, -2.0, 2e-3)]
     np.testing.assert_allclose(marks(small), expected)
-    assert legend(large) == ["1 not converged: left out"]
-    assert small.get_legend() is None
+    assert "1 not converged" in large.get_title()
+    assert small.get_title() == "smallest eigenvalues"
 
 
 def test_rounding_is_not_drawn_as_negative_eigenvalues():
@@ -148,7 +220,7 @@ def test_all_eigenvalues_are_drawn_over_the_band_that_is_rounding():
     values = np.array([5.0, 1.0, 1e-7, -1e-7, -0.1])
     everything = figures.spectrum(spectrum([5.0], [-0.1], all=values), "").axes[0]
     assert list(everything.lines[0].get_ydata()) == [5.0, 1.0, 0.0, 0.0, -0.1]
-    assert everything.get_yscale() == "symlog"
+    assert everything.get_yscale() == "asinh"
 
 
 def test_the_cumulative_is_a_band_between_its_bounds():
@@ -171,8 +243,8 @@ def test_layers_have_errors_and_leave_out_what_is_not_converged(converged):
     rest = [(1, 0.5, 5e-4), (2, 4.0, 4e-3)]
     known = [mark for mark in marks(edge) if mark[1] > 1e-3]
     np.testing.assert_allclose(known, sorted(first + rest))
-    # On a log axis zero is an upper limit.
-    assert edge.get_yscale() == "log" and len(marks(edge)) == len(known) + 1
+    # One is zero within its error.
+    assert len(marks(edge)) == len(known) + 1 and edge.get_ylim()[0] < 0
     assert ("1 not converged" in edge.get_title()) != converged
     (_, _, (bars,)) = compared.containers[0]
     assert np.ptp(bars.get_segments()[0][:, 0]) == pytest.approx(2 * 2 * 0.25)
@@ -185,7 +257,7 @@ def test_the_last_accuracy_of_a_training_is_within_the_axes():
         for step, value in enumerate((0.97, 0.6))
         for split in ("train", "test")
     ]
-    _, accuracy, _ = figures.training({"pruned": [lines]}).axes
+    _, accuracy = figures.training({"pruned": [lines]}).axes
     assert accuracy.get_ylim()[0] < 60
 
 
@@ -248,3 +320,50 @@ def test_a_smaller_network_has_its_layers_before_and_after_and_each_rounds_accur
     points = [line.get_ydata() for line in curve.lines if line.get_mfc() == "white"]
     np.testing.assert_allclose(np.concatenate(points), [60, 30])
     assert [tick.get_text() for tick in curve.get_xticklabels()] == ["20", "50", "100"]
+
+
+def followed(values, stability="2 / lr"):
+    """What `figures.edges_over_steps` takes of one run."""
+    found = {"steps": [0, 10, 20], "loss": [2.0, 1.0, 0.5], "stability": stability}
+    for end, sign in (("largest", 1), ("smallest", -0.1)):
+        found[end] = [sign * value for value in values]
+        found[f"{end}_errors"] = [1e-3] * 3
+        found[f"{end}_converged"] = [True, True, end == "smallest"]
+    limits = {"threshold_steps": np.arange(21), "thresholds": np.full(21, 20.0)}
+    return found | (limits if stability else {})
+
+
+def test_edges_over_steps_have_thresholds_and_mark_what_has_not_converged():
+    found = {"a": followed([1.0, 5.0, 3.0]), "b": followed([2.0, 2.0, 2.0])}
+    figure = figures.edges_over_steps(found, "")
+    large, small, loss = figure.axes
+    hollow = [line for line, *_ in large.containers if line.get_mfc() == "white"]
+    assert [line.get_xydata().tolist() for line in hollow] == [[[20, 3]], [[20, 2]]]
+    assert len(small.containers) == len(loss.lines) == 2
+    # Both have the same threshold: it is drawn once, and lies within the axis.
+    names = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert names == ["a", "b", "threshold 2 / lr", "not converged"]
+    assert large.get_ylim()[0] < 1 and large.get_ylim()[1] > 20
+    adam = figures.edges_over_steps({"a": followed([1.0, 5.0, 3.0], None)}, "")
+    assert (
+        len(adam.axes[0].lines) < len(large.lines) and adam.axes[0].get_ylim()[1] < 20
+    )
+
+
+def test_a_smallest_eigenvalue_within_its_error_is_drawn_at_zero():
+    found = followed([1.0, 5.0, 3.0]) | {"smallest": [-1e-9, 1e-7, -2e-9]}
+    found |= {"smallest_errors": [1e-6] * 3}
+    small = figures.edges_over_steps({"a": found}, "").axes[1]
+    assert [y for _, y, _ in marks(small)] == [0, 0, 0]
+    low, high = small.get_ylim()
+    assert low <= -5e-4 and high >= 5e-4
+
+
+def test_spectra_of_runs_lie_over_each_other():
+    runs = {"a": spectrum([5.0, 4.0], [-1.0]), "b": spectrum([0.5, 1e-9], [-2.0])}
+    curves = {name: run["curve"] for name, run in runs.items()}
+    large, small, density = figures.spectra_of_runs(runs, curves, "").axes
+    known = [(1, 0.5, 5e-4), (1, 5.0, 5e-3), (2, 0.0, 1e-6), (2, 4.0, 4e-3)]
+    np.testing.assert_allclose(marks(large), known, atol=1e-8)
+    assert [mark[:2] for mark in marks(small)] == [(1, -2.0), (1, -1.0)]
+    assert sum(len(line.get_xdata()) == 50 for line in density.lines) == 2

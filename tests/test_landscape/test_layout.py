@@ -234,11 +234,18 @@ class Pair(nn.Module):
         return x @ self.param("kernel", nn.initializers.ones, (WIDTH, 3)), x
 
 
-def test_a_kernel_of_unknown_positions_is_refused():
+class Shift(nn.Module):
+    @nn.compact
+    def __call__(self, x):
+        return x + self.param("kernel", nn.initializers.ones, (1, WIDTH))
+
+
+def test_a_kernel_of_no_layer_is_counted_in_its_products_and_refused_without_one():
+    assert models.positions(Pair(), (WIDTH,)) == {"kernel": 1}
     with pytest.raises(
         InputError, match="the output positions of kernel are not known"
     ):
-        models.positions(Pair(), (WIDTH,))
+        models.positions(Shift(), (WIDTH,))
 
 
 def test_filters_are_of_the_output_axes_and_biases_of_heads_do_not_move():

@@ -31,10 +31,6 @@ def help_texts(*classes):
         ("method", methods.SPARSE_METHODS),
         ("model", methods.MODELS),
         ("dataset", methods.DATA_SETS),
-        ("distribution", methods.DISTRIBUTIONS),
-        ("schedule", methods.SCHEDULES),
-        ("activation", methods.ACTIVATIONS),
-        ("inputs", methods.INPUTS),
     ],
 )
 def test_the_help_of_a_flag_names_every_value_that_is_allowed(flag, values):

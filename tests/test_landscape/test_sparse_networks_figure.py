@@ -98,6 +98,15 @@ def test_two_states_are_points_and_a_panel_without_content_is_not_drawn():
     assert [line.get_linestyle() for line in axes[2].lines] == ["None"]
 
 
+def test_runs_of_one_family_have_bars_of_two_colours():
+    runs = [run_of(f"a/{name}", (20,), 0.3) for name in ("scratch", "restart", "set")]
+    found = {"found": runs, "savings": None, "overlaps": []}
+    density, cost, _ = figures.sparsity(found, "title").axes
+    first, *others = (bar.get_facecolor() for bar in density.patches)
+    assert len({first, *others}) == 3
+    assert [cost.patches[i].get_facecolor() for i in (0, 3, 6)] == [first, *others]
+
+
 def test_values_are_at_all_bars_or_at_none(panels):
     assert all(axes.texts for axes in panels)
     many = [run_of(f"runs/{i}", (20, 40), 0.3) for i in range(9)]

@@ -11,6 +11,11 @@ from landscape.errors import InputError
 from train import dense, record, sparse
 
 
+def read(words):
+    (point,) = sparse.read(words)
+    return point.config
+
+
 def made_by(**options):
     return [
         (each.method, each.seed, each.workdir, each.mask_from)
@@ -100,8 +105,9 @@ def test_mask_from_brings_all_settings_but_workdir_seed_and_method(tmp_path):
     )  # fmt: skip
     record.open_folder(tmp_path / "pruned", theirs)
     name = str(tmp_path / "pruned")
-    config = sparse.with_settings_of_mask(["--mask-from", name, "--steps", "5"])
+    config = read(["--mask-from", name, "--batch-size", "5"])
     assert (config.steps, config.widths, config.sparsity) == (77, (9, 8), 0.5)
+    assert (config.batch_size, config.method) == (5, ("lottery",))
     assert config.max_sparsity == {"Dense_2": 0.4}
     assert (config.seed, config.workdir, config.mask_from) == (0, None, name)
 
@@ -109,19 +115,19 @@ def test_mask_from_brings_all_settings_but_workdir_seed_and_method(tmp_path):
 def test_what_takes_masks_has_the_number_of_scored_examples_of_their_run(tmp_path):
     name = str(tmp_path / "snip")
     record.open_folder(tmp_path / "snip", SparseRun(method="snip", score_examples=9))
-    config = sparse.read(["--mask-from", name, "--method", "restart"])
+    config = read(["--mask-from", name, "--method", "restart"])
     assert [each.score_examples for each in sparse.expand(config)] == [9]
     # Of methods side by side each has the settings of the command.
-    both = sparse.read("--method snip static --score-examples 9".split())
+    both = read("--method snip static --score-examples 9".split())
     assert [each.score_examples for each in sparse.expand(both)] == [9, 9]
     with pytest.raises(InputError, match="of data, not magnitude"):
         SparseRun(score_examples=9)
 
 
 @pytest.mark.parametrize("flag", ["--mask-from", "--workdir"])
-def test_a_value_that_is_missing_is_told_as_of_every_flag(flag, capsys):
-    assert sparse.with_settings_of_mask([flag]) is None
-    assert not capsys.readouterr().err
+def test_a_value_that_is_missing_is_told_as_of_every_flag(flag):
+    with pytest.raises(InputError, match=f"{flag} needs a value"):
+        read([flag])
 
 
 def test_the_settings_of_a_run_come_back_from_its_folder(tmp_path):

@@ -24,8 +24,8 @@ def made_by(command):
     """The only run that a printed command stands for."""
     words = shlex.split(command)
     assert words[:3] == ["python", "-m", "train.sparse"]
-    default = sparse.with_settings_of_mask(words[3:])
-    (run,) = sparse.expand(parse(sparse.Config, argv=words[3:], default=default))
+    (point,) = sparse.read(words[3:])
+    (run,) = sparse.expand(point.config)
     return run
 
 
@@ -58,8 +58,7 @@ def test_each_command_that_is_printed_runs(tmp_path, capsys):
     dense.run(dense.Config(**tiny, workdir=str(folder / "net")))
     for name in ("net-pruned", "net-pruned-lottery"):
         words = printed_next(capsys)[3:]
-        default = sparse.with_settings_of_mask(words)
-        sparse.run(parse(sparse.Config, argv=words, default=default))
+        sparse.run_sweep(sparse.read(words))
         made = runs.read_config(folder / name)
         assert {k: getattr(made, k) for k in tiny} == tiny
     rows = table.run(parse(table.Config, argv=printed_next(capsys)[3:]))

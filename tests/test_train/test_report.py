@@ -21,7 +21,10 @@ def runs_of(seeds):
 
 
 def test_seeds_of_a_level_are_averaged_and_levels_are_not():
-    lines = report.seeds_table(*runs_of([3, 4])).splitlines()[2:]
+    settings, summaries = runs_of([3, 4])
+    lines = report.seeds_table(
+        list(map(report.label, settings)), summaries
+    ).splitlines()[2:]
     cells = [line.split("  ") for line in lines]
     assert [line[0] for line in cells] == ["pruning", "imp level-0", "imp level-1"]
     # Accuracies of 0 and 3 %, 1 and 4, 2 and 5: a deviation of 3 / sqrt(2) each.
@@ -41,8 +44,18 @@ def test_of_several_levels_the_last_is_what_is_shown():
 
 
 def test_a_curve_is_of_the_levels_of_one_seed():
-    found = report._by_level(*runs_of([3, 4]))
+    settings, summaries = runs_of([3, 4])
+    found = report._by_level(settings, summaries, [run.method for run in settings])
     assert [[len(seed) for seed in group] for group in found.values()] == [
         [1, 1], [2, 2]
     ]  # fmt: skip
     assert found["imp"][1] == [(96, 0.04), (95, 0.05)]
+
+
+def test_masks_that_are_not_as_sparse_as_was_asked_are_told():
+    config = SparseRun(method="m:wave", workdir="w/wave", sparsity=0.8)
+    near = {"sparsity": 0.80002, "sparsity_asked": 0.8}
+    assert report.other_sparsity(config, near) is None
+    assert report.other_sparsity(config, {"sparsity": 0.5}) is None
+    told = report.other_sparsity(config, {"sparsity": 0.6, "sparsity_asked": 0.8})
+    assert "w/wave have sparsity 60.00 % where 80.00 % was asked for" in told

@@ -80,7 +80,8 @@ def test_from_brings_the_settings_of_the_run_but_budget_workdir_and_steps(tmp_pa
     )  # fmt: skip
     record.open_folder(tmp_path / "pruned", theirs)
     name = f"{tmp_path / 'pruned'}@30"
-    config = units.with_settings_of_source(["--from", name, "--keep-params", "0.3"])
+    (point,) = units.read(["--from", name])
+    config = point.config
     assert (config.widths, config.seed, config.batch_size) == ((9, 8), 3, 20)
     assert (config.source, config.workdir, config.steps) == (name, None, 30)
     assert config.warmup == 10 and config.keep_params is None
@@ -88,7 +89,8 @@ def test_from_brings_the_settings_of_the_run_but_budget_workdir_and_steps(tmp_pa
         config, workdir=str(tmp_path / "small"), keep_params=0.2, score="norm"
     )
     record.open_folder(tmp_path / "small", smaller)
-    again = units.with_settings_of_source(["--from", smaller.workdir])
+    (point,) = units.read(["--from", smaller.workdir])
+    again = point.config
     assert (again.steps, again.warmup, again.score) == (30, 10, "norm")
     assert again.keep_params is None
 

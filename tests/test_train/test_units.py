@@ -316,13 +316,13 @@ def test_what_came_of_a_network_that_is_gone_is_told(dense, small, tmp_path, cap
     words = ["--from", str(dense), "--workdir", str(folder)]
     dense.rename(dense.with_name("gone"))
     try:
-        default = units.with_settings_of_source(words)
-        config = replace(default, workdir=str(folder))
+        (point,) = units.read(words)
+        config = replace(point.config, workdir=str(folder))
         assert len(units.run(config)) == 2
         with pytest.raises(InputError, match="dense is not a run folder"):
             units.run(replace(config, workdir=str(tmp_path / "other")))
         with pytest.raises(InputError, match="dense is not a run folder"):
-            units.with_settings_of_source(words[:2])
+            units.read(words[:2])
     finally:
         dense.with_name("gone").rename(dense)
     assert (folder / "units.txt").read_text() in capsys.readouterr().out

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from landscape import data, locks, runs
 from landscape.config import UnitsConfig, UnitsRun
 from landscape.errors import InputError, RunFailure
+from landscape.user_code import is_user_code
 from train import record
 
 Rounds = Generator["Round", float | str | None, "Round"]
@@ -162,6 +163,11 @@ def check(config: UnitsConfig) -> None:
         _check_search(config)
         return
     theirs = runs.read_config(source.folder)
+    if is_user_code(theirs.model):
+        raise InputError(
+            f"{config.source} cannot be made smaller: a network is built with fewer"
+            f" units, and {theirs.model} alone knows its widths."
+        )
     for name in ("model", "widths", "activation"):
         seen, wanted = getattr(config, name), getattr(theirs, name)
         if seen != wanted:

@@ -1,6 +1,7 @@
 """The flags of the study."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from analysis.studies import study
 
@@ -8,16 +9,18 @@ from analysis.studies import study
 @dataclass(frozen=True)
 class Config(study.StudyOptions):
     NAME = "dead-units"
-    SCALES = ("digits", "mnist")
+    CHOICES: ClassVar[dict[str, tuple[str, ...]]] = {"scale": ("digits", "mnist")}
+    GROUPS: ClassVar[dict[str, str]] = {"shrink": "study"}
 
     scale: str = "digits"
-    """digits (an MLP) or mnist (the thesis' LeNet)."""
+    """The data set, with an MLP (digits) or the thesis' LeNet (mnist)."""
     num_seeds: int | None = None
-    """Default: 5, with --shrink 3 of the networks that are shrunk."""
+    """Number of seeds; default: 5, with --shrink 3. The latter of the networks that are
+    shrunk."""
     shrink: bool = False
-    """Shrink networks (of mnist also LeNet-300-100) to a fifth of their parameters and
-    less, by several scores, with and without bias propagation; otherwise to a fifth,
-    by one."""
+    """Shrink networks to a fifth of their parameters and less. Of mnist also
+    LeNet-300-100; by several scores, with and without bias propagation; otherwise to a
+    fifth, by one."""
 
     def _words(self) -> list[str]:
         words = super()._words()

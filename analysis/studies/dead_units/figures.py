@@ -1,18 +1,18 @@
 """The figures of the study of paper 2, out of what it measured."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from analysis.studies.dead_units import joint_figures, plots_units, plots_weights, units
-from analysis.studies.dead_units.joint_figures import seeds_of
 from analysis.studies.dead_units.runs import Measured, Part
 from analysis.studies.dead_units.scales import TOLERANCE
 from analysis.studies.dead_units.unit_claims import correlations
 from analysis.studies.dead_units.unit_removal import WAYS
 from analysis.studies.dead_units.weights import ALL
 from landscape.figures import save as save_figure
+from landscape.figures import seeds_in_words
 
 WORDS = {
     "magnitude": "|w|",
@@ -36,7 +36,7 @@ WORDS = {
 SCATTERED = ("magnitude", "taylor1_abs", "hessian_product_abs", "empirical_fisher")
 
 
-def save(folder: Path, measured: Measured) -> None:
+def save(folder: Path, measured: Measured, formats: Sequence[str] = ("png",)) -> None:
     """Writes the figures; each shows what the claims of its number judge."""
     figures = {
         "scatter": _scatter(measured),
@@ -60,7 +60,7 @@ def save(folder: Path, measured: Measured) -> None:
     if measured.shrunk:
         figures["shrunk"] = joint_figures.shrunk(measured, WORDS)
     for name, figure in figures.items():
-        save_figure(figure, folder / f"{name}.png")
+        save_figure(figure, folder / f"{name}.png", formats)
 
 
 def _scatter(measured: Measured):
@@ -121,7 +121,8 @@ def _removal_of_weights(measured: Measured, stage: str):
         for target, scores in parts[0]["pruned"].items()
     }
     start = {k: np.mean([part[k] for part in parts]) for k in ("loss", "accuracy")}
-    note = f"weights removed at step {stage}, without training, {seeds_of(parts)}"
+    seeds = seeds_in_words(len(parts))
+    note = f"weights removed at step {stage}, without training, {seeds}"
     return plots_weights.removal(columns, measured.fractions, "weights", start, note)
 
 
@@ -139,7 +140,9 @@ def _removal_of_units(measured: Measured):
     }
     whole = measured.weights[measured.last]
     start = {k: np.mean([part[k] for part in whole]) for k in ("loss", "accuracy")}
-    note = f"units replaced by their means, without training, {seeds_of(parts)}"
+    note = (
+        f"units replaced by their means, without training, {seeds_in_words(len(parts))}"
+    )
     return plots_weights.removal(columns, measured.fractions, "units", start, note)
 
 
@@ -185,5 +188,6 @@ def _replacement(measured: Measured):
         for key in ("penalty", "removal")
     )
     start = np.mean([part["loss"] for part in trained])
-    note = f"units taken from the trained network, without training, {seeds_of(parts)}"
+    seeds = seeds_in_words(len(parts))
+    note = f"units taken from the trained network, without training, {seeds}"
     return plots_units.replacement(columns, measured.fractions, single, start, note)

@@ -94,10 +94,5 @@ def on_paths(measured: Measured) -> Figure:
             "still_dead": [at_both_ends(path, dead_flags(path)) for path in each],
             "still_constant": [at_both_ends(path, path["constant"]) for path in each],
         }
-    note = f"units on the way from the pruned to the scratch network, {seeds_of(each)}"
+    note = "units on the way from the pruned to the scratch network"
     return plots_joint.on_paths(found, note)
-
-
-def seeds_of(parts: list) -> str:
-    """How many seeds a figure is of, in words."""
-    return "1 seed" if len(parts) == 1 else f"mean of {len(parts)} seeds"

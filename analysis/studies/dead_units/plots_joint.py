@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from landscape.figures import colors, style
+from landscape.figures import colors, looks, mean_and_range, seeds_in_words, style
 
 
 def spectra(
@@ -29,12 +29,13 @@ def spectra(
         figure = Figure(figsize=(7.4, 3.1), layout="constrained")
         sizes, bars = figure.subplots(1, 2, width_ratios=(2, 1))
         low = 1e-9 * whole.max()
-        for color, (name, values) in zip(
-            colors(), (("all parameters", whole), ("without dead units", live)),
-            strict=False,
+        # The first is wider, since they lie on each other where it tells.
+        for color, width, (name, values) in zip(
+            colors(), (3.0, 1.2),
+            (("all parameters", whole), ("without dead units", live)), strict=False,
         ):  # fmt: skip
             magnitudes = np.sort(np.maximum(np.abs(values), low))[::-1]
-            sizes.plot(np.arange(1, len(values) + 1), magnitudes, color=color,
+            sizes.plot(np.arange(1, len(values) + 1), magnitudes, color=color, lw=width,
                        label=f"{name} ({len(values):,})")  # fmt: skip
         sizes.axhline(limit, color="0.5", ls=":", lw=0.9, label="near zero below")
         sizes.set(
@@ -48,7 +49,7 @@ def spectra(
             words = f"near zero, of {key} units"
             bars.bar(x, height, 0.6, bottom, color=color, label=words)
             bottom += height
-        bars.set(xlabel="seed", ylabel="% of all eigenvalues", ylim=(0, 100))
+        bars.set(xlabel="seed", ylabel="fraction of all eigenvalues (%)", ylim=(0, 100))
         bars.set_xticks(x)
         bars.legend(fontsize=7, loc="lower center", bbox_to_anchor=(0.5, 1))
         figure.suptitle(note, fontsize=9)
@@ -71,10 +72,13 @@ def of_one_mask(
         grid = figure.subplots(len(panels), 2, squeeze=False)
         for (every, gaps), (title, solutions) in zip(grid, panels.items(), strict=True):
             base = np.array(solutions["pruned"])
-            for color, (name, each) in zip(colors(), solutions.items(), strict=False):
-                every.plot(*each, "o", color=color, label=name)
+            shades = [look["color"] for look in looks(list(solutions))]
+            for color, (name, each) in zip(shades, solutions.items(), strict=True):
+                every.plot(*each, "o", ms=5, alpha=0.8, mew=0, color=color,
+                           label=name)  # fmt: skip
                 if name != "pruned":
-                    gaps.plot(*(np.array(each) - base), "o", color=color)
+                    gaps.plot(*(np.array(each) - base), "o", ms=5, alpha=0.8, mew=0,
+                              color=color)  # fmt: skip
             every.set(title=title, xlabel="dead units", ylabel="training loss (nats)")
             gaps.axhline(0, color="0.6", lw=0.6)
             gaps.axvline(0, color="0.6", lw=0.6)
@@ -101,25 +105,29 @@ def on_paths(paths: Mapping[str, Mapping[str, Any]], note: str) -> Figure:
     columns = {
         "loss": "loss (nats)",
         "dead": "dead units",
-        "still_dead": "still dead, of those\ndead at both ends (%)",
+        "still_dead": "still dead, of those dead\nat both ends (%)",
         "still_constant": "still constant, of those\nconstant at both ends (%)",
     }
     with style():
-        figure = Figure(figsize=(10.4, 3.1), layout="constrained")
-        every = figure.subplots(1, len(columns))
-        for axes, (key, ylabel) in zip(every, columns.items(), strict=True):
+        figure = Figure(figsize=(7.2, 5.2), layout="constrained")
+        every = figure.subplots(2, 2, sharex=True)
+        forms = [
+            {"color": color, "marker": mark, "ms": 3.5}
+            for color, mark in zip(colors(), "os^D", strict=False)
+        ]
+        number = 1
+        for axes, (key, ylabel) in zip(every.flat, columns.items(), strict=True):
             scale = 100 if key.startswith("still") else 1
-            for color, (name, path) in zip(colors(), paths.items(), strict=False):
+            for form, (name, path) in zip(forms, paths.items(), strict=False):
                 curves = [c for c in path[key] if c is not None]
-                for curve in curves:
-                    axes.plot(path["ts"], scale * np.array(curve), color=color, lw=0.6,
-                              alpha=0.5)  # fmt: skip
                 if curves:
-                    mean = scale * np.mean(curves, axis=0)
-                    axes.plot(path["ts"], mean, "o-", ms=3, color=color, label=name)
-            axes.set(xlabel="t   (0: pruned,  1: scratch)", ylabel=ylabel)
-        figure.legend(
-            *every[0].get_legend_handles_labels(), loc="outside lower center", ncols=2
-        )
-        figure.suptitle(note, fontsize=9)
+                    values = scale * np.array(curves)
+                    mean_and_range(axes, path["ts"], values, label=name, **form)
+                    number = max(number, len(curves))
+            axes.set_ylabel(ylabel)
+        for axes in every[-1]:
+            axes.set_xlabel("t   (0: pruned,  1: scratch)")
+        handles, labels = every[0, 0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside lower center", ncols=2)
+        figure.suptitle(f"{note}, {seeds_in_words(number)}", fontsize=9)
         return figure

@@ -7,7 +7,13 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, NullFormatter
 
-from landscape.figures import colors, style
+from landscape.figures import (
+    colors,
+    mean_and_range,
+    plain_numbers,
+    seeds_in_words,
+    style,
+)
 
 
 def dead_over_training(
@@ -25,30 +31,32 @@ def dead_over_training(
       note: above the figure.
     """
     with style():
-        size = (2.7 * len(panels) + 0.4, 3.0)
+        size = (min(9.6, 2.7 * len(panels) + 0.4), 3.0)
         figure = Figure(figsize=size, layout="constrained")
         every = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
+        forms = [
+            {"color": color, "marker": mark, "ls": line, "ms": 3.5, "lw": 1.4}
+            for color, mark, line in zip(colors(), "os^Dv", _LINES, strict=False)
+        ]
+        number, highest = 1, 0.0
         for axes, (title, lines) in zip(every, panels.items(), strict=True):
-            for color, (name, counts) in zip(colors(), lines.items(), strict=False):
+            for form, (name, counts) in zip(forms, lines.items(), strict=False):
                 share = 100 * counts / sizes[title]
-                for seed in share:
-                    axes.plot(steps, seed, color=color, lw=0.6, alpha=0.45)
-                axes.plot(
-                    steps, share.mean(axis=0), color=color, lw=1.8, marker="o", ms=3,
-                    label=name,
-                )  # fmt: skip
-            axes.set(title=f"{title} ({sizes[title]} units)", xlabel="step of training")
-        lines = [line for axes in every for line in axes.lines]
-        highest = max(np.max(line.get_ydata()) for line in lines)
-        every[0].set_ylim(0, 1.05 * highest or 1)
+                mean_and_range(axes, steps, share, label=name, **form)
+                number, highest = max(number, len(share)), max(highest, share.max())
+            axes.set(title=f"{title} ({sizes[title]} units)", xlabel="training step")
+            axes.locator_params(axis="x", nbins=5)
+        # A little below 0, so that a curve there is seen.
+        every[0].set_ylim(-0.03 * highest or -1, 1.05 * highest or 1)
         every[0].set_ylabel("dead units (%)")
         handles, names = every[0].get_legend_handles_labels()
-        handles.append(Line2D([], [], color="0.5", lw=0.6))
-        figure.legend(
-            handles, [*names, "single seeds"], loc="outside lower center", ncols=4
-        )
-        figure.suptitle(note, fontsize=9)
+        figure.legend(handles, names, loc="outside lower center", ncols=4)
+        figure.suptitle(f"{note}, {seeds_in_words(number)}", fontsize=9)
         return figure
+
+
+_LINES = "-", (0, (5, 1.5)), (0, (2, 1.5)), "-.", ":"
+"""Of curves that may lie on each other."""
 
 
 def replacement(
@@ -68,7 +76,7 @@ def replacement(
       note: above the figure.
     """
     with style():
-        size = (2.6 * (len(columns) + 1) + 0.4, 3.3)
+        size = (2.2 * (len(columns) + 1) + 0.4, 3.2)
         figure = Figure(figsize=size, layout="constrained")
         *every, last = figure.subplots(1, len(columns) + 1)
         x = 100 * np.array([0, *fractions])
@@ -77,9 +85,14 @@ def replacement(
         for axes, (title, scores) in zip(every, columns.items(), strict=True):
             for name, ways in scores.items():
                 for way, line in (("mean", "-"), ("removal", "--")):
-                    mean = np.concatenate([[start], ways[way].mean(axis=0)])
-                    axes.plot(x, mean, ls=line, color=shades[name], marker=".", ms=3)
+                    whole = np.full((len(ways[way]), 1), start)
+                    curves = np.hstack([whole, ways[way]])
+                    form = {"ls": line, "color": shades[name], "marker": ".", "ms": 3}
+                    # Of the other way without its range, for want of room.
+                    ink = 0.1 if way == "mean" else 0.0
+                    mean_and_range(axes, x, curves, ink=ink, **form)
             axes.set(title=title, xlabel="units taken (%)", yscale="log")
+            plain_numbers(axes.yaxis)
         every[0].set_ylabel("loss (nats)")
         _single(last, *single)
         marks = [Line2D([], [], color=shades[name]) for name in names]
@@ -126,10 +139,10 @@ def shrunk(
                 x = np.array(each["left"])[order]
                 lost.plot(x, np.array(each["lost"])[order], "o", ms=4, color=color,
                           alpha=0.7, label=key)  # fmt: skip
-            lost.axhline(0.5, color="0.5", ls=":", lw=0.9)
+            lost.axhline(0.5, color="0.5", ls=":", lw=0.9, label="half a point")
             lost.set(
                 title=f"{name}: accuracy", xscale="log",
-                xlabel="parameters left (%)", ylabel="points lost",
+                xlabel="parameters left (%)", ylabel="test accuracy lost (points)",
             )  # fmt: skip
             every = next(iter(variants.values()))
             for mark, key in (("o", "batch 1"), ("s", "batch 128")):
@@ -138,15 +151,17 @@ def shrunk(
             speed.plot(ends, ends, color="0.6", lw=0.8, label="as FLOPs promise")
             speed.set(
                 title=f"{name}: speed", xscale="log", yscale="log",
-                xlabel="FLOPs, times fewer", ylabel="latency, times shorter",
+                xlabel="FLOPs (times fewer)", ylabel="latency (times shorter)",
             )  # fmt: skip
-            _plain_ticks(lost.xaxis, [2, 5, 10, 20, 50, 100])
+            _plain_ticks(lost.xaxis, [2, 5, 10, 15, 20, 30, 50, 100])
             left = [x for each in variants.values() for x in each["left"]]
             lost.set_xlim(0.7 * min(left), 1.4 * max(left))
             for axis in (speed.xaxis, speed.yaxis):
-                _plain_ticks(axis, [0.5, 1, 2, 5, 10, 20, 50])
+                _plain_ticks(axis, [0.5, 0.7, 1, 1.5, 2, 3, 5, 7, 10, 20, 50])
             for axes in (lost, speed):
-                axes.legend(fontsize=6)
+                # Below, where no point is.
+                axes.legend(fontsize=7, loc="upper center", bbox_to_anchor=(0.5, -0.2),
+                            ncols=2)  # fmt: skip
         figure.suptitle(note, fontsize=9)
         return figure
 

@@ -4,9 +4,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogFormatter
 
-from landscape.figures import colors, style
+from landscape.figures import colors, mean_and_range, plain_numbers, style
 
 SIGNED = ", signed"
 """Ends the name of a score whose sign counts."""
@@ -52,7 +51,7 @@ def _floor(values) -> float:
 def over_training(
     panels: Mapping[str, Bands], steps: Sequence[int], ylabel: str, note: str
 ) -> Figure:
-    """A panel a layer: means of seeds over the steps of training, with their spread."""
+    """A panel a layer: mean and range of the seeds over the steps of training."""
     with style():
         figure = Figure(
             figsize=(2.9 * len(panels) + 0.4, 3.2), layout="constrained"
@@ -63,9 +62,7 @@ def over_training(
             forms = _forms(list(bands))
             for name, values in bands.items():
                 form = forms[name]
-                mean, low, high = _spread(values)
-                axes.plot(at, mean, marker="o", ms=3, label=name, **form)
-                axes.fill_between(at, low, high, color=form["color"], alpha=0.12, lw=0)
+                mean_and_range(axes, at, values, ink=0.1, label=name, **form)
             axes.axhline(0, color="0.6", lw=0.6)
             axes.set(title=title, xlabel="step of training")
             axes.set_xticks(at, [f"{step:,}" for step in steps])
@@ -73,11 +70,6 @@ def over_training(
         _legend(figure, every[0])
         figure.suptitle(note, fontsize=9)
         return figure
-
-
-def _spread(values):
-    mean, deviation = values.mean(axis=0), values.std(axis=0)
-    return mean, mean - deviation, mean + deviation
 
 
 def removal(
@@ -97,7 +89,7 @@ def removal(
       note: above the figure.
     """
     with style():
-        size = (2.5 * len(columns) + 0.4, 5.2)
+        size = (2.2 * len(columns) + 0.4, 4.9)
         figure = Figure(figsize=size, layout="constrained")
         grid = figure.subplots(2, len(columns), sharex=True, sharey="row")
         grid = np.reshape(grid, (2, len(columns)))
@@ -108,18 +100,14 @@ def removal(
             for axes, (title, numbers) in zip(line, columns.items(), strict=True):
                 forms = _forms(list(numbers[key]))
                 for name, values in numbers[key].items():
-                    mean = np.concatenate([[start[key]], values.mean(axis=0)])
-                    axes.plot(
-                        x, scale * mean, marker=".", ms=3, label=name, **forms[name]
-                    )
+                    whole = np.full((len(values), 1), start[key])
+                    curves = scale * np.hstack([whole, values])
+                    mean_and_range(axes, x, curves, ink=0.08, label=name, **forms[name])
                 axes.set(title=title if key == "loss" else "")
             line[0].set_ylabel(ylabel)
         for axes in grid[0]:
             axes.set_yscale("log")
-            # 20, not 2 x 10^1, within a decade or two.
-            axes.yaxis.set_major_formatter("{x:g}")
-            minor = LogFormatter(minor_thresholds=(1.5, 0.5))
-            axes.yaxis.set_minor_formatter(minor)
+            plain_numbers(axes.yaxis)
         for axes in grid[1]:
             axes.set_xlabel(f"{what} removed (%)")
         _legend(figure, grid[0, 0])
@@ -130,7 +118,8 @@ def removal(
 def _forms(names: Sequence[str]) -> dict[str, dict]:
     """How each curve is drawn: signed scores as the same without a sign, but dashed.
 
-    Later ones are thinner, so that of curves that coincide all are seen.
+    Later ones are thinner and have other marks, so that of curves that coincide all
+    are seen.
     """
     families = list(dict.fromkeys(map(_family, names)))
     shades = dict(zip(families, colors(), strict=False))
@@ -138,10 +127,16 @@ def _forms(names: Sequence[str]) -> dict[str, dict]:
         name: {
             "color": shades[_family(name)],
             "ls": "--" if name.endswith(SIGNED) else "-",
-            "lw": 2.2 - 0.2 * families.index(_family(name)),
+            "lw": 2.4 - 0.25 * families.index(_family(name)),
+            "marker": _MARKS[families.index(_family(name)) % len(_MARKS)],
+            "ms": 3.2,
+            "mew": 0,
         }
         for name in names
     }
+
+
+_MARKS = "os^DvPX"
 
 
 def _family(name: str) -> str:

@@ -53,7 +53,7 @@ def run(config: Config, scale: Any = None) -> dict[str, Any]:
     table = verdict_table(judged)
     result = study.write(config, measured, judged, {"claims.txt": table})
     with attempt(config.folder / "figures"):
-        figures.save(config.folder, measured)
+        figures.save(config.folder, measured, config.format)
     return result | {"table": table}
 
 

@@ -1,6 +1,7 @@
 """The flags of the study."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from analysis.studies import study
 from landscape.errors import require
@@ -9,14 +10,18 @@ from landscape.errors import require
 @dataclass(frozen=True)
 class Config(study.SparseStudyOptions):
     NAME = "difficulty"
-    SCALES = ("digits", "mnist", "cifar10")
+    CHOICES: ClassVar[dict[str, tuple[str, ...]]] = {
+        "scale": ("digits", "mnist", "cifar10")
+    }
+    GROUPS: ClassVar[dict[str, str]] = {"num_examples": "data"}
 
     scale: str = "digits"
-    """digits, mnist or cifar10."""
+    """The data set, and the sizes that go with it."""
     model: str | None = None
-    """Another model than the scale's own (lenet300, lenet300, resnet20)."""
+    """Another model than the scale's own. That is lenet300 on digits and mnist,
+    resnet20 on cifar10."""
     num_seeds: int | None = None
-    """Default: 5, on cifar10 1."""
+    """Number of seeds; default: 5, on cifar10 1."""
     num_examples: int | None = None
     """Training examples that paths are evaluated on; default: all."""
 

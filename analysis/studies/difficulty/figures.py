@@ -1,6 +1,7 @@
 """Figures 1 and 3 to 8 of paper 1, out of what the study measured."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,25 +12,31 @@ from analysis.studies.difficulty.runs import Measured
 from landscape.figures import save as save_figure
 
 PAPER = Path(__file__).with_name("evci2019.json")
-INIT = {
-    "ID-1": "t   (0: dense initialisation,  1: pruned)",
-    "IS-1": "t   (0: lottery initialisation,  1: pruned)",
-    "IS-2": "t   (0: new initialisation,  1: pruned)",
-}
+INIT = {"ID-1": "dense", "IS-1": "lottery", "IS-2": "new sparse"}
+"""The paper's name of an initialisation, and what it is: of which network."""
 CURVES = {
-    "linear": "linear P-S->S-S",
-    "quadratic, sparse": "Bez2 sparse",
-    "quadratic, dense": "Bez2 dense",
+    "linear": ("straight line", "linear P-S->S-S"),
+    "quadratic, sparse": ("quadratic curve, in the mask", "Bez2 sparse"),
+    "quadratic, dense": ("quadratic curve, dense", "Bez2 dense"),
 }
+"""Path -> title, and the paper's name of its curve."""
 ENDS = "t   (0: pruned,  1: scratch)"
 
 
-def save(folder: Path, measured: Measured) -> None:
+def titles() -> dict[str, str]:
+    """The paper's name of an initialisation -> title of the line that starts there."""
+    return {name: f"from {word} initialisation ({name})" for name, word in INIT.items()}
+
+
+def save(folder: Path, measured: Measured, formats: Sequence[str] = ("png",)) -> None:
     """Writes figure1.png, figure3.png ... figure8.png."""
     paper = json.loads(PAPER.read_text())
-    lines = {panel: f"Fig3|{panel}->P-S" for panel in INIT}
-    l2 = {panel: f"Fig6 L2|{panel}" for panel in INIT}
-    entropy = {panel: f"Fig7 CE|{panel}" for panel in INIT}
+    from_init = titles()
+    lines = {title: f"Fig3|{panel}->P-S" for panel, title in from_init.items()}
+    l2 = {title: f"Fig6 L2|{panel}" for panel, title in from_init.items()}
+    entropy = {title: f"Fig7 CE|{panel}" for panel, title in from_init.items()}
+    labels = dict.fromkeys(from_init.values(), "t   (0: initialisation,  1: pruned)")
+    between = {title: paths for title, paths in CURVES.values()}
     terms = {"objective": "total", "cross-entropy": "CE", "L2 term": "L2"}
     cubic = "cubic, sparse"
 
@@ -37,8 +44,10 @@ def save(folder: Path, measured: Measured) -> None:
         theirs = {name: _paper(paper, key) for name, key in theirs.items()}
         return plots.panels(ours, theirs, ylabel, labels, note, **settings)
 
-    def paths(names, term):
-        return {name: _curves(measured.paths[name], term) for name in names}
+    def paths(named, term):
+        return {
+            title: _curves(measured.paths[name], term) for name, title in named.items()
+        }
 
     objective = "objective (nats)"
     figures = {
@@ -49,44 +58,49 @@ def save(folder: Path, measured: Measured) -> None:
             paper["dense_accuracy"],
         ),
         "3": panels(
-            paths(INIT, "objective"),
+            paths(from_init, "objective"),
             lines,
             objective,
-            INIT,
-            "from initialisation to pruned",
+            labels,
+            "straight lines to the pruned network",
         ),
         "4": panels(
-            paths(CURVES, "objective"),
-            CURVES,
+            paths({name: title for name, (title, _) in CURVES.items()}, "objective"),
+            between,
             objective,
-            dict.fromkeys(CURVES, ENDS),
-            "between the pruned and the scratch solution",
+            dict.fromkeys(between, ENDS),
+            "between the pruned and the scratch network",
+            log=True,
         ),
         "5": plots.from_zeros(
             {k: [100 * x for x in v] for k, v in measured.zeros.items()},
             (paper["zeros"]["zeros"], paper["zeros"]["accuracy"]),
         ),
         "6": panels(
-            paths(INIT, "L2 term"), l2, "L2 term (nats)", INIT, "L2 term alone"
+            paths(from_init, "L2 term"),
+            l2,
+            "L2 term (nats)",
+            labels,
+            "L2 term alone, straight lines to the pruned network",
         ),
         "7": panels(
-            paths(INIT, "cross-entropy"),
+            paths(from_init, "cross-entropy"),
             entropy,
             "cross-entropy (nats)",
-            INIT,
-            "cross-entropy alone",
+            labels,
+            "cross-entropy alone, straight lines to the pruned network",
         ),
         "8": panels(
             {term: _curves(measured.paths[cubic], term) for term in terms},
             terms,
             "loss (nats)",
             dict.fromkeys(terms, ENDS),
-            "cubic curve in the sparse subspace",
+            "cubic curve in the mask, between the pruned and the scratch network",
             one_scale=False,
         ),
     }
     for number, figure in figures.items():
-        save_figure(figure, folder / f"figure{number}.png")
+        save_figure(figure, folder / f"figure{number}.png", formats)
 
 
 def _curves(found: dict[str, list[dict[str, Any]]], term: str):

@@ -1,6 +1,7 @@
 """The flags of the study."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from analysis.studies import study
 from landscape.errors import InputError
@@ -9,10 +10,11 @@ from landscape.errors import InputError
 @dataclass(frozen=True)
 class Config(study.StudyOptions):
     NAME = "gradient-flow"
-    SCALES = ("digits", "mnist")
+    CHOICES: ClassVar[dict[str, tuple[str, ...]]] = {"scale": ("digits", "mnist")}
+    GROUPS: ClassVar[dict[str, str]] = {"published": "study"}
 
     scale: str = "digits"
-    """digits (LeNet-300-100) or mnist (LeNet-5, the published table)."""
+    """The data set: digits (LeNet-300-100) or mnist (LeNet-5, the published table)."""
     num_seeds: int | None = None
     """Networks of every row, at least 2; default: 5."""
     published: bool = False

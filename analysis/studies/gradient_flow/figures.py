@@ -1,6 +1,6 @@
 """The figures of the study, out of what it measured."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from landscape.figures import Figure
 from landscape.figures import save as save_figure
 
 
-def save(folder: Path, measured: Measured) -> None:
+def save(folder: Path, measured: Measured, formats: Sequence[str] = ("png",)) -> None:
     """Writes the figures, each of what the claims of its part judge."""
     figures = _sweep(measured) if measured.sweep else {"table": _table(measured)}
     if measured.initial:
@@ -26,7 +26,7 @@ def save(folder: Path, measured: Measured) -> None:
         note = "LeNet-300-100, trained again from a static solution"
         figures["escape"] = plots_flow.of_escape(measured.escape, note)
     for name, figure in figures.items():
-        save_figure(figure, folder / f"{name}.png")
+        save_figure(figure, folder / f"{name}.png", formats)
 
 
 def _table(measured: Measured) -> Figure:
@@ -62,7 +62,8 @@ def _sweep(measured: Measured) -> dict[str, Figure]:
             note if seeds > 1 else "LeNet-300-100, one seed",
         ),
         "density": plots_sweep.densities(
-            _densities(measured.sweep), "weights that each method keeps, by layer"
+            _densities(measured.sweep),
+            "weights that each method keeps, by layer (methods set beside each other)",
         ),
     }
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from landscape.figures import colors, style
+from landscape.figures import colors, looks, mean_and_range, style
 
 
 def of_initial(initial: Mapping[str, Mapping[str, Sequence[float]]], note: str):
@@ -23,7 +23,7 @@ def of_initial(initial: Mapping[str, Mapping[str, Sequence[float]]], note: str):
             axes.set_xticks(range(len(by)), list(by))
             axes.set(title=f"{mask} mask", yscale="log", xlim=(-0.5, len(by) - 0.5))
             axes.set_xlabel("scale of the initial weights")
-        every[0].set_ylabel("gradient norm in the mask, step 0")
+        every[0].set_ylabel("gradient norm in the mask at step 0")
         figure.suptitle(note, fontsize=9)
         return figure
 
@@ -38,12 +38,13 @@ def of_updates(updates: Sequence[Mapping[str, Any]], note: str) -> Figure:
     names = {
         "before": "before the update",
         "rigl": "after RigL's",
-        "random": "after one that grows at random",
+        "random": "after one that grows at random (as SET's)",
     }
     with style():
         figure = Figure(figsize=(7.2, 3.1), layout="constrained")
         left, right = figure.subplots(1, 2, width_ratios=(3, 2))
-        for color, (which, label) in zip(colors(), names.items(), strict=False):
+        shades = ["0.45", *(look["color"] for look in looks(["rigl", "set"]))]
+        for color, (which, label) in zip(shades, names.items(), strict=True):
             for i, each in enumerate(updates):
                 lowest = np.array(each[which]["lowest"])
                 lowest = -lowest[lowest < 0] / each["before"]["largest"]
@@ -56,10 +57,14 @@ def of_updates(updates: Sequence[Mapping[str, Any]], note: str) -> Figure:
             apart = 0.15 * np.linspace(-1, 1, len(counts)) if len(counts) > 1 else [0.0]
             right.plot(at + np.array(apart), counts, "o", ms=4, mew=0, color=color)
         left.set(
-            xlabel="negative eigenvalues, the lowest first", yscale="log", xscale="log",
+            xlabel="negative eigenvalues, the lowest first",
             ylabel="|eigenvalue| / largest before",
-        )  # fmt: skip
-        right.set_xticks(range(len(names)), ["before", "RigL", "random"])
+        )
+        if any(len(line.get_xdata()) for line in left.lines):
+            left.set(xscale="log", yscale="log")
+        right.set_xticks(
+            range(len(names)), ["before", "after\nRigL's", "after a\nrandom one"]
+        )
         right.set(ylabel="negative eigenvalues", xlim=(-0.5, len(names) - 0.5))
         most = max(each[which]["negative"] for each in updates for which in names)
         right.set_ylim(0, 1.1 * most or 1)
@@ -89,13 +94,12 @@ def of_escape(escape: Mapping[str, Mapping[str, Any]], note: str) -> Figure:
         every = figure.subplots(1, len(escape), sharey=True, squeeze=False)[0]
         for axes, (key, by) in zip(every, escape.items(), strict=True):
             first = by["curves"]["start"][0][0][-1]
-            for color, (which, label) in zip(
-                ("0.6", *colors()), words.items(), strict=False
-            ):
-                for i, (steps, losses) in enumerate(by["curves"][which]):
-                    x = np.array(steps) + (0 if which == "start" else first)
-                    axes.plot(x, losses, color=color, lw=0.8, alpha=0.8,
-                              label=None if i else label)  # fmt: skip
+            shades = ("0.6", *(look["color"] for look in looks(["static", "rigl"])))
+            for color, (which, label) in zip(shades, words.items(), strict=True):
+                curves = by["curves"][which]
+                x = np.array(curves[0][0]) + (0 if which == "start" else first)
+                losses = [losses for _, losses in curves]
+                mean_and_range(axes, x, losses, color=color, lw=1.0, label=label)
             axes.axvline(first, color="0.8", lw=0.8)
             axes.set(title=f"{100 * float(key):g} % sparsity", xlabel="step")
             axes.set_yscale("log")

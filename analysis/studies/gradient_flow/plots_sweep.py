@@ -1,13 +1,12 @@
 """Figures of the sweep: accuracy against sparsity, and the density of every layer."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
 
-from landscape.figures import colors, style
-
-MARKERS = "osD^v<>P*Xphd"
+from landscape.figures import looks, plain_numbers, style
 
 Curves = Mapping[str, Mapping[float, Sequence[float]]]
 """Method -> sparsity -> a value of each seed."""
@@ -32,7 +31,8 @@ def accuracies(
         size = (4.4 * len(panels) + 0.3, 4.2)
         figure = Figure(figsize=size, layout="constrained")
         every = figure.subplots(1, len(panels), squeeze=False)[0]
-        shades = colors()
+        forms = dict(zip(names, looks(names), strict=True))
+        (base,) = looks(["dense"])
         for axes, (title, curves) in zip(every, panels.items(), strict=True):
             known = sorted({s for by in curves.values() for s in by})
             place = {sparsity: i for i, sparsity in enumerate(known)}
@@ -40,17 +40,15 @@ def accuracies(
             middle = np.mean(values)
             half = np.std(values, ddof=1) if len(values) > 1 else 0.0
             axes.axhspan(middle - half, middle + half, color="0.85", lw=0)
-            axes.axhline(middle, color="0.5", lw=0.9, label="dense")
+            axes.axhline(middle, color=base["color"], lw=0.9, ls=":", label="dense")
             for name, by in curves.items():
                 at = names.index(name)
                 means = [np.mean(each) for each in by.values()]
                 spread = [np.std(e, ddof=1) if len(e) > 1 else 0 for e in by.values()]
                 axes.errorbar(
                     [place[s] + 0.02 * (at - len(names) / 2) for s in by], means,
-                    spread, marker=MARKERS[at % len(MARKERS)], ms=3.6, lw=0.9,
-                    elinewidth=0.6,
-                    ls="" if name in patterns else ("-", "--")[at // len(shades) % 2],
-                    color=shades[at % len(shades)], label=name,
+                    spread, lw=0.9, elinewidth=0.6, label=name,
+                    ls="" if name in patterns else "-", **_marked(forms[name]),
                 )  # fmt: skip
             axes.set_xticks(list(place.values()), [f"{100 * s:g}" for s in place])
             axes.set(title=title, xlabel="weights removed (%)")
@@ -71,6 +69,8 @@ def densities(
 ) -> Figure:
     """A panel a sparsity: the density of every layer that each method ends with.
 
+    The methods of a layer are set beside each other, since many have the same density.
+
     Args:
       panels: title -> method -> layer -> density of each seed.
       note: above the figure.
@@ -80,18 +80,19 @@ def densities(
         size = (2.4 * len(panels) + 0.4, 3.6)
         figure = Figure(figsize=size, layout="constrained")
         every = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
-        shades = colors()
+        forms = dict(zip(names, looks(names), strict=True))
         for axes, (title, by) in zip(every, panels.items(), strict=True):
             for name, layers in by.items():
                 at = names.index(name)
                 means = [100 * np.mean(values) for values in layers.values()]
+                apart = 0.6 * ((at + 0.5) / len(names) - 0.5)
                 axes.plot(
-                    range(len(means)), means, marker=MARKERS[at % len(MARKERS)], ms=3.2,
-                    lw=0.8, ls=("-", "--")[at // len(shades) % 2],
-                    color=shades[at % len(shades)], label=name,
+                    np.arange(len(means)) + apart, means, lw=0.8, label=name,
+                    **_marked(forms[name]),
                 )  # fmt: skip
                 axes.set_xticks(range(len(means)), list(layers), rotation=30)
             axes.set(title=title, yscale="log")
+            plain_numbers(axes.yaxis)
         every[0].set_ylabel("weights kept (%)")
         handles = dict(
             zip(*every[0].get_legend_handles_labels()[::-1], strict=True)
@@ -101,3 +102,8 @@ def densities(
         )
         figure.suptitle(note, fontsize=9)
         return figure
+
+
+def _marked(look: Mapping[str, Any]) -> dict[str, Any]:
+    """The look of a method, each point with a mark."""
+    return {**look, "marker": look["marker"] or "D", "mew": 0}

@@ -56,7 +56,7 @@ def run(config: Config, scale: Any = None) -> dict[str, Any]:
     texts = {"claims.txt": verdicts, "table1.txt": table.table_one(measured)}
     result = study.write(config, measured, judged, texts)
     with attempt(config.folder / "figures"):
-        figures.save(config.folder, measured)
+        figures.save(config.folder, measured, config.format)
     return result | {"table": verdicts}
 
 

@@ -1,6 +1,7 @@
 """The flags of the study."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from analysis.studies import study
 
@@ -8,9 +9,9 @@ from analysis.studies import study
 @dataclass(frozen=True)
 class Config(study.StudyOptions):
     NAME = "hessian"
-    SCALES = ("digits", "mnist")
+    CHOICES: ClassVar[dict[str, tuple[str, ...]]] = {"scale": ("digits", "mnist")}
 
     scale: str = "digits"
-    """digits or mnist; the blobs are the same in both."""
+    """The data set of the networks; the blobs are the same in both."""
     num_seeds: int | None = None
-    """Default: 3."""
+    """Number of seeds; default: 3."""

@@ -4,10 +4,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from matplotlib import colormaps
 from matplotlib.figure import Figure
 
-from landscape.figures import colors, style
+from landscape.figures import colors, shades, style
+
+STARTS = {"one start": "one initialisation", "two starts": "two initialisations"}
 
 
 def histograms(spectra: Mapping[str, Mapping[str, Any]]) -> Figure:
@@ -56,35 +57,42 @@ def descents(pairs: Mapping[str, Mapping[str, Any]], ts: np.ndarray) -> Figure:
     """The loss on the line from gradient descent to SGD during training.
 
     Args:
-      pairs: words -> step, distance and travelled [T], train_loss [T, len(ts)].
+      pairs: "one start" and "two starts" -> step, distance and travelled [T],
+        train_loss [T, len(ts)].
       ts: on the line.
     """
     with style():
-        figure = Figure(figsize=(7.2, 2.8), layout="constrained")
+        figure = Figure(figsize=(9.2, 3.4), layout="constrained")
         *panels, right = figure.subplots(1, len(pairs) + 1)
-        for axes, (words, found) in zip(panels, pairs.items(), strict=True):
-            shown = range(0, len(found["step"]), 2)
-            shades = colormaps["viridis"](np.linspace(0.1, 0.85, len(shown)))
-            for i, shade in zip(shown, shades, strict=True):
-                label = f"{found['step'][i]:,}"
-                axes.plot(ts, found["train_loss"][i], color=shade, label=label)
+        for axes in panels[1:]:
+            axes.sharey(panels[0])
+        steps = next(iter(pairs.values()))["step"][::2]
+        of_step = dict(zip(steps, shades(len(steps)), strict=True))
+        for axes, (name, found) in zip(panels, pairs.items(), strict=True):
+            for step, losses in zip(found["step"], found["train_loss"], strict=True):
+                if step in of_step:
+                    axes.plot(ts, losses, color=of_step[step], label=f"{step:,}")
             axes.set(
-                title=words, xlabel="t   (0: GD,  1: SGD)", yscale="log",
-                ylabel="training loss (nats)",
+                title=f"GD and SGD from {STARTS.get(name, name)}", yscale="log",
+                xlabel="t   (0: GD,  1: SGD of the same step)",
             )  # fmt: skip
-        for axes in panels:
-            low = min(min(map(min, found["train_loss"])) for found in pairs.values())
-            high = max(max(map(max, found["train_loss"])) for found in pairs.values())
-            axes.set_ylim(low / 1.3, high * 1.3)
-        panels[0].legend(title="step", fontsize=6)
-        for color, (words, found) in zip(colors(), pairs.items(), strict=False):
+        panels[0].set_ylabel("training loss (nats)")
+        handles, labels = panels[0].get_legend_handles_labels()
+        figure.legend(
+            handles, labels, title="after step", loc="outside lower left",
+            ncols=len(labels), columnspacing=1.2,
+        )  # fmt: skip
+        for color, (name, found) in zip(colors(), pairs.items(), strict=False):
+            words = f"GD to SGD, {STARTS.get(name, name)}"
             right.plot(found["step"], found["distance"], color=color, label=words)
         first = next(iter(pairs.values()))
-        label = "GD from its initialisation"
-        right.plot(first["step"], first["travelled"], "--", color="0.5", label=label)
-        right.set(title="distance", xlabel="step", ylabel="Euclidean distance")
+        label = "GD to its initialisation"
+        right.plot(first["step"], first["travelled"], "--", color="0.4", label=label)
+        right.set(title="distance of the weights", xlabel="step",
+                  ylabel="Euclidean distance")  # fmt: skip
         right.set_ylim(bottom=0)
-        right.legend(fontsize=6, loc="center", bbox_to_anchor=(0.6, 0.58))
+        handles, labels = right.get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside lower right")
         return figure
 
 

@@ -55,7 +55,7 @@ def run(config: Config, scale: Any = None) -> dict[str, Any]:
     printed = "\n\n".join(parts)
     result = study.write(config, measured, judged, {"claims.txt": printed})
     with attempt(config.folder / "figures"):
-        figures.save(config.folder, measured)
+        figures.save(config.folder, measured, config.format)
     return result | {"text": printed}
 
 

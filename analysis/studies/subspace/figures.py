@@ -1,24 +1,32 @@
 """The figure of the study of the sparse subspace, out of its numbers."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from analysis import spectra
 from analysis.studies.difficulty.solutions import SOLUTIONS
+from analysis.studies.difficulty.trainings import folder_of
 from analysis.studies.subspace import plots
 from analysis.studies.subspace.runs import Measured
+from landscape import runs
 from landscape.figures import save as save_figure
 
 
-def save(folder: Path, measured: Measured) -> None:
+def save(folder: Path, measured: Measured, formats: Sequence[str] = ("png",)) -> None:
     """Writes figure.png: a row a sparsity, the first seed's solutions as trained."""
     analyses = measured.looks["trained"]
     rows = {
         key: {name: _drawn(analyses[name][key][0]) for name in SOLUTIONS}
         for key in measured.sparsities_used
     }
-    save_figure(plots.rows(rows), folder / "figure.png")
+    high = max(measured.sparsities_used, key=float)
+    settings = runs.read_config(
+        Path(folder_of(measured.root, float(high), 0)) / SOLUTIONS[0]
+    )
+    figure = plots.rows(rows, settings.weight_decay, "first seed, as trained")
+    save_figure(figure, folder / "figure.png", formats)
 
 
 def _drawn(analysis) -> dict:

@@ -7,12 +7,14 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from landscape.figures import colors, style
+from landscape.figures import looks, style
 
 PANELS = "spectrum within the mask", "descent within the mask", "descent out of it"
 
 
-def rows(found: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> Figure:
+def rows(
+    found: Mapping[str, Mapping[str, Mapping[str, Any]]], weight_decay: float, note: str
+) -> Figure:
     """A row a sparsity: all eigenvalues, and the objective along directions.
 
     Args:
@@ -20,12 +22,16 @@ def rows(found: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> Figure:
         `analysis.spectra.Curve`; None: the eigenvalues are the ends alone), the
         "error" of an end, and "inside" and "outside": "gradient" and perhaps
         "eigenvector" -> distances and change of the objective.
+      weight_decay: the curvature of a weight that the data loss does not feel.
+      note: above the figure.
     """
     with style():
-        figure = Figure(figsize=(10.2, 2.7 * len(found) + 0.5), layout="constrained")
+        figure = Figure(figsize=(9.2, 2.6 * len(found) + 0.8), layout="constrained")
         grid = figure.subplots(len(found), 3, squeeze=False)
         names = list(next(iter(found.values())))
-        shades = dict(zip(names, colors(), strict=False))
+        shades = {
+            name: look["color"] for name, look in zip(names, looks(names), strict=True)
+        }
         for axes, (key, solutions) in zip(grid, found.items(), strict=True):
             for name, each in solutions.items():
                 _spectrum(axes[0], each, shades[name])
@@ -33,15 +39,18 @@ def rows(found: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> Figure:
                     _lines(panel, each[side], shades[name])
             for panel, title in zip(axes, PANELS, strict=True):
                 panel.set_title(f"{100 * float(key):g} %: {title}")
-            _finish(axes)
+            _finish(axes, weight_decay)
         marks = [Line2D([], [], color=shades[name]) for name in names]
         marks += [Line2D([], [], color="0.3", ls=line) for line in ("-", "--")]
+        marks.append(Line2D([], [], color="0.3", ls=":"))
         words = [
             *names,
-            "minus the gradient",
-            "lowest eigenvector of largest fall",
+            "along minus the gradient",
+            "along the lowest-eigenvalue direction with the largest decrease",
+            f"eigenvalue = weight decay ({weight_decay:g})",
         ]
-        figure.legend(marks, words, loc="outside lower center", ncols=len(words))
+        figure.legend(marks, words, loc="outside lower center", ncols=3)
+        figure.suptitle(note, fontsize=9)
         return figure
 
 
@@ -64,11 +73,12 @@ def _lines(axes, directions, color) -> None:
             axes.plot(ts, 1e3 * change, color=color, ls=line, lw=1.1)
 
 
-def _finish(axes) -> None:
+def _finish(axes, weight_decay: float) -> None:
     spectrum, *descents = axes
+    if weight_decay:
+        spectrum.axvline(weight_decay, color="0.3", ls=":", lw=1.0)
     spectrum.set_xscale("symlog", linthresh=1e-4)
-    spectrum.set_xticks([-1e-2, 0, 1e-3, 1e-2, 1e-1, 1])
-    spectrum.tick_params(axis="x", labelsize=6)
+    _few_ticks(spectrum, [-1e-2, 0, 1e-2, 1])
     spectrum.set_yscale("log")
     spectrum.set(xlabel="eigenvalue", ylabel="density (1 / eigenvalue)")
     lowest = min(
@@ -79,7 +89,15 @@ def _finish(axes) -> None:
     for each in descents:
         each.axhline(0, color="gray", lw=0.6)
         each.set_xscale("symlog", linthresh=1e-2)
-        each.set_xticks([-1, -0.1, 0, 0.1, 1])
+        _few_ticks(each, [-1, -0.1, 0, 0.1, 1])
         each.set_xlim(-4, 4)
         each.set_ylim(-1.15 * depth, 0.6 * depth)
-        each.set(xlabel="distance", ylabel="change of objective (10$^{-3}$ nats)")
+        each.set(
+            xlabel="distance from the solution",
+            ylabel="change of objective (10$^{-3}$ nats)",
+        )
+
+
+def _few_ticks(axes, ticks) -> None:
+    """Plain numbers, few of them: those around 0 would lie on each other."""
+    axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])

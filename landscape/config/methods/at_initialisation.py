@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from landscape.errors import InputError, check_choice
+from landscape.errors import InputError
 from landscape.methods import AT_INITIALISATION, METHODS, SPARSE_INITS
 
 MASKED_AT_0 = ("static", "scratch", *AT_INITIALISATION, "set", "rigl")
@@ -18,21 +18,22 @@ class AtInitialisation:
         "grasp_temperature": "grasp",
         "sparse_init": "sparsity",
     }
+    CHOICES: ClassVar[dict[str, tuple[str, ...]]] = {"sparse_init": SPARSE_INITS}
 
     score_rounds: int | None = None
-    """snip, grasp, synflow: rounds of scoring and removal at step 0; default: 100 for
+    """snip, grasp, synflow: rounds of scoring and removal at step 0. Default: 100 for
     synflow, 1 for the others."""
     per_layer: bool = False
-    """snip, grasp, synflow: compare scores within each layer, whose sparsity is that of
-    --distribution, instead of over all layers."""
+    """snip, grasp, synflow: compare scores within each layer. Its sparsity is that of
+    --distribution; otherwise scores are compared over all layers."""
     grasp_temperature: float = 200.0
-    """grasp: logits are divided by it in the loss that is scored, as in its authors'
-    code (in the loss of training, 1, scores of confident outputs outweigh the rest)."""
+    """grasp: logits are divided by it in the loss that is scored. As in its authors'
+    code: in the loss of training, 1, scores of confident outputs outweigh the rest."""
     sparse_init: str = "dense"
-    """Scale of the initial weights inside the mask of step 0 (static, scratch, snip,
-    grasp, synflow, set, rigl): dense (as if there were none), layer (variance over the
-    density of the layer) or unit (variance by the number of inputs that each unit
-    keeps)."""
+    """Scale of the initial weights inside a mask of step 0. That is of static, scratch,
+    snip, grasp, synflow, set and rigl. dense: as if there were none; layer: variance
+    over the density of the layer; unit: variance by the number of inputs that each unit
+    keeps."""
 
     def check_at_initialisation(self: Any) -> None:
         """Refuses values that are not allowed."""
@@ -42,7 +43,6 @@ class AtInitialisation:
             lambda v: v > 0 and math.isfinite(v),
             "positive and finite",
         )
-        check_choice("sparse initialisation", self.sparse_init, SPARSE_INITS)
         named = (self.method,) if isinstance(self.method, str) else self.method
         for name in named:
             self._check_masks_of(name)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from landscape.errors import InputError, check_choice
+from landscape.errors import InputError
 
 DROP_SCHEDULES = ("cosine", "learning-rate", "constant")
 
@@ -11,23 +11,23 @@ DROP_SCHEDULES = ("cosine", "learning-rate", "constant")
 @dataclass(frozen=True)
 class Dynamic:
     GROUPS: ClassVar[dict[str, str]] = {"drop_fraction": "set, rigl"}
+    CHOICES: ClassVar[dict[str, tuple[str, ...]]] = {"drop_schedule": DROP_SCHEDULES}
 
     drop_fraction: float = 0.3
-    """set, rigl: fraction of each layer's kept weights that a mask update replaces at
-    the start."""
+    """set, rigl: fraction of a layer's weights that an update replaces. Of the kept
+    ones, at the start; see --drop-schedule."""
     drop_schedule: str = "cosine"
-    """set, rigl: how that fraction falls: cosine (to 0 at --update-end), learning-rate
-    (times the rate over --learning-rate) or constant."""
+    """set, rigl: how that fraction falls. cosine: to 0 at --update-end; learning-rate:
+    times the rate over --learning-rate; or constant."""
     update_every: int | None = None
-    """set, rigl: steps between mask updates; default: 100, or a thirtieth of all steps
-    if that is less."""
+    """set, rigl: steps between mask updates; default: 100. A thirtieth of all steps if
+    that is less."""
     update_end: int | None = None
-    """set, rigl: no mask update at this step or later; default: 0.75 of all steps."""
+    """set, rigl: no mask update from this step on; default: 0.75 of all."""
 
     def check_dynamic(self: Any) -> None:
         """Refuses values that are not allowed."""
         self._require("drop_fraction", lambda v: 0 < v < 1, "in (0, 1)")
-        check_choice("drop schedule", self.drop_schedule, DROP_SCHEDULES)
         self._require("update_every", lambda v: v is None or v >= 1, "at least 1")
         self._require(
             "update_end",

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, ClassVar
 
-from landscape.errors import InputError, check_choice
+from landscape.errors import InputError
 
 REWINDS = ("weights", "learning-rate")
 MOST_LEVELS = 100
@@ -14,24 +14,24 @@ MOST_LEVELS = 100
 @dataclass(frozen=True)
 class Levels:
     GROUPS: ClassVar[dict[str, str]] = {"levels": "imp"}
+    CHOICES: ClassVar[dict[str, tuple[str, ...]]] = {"rewind": REWINDS}
 
     levels: int | None = None
-    """imp: how often weights are removed; each level after the dense one is a run.
-    Default: as often as removing --level-fraction of what is left takes to
-    --sparsity."""
+    """imp: how often weights are removed; default: as often as it takes. Each level
+    after the dense one is a run. By default as often as removing --level-fraction of
+    what is left takes to --sparsity."""
     level_fraction: float = 0.2
-    """imp: fraction of the kept weights that each level removes, but for the last,
-    which meets --sparsity."""
+    """imp: fraction of the kept weights that each level removes. The last one meets
+    --sparsity."""
     rewind: str = "weights"
-    """imp: a level starts from the weights of step 0 or --rewind-to (weights), or from
-    the final ones of the level before, with the learning rate of step 0 (learning-rate:
-    Renda et al. 2020)."""
+    """imp: where a level starts. weights: those of step 0 or --rewind-to;
+    learning-rate: the final weights of the level before, with the learning rate of step
+    0 (Renda et al. 2020)."""
 
     def check_levels(self: Any) -> None:
         """Refuses values that are not allowed."""
         self._require("levels", lambda v: v is None or v >= 1, "at least 1")
         self._require("level_fraction", lambda v: 0 < v < 1, "in (0, 1)")
-        check_choice("way to rewind", self.rewind, REWINDS)
 
     def level_sparsities(self: Any) -> list[float]:
         """The sparsity of each level, the dense one first.

@@ -12,8 +12,8 @@ class NM:
     GROUPS: ClassVar[dict[str, str]] = {"nm": "nm, ste"}
 
     nm: str | None = None
-    """nm, ste: N:M, as in 2:4: of each M neighbours along a kernel's flattened inputs
-    (kh kw c_in) N are kept; instead of --sparsity. nm has 2:4 by default."""
+    """nm, ste: a pattern, as 2:4, instead of --sparsity. N:M: of each M neighbours
+    along a kernel's flattened inputs (kh kw c_in) N are kept. nm has 2:4 by default."""
 
     def check_nm(self: Any) -> None:
         """Refuses values that are not allowed, and settings that a pattern replaces."""

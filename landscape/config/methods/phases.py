@@ -11,14 +11,13 @@ class Phases:
     GROUPS: ClassVar[dict[str, str]] = {"first_dense_steps": "acdc"}
 
     first_dense_steps: int | None = None
-    """acdc: dense steps before the first sparse phase; default: 0.1 of all steps."""
+    """acdc: dense steps before the first sparse phase; default: 0.1 of all."""
     dense_steps: int | None = None
-    """acdc: steps of each dense phase (the last may be longer); default: 0.05 of all
-    steps."""
+    """acdc: steps of each dense phase; default: 0.05 of all. The last may be longer."""
     sparse_steps: int | None = None
-    """acdc: steps of each sparse phase; default: 0.05 of all steps."""
+    """acdc: steps of each sparse phase; default: 0.05 of all."""
     last_sparse_steps: int | None = None
-    """acdc: steps of the last sparse phase; default: 0.15 of all steps."""
+    """acdc: steps of the last sparse phase; default: 0.15 of all."""
 
     def check_phases(self: Any) -> None:
         """Refuses values that are not allowed."""

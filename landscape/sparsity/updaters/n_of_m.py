@@ -55,6 +55,8 @@ def n_of_m_of_settings(
     params: Params,
     pattern: tuple[int, int],
     pruning_steps: tuple[int, int, int],
+    rules: Rules = (),
 ) -> Updater:
     """`n_of_m`, as a row of `landscape.methods` names it."""
-    return n_of_m(pruned_leaves(counts, params), *pattern, *pruning_steps)
+    names = pruned_leaves(counts, params)
+    return n_of_m(names, *pattern, *pruning_steps, rules=rules)

@@ -8,6 +8,7 @@ import numpy as np
 
 from landscape import schedules, trees
 from landscape.aliases import Masks, Params
+from landscape.layout import Rules
 from landscape.sparsity import choices
 from landscape.sparsity.choices import Choice
 from landscape.sparsity.masks import pruned_leaves
@@ -96,10 +97,11 @@ def straight_through_of_settings(
     pattern: tuple[int, int] | None,
     pruning_steps: tuple[int, int, int],
     global_pruning: bool,
+    rules: Rules = (),
 ) -> Updater:
     """`straight_through`, as a row of `landscape.methods` names it."""
     if pattern is None:
         choice = choices.by_layer(counts, global_pruning)
     else:
-        choice = choices.n_of_m(pruned_leaves(counts, params), *pattern)
+        choice = choices.n_of_m(pruned_leaves(counts, params), *pattern, rules)
     return straight_through(choice, *pruning_steps)

@@ -217,6 +217,19 @@ def test_re_estimated_statistics_are_the_moments_over_all_of_the_data(
                 "stored",
             ),
         )
+        # Of other data, those of training say.
+        other = jax.tree.map(lambda x: x[:8], data)
+        if batch_size == 4:
+            got = evaluate(points, ROWS, made, data, statistics_batches=other)
+            statistics = cut(other, batch_size)
+            assert_terms(
+                got,
+                objective,
+                variables,
+                lambda row, p: mean(
+                    objective, p, [data], slow_statistics(p, statistics), "stored"
+                ),
+            )
         # In one batch they are what that batch has in training mode.
         if batch_size == 12:
             whole = of_objective(objective, batch_norm="batch", batch_size=12)

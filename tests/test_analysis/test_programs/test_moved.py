@@ -131,8 +131,8 @@ def test_the_masks_are_of_the_run_with_their_digest_wherever_it_is(moved):
     # As it was typed once; nothing is there any more.
     old = str(moved / "runs" / "pruned")
     assert lottery(mask_from=old) == lottery()
-    argv = ["--mask-from", old, "--workdir", "solutions/lottery"]
-    assert sparse.with_settings_of_mask(argv).mask_from == "solutions/pruned"
+    said = {"mask_from": old, "workdir": "solutions/lottery"}
+    assert sparse.inherited(said)["mask_from"] == "solutions/pruned"
     # Of the same name and settings, and another state.
     shutil.copytree("solutions/pruned", "other-pruned")
     checkpoints = Path("other-pruned", runs.CHECKPOINTS)

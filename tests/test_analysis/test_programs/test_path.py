@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from analysis import alignment, path
-from analysis.programs import inputs, results, resumable_paths
+from analysis.programs import inputs, results, resumable_paths, several_paths
 from landscape import runs, trees
 from landscape.cli import interrupts, parse
 from landscape.config import from_dict, to_dict
@@ -24,7 +24,7 @@ def objective_of(name):
 
 
 @pytest.mark.draws
-def test_the_ends_of_a_line_are_the_objectives_of_the_runs(names):
+def test_the_ends_of_a_line_are_the_objectives_of_the_runs(names, monkeypatch):
     config = path.Config(names["pruned"], names["scratch"], points=11, extend=0.0)
     result = path.run(config)
     total = np.add(result["losses"], result["l2"])
@@ -38,6 +38,15 @@ def test_the_ends_of_a_line_are_the_objectives_of_the_runs(names):
     arrays = results.read_arrays(folder / "arrays.npz")
     np.testing.assert_array_equal(arrays["loss"], result["losses"])
     assert (folder / "figure.png").stat().st_size > 1000
+    assert "format" not in result
+    # Another format is drawn of the numbers that are there.
+    shown = replace(config, format=("svg", "pdf"))
+    with monkeypatch.context() as patch:
+        patch.setattr(path, "_evaluate", pytest.fail)
+        assert path.run(shown) == result
+    assert path.folder(shown) == folder
+    heads = [(folder / f"figure.{kind}").read_bytes()[:5] for kind in shown.format]
+    assert heads == [b"<?xml", b"%PDF-"]
     # The same command reads it back.
     (folder / "result.json").write_text('{"read": "back"}')
     assert path.run(config) == {"read": "back"}
@@ -57,6 +66,58 @@ def test_a_sparse_curve_stays_in_the_mask_and_is_no_higher_than_the_line(names):
         control = arrays[f"control_1/{name}"]
         assert not control[~np.broadcast_to(mask, control.shape)].any()
         assert control.any()
+
+
+def test_a_path_on_test_examples_is_of_the_same_curve(names):
+    settings = {"points": 5, "extend": 0.0, "fit_steps": 20, "batch_size": 20}
+    flags = path.Flags(
+        (names["pruned"], names["scratch"]),
+        kind=("line", "quadratic"),
+        split=("test", "train"),
+        **settings,
+    )
+    line, of_train, curve, train = flags.paths()
+    found = path.run_several(flags)
+    assert [each["split"] for each in found["paths"]] == 2 * ["test", "train"]
+    for i, name in ((0, "pruned"), (-1, "scratch")):
+        expected = runs.read_summary(runs.parse(names[name]).folder)["test_accuracy"]
+        for each in found["paths"][::2]:
+            assert each["accuracies"][i] == pytest.approx(expected, abs=1e-6)
+    arrays, others = (
+        results.read_arrays(path.folder(c) / "arrays.npz") for c in (curve, train)
+    )  # fmt: skip
+    controls = [name for name in others if name.startswith("control_1/")]
+    assert controls
+    for name in controls:
+        np.testing.assert_array_equal(arrays[name], others[name])
+    assert path.run(curve)["losses"] != path.run(train)["losses"]
+    # The one of the training split is where those of before are, without "split".
+    assert "-test-" in path.folder(line).name and "test" not in path.folder(train).name
+    # The line behind the curve is there, whatever is said of curves.
+    label, _, behind = path._behind(curve)
+    assert label == "straight line"
+    np.testing.assert_array_equal(behind["loss"], path.run(line)["losses"])
+    where = path.folder_of_several(flags)
+    assert (where / "figure.png").exists()
+    assert json.loads((where / "result.json").read_text()) == found
+    assert path.run(of_train) == found["paths"][1]
+    more = shlex.split(path._more(flags, found))
+    again = parse(path.Flags, argv=more[3:])
+    assert again == replace(flags, kind=("line", "quadratic", "cubic"))
+
+
+def test_pairs_that_differ_by_seeds_have_one_label(names):
+    ends = [(names["pruned"], names[b]) for b in ("lottery", "scratch", "pruned")]
+    # Lottery and scratch are of two methods; a run differs from itself by nothing.
+    assert several_paths.seeds_of([*ends, ends[0]]) == [0, 1, 2, 0]
+    other = f"{names['pruned']}@init"
+    assert several_paths.seeds_of([ends[2], (other, names["pruned"])]) == [0, 1]
+
+
+def test_the_fingerprint_of_a_path_is_that_of_before(names, monkeypatch):
+    monkeypatch.setattr(runs, "fingerprint", lambda ref: "state")
+    config = path.Config(names["pruned"], names["scratch"])
+    assert path.folder(config).name == "path-line-scratch-d3626694"
 
 
 def test_a_line_from_step_0_needs_no_common_mask_and_a_sparse_curve_does(names):
@@ -177,7 +238,7 @@ def test_alignment_undoes_a_permutation(names):
     other = run._replace(
         state=run.state._replace(params=params, masks=masks), masks=masks
     )
-    back = path._aligned(run, other, seed=0)
+    back = inputs.aligned(run, other, seed=0)
     for ours, theirs in [
         (run.state.params, back.state.params), (run.masks, back.masks)
     ]:  # fmt: skip
@@ -195,6 +256,9 @@ def test_the_barrier_is_reported_before_and_after_alignment(names):
     np.testing.assert_allclose(result["losses"][-1], plain["losses"][-1], rtol=1e-6)
     assert "aligned" in path.folder(config).name
     assert "before alignment" in path.describe(result)
+    label, _, behind = path._behind(config)
+    assert label == "before alignment"
+    np.testing.assert_array_equal(behind["loss"], plain["losses"])
 
 
 def test_bad_settings_are_one_sentence(names):
@@ -202,6 +266,17 @@ def test_bad_settings_are_one_sentence(names):
         path.Config(names["pruned"], names["scratch"], points=70)
     with pytest.raises(InputError, match="perhaps you meant 'quadratic'"):
         path.Config(names["pruned"], names["scratch"], kind="quadratc")
+    for names_of_runs, said in [
+        ((), "not 0 runs"), (("a",), "not 1 run"), (("a", "b", "c"), "a plane"),
+        (tuple("abcde"), "not 5 runs"),
+    ]:  # fmt: skip
+        with pytest.raises(InputError, match=said):
+            path.Flags(names_of_runs)
+    with pytest.raises(InputError, match="perhaps you meant 'test'"):
+        path.Flags(("a", "b"), split=("tset",))
+    for formats, said in [(("pfd",), "meant 'pdf'"), ((), "one or more of png")]:
+        with pytest.raises(InputError, match=said):
+            path.Config(names["pruned"], names["scratch"], format=formats)
     with pytest.raises(InputError, match="more than the 100 examples"):
         config = path.Config(
             names["pruned"], names["scratch"], kind="cubic", num_examples=100
@@ -229,7 +304,8 @@ def test_the_next_command_keeps_what_was_asked_for(settings, same_masks, followi
     config = path.Config("my runs/a@init", "b", **settings)
     words = shlex.split(path._following(config, same_masks))
     assert words[:3] == ["python", "-m", "analysis.path"]
-    assert parse(path.Config, argv=words[3:]) == replace(config, **following)
+    expected = replace(config, **following)
+    assert parse(path.Flags, argv=words[3:]).paths() == [expected]
 
 
 def test_the_description_states_barrier_and_rise():
@@ -241,12 +317,14 @@ def test_the_description_states_barrier_and_rise():
         "rise": 2.0,
         "ascent": 2.0, "area": 0.75, "t_max": 0.5, "align": False,
     }  # fmt: skip
-    assert "rises by 2" in path.describe(result)
+    assert "Loss barrier 1 nats at t = 0.50." in path.describe(result)
     downhill = result | {"barrier": 0.0, "rise": 0.0, "ascent": 0.0}
     assert "never rises" in path.describe(downhill)
     # As from a run to itself.
     flat = result | {"losses": [1.0, 1.0 + 1e-7, 1.0], "barrier": 1e-7, "ascent": 1e-7}
     text = path.describe(flat)
-    assert "constant" in text and "A barrier" not in text and "rises" not in text
-    one = path.describe(result | {"num_examples": 1})
-    assert "1 example:" in one
+    assert "constant" in text and "arrier" not in text and "rises" not in text
+    low = path.describe(result | {"barrier": 0.0, "ascent": 0.5})
+    assert "No barrier: the loss never exceeds its endpoints (it rises by 0.5" in low
+    one = path.describe(result | {"num_examples": 1, "split": "test"})
+    assert "line; 1 test example." in one

@@ -27,7 +27,7 @@ def test_a_row_says_in_words_how_far_a_run_is(tmp_path):
             (tmp_path / name / file).write_text(json.dumps(values) + "\n")
     damaged = tmp_path / "e-damaged" / runs.TIMINGS
     damaged.write_text("x\n")
-    rows = program.run(program.Config(str(tmp_path))).splitlines()[2:]
+    rows = program.run(program.Config((str(tmp_path),))).splitlines()[2:]
     states = [row.split("  ")[-1] for row in rows]
     assert "1,200" in rows[1]
     assert states == [

@@ -1,16 +1,29 @@
 """`python -m analysis.spectrum`, from a run to its folder."""
 
+import hashlib
+import importlib
 import json
+import re
 import shlex
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
 
 import jax
 import numpy as np
 import pytest
 
 from analysis import spectra, spectrum
-from analysis.programs import results, resumable_spectra, spectrum_text
+from analysis.curvature import Operator, coordinates
+from analysis.programs import (
+    edges_by_step,
+    results,
+    resumable_spectra,
+    spectrum_figures,
+    spectrum_of_run,
+    spectrum_steps_text,
+    spectrum_text,
+)
 from landscape import rng, runs
 from landscape.cli import parse
 from landscape.config import SparseRun
@@ -20,7 +33,7 @@ from train import job
 
 TINY = {
     "model": "mlp", "widths": (6,), "num_train": 100, "batch_size": 20, "steps": 40,
-    "sparsity": 0.5, "weight_decay": 0.01, "learning_rate": 0.3,
+    "sparsity": 0.5, "weight_decay": 0.01, "learning_rate": 0.3, "keep_every": 20,
 }  # fmt: skip
 
 
@@ -70,7 +83,7 @@ def test_edges_trace_and_fractions_are_those_of_the_dense_twin(name):
     assert result["share_near_zero"] == pytest.approx(near, abs=0.05)
     low, high = result["share_near_zero_bounds"]
     assert 0 <= low <= near <= high <= 1
-    assert f"between {100 * low:.1f}" in spectrum.describe(result)
+    assert f"bounds {100 * low:.1f} to" in spectrum.describe(result)
     curve = result["density"]
     mass = np.trapezoid(curve["value"], curve["grid"])
     ends = np.array(result["largest"] + result["smallest"])
@@ -99,7 +112,7 @@ def test_the_hessian_is_the_sum_of_its_two_parts(name):
     run = runs.load(name)
     parts = {
         kind: np.asarray(
-            spectrum.operator(
+            spectrum_of_run.operator(
                 spectrum.Config(name, operator=kind), run, run.data.train
             ).to_dense()
         )
@@ -113,7 +126,7 @@ def test_the_hessian_is_the_sum_of_its_two_parts(name):
 def test_the_covariance_is_that_of_single_gradients(name):
     run = runs.load(name)
     config = spectrum.Config(name, operator="covariance", subspace="dense")
-    op = spectrum.operator(config, run, run.data.train)
+    op = spectrum_of_run.operator(config, run, run.data.train)
     of_one = jax.jit(jax.grad(run.objective.bind(run.state.batch_stats)))
 
     def gradient(i):
@@ -157,7 +170,7 @@ def test_each_layer_has_the_spectrum_of_its_diagonal_block(name, settings):
         top = found["largest"]
         np.testing.assert_allclose(top, values[::-1][:3], atol=2e-6 * values[-1])
         assert found["trace"] == pytest.approx(values.sum(), rel=0.02)
-    text = spectrum.describe_layers(result)
+    text = spectrum.describe(result)
     share = 100 * np.trace(blocks["Dense_1"]) / np.trace(dense)
     assert "Dense_0" in text and (f"{share:.1f} %" in text or not settings)
     arrays = results.read_arrays(spectrum.folder(config) / "arrays.npz")
@@ -168,13 +181,13 @@ def test_each_layer_has_the_spectrum_of_its_diagonal_block(name, settings):
 
 
 def test_layers_of_too_few_parameters_are_left_out(name, monkeypatch):
-    monkeypatch.setattr(spectrum, "MIN_PARAMETERS", 41)
+    monkeypatch.setattr(spectrum_of_run, "MIN_PARAMETERS", 41)
     result = spectrum.run(spectrum.Config(name, by_layer=True, exact=True, top=2))
     assert result["skipped"] == ["Dense_1"] and list(result["by_layer"]) == ["Dense_0"]
-    assert "too few parameters: Dense_1." in spectrum.describe_layers(result)
+    assert "too few parameters: Dense_1." in spectrum.describe(result)
     dense = {"subspace": "dense", "exact": True, "top": 2}
     assert not spectrum.run(spectrum.Config(name, by_layer=True, **dense))["skipped"]
-    monkeypatch.setattr(spectrum, "MIN_PARAMETERS", 10_000)
+    monkeypatch.setattr(spectrum_of_run, "MIN_PARAMETERS", 10_000)
     with pytest.raises(InputError, match="keeps 10000 parameters"):
         spectrum.run(spectrum.Config(name, by_layer=True, exact=True, top=1))
 
@@ -185,7 +198,7 @@ def test_layers_without_curvature_of_their_own_have_a_figure_and_words(name):
     config = spectrum.Config(name, operator="residual", by_layer=True, exact=True)
     result = spectrum.run(config)
     assert all(layer["trace"] == 0 for layer in result["by_layer"].values())
-    assert "  -  " in spectrum.describe_layers(result)
+    assert "  -  " in spectrum.describe(result)
     assert (spectrum.folder(config) / "figure.png").exists()
 
 
@@ -202,7 +215,7 @@ def test_memory_is_no_setting_of_the_result(name):
     config = spectrum.Config(name, **settings)
     assert spectrum.folder(config) == spectrum.folder(replace(config, memory=None))
     run = runs.load(name)
-    op = spectrum.operator(config, run, run.data.train)
+    op = spectrum_of_run.operator(config, run, run.data.train)
     assert op.description.startswith("chunks of ")
 
 
@@ -240,7 +253,7 @@ def test_an_interrupted_spectrum_resumes_to_the_same_bits(name, monkeypatch):
     """The pieces are the eigenpairs and two probes: each is found once."""
     settings = {"top": 4, "num_steps": 20, "num_probes": 2}
     run, config = runs.load(name), spectrum.Config(name, **settings)
-    op = spectrum.operator(config, run, run.data.train)
+    op = spectrum_of_run.operator(config, run, run.data.train)
     whole = resumable_spectra.estimated(
         op, *settings.values(), rng.stream(0, "spectrum")
     )
@@ -297,3 +310,136 @@ def test_too_few_to_compare_are_not_counted(name):
     result = spectrum.run(config)
     assert result["outliers"]["gap"] is None
     assert "too few eigenvalues" in spectrum.describe(result)
+
+
+@pytest.mark.draws
+def test_the_edges_at_each_step_are_those_of_its_dense_twin(name, monkeypatch, caplog):
+    """Masks change between the steps; what compiles does so at the first one."""
+    config = spectrum.Config(name, steps=("all",))
+    keep, compiled = results.keep, []
+
+    def stop(folder, arrays, what):
+        keep(folder, arrays, what)
+        compiled.append(sum("Finished XLA" in each.message for each in caplog.records))
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, jax.log_compiles():
+        patch.setattr(results, "keep", stop)
+        for _ in range(2):
+            with pytest.raises(KeyboardInterrupt):
+                spectrum.run(config)
+    assert compiled[0] == compiled[1] > 0
+    result = spectrum.run(config)
+    assert result["steps"] == [0, 20, 40]
+    assert result["size"][0] > result["size"][2]
+    for i, step in enumerate(result["steps"]):
+        twin = np.linalg.eigvalsh(dense_twin(f"{name}@{step}"))
+        assert result["size"][i] == len(twin)
+        for end, value in (("largest", twin[-1]), ("smallest", twin[0])):
+            error = max(result[f"{end}_errors"][i], 2e-6 * twin[-1])
+            assert (
+                abs(result[end][i] - value) <= error and result[f"{end}_converged"][i]
+            )
+    last = runs.load(name)
+    loss = last.objective.bind(last.state.batch_stats)(
+        last.state.params, last.data.train
+    )
+    assert result["loss"][-1] == pytest.approx(float(loss), rel=1e-5)
+    # Cosine: the full rate, half of it, none.
+    assert result["thresholds"] == [
+        pytest.approx(3.8 / 0.3),
+        pytest.approx(7.6 / 0.3),
+        None,
+    ]
+    text = spectrum.describe(result)
+    ratio = result["largest"][1] / (7.6 / 0.3)
+    assert f"{ratio:.2f}" in text and "arXiv:2103.00065" in text
+    assert (spectrum.folder(config) / "figure.png").stat().st_size > 1000
+    assert "--keep-every" in spectrum_text.next_command(config, result)
+    asked = result | {"asked": ["0", "20", "40"]}
+    assert "python -m analysis.spectrum" in spectrum_text.next_command(config, asked)
+    some = spectrum.Config(name, steps=("40", "0"))
+    assert [ref.step for ref in spectrum_steps_text.states(some)] == [0, 40]
+    assert spectrum.folder(some) != spectrum.folder(config)
+
+
+def test_an_operator_within_a_mask_in_place_has_the_edges_of_its_submatrix():
+    diagonal = jax.numpy.arange(1.0, 7.0)
+    over = coordinates.Coordinates.of({"a": diagonal[:4], "b": diagonal[4:]})
+    product = jax.tree_util.Partial(
+        lambda d, v: (d[0] * v[0], d[1] * v[1]), (diagonal[:4], diagonal[4:])
+    )
+    op = Operator(product, None, over, True, "diagonal")
+    mask = {"a": np.array([False, True, True, False]), "b": True}
+    dense = edges_by_step.in_place(op, mask, jax.random.key(0)).to_dense()
+    values = np.linalg.eigvalsh(dense)
+    assert values[0] == 2 and values[-1] == 6 and (values > 1.9).all()
+
+
+def test_runs_side_by_side_have_the_spectra_of_each(name):
+    settings = {"exact": True, "top": 3, "layers": ("Dense_1",)}
+    config = spectrum.Config(name, (f"{name}@20",), **settings)
+    result = spectrum.run(config)
+    for each in (name, f"{name}@20"):
+        alone = spectrum.run(spectrum.Config(each, **settings))
+        assert result["by_run"][each]["largest"] == alone["largest"]
+    assert "pruned@20" in spectrum.describe(result)
+    arrays = results.read_arrays(spectrum.folder(config) / "arrays.npz")
+    assert spectrum_figures.draw_runs(result, arrays).legends
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"steps": ("all", "3")}, "must be all, or integers, not 'all'"),
+        ({"steps": ("1e3",)}, "not '1e3'"),
+        ({"steps": ("all",), "exact": True}, "does not go with --exact"),
+        ({"steps": ("0",), "top": 5}, "does not go with --top"),
+        ({"others": ("a",), "by_layer": True}, "of one run"),
+        ({"others": ("runs/a",)}, "named twice"),
+    ],
+)
+def test_what_does_not_go_together_is_refused(settings, sentence):
+    with pytest.raises(InputError, match=sentence):
+        spectrum.Config("runs/a", **settings)
+
+
+def test_spectra_of_before_are_found_in_their_folders(name):
+    """The hash is of the settings that there were before steps and several runs."""
+    names = "num_examples seed operator exact subspace num_steps num_probes top"
+    config = spectrum.Config(name)
+    known = {
+        k: getattr(config, k) for k in f"{names} layers include_l2 by_layer".split()
+    }
+    known["states"] = [runs.fingerprint(runs.parse(name))]
+    text = json.dumps(known, sort_keys=True).encode()
+    short = hashlib.sha256(text).hexdigest()[:8]
+    assert spectrum.folder(config).name == f"spectrum-hessian-sparse-{short}"
+    layer = spectrum.Config(name, layers=("Dense_*",))
+    assert "-Dense__-" in spectrum.folder(layer).name
+
+
+def test_the_page_on_adding_an_analysis_holds_a_program(
+    name, tmp_path, monkeypatch, capsys
+):
+    page = Path(__file__).parents[3] / "docs" / "add_an_analysis.md"
+    blocks = re.findall(r"```python\n(.*?)```", page.read_text(), re.S)
+    for block in blocks:
+        if block.startswith("# "):
+            file, _, code = block.removeprefix("# ").partition("\n")
+            (tmp_path / file).write_text(code)
+    monkeypatch.syspath_prepend(tmp_path)
+    (use,) = (block for block in blocks if not block.startswith("# "))
+    exec(use, {})
+    assert capsys.readouterr().out.startswith("{'first': (")
+    program = importlib.import_module("run_sharpness")
+    config = program.Config(name)
+    result = program.run(config)
+    dense = dense_twin(name)
+    twin = np.linalg.eigvalsh(dense[-40:, -40:])[-1]
+    assert result["sharpness"]["Dense_1"] == pytest.approx(twin, rel=1e-4)
+    # It is read back.
+    monkeypatch.setattr(program, "sharpness", None)
+    program.main(config)
+    printed = capsys.readouterr().out
+    assert f"Dense_1: sharpness {twin:.3g}"[:-1] in printed and "figure.png" in printed

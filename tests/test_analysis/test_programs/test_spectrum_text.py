@@ -94,5 +94,6 @@ def test_edges_far_above_zero_are_drawn_without_it():
     curve |= {"spread": np.zeros(9), "point_masses": np.zeros(0)}
     curve |= {"min_fraction": np.zeros(9), "max_fraction": np.ones(9)}
     right, left, *_ = figures.spectrum(found | {"curve": curve}, "").axes
-    assert right.get_yscale() == "log" and right.get_ylim()[0] > 1e-3
-    assert left.get_yscale() == "linear" and left.get_ylim()[1] >= 0
+    assert right.get_ylim()[0] > 1e-3 and left.get_ylim()[1] >= 0
+    # One kind of axis, so that figures can be compared.
+    assert right.get_yscale() == left.get_yscale() == "asinh"

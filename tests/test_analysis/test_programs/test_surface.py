@@ -38,6 +38,25 @@ def test_the_middle_of_a_random_plane_is_the_objective_of_the_run(names):
     assert (surface.folder(config) / "figure.png").stat().st_size > 1000
 
 
+def test_a_plane_on_test_examples_has_the_same_directions(names, monkeypatch):
+    configs = [
+        surface.Config((names["pruned"],), plane="eigenvectors", points=3, split=split)
+        for split in ("train", "test")
+    ]
+    train, test = map(surface.run, configs)
+    # They are those of the loss on training examples.
+    assert test["eigenvalues"] == train["eigenvalues"]
+    assert test["num_examples"] == 500 and train["num_examples"] == 200
+    values = results.read_arrays(surface.folder(configs[1]) / "arrays.npz")
+    expected = runs.read_summary(runs.parse(names["pruned"]).folder)["test_accuracy"]
+    assert values["accuracy"][1, 1] == pytest.approx(expected, abs=1e-6)
+    assert "digits: 500 test examples." in surface.describe(test)
+    # Analyses of before are found.
+    monkeypatch.setattr(runs, "fingerprint", lambda ref: "state")
+    folder = surface.folder(surface.Config((names["pruned"],)))
+    assert folder.name == "surface-random-sparse-e2c3f0cc"
+
+
 def test_sparse_and_dense_directions_differ(names):
     values = [
         results.read_arrays(surface.folder(c) / "arrays.npz")["loss"]
@@ -59,7 +78,7 @@ def test_three_runs_lie_where_the_plane_says(names):
     plane = planes.through(*points)
     np.testing.assert_array_equal(result["coordinates"], plane.coordinates)
     assert result["same_masks"] and result["plane"] == "through"
-    assert "plane through three runs" in surface.describe(result)
+    assert "Plane through three runs; digits:" in surface.describe(result)
 
 
 def test_a_trajectory_is_of_the_steps_that_were_kept(names):

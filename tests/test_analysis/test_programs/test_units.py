@@ -215,8 +215,8 @@ def with_three_steps(row):
 def trained_by(command):
     words = shlex.split(command)
     assert words[:3] == ["python", "-m", "train.sparse"]
-    defaults = sparse.with_settings_of_mask(words[3:])
-    (config,) = sparse.expand(parse(sparse.Config, default=defaults, argv=words[3:]))
+    (point,) = sparse.read(words[3:])
+    (config,) = sparse.expand(point.config)
     return config
 
 

@@ -83,7 +83,7 @@ def test_the_cost_is_predicted_and_too_much_is_refused():
     assert predicted_cost(10, "inertia").seconds < 1
     with pytest.raises(InputError, match="perhaps you meant 'inertia'"):
         predicted_cost(3, "inertias")
-    message = r"2,000 rows needs .* more than the .* given"
+    message = r"2,000 rows needs .* more than the .* may take"
     with pytest.raises(InputError, match=message):
         eigenvalues(np.eye(2000), memory=10**7)
 

@@ -88,7 +88,11 @@ def named(config, module):
 
 @pytest.mark.parametrize(
     "make, module, name",
-    [(make, module, name) for make, module in STUDIES for name in make.SCALES],
+    [
+        (make, module, name)
+        for make, module in STUDIES
+        for name in make.CHOICES["scale"]
+    ],
     ids=lambda x: x if isinstance(x, str) else "",
 )
 def test_quick_changes_a_scale_and_says_what(make, module, name):
@@ -98,7 +102,7 @@ def test_quick_changes_a_scale_and_says_what(make, module, name):
     assert module.of(full) == module.full(full) and named(full, module) == []
     found = named(quick, module)
     assert len(set(found)) == len(found) > 0
-    if name == make.SCALES[0]:
+    if name == make.CHOICES["scale"][0]:
         assert DIGITS[make.NAME] <= set(found)
     # Only a schedule with steps is replaced: the others have cosine already.
     assert (set(found) >= CIFAR) == (name == "cifar10")

@@ -27,6 +27,20 @@ WRONG = [
     (Sparse, "--method lottery --method pruning", "--method is given twice: its"),
     (SparseRun, "--max-sparsity a 0.8 --max_sparsity b 0.9", "--max-sparsity is given"),
     (Path, "a b --points 1e1", "not '1e1'; perhaps you meant 10?"),
+    (Path, "a b c", "'c' is one too many, after a and b"),
+    (Path, "a", "RUN_B must be given"),
+    (Path, "--run-a x", "there is no --run-a."),
+    (SparseRun, "here", "'here' is one too many: a flag begins with --"),
+    (SparseRun, "--sparsty 0.9", "no --sparsty; perhaps you meant --sparsity?"),
+    (SparseRun, "--xyzzy", "there is no --xyzzy."),
+    (SparseRun, "--steps", "--steps needs a value."),
+    (SparseRun, "--steps --seed 1", "--steps needs a value."),
+    (SparseRun, "--augment=yes", "--augment has no value; --no-augment is its"),
+    (SparseRun, "--no-steps 3", "there is no --no-steps"),
+    (SparseRun, "--max-sparsity a 0.8 b", "pairs of a name and a value, not a 0.8 b"),
+    (SparseRun, "--workdir -x", "there is no -x; a value that begins with -"),
+    (SparseRun, "--seed 0 1", "--seed takes one value, not 0 1."),
+    (SparseRun, "--sparsity 1.0", "--sparsity must be in [0, 1), not 1.0."),
 ]
 
 
@@ -35,6 +49,7 @@ def test_a_flag_or_number_of_elsewhere_names_the_one_here(config, words, message
     with pytest.raises(InputError) as error:
         parse(config, argv=words.split())
     assert message in str(error.value)
+    assert "\n" not in str(error.value)
 
 
 def test_percent_is_recognised():
@@ -54,6 +69,14 @@ def test_what_is_right_is_read():
     assert (found.steps, found.num_train, found.widths) == (20, None, (3, 4))
     assert (found.learning_rate, found.weight_decay) == (1e-3, 1e-4)
     assert found.max_sparsity == {"Dense_0": 0.8}
+
+
+def test_a_value_may_begin_with_a_minus():
+    words = "--workdir=-x --max-sparsity Dense_0 -0.5 --widths"
+    with pytest.raises(InputError, match=r"Dense_0 must be in \[0, 1\), not -0.5"):
+        parse(SparseRun, argv=words.split())
+    found = parse(SparseRun, argv=["--workdir=-x", "--data-dir", "None", "--widths"])
+    assert (found.workdir, found.data_dir, found.widths) == ("-x", None, ())
 
 
 def test_names_of_runs_may_follow_a_number():

@@ -186,8 +186,8 @@ def test_a_set_that_is_not_prepared_names_the_command(tmp_path):
         ("mnits", "unknown dataset 'mnits': perhaps you meant 'mnist'\\? Allowed:"),
         ("digit", "perhaps you meant 'digits'"),
         ("blob", "perhaps you meant 'blobs'"),
-        ("qqqqqqq", "unknown dataset 'qqqqqqq'. Allowed: digits, blobs, and the"),
-        ("../x", "cannot open the dataset '../x'"),
+        ("qqqqqqq", "unknown dataset 'qqqqqqq'. Allowed: digits, blobs, the"),
+        ("../x", "x: there is no such folder"),
         ("imdb_reviews", "not an image-classification set.*text \\(Text\\), label"),
         ("lfw", "not an image-classification set.*label \\(Text\\), image"),
     ],
@@ -211,7 +211,7 @@ def test_a_builder_that_needs_tensorflow_is_refused_quietly(
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (dict(splits=("train",)), "'tiny' has no test split, only train"),
+        (dict(splits=("train",)), "'tiny' has no test or validation split, only train"),
         (dict(shape=(None, None, 1)), "must all have one size, not 6x5 and 7x5"),
         (dict(classes=None), "labels outside 0 to 3: it is not labelled"),
         (dict(alpha=True), "must have 1 or 3 channels of uint8, not 4 of uint8"),
@@ -284,3 +284,25 @@ def test_reading_imports_no_tensorflow_touches_no_device_and_prints_nothing(
         timeout=240,
     )
     assert (made.returncode, made.stdout, made.stderr) == (0, b"", b"")
+
+
+def test_a_set_of_several_sizes_is_read_in_time(tmp_path, monkeypatch):
+    """Its test split has no labels, as ImageNet's: it is tested on the other one."""
+    monkeypatch.setitem(SIZES, "validation", 5)
+
+    def generate(split, i):
+        pixels = np.full((6 + i % 3, 9, 1), 10 * i, np.uint8)
+        return {"image": encode(pixels), "label": -1 if split == "test" else i % 4}
+
+    splits = ("train", "validation", "test")
+    folder = write(tmp_path, generate, features((None, None, 1)), splits)
+    config = TrainConfig(dataset="tiny", data_dir=folder, image_size=4, batch_size=7)
+    assert data.check(config) == 23
+    dataset = data.load(config)
+    assert (dataset.input_shape, dataset.num_classes) == ((4, 4, 3), 4)
+    assert [len(s["label"]) for s in (dataset.train, dataset.test)] == [23, 5]
+    pixels = dataset.train.stream.source.read(0)[0]
+    assert Image.open(io.BytesIO(pixels)).size[0] == 9
+    assert sorted(dataset.test["label"][:].tolist()) == [0, 0, 1, 2, 3]
+    with pytest.raises(InputError, match="--image-size N reads them in time"):
+        images.read("tiny", folder)

@@ -2,6 +2,7 @@
 
 import functools
 import itertools
+import math
 
 import chex
 import jax
@@ -11,7 +12,7 @@ import pytest
 from flax import linen as nn
 from flax.traverse_util import flatten_dict
 
-from landscape import methods, models
+from landscape import layout, methods, models
 from landscape.errors import InputError
 from landscape.models import activations
 
@@ -313,6 +314,37 @@ def slow_vgg(variables, x, stages, seen=None):
     return slow_mlp(x, params, ACTIVATIONS["relu"])
 
 
+def slow_max_pool(x):
+    """3x3 windows, two pixels apart, one pixel of padding that is never the largest."""
+    x = np.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)), constant_values=-np.inf)
+    rows, columns = (size // 2 for size in np.array(x.shape[1:3]) - 1)
+    windows = [
+        x[:, i : i + 2 * rows : 2, j : j + 2 * columns : 2] for i, j in np.ndindex(3, 3)
+    ]
+    return np.max(windows, axis=0)
+
+
+def slow_bottleneck_resnet(variables, x, stride_first, seen=None):
+    params, norm = variables["params"], slow_norm(variables, seen)
+    x = slow_convolution(x, params["Conv_0"]["kernel"], 2, 3)
+    x = slow_max_pool(np.maximum(norm(x, "BatchNorm_0"), 0))
+    for index, stride in enumerate((1, 1, 2)):
+        name = f"Bottleneck_{index}"
+        kernels = [params[name][f"Conv_{i}"]["kernel"] for i in range(3)]
+        first, second = (stride, 1) if stride_first else (1, stride)
+        y = slow_convolution(x, kernels[0], first)
+        y = np.maximum(norm(y, name, "BatchNorm_0"), 0)
+        y = slow_convolution(y, kernels[1], second, 1)
+        y = np.maximum(norm(y, name, "BatchNorm_1"), 0)
+        y = norm(slow_convolution(y, kernels[2]), name, "BatchNorm_2")
+        if "Conv_3" in params[name]:
+            x = slow_convolution(x, params[name]["Conv_3"]["kernel"], stride)
+            x = norm(x, name, "BatchNorm_3")
+        x = np.maximum(x + y, 0)
+    dense = params["Dense_0"]
+    return x.mean((1, 2)) @ dense["kernel"] + dense["bias"]
+
+
 def test_resnet20_in_eval_mode_uses_the_stored_statistics():
     shape = (9, 8, 3)
     model = models.create("resnet20", shape, 10)
@@ -337,6 +369,14 @@ NORMED = {
         (8, 7, 3), slow_wide_resnet, 1,
     ),
     "vgg": (models.VGG((1, 2), (3, 4, 2, 6), 5), (9, 7, 3), slow_vgg, (1, 2)),
+    "bottlenecks": (
+        models.BottleneckResNet(5, False, (2, 1), (2, 3)),
+        (17, 14, 3), slow_bottleneck_resnet, False,
+    ),
+    "bottlenecks, stride first": (
+        models.BottleneckResNet(5, True, (2, 1), (2, 3)),
+        (17, 14, 3), slow_bottleneck_resnet, True,
+    ),
 }  # fmt: skip
 
 
@@ -470,6 +510,30 @@ def test_positions_of_resnet20_shrink_from_stage_to_stage():
         pixels = (32 * 32, 16 * 16, 8 * 8)[block // 3]
         expected |= {f"Block_{block}/Conv_{i}/kernel": pixels for i in (0, 1)}
     assert found == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "billions"), [("resnet50", 4.09), ("resnet50-v1", 3.86)]
+)
+def test_multiply_adds_of_resnet50_are_those_published(name, billions):
+    shape = (224, 224, 3)
+    model = models.create(name, shape, 1000)
+    sizes = layout.kernels(models.shapes(model, shape))
+    found = models.positions(model, shape)
+    total = sum(n * math.prod(sizes[kernel].shape) for kernel, n in found.items())
+    assert round(total / 1e9, 2) == billions
+    assert len(sizes) == 54
+
+
+def test_a_block_of_resnet50_starts_as_its_shortcut():
+    model = models.BottleneckResNet(2, False, (2,), (2,))
+    shape = (8, 8, 3)
+    params, _ = models.init(model, jax.random.key(0), shape)
+    for block in ("Bottleneck_0", "Bottleneck_1"):
+        ends = [
+            float(abs(params[block][f"BatchNorm_{i}"]["scale"]).max()) for i in range(3)
+        ]
+        assert ends == [1.0, 1.0, 0.0]
 
 
 def test_positions_of_vgg16_shrink_with_every_pooling():

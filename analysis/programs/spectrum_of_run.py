@@ -1,0 +1,101 @@
+"""The operator whose spectrum is sought, and the spectrum, of one run."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+
+from analysis import curvature
+from analysis.programs import inputs, results, resumable_spectra, spectrum_figures
+from landscape import devices, rng, runs
+from landscape.cli import activity
+from landscape.errors import InputError
+from landscape.tables import counted
+
+MIN_PARAMETERS = 3
+"""Minimum number of parameters for a spectrum."""
+
+
+def found(
+    config: Any, folder: Path, say: Callable[[str], None]
+) -> tuple[dict[str, Any], results.Arrays]:
+    """Numbers and arrays of a spectrum, without the settings.
+
+    Args:
+      config: `analysis.spectrum.Config`.
+      folder: where pieces of the work are saved.
+      say: is called with lines for the user.
+
+    Raises:
+      InputError: too few parameters or examples, or too many for an exact spectrum.
+    """
+    with activity("loading the run"):
+        run = runs.load(config.run, data_dir=config.data_dir)
+    examples = inputs.examples_of(run, config.num_examples)
+    with activity("compiling the products"):
+        op = operator(config, run, examples)
+    if op.size < MIN_PARAMETERS:
+        raise too_few(config.run, op.size, config.layers)
+    top = min(config.top, op.size // 2) or 1
+    products = f"products: {op.description}"
+    say(f"{config.operator} over {counted(op.size, 'parameter')}; {products}")
+    if config.exact:
+        summary = resumable_spectra.exact(op, top, say)
+    else:
+        steps, probes = config.num_steps, config.num_probes
+        key = rng.stream(config.seed, "spectrum")
+        summary = resumable_spectra.estimated(
+            op, top, steps, probes, key, folder=folder, say=say
+        )
+    result = {
+        "size": op.size,
+        "num_classes": run.data.num_classes,
+        "num_examples": len(examples["label"]),
+        "description": op.description,
+        **summary.result,
+    }
+    return result, summary.arrays | spectrum_figures.shown(summary.figure)
+
+
+def operator(
+    config: Any, run: runs.Run, examples: dict[str, Any], *, check: bool = True
+) -> curvature.Operator:
+    """The operator that a config names, of a loaded run on some examples.
+
+    Args:
+      config: `analysis.spectrum.Config`.
+      run: the run; its data are not used.
+      examples: what is averaged over.
+      check: as in `analysis.curvature.hessian`.
+    """
+    state, objective = run.state, run.objective
+    options = {
+        "mask": run.masks if config.subspace == "sparse" else None,
+        "layers": config.layers or None,
+        "mesh": devices.make_mesh() if jax.device_count() > 1 else None,
+        "memory": None if config.memory is None else int(config.memory * 2**30) or 1,
+        "check": check,
+    }
+    model_fn = objective.bind_logits(state.batch_stats)
+    if config.operator == "hessian":
+        loss_fn = objective.bind(state.batch_stats, l2=config.include_l2)
+        return curvature.hessian(loss_fn, state.params, examples, **options)
+    if config.operator == "covariance":
+        loss_fn = objective.bind_per_example(state.batch_stats)
+        make = curvature.gradient_covariance
+        return make(loss_fn, state.params, examples, **options)
+    make = {
+        "gauss-newton": curvature.gauss_newton,
+        "residual": curvature.residual,
+    }[config.operator]
+    loss = objective.bind_output_loss()
+    return make(model_fn, loss, state.params, examples, **options)
+
+
+def too_few(run: Any, size: int, layers: Sequence[str]) -> InputError:
+    """Of the layers (none: all) a run keeps fewer than `MIN_PARAMETERS` parameters."""
+    return InputError(
+        f"a spectrum needs at least {MIN_PARAMETERS} parameters: {run} keeps {size} of"
+        f" {', '.join(layers) or 'all layers'}."
+    )

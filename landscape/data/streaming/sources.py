@@ -1,0 +1,121 @@
+"""Where encoded images are: a folder of them by class, or a prepared set of tfds."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from landscape.errors import InputError
+from landscape.one_line import one_line
+
+SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".ppm", ".tif", ".tiff")
+TEST_NAMES = ("test", "val", "validation")
+
+
+class Source(NamedTuple):
+    """One split of a data set whose images are read one at a time.
+
+    Attributes:
+      size: number of examples.
+      num_classes: labels are 0 to num_classes - 1.
+      read: from the index of an example to the bytes of its file, and its label.
+      name_of: from the index to what it is called in a sentence.
+    """
+
+    size: int
+    num_classes: int
+    read: Callable[[int], tuple[bytes, int]]
+    name_of: Callable[[int], str]
+
+    __repr__ = one_line
+
+
+def of_folder(folder: Path) -> dict[str, Source]:
+    """The splits of FOLDER/train/CLASS/FILE and FOLDER/test/CLASS/FILE (or val).
+
+    Classes are numbered in the order of their names, files by the path below the split:
+    the order of the file system does not count. Hidden files, and files whose suffix
+    is none of an image, are left out.
+
+    Raises:
+      InputError: there is no such split, a class holds no image, or the splits have
+        different classes.
+    """
+    test = next((name for name in TEST_NAMES if (folder / name).is_dir()), None)
+    if not (folder / "train").is_dir() or test is None:
+        raise InputError(
+            f"{folder} must hold the folders train and test (or val), each with one"
+            " folder of images for each class."
+        )
+    classes = {split: _classes(folder / split) for split in ("train", test)}
+    if classes["train"] != classes[test]:
+        odd = ", ".join(sorted(set(classes["train"]) ^ set(classes[test])))
+        raise InputError(
+            f"{folder / 'train'} and {folder / test} hold different classes: {odd}."
+        )
+    return {
+        "train": _of_files(folder / "train", classes["train"]),
+        "test": _of_files(folder / test, classes["train"]),
+    }
+
+
+def _classes(split: Path) -> list[str]:
+    names = sorted(
+        path.name
+        for path in split.iterdir()
+        if path.is_dir() and not path.name.startswith(".")
+    )
+    if not names:
+        raise InputError(f"{split} holds no folder of a class.")
+    return names
+
+
+def _of_files(split: Path, classes: list[str]) -> Source:
+    files, labels = [], []
+    for label, name in enumerate(classes):
+        found = sorted(
+            path
+            for path in (split / name).rglob("*")
+            if path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
+        )
+        if not found:
+            raise InputError(f"the folder of a class, {split / name}, holds no image.")
+        files += found
+        labels += [label] * len(found)
+
+    def read(index: int) -> tuple[bytes, int]:
+        return files[index].read_bytes(), labels[index]
+
+    return Source(len(files), len(classes), read, lambda index: str(files[index]))
+
+
+def of_builder(builder: Any, split: str) -> Source:
+    """A split of a prepared tfds builder (array_record); needs no TensorFlow."""
+    import tensorflow_datasets as tfds
+    from tensorflow_datasets.proto import tf_example_pb2
+
+    records = builder.as_data_source(
+        split=split, deserialize_method=tfds.decode.DeserializeMethod.RAW_BYTES
+    )
+    classes = builder.info.features["label"].num_classes
+
+    def read(index: int) -> tuple[bytes, int]:
+        record = records.__getitems__([index])[0]
+        feature = tf_example_pb2.Example.FromString(record).features.feature
+        image = feature["image"].bytes_list.value[0]
+        return image, feature["label"].int64_list.value[0]
+
+    def name_of(index: int) -> str:
+        return f"example {index} of the {split} split of {builder.info.full_name}"
+
+    return Source(len(records), classes, read, name_of)
+
+
+def subset(source: Source, indices: np.ndarray) -> Source:
+    """Some of the examples of a source, in the order of their indices."""
+    return source._replace(
+        size=len(indices),
+        read=lambda i: source.read(int(indices[i])),
+        name_of=lambda i: source.name_of(int(indices[i])),
+    )

@@ -1,0 +1,70 @@
+"""Published recipes as settings of train.sparse."""
+
+import math
+
+import pytest
+
+from landscape import methods, models, recipe, sparsity
+from landscape.config import SparseRun
+from landscape.errors import InputError
+from train import presets, sparse
+
+
+def config_of(words):
+    (point,) = sparse.read(words.split())
+    return point.config
+
+
+@pytest.mark.parametrize(
+    ("sparsity_asked", "schedule"),
+    [(0.8, (12_500, 40_000, 2_000)), (0.99, (12_500, 36_000, 500))],
+)
+def test_the_preset_of_paper_1_is_its_appendix(sparsity_asked, schedule):
+    words = f"--preset difficulty-resnet50 --sparsity {sparsity_asked}"
+    (run,) = sparse.expand(config_of(words))
+    assert run.pruning_steps == schedule
+    assert (run.steps, run.batch_size, run.learning_rate) == (48_000, 4_096, 1.6)
+    # Epochs 5 and 50, 120, 140 of 1,281,167 images.
+    assert (run.warmup, *run.decay_steps) == (1_564, 15_639, 37_534, 43_790)
+    assert run.label_smoothing == (0.1 if sparsity_asked == 0.8 else 0.0)
+    shapes = models.shapes(
+        models.create("resnet50", (224, 224, 3), 1_000), (224, 224, 3)
+    )
+    kept = recipe.sparse_counts(run, shapes)
+    sizes = sparsity.prunable(shapes)
+    removed = {k: 1 - count / math.prod(sizes[k]) for k, count in kept.items()}
+    assert removed.pop("Conv_0/kernel") == 0
+    assert removed.pop("Dense_0/kernel") == pytest.approx(0.8)
+    assert len(removed) == 52
+    assert {round(value, 3) for value in removed.values()} == {sparsity_asked}
+
+
+def test_the_preset_of_rigl_keeps_a_fifth_of_all_weights():
+    (run,) = sparse.expand(config_of("--preset rigl-resnet50"))
+    assert (run.method, run.steps, run.last_update) == ("rigl", 32_000, 25_000)
+    assert run.decay_steps == presets.epochs(30, 70, 90)
+    shapes = models.shapes(
+        models.create("resnet50", (224, 224, 3), 1_000), (224, 224, 3)
+    )
+    kept = sum(recipe.sparse_counts(run, shapes).values())
+    total = sum(map(math.prod, sparsity.prunable(shapes).values()))
+    assert kept == round(0.2 * total)
+
+
+def test_flags_win_over_a_preset():
+    config = config_of("--preset rigl-resnet50 --dataset digits --steps 30000")
+    assert (config.dataset, config.steps, config.batch_size) == (
+        "digits",
+        30_000,
+        4_096,
+    )
+    assert config.workdir is None
+
+
+def test_every_preset_is_of_a_method_and_its_name_is_checked():
+    for name in presets.PRESETS:
+        (method,) = presets.of(name, {})["method"]
+        assert method in methods.METHODS
+        assert set(presets.of(name, {})) <= set(SparseRun.__dataclass_fields__)
+    with pytest.raises(InputError, match="perhaps you meant 'rigl-resnet50'"):
+        config_of("--preset rigl-resnet5")

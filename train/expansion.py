@@ -1,0 +1,53 @@
+"""The runs that a command of train.sparse stands for."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from landscape.config import SparseRun
+from landscape.data_names import short
+from landscape.folders import folder_of
+from landscape.methods import METHODS, Method, method_row
+from landscape.user_code import is_user_code
+from train import levels
+
+_SCRATCH_SEED = 1000
+"""Added to the seed of a pruned run for the scratch run of the same command."""
+
+
+def _in_order(names: Sequence[str]) -> list[Method]:
+    """Rows in the order of the registry, in which what takes masks comes after what
+    finds them; then those of the user's own."""
+    known = [row for name, row in METHODS.items() if name in names]
+    return known + [method_row(name) for name in names if is_user_code(name)]
+
+
+def expand(config: Any, below: str = "") -> list[SparseRun]:
+    """The runs that a command stands for, in the order in which they are made.
+
+    Args:
+      config: its settings, a `train.sparse.Config`.
+      below: the folder of a point of a sweep, in that of all.
+    """
+    alone = len(config.method) == 1
+    settings = []
+    for seed in range(config.seed, config.seed + config.num_seeds):
+        suffix = f"-seed{seed}" if config.num_seeds > 1 else ""
+        found = config.mask_from and str(folder_of(config.mask_from))
+        for row in _in_order(config.method):
+            root = folder_of(config.workdir or f"runs/{short(config.dataset)}") / below
+            if not (alone and config.workdir):
+                root /= row.solution
+            folder = str(folder_of(f"{root}{suffix}"))
+            if row.name == "pruning":
+                found = folder
+            new = {"method": row.name, "seed": seed, "workdir": folder}
+            if not is_user_code(row.name):
+                new["method_args"] = ()
+            # Of this command's pruning only what cannot do without masks takes them.
+            if takes := row.taken(config.mask_from):
+                new["mask_from"] = found
+                if takes == ("masks",) and not config.mask_from:
+                    new["seed"] = seed + _SCRATCH_SEED
+            made = SparseRun.of(config, **new)
+            settings += levels.expand(made) if "level" in row.takes else [made]
+    return settings

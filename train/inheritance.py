@@ -1,0 +1,107 @@
+"""The settings that --like RUN brings to a training command; imports no JAX."""
+
+import dataclasses
+import functools
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from landscape import runs
+from landscape.config import DenseRun, RunConfig, SparseRun, UnitsRun
+from landscape.data_names import located
+from landscape.errors import InputError
+from train import levels
+
+PROGRAMS = {
+    DenseRun: "train.dense", SparseRun: "train.sparse", UnitsRun: "train.units"
+}  # fmt: skip
+"""Which program makes runs of which settings."""
+ARGUMENTS = {"dataset": "data_args", "model": "model_args", "method": "method_args"}
+"""The arguments of code of the user's own, by the setting that names it."""
+
+
+def like(name: str, kind: type[RunConfig], without: set[str]) -> dict[str, Any]:
+    """The settings of a run, by their names, but for those of `without`; says which.
+
+    Those of a level of iterative magnitude pruning are the settings of the command that
+    ends at that level.
+
+    Args:
+      name: RUN; a step behind @ says nothing.
+      kind: of settings, that the program makes.
+      without: names that are not taken, beside `workdir`.
+
+    Raises:
+      InputError: there is no such run, it is of another kind, or small-dense.
+    """
+    folder = runs.parse(name).folder
+    theirs = runs.read_config(folder)
+    if type(theirs) is not kind:
+        program = f"python -m {PROGRAMS[type(theirs)]}"
+        raise InputError(
+            f"--like {name}: {theirs.method} runs are made by {program}, not by"
+            f" {PROGRAMS[kind]}."
+        )
+    if theirs.method == "small-dense":
+        raise InputError(
+            f"--like {name}: its --widths are those of the small network that was made"
+            " of --sparsity and a larger one; name a run of that one."
+        )
+    if theirs.method == "imp":
+        theirs = levels.settings_of_command(folder, theirs)
+    found = {
+        field.name: getattr(theirs, field.name)
+        for field in dataclasses.fields(kind)
+        if field.name not in without | {"workdir"}
+    }
+    _say(_sentence(name, kind, found))
+    return found
+
+
+def fitting(found: dict[str, Any], said: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings that a command inherits, without arguments of what it names otherwise.
+
+    Args:
+      found: those of another run, by their names.
+      said: what the command says.
+
+    >>> fitting({"model": "m:cnn", "model_args": ("depth=3",)}, {"model": "mlp"})
+    {'model': 'm:cnn', 'model_args': ()}
+    """
+    found = dict(found)
+    for setting, args in ARGUMENTS.items():
+        if setting in found and said.get(setting, found[setting]) != found[setting]:
+            found[args] = ()
+            files = [found[setting], said[setting]]
+            # The folder of files of arrays is theirs alone.
+            if setting == "dataset" and any(located(f, None)[1] for f in files):
+                found["data_dir"] = None
+    return found
+
+
+@functools.cache
+def _say(sentence: str) -> None:
+    """Prints a sentence once, whatever number of points a sweep has."""
+    print(sentence, file=sys.stderr)
+
+
+def _sentence(name: str, kind: type[RunConfig], found: dict[str, Any]) -> str:
+    usual = {field.name: _default(field) for field in dataclasses.fields(kind)}
+    told = [
+        f"{key.replace('_', '-')} {_text(value)}"
+        for key, value in sorted(found.items())
+        if value != usual[key]
+    ]
+    rest = "all others as by default" if told else "all as by default"
+    return f"--like {name} brings {', '.join([*told, rest])}."
+
+
+def _default(field: dataclasses.Field) -> Any:
+    made = field.default_factory is not dataclasses.MISSING
+    return field.default_factory() if made else field.default
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, dict):
+        value = [part for pair in value.items() for part in pair]
+    return " ".join(map(str, value)) if isinstance(value, tuple | list) else str(value)

@@ -1,0 +1,133 @@
+"""Steps and evaluation on examples that are read in time.
+
+Batches are read and decoded ahead of the step, cross to the devices as bytes, each host
+its own rows, and are normalised there.
+"""
+
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+from landscape import order
+from landscape.config import TrainConfig
+from landscape.data import streaming
+from landscape.objective import Objective
+from train.loop import Segment
+from train.step import Step
+
+WINDOW = 64
+"""Steps whose order of examples is computed at once."""
+
+
+def is_streamed(split: Any) -> bool:
+    """Whether the examples of a split are read in time."""
+    return isinstance(split, streaming.StreamedSplit)
+
+
+def host_rows(mesh: Mesh, batch_size: int) -> slice:
+    """The rows of a batch that this host reads: those of its devices."""
+    sharding = NamedSharding(mesh, PartitionSpec("data"))
+    parts = sharding.addressable_devices_indices_map((batch_size,)).values()
+    spans = [part.indices(batch_size)[:2] for (part,) in parts]
+    return slice(min(start for start, _ in spans), max(stop for _, stop in spans))
+
+
+def put(mesh: Mesh, batch: dict[str, np.ndarray], batch_size: int) -> dict[str, Any]:
+    """This host's rows of a batch, on its devices, as part of the whole batch."""
+    sharding = NamedSharding(mesh, PartitionSpec("data"))
+    return {
+        name: jax.make_array_from_process_local_data(
+            sharding, rows, (batch_size, *rows.shape[1:])
+        )
+        for name, rows in batch.items()
+    }
+
+
+def normalised(batch: dict[str, jax.Array], mean, deviation) -> dict[str, jax.Array]:
+    """A batch with pixels as floating-point numbers; inside jit."""
+    return batch | {"image": (batch["image"] - mean) / deviation}
+
+
+def make_segment(
+    step: Step, mesh: Mesh, split: streaming.StreamedSplit, config: TrainConfig
+) -> Segment:
+    """As `train.loop.make_segment`, on examples that are read in time.
+
+    One reader serves a run from its first step to its last, so that nothing waits for
+    images at the boundaries of windows.
+    """
+    stream = split.stream._replace(augmented=config.augment, seed=config.order)
+    rows = host_rows(mesh, config.batch_size)
+    reading: dict[str, Any] = {"at": None, "batches": iter(())}
+
+    def segment(state, _, indices, count):
+        at = int(state.step)
+        if reading["at"] != at:
+            wanted = _wanted(config, stream.source.size, at)
+            reading["batches"] = streaming.ahead(stream, wanted, rows)
+        each = []
+        for _ in range(count):
+            batch = put(mesh, next(reading["batches"]), config.batch_size)
+            state, metrics = _single(step, state, batch, split.mean, split.deviation)
+            each.append(metrics)
+        reading["at"] = at + count
+        return state, jax.tree.map(lambda *m: np.asarray(jnp.stack(m)), *each)
+
+    return segment
+
+
+def _wanted(
+    config: TrainConfig, size: int, at: int
+) -> Iterator[tuple[np.ndarray, int]]:
+    """The examples of each step from `at` on, and the position of the first one."""
+    for start in range(at, config.steps, WINDOW):
+        found = order.batches(config.order, size, config.batch_size, start, WINDOW)
+        for i, indices in enumerate(np.asarray(found)):
+            if start + i < config.steps:
+                yield indices, (start + i) * config.batch_size
+
+
+@partial(jax.jit, donate_argnums=1)
+def _single(step, state, batch, mean, deviation):
+    return step(state, normalised(batch, mean, deviation))
+
+
+def evaluation_sums(
+    objective: Objective,
+    params: Any,
+    batch_stats: Any,
+    split: streaming.StreamedSplit,
+    mesh: Mesh,
+    batch_size: int,
+) -> Iterator[dict[str, jax.Array]]:
+    """Sums over each batch of a whole split; see `train.evaluate`."""
+    size = split.stream.source.size
+    starts = range(0, size, batch_size)
+    # The last batch is filled up with the last example, whose weight is then 0.
+    wanted = (
+        (np.minimum(start + np.arange(batch_size), size - 1), start) for start in starts
+    )
+    rows = host_rows(mesh, batch_size)
+    batches = streaming.ahead(split.stream, wanted, rows)
+    for start, batch in zip(starts, batches, strict=True):
+        counted = (start + np.arange(batch_size))[rows] < size
+        batch["weight"] = batch["weight"] * counted.astype(np.float32)
+        yield _sums(
+            objective,
+            params,
+            batch_stats,
+            put(mesh, batch, batch_size),
+            split.mean,
+            split.deviation,
+        )
+
+
+@partial(jax.jit, static_argnums=0)
+def _sums(objective, params, batch_stats, batch, mean, deviation):
+    batch = normalised(batch, mean, deviation)
+    return objective.evaluate(params, batch, batch_stats)
