@@ -16,5 +16,6 @@ FIXED = {
     "eval_every": _OF_ALL,
     "save_every": _OF_ALL,
     "keep_every": _OF_ALL,
+    "profile": _OF_ALL,
 }
 """Those that may not, and why, or what else serves."""
