@@ -1,6 +1,5 @@
 """Published recipes as settings: --preset NAME; flags and --config win."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from landscape.errors import check_choice
@@ -94,19 +93,14 @@ PRESETS = {
 }
 
 
-def of(name: str, said: Mapping[str, Any]) -> dict[str, Any]:
+def of(name: str, sparsity: float | None = None) -> dict[str, Any]:
     """The settings of a preset, at the sparsity that is asked for (default: 0.8).
 
     Raises:
       InputError: there is no such preset.
 
-    >>> of("difficulty-resnet50", {"sparsity": 0.97})["prune_every"]
+    >>> of("difficulty-resnet50", 0.97)["prune_every"]
     1000
     """
-    sparsity = said.get("sparsity")
     check_choice("preset", name, PRESETS)
-    found = PRESETS[name](0.8 if sparsity is None else sparsity)
-    if "mask_from" in said:
-        # Its settings are those of the run that found the masks.
-        return {}
-    return found
+    return PRESETS[name](0.8 if sparsity is None else sparsity)

@@ -28,6 +28,7 @@ from typing import Any
 
 from landscape.cli import Point, activity, check_used, launch, parse_sweep
 from landscape.config import SparseRun
+from landscape.errors import InputError
 from landscape.methods import METHODS, SPARSE_METHODS, check_method, method_row
 from train import presets, sweep
 from train.expansion import expand
@@ -35,7 +36,7 @@ from train.sparse_options import Config
 
 
 def inherited(said: Mapping[str, Any]) -> dict[str, Any]:
-    """The defaults that --like RUN and --mask-from RUN bring.
+    """The defaults that --preset NAME or --like RUN and --mask-from RUN bring.
 
     --like brings all settings but --workdir, --mask-from all but a few; of both, those
     of --like but for what describes the masks.
@@ -49,7 +50,13 @@ def inherited(said: Mapping[str, Any]) -> dict[str, Any]:
 
     found: dict[str, Any] = {}
     if said.get("preset"):
-        found = presets.of(said["preset"], said)
+        for name in ("like", "mask_from"):
+            if said.get(name):
+                flag = name.replace("_", "-")
+                raise InputError(
+                    f"--preset and --{flag} each bring all settings: name one of them."
+                )
+        return presets.of(said["preset"], said.get("sparsity"))
     if said.get("like"):
         found = inheritance.like(said["like"], SparseRun, set())
         found["method"] = (found["method"],)

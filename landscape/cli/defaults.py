@@ -21,7 +21,7 @@ LIKE = Flag(
 )  # fmt: skip
 PRESET = Flag(
     "", "preset", group="defaults",
-    text="Published recipe; --like, --config and flags win.",
+    text="Published recipe; flags and --config win.",
 )  # fmt: skip
 
 

@@ -63,8 +63,11 @@ def test_flags_win_over_a_preset():
 
 def test_every_preset_is_of_a_method_and_its_name_is_checked():
     for name in presets.PRESETS:
-        (method,) = presets.of(name, {})["method"]
+        (method,) = presets.of(name)["method"]
         assert method in methods.METHODS
-        assert set(presets.of(name, {})) <= set(SparseRun.__dataclass_fields__)
+        assert set(presets.of(name)) <= set(SparseRun.__dataclass_fields__)
     with pytest.raises(InputError, match="perhaps you meant 'rigl-resnet50'"):
         config_of("--preset rigl-resnet5")
+    for flag in ("--like", "--mask-from"):
+        with pytest.raises(InputError, match=f"--preset and {flag} each bring all"):
+            config_of(f"--preset rigl-resnet50 {flag} runs/a")
