@@ -30,7 +30,10 @@ def is_streamed(split: Any) -> bool:
 
 
 def host_rows(mesh: Mesh, batch_size: int) -> slice:
-    """The rows of a batch that this host reads: those of its devices."""
+    """The rows of a batch that this host reads: from its devices' first to their last.
+
+    Where its devices are not side by side in the mesh, those between are read in vain.
+    """
     sharding = NamedSharding(mesh, PartitionSpec("data"))
     parts = sharding.addressable_devices_indices_map((batch_size,)).values()
     spans = [part.indices(batch_size)[:2] for (part,) in parts]
@@ -38,14 +41,25 @@ def host_rows(mesh: Mesh, batch_size: int) -> slice:
 
 
 def put(mesh: Mesh, batch: dict[str, np.ndarray], batch_size: int) -> dict[str, Any]:
-    """This host's rows of a batch, on its devices, as part of the whole batch."""
+    """This host's rows of a batch, on its devices, as part of the whole batch.
+
+    Args:
+      mesh: the devices.
+      batch: its rows `host_rows(mesh, batch_size)`.
+      batch_size: of the whole.
+    """
     sharding = NamedSharding(mesh, PartitionSpec("data"))
-    return {
-        name: jax.make_array_from_process_local_data(
-            sharding, rows, (batch_size, *rows.shape[1:])
-        )
-        for name, rows in batch.items()
-    }
+    first = host_rows(mesh, batch_size).start
+
+    def part_of(rows):
+        def part(index):
+            start, stop, _ = index[0].indices(batch_size)
+            return rows[start - first : stop - first]
+
+        shape = (batch_size, *rows.shape[1:])
+        return jax.make_array_from_callback(shape, sharding, part)
+
+    return {name: part_of(rows) for name, rows in batch.items()}
 
 
 def normalised(batch: dict[str, jax.Array], mean, deviation) -> dict[str, jax.Array]:
