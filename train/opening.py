@@ -155,7 +155,7 @@ def _open(
             except InputError as error:
                 raise InputError(f"{folder}: at step 0 {error}") from error
     # The others may yet read what the first one begins to write.
-    hosts.wait(f"{folder}: opened")
+    hosts.wait("opened")
     record.open_folder(folder, config)
     if step is not None:
         # Before the metrics: a newer checkpoint would be resumed from without them.
