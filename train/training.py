@@ -40,6 +40,10 @@ def train(
     in_one_call = not streamed.is_streamed(examples) and loop.scannable(
         components, states[0], examples, config.batch_size
     )
+    reading: contextlib.AbstractContextManager = contextlib.nullcontext()
+    if streamed.is_streamed(examples):
+        examples = streamed.Reader(mesh, examples, config)
+        reading = contextlib.closing(examples)
     ordinary = _segment(opened, in_one_call, ordinary=True)
     changing = _segment(opened, in_one_call and updates is None, ordinary=False)
     rescoring = [
@@ -51,7 +55,7 @@ def train(
     at = int(states[0].step)
     more = f" and {len(opened) - 1} more" if opened[1:] else ""
     bar = Progress(f"{folder}{more}", config.steps, at)
-    with contextlib.closing(bar), noted_signals() as signal_that_came:
+    with reading, contextlib.closing(bar), noted_signals() as signal_that_came:
         for boundary in loop.boundaries(at, config):
             parts: list[list[Metrics]] = []
             for stop in loop.parts(at, boundary, stops):
@@ -122,8 +126,8 @@ def _segment(
     ]
     if len(opened) > 1:
         return together.make_segments(steps, first.mesh, in_one_call)
-    if streamed.is_streamed(split := first.splits["train"]):
-        segment = streamed.make_segment(steps[0], first.mesh, split, first.config)
+    if streamed.is_streamed(first.splits["train"]):
+        segment = streamed.make_segment(steps[0])
     else:
         segment = loop.make_segment(steps[0], first.mesh, in_one_call)
 

@@ -143,8 +143,8 @@ def ahead(
     """
     stop = threading.Event()
     with (
-        concurrent.futures.ThreadPoolExecutor(stream.workers) as pool,
-        concurrent.futures.ThreadPoolExecutor(AHEAD) as readers,
+        concurrent.futures.ThreadPoolExecutor(stream.workers, "images") as pool,
+        concurrent.futures.ThreadPoolExecutor(AHEAD, "batches") as readers,
     ):
 
         def read(indices, first):
