@@ -1,11 +1,16 @@
 """Memory of one compiled training step against what it cannot do without.
 
     python -m benchmarks.step_memory
+    python -m benchmarks.step_memory resnet50 --run
 
 Compiled bytes: arguments + temporaries + outputs that are not written over arguments
 (XLA's `memory_analysis`). Needed bytes: parameters, gradients, optimizer, masks, batch,
-and the output of every layer, which the backward pass reads. About a minute.
+and the output of every layer, which the backward pass reads. About a minute, and one
+for ResNet-50; with --run the step is made once more, and timed (zeros for images).
 """
+
+import argparse
+import time
 
 import jax
 import jax.numpy as jnp
@@ -14,14 +19,15 @@ from flax.traverse_util import flatten_dict
 
 from landscape import recipe
 from landscape.config import SparseRun
-from landscape.initial_state import abstract_state
+from landscape.initial_state import abstract_state, initial_state
 from landscape.tables import format_table
 from train import step
 
 CASES = [
-    ("lenet300", (28, 28, 1), 128),
-    ("lenet5", (28, 28, 1), 128),
-    ("resnet20", (32, 32, 3), 128),
+    ("lenet300", (28, 28, 1), 10, 128),
+    ("lenet5", (28, 28, 1), 10, 128),
+    ("resnet20", (32, 32, 3), 10, 128),
+    ("resnet50", (224, 224, 3), 1000, 8),
 ]
 
 
@@ -46,12 +52,30 @@ def layer_outputs(model, variables, image) -> int:
     return size(inner)
 
 
+def timed(compiled_step, made, shape, batch) -> float:
+    """CPU seconds of the second step; its loss and weights are finite."""
+    state = initial_state(made, 0, shape)
+    batch = jax.tree.map(lambda x: jnp.ones(x.shape, x.dtype), batch)
+    for _ in range(2):
+        start = time.process_time()
+        state, metrics = jax.block_until_ready(compiled_step(state, batch))
+        seconds = time.process_time() - start
+    assert np.isfinite(metrics.loss)
+    return seconds
+
+
 def main() -> None:
     """Prints one row a network."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("networks", nargs="*", default=[case[0] for case in CASES[:3]])
+    parser.add_argument("--run", action="store_true")
+    options = parser.parse_args()
     rows = []
-    for name, shape, batch_size in CASES:
+    for name, shape, classes, batch_size in CASES:
+        if name not in options.networks:
+            continue
         config = SparseRun(model=name, method="static", batch_size=batch_size)
-        made = recipe.make(config, shape, 10)
+        made = recipe.make(config, shape, classes)
         state = abstract_state(made, shape)
         batch = {
             "image": jax.ShapeDtypeStruct((batch_size, *shape), jnp.float32),
@@ -59,7 +83,8 @@ def main() -> None:
             "weight": jax.ShapeDtypeStruct((batch_size,), jnp.float32),
         }
         update = jax.jit(step.make(made), donate_argnums=0)
-        used = update.lower(state, batch).compile().memory_analysis()
+        compiled_step = update.lower(state, batch).compile()
+        used = compiled_step.memory_analysis()
         compiled = (
             used.argument_size_in_bytes
             + used.temp_size_in_bytes
@@ -71,6 +96,7 @@ def main() -> None:
             variables["batch_stats"] = state.batch_stats
         outputs = layer_outputs(made.model, variables, batch["image"])
         needed = size(state) + size(state.params) + size(batch) + outputs
+        seconds = timed(compiled_step, made, shape, batch) if options.run else None
         mib = 2.0**20
         rows.append(
             [
@@ -79,10 +105,11 @@ def main() -> None:
                 f"{needed / mib:.2f}",
                 f"{compiled / needed:.2f}",
                 f"{used.temp_size_in_bytes / mib:.2f}",
+                "-" if seconds is None else f"{seconds:.2f}",
             ]
         )
     header = ["network", "compiled MiB", "needed MiB", "ratio", "temporaries MiB"]
-    print(format_table(header, rows))
+    print(format_table([*header, "CPU s a step"], rows))
 
 
 if __name__ == "__main__":

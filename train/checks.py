@@ -6,7 +6,7 @@ from pathlib import Path
 from landscape import data, locks, runs, sources
 from landscape.config import RunConfig
 from landscape.methods import method_row
-from train import mask_source, record
+from train import mask_source, record, telemetry
 
 
 def check(configs: Sequence[RunConfig]) -> None:
@@ -28,6 +28,7 @@ def check(configs: Sequence[RunConfig]) -> None:
         record.check_same(Path(config.workdir), config)
         locks.check_free(Path(config.workdir))
     for config in _unfinished(configs):
+        telemetry.check(config)
         sources.refuse_changed_code(Path(config.workdir), config)
         data.check(config)
         mask_from = getattr(config, "mask_from", None)

@@ -22,7 +22,7 @@ from landscape.config import RunConfig
 from landscape.data import Dataset
 from landscape.errors import InputError, RunFailure
 from landscape.files import check_writable, read_lines, write_atomically, writing
-from train import mask_source
+from train import mask_source, telemetry
 
 _RESUMES = "The same command resumes from what is saved."
 
@@ -153,13 +153,18 @@ class Recorder:
       folder: the run folder.
       keep_every: see `landscape.checkpoint.save`.
       check_lock: raises if another process writes the folder; see `landscape.locks`.
+      events: gets every line, too; see `train.telemetry`.
     """
 
     def __init__(
-        self, folder: Path, keep_every: int | None, check_lock: Callable[[], None]
+        self,
+        folder: Path,
+        keep_every: int | None,
+        check_lock: Callable[[], None],
+        events: telemetry.Events | None = None,
     ):
         self.folder, self.keep_every = folder, keep_every
-        self.check_lock = check_lock
+        self.check_lock, self.events = check_lock, events or telemetry.Events()
         self._logged = time.perf_counter()
 
     def log(self, step: int, *lines: dict[str, Any]) -> None:
@@ -169,6 +174,7 @@ class Recorder:
         append(self.folder, runs.METRICS, *lines)
         spent = {"step": step, "seconds": self._logged - before}
         append(self.folder, runs.TIMINGS, spent)
+        self.events.write(step, lines)
 
     def log_end(self, step: int, why: str) -> None:
         """Adds to timings.jsonl why the run ended before its last step."""

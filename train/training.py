@@ -9,7 +9,16 @@ from landscape.cli import Progress, activity, noted_signals
 from landscape.config import RunConfig
 from landscape.errors import InputError, Interrupted, RunFailure
 from landscape.state import TrainState
-from train import loop, measure, record, scoring, step, streamed, together
+from train import (
+    loop,
+    measure,
+    record,
+    scoring,
+    step,
+    streamed,
+    telemetry,
+    together,
+)
 from train.opening import Opened
 from train.step import Metrics
 
@@ -23,8 +32,14 @@ def train(
     """
     folder, config, components, _, _, splits, mesh, _ = opened[0]
     states = [each.state for each in opened]
+    at = int(states[0].step)
     recorders = [
-        record.Recorder(each.folder, config.keep_every, check_lock)
+        record.Recorder(
+            each.folder,
+            config.keep_every,
+            check_lock,
+            telemetry.events(each.config, each.folder, at),
+        )
         for each, check_lock in zip(opened, check_locks, strict=True)
     ]
     for each, recorder in zip(opened, recorders, strict=True):
@@ -52,10 +67,18 @@ def train(
     ]
     alone = {step - before for step in updates or () for before in (0, 1)}
     stops = alone | rescoring[0].steps
-    at = int(states[0].step)
     more = f" and {len(opened) - 1} more" if opened[1:] else ""
     bar = Progress(f"{folder}{more}", config.steps, at)
-    with reading, contextlib.closing(bar), noted_signals() as signal_that_came:
+    with (
+        contextlib.ExitStack() as files,
+        reading,
+        contextlib.closing(bar),
+        telemetry.tracer(config, folder) as trace,
+        noted_signals() as signal_that_came,
+    ):
+        for recorder in recorders:
+            files.callback(recorder.events.close)
+        trace(at)
         for boundary in loop.boundaries(at, config):
             parts: list[list[Metrics]] = []
             for stop in loop.parts(at, boundary, stops):
@@ -91,6 +114,7 @@ def train(
                 recorder.log(at, *lines)
                 if recorder is recorders[0]:
                     bar.update(at, lines)
+            trace(at)
             signum = hosts.largest(signal_that_came() or 0)
             due = (config.save_every, config.keep_every or config.save_every)
             if last or signum or any(at % every == 0 for every in due):

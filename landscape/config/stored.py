@@ -19,6 +19,8 @@ ADDED = {
     "workers": None,
     "precision": "float32",
     "accumulate": 1,
+    "tensorboard": False,
+    "profile": None,
     "model_args": (),
     "method_args": (),
     "initialisation": None,

@@ -29,6 +29,7 @@ class TrainConfig:
         "seed": "seeds",
         "workdir": "output",
         "num_devices": "optimisation",
+        "tensorboard": "output",
     }
     """Where groups of flags begin, and their titles; see `landscape.cli`."""
     CHOICES: ClassVar[dict[str, Collection[str]]] = {
@@ -155,6 +156,12 @@ class TrainConfig:
     first, the last and the one before it are never deleted."""
     num_devices: int | None = None
     """Devices to spread a batch over; default: all."""
+    tensorboard: bool = False
+    """Write event files of TensorBoard, too. They are in RUN/tensorboard; they need
+    tensorboardX (the extra tensorboard)."""
+    profile: int | None = None
+    """Trace this many steps, for TensorBoard and Perfetto. The trace is in RUN/profile;
+    it begins after the first window, in which steps are compiled."""
 
     def __post_init__(self):
         methods.check_data(self.dataset, self.data_args)
@@ -166,7 +173,7 @@ class TrainConfig:
         check_choices(self)
         self._require("workdir", lambda v: v != "", "the name of a folder")
         counts = "num_train blob_dim steps batch_size num_devices image_size workers"
-        counts += " accumulate"
+        counts += " accumulate profile"
         for name in f"{counts} log_every eval_every save_every keep_every".split():
             self._require(name, lambda v: v is None or v >= 1, "at least 1")
         for name in ("num_validation", "warmup", "seed", "order_seed", "data_seed"):

@@ -94,7 +94,7 @@ def test_a_path_on_test_examples_is_of_the_same_curve(names):
         for each in found["paths"][::2]:
             assert each["accuracies"][i] == pytest.approx(expected, abs=1e-6)
     arrays, others = (
-        np.load(path.folder(c) / "arrays.npz") for c in (curve, train)
+        results.read_arrays(path.folder(c) / "arrays.npz") for c in (curve, train)
     )  # fmt: skip
     controls = [name for name in others if name.startswith("control_1/")]
     assert controls

@@ -6,6 +6,7 @@ import json
 import re
 import shlex
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import jax
@@ -43,6 +44,7 @@ def name(tmp_path_factory):
     return folder
 
 
+@cache
 def dense_twin(name, include_l2=False):
     """The Hessian over the kept weights, in float64, by jax.hessian."""
     run = runs.load(name)
@@ -54,7 +56,7 @@ def dense_twin(name, include_l2=False):
             for k, v in run.data.train.items()
         }
         loss_fn = run.objective.bind(run.state.batch_stats, l2=include_l2)
-        full = jax.hessian(lambda x: loss_fn(unravel(x), batch))(flat)
+        full = jax.jit(jax.hessian(lambda x: loss_fn(unravel(x), batch)))(flat)
         masks = jax.tree.map(
             lambda m, x: np.broadcast_to(m, x.shape).ravel(), run.masks, wide
         )
@@ -88,7 +90,7 @@ def test_edges_trace_and_fractions_are_those_of_the_dense_twin(name):
     known = np.array(result["largest_converged"] + result["smallest_converged"])
     rest = result["size"] - (known & (abs(ends) > result["resolution"])).sum()
     assert mass == pytest.approx(rest / result["size"], abs=0.02)
-    arrays = np.load(spectrum.folder(config) / "arrays.npz")
+    arrays = results.read_arrays(spectrum.folder(config) / "arrays.npz")
     np.testing.assert_allclose(arrays["weights"].sum(1), 1, rtol=1e-6)
     assert json.loads((spectrum.folder(config) / "result.json").read_text()) == result
     assert (spectrum.folder(config) / "figure.png").stat().st_size > 1000
@@ -100,7 +102,7 @@ def test_the_exact_spectrum_is_that_of_the_dense_twin(name, include_l2):
     config = spectrum.Config(name, top=5, exact=True, include_l2=include_l2)
     result = spectrum.run(config)
     twin = np.linalg.eigvalsh(dense_twin(name, include_l2))[::-1]
-    found = np.load(spectrum.folder(config) / "arrays.npz")["eigenvalues"]
+    found = results.read_arrays(spectrum.folder(config) / "arrays.npz")["eigenvalues"]
     np.testing.assert_allclose(found, twin, atol=2e-6 * twin[0])
     assert result["trace"] == pytest.approx(twin.sum(), rel=1e-5)
     assert result["share_negative"] == (twin < -1e-5 * twin[0]).mean()
@@ -125,11 +127,11 @@ def test_the_covariance_is_that_of_single_gradients(name):
     run = runs.load(name)
     config = spectrum.Config(name, operator="covariance", subspace="dense")
     op = spectrum_of_run.operator(config, run, run.data.train)
-    loss_fn = run.objective.bind(run.state.batch_stats)
+    of_one = jax.jit(jax.grad(run.objective.bind(run.state.batch_stats)))
 
     def gradient(i):
         batch = {k: v[i : i + 1] for k, v in run.data.train.items()}
-        return ravel(jax.grad(loss_fn)(run.state.params, batch))[0]
+        return ravel(of_one(run.state.params, batch))[0]
 
     rows = np.stack([gradient(i) for i in range(100)])
     np.testing.assert_allclose(op.to_dense(), rows.T @ rows / 100, atol=1e-5)
@@ -171,7 +173,7 @@ def test_each_layer_has_the_spectrum_of_its_diagonal_block(name, settings):
     text = spectrum.describe(result)
     share = 100 * np.trace(blocks["Dense_1"]) / np.trace(dense)
     assert "Dense_0" in text and (f"{share:.1f} %" in text or not settings)
-    arrays = np.load(spectrum.folder(config) / "arrays.npz")
+    arrays = results.read_arrays(spectrum.folder(config) / "arrays.npz")
     assert arrays["Dense_1/grid"].shape == arrays["Dense_1/value"].shape
     assert (spectrum.folder(config) / "figure.png").stat().st_size > 1000
     alone = spectrum.run(replace(config, by_layer=False, layers=("Dense_1",)))
@@ -275,7 +277,7 @@ def test_an_interrupted_spectrum_resumes_to_the_same_bits(name, monkeypatch):
         result = spectrum.run(config)
     assert len(pieces) == 3
     assert result.items() >= whole.result.items()
-    arrays = np.load(spectrum.folder(config) / "arrays.npz")
+    arrays = results.read_arrays(spectrum.folder(config) / "arrays.npz")
     for key, values in whole.arrays.items():
         np.testing.assert_array_equal(arrays[key], values)
     assert not (spectrum.folder(config) / results.PARTIAL).exists()
@@ -382,7 +384,7 @@ def test_runs_side_by_side_have_the_spectra_of_each(name):
         alone = spectrum.run(spectrum.Config(each, **settings))
         assert result["by_run"][each]["largest"] == alone["largest"]
     assert "pruned@20" in spectrum.describe(result)
-    arrays = np.load(spectrum.folder(config) / "arrays.npz")
+    arrays = results.read_arrays(spectrum.folder(config) / "arrays.npz")
     assert spectrum_figures.draw_runs(result, arrays).legends
 
 

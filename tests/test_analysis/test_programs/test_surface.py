@@ -47,7 +47,7 @@ def test_a_plane_on_test_examples_has_the_same_directions(names, monkeypatch):
     # They are those of the loss on training examples.
     assert test["eigenvalues"] == train["eigenvalues"]
     assert test["num_examples"] == 500 and train["num_examples"] == 200
-    values = np.load(surface.folder(configs[1]) / "arrays.npz")
+    values = results.read_arrays(surface.folder(configs[1]) / "arrays.npz")
     expected = runs.read_summary(runs.parse(names["pruned"]).folder)["test_accuracy"]
     assert values["accuracy"][1, 1] == pytest.approx(expected, abs=1e-6)
     assert "digits: 500 test examples." in surface.describe(test)

@@ -69,7 +69,7 @@ class Twin:
         return np.array(slopes)
 
     def hessian(self):
-        return np.asarray(jax.hessian(self.mean)(self.flat))
+        return np.asarray(jax.jit(jax.hessian(self.mean))(self.flat))
 
     def mean_squares(self):
         total = 0
