@@ -34,7 +34,8 @@ def make_mesh(num_devices: int | None = None) -> Mesh:
     """A mesh of the first `num_devices` devices (default: all) with one axis, `data`.
 
     Raises:
-      InputError: there are fewer devices than asked for.
+      InputError: there are fewer devices than asked for, or so few are that a process
+        has none of them.
 
     >>> make_mesh(1).axis_names
     ('data',)
@@ -47,6 +48,12 @@ def make_mesh(num_devices: int | None = None) -> Mesh:
             f" JAX sees on {devices[0].platform}."
         )
     devices = devices[:num_devices]
+    idle = set(range(jax.process_count())) - {d.process_index for d in devices}
+    if idle:
+        raise InputError(
+            f"--num-devices {num_devices} leaves process {min(idle)} without a device:"
+            f" each of the {jax.process_count()} processes needs one."
+        )
     return jax.make_mesh(
         (len(devices),), ("data",), axis_types=(AxisType.Auto,), devices=devices
     )

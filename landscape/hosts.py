@@ -13,7 +13,8 @@ from landscape.errors import InputError
 
 HEARTBEAT = 30
 """Seconds without a sign of life after which a process is taken for dead: JAX then ends
-the others."""
+the others. A process that ends waits as long for them to end, too: where it has failed
+alone, and they wait for it, JAX ends all of them after that."""
 
 _index, _count = 0, 1
 
@@ -41,7 +42,7 @@ def join(
         jax.distributed.initialize(
             coordinator, count, index,
             initialization_timeout=int(os.environ.get("LANDSCAPE_JOIN_SECONDS", 300)),
-            heartbeat_timeout_seconds=HEARTBEAT,
+            heartbeat_timeout_seconds=HEARTBEAT, shutdown_timeout_seconds=HEARTBEAT,
         )  # fmt: skip
     except Exception as error:  # a ValueError, a RuntimeError of the library behind it
         why = str(error).splitlines()[0]

@@ -73,6 +73,8 @@ def _run(
 ) -> dict[str | None, dict[str, Any]]:
     """The summaries of runs that are trained side by side, by their workdir."""
     folders = [Path(str(config.workdir)) for config in group]
+    finished = [runs.read_summary(folder) is not None for folder in folders]
+    hosts.check_equal(f"what is finished of {folders[0]}", str(finished))
     for folder, config in zip(folders, group, strict=True):
         # Asked again: while earlier runs were trained, the folder may have been filled.
         record.check_same(folder, config)
@@ -100,11 +102,11 @@ def _run(
                 states = training.train(at_one_step, their_locks)
                 for each, state in zip(at_one_step, states, strict=True):
                     _close(each, state)
-    hosts.wait(f"{folders[0]}: trained")
+    hosts.wait("trained")
     # Last: the runs are finished, whatever becomes of their figures.
     for folder in folders:
         figure = folder / runs.FIGURES / FIGURE
-        if not figure.exists():
+        if hosts.is_first() and not figure.exists():
             with figures.attempt(figure):
                 lines = runs.read_metrics(folder)
                 figures.save(figures.training({folder.name: [lines]}), figure)

@@ -107,11 +107,15 @@ def _open(
     given = {k: v for k, v in to_dict(config).items() if k not in runs.FREE}
     hosts.check_equal("the settings", json.dumps(given, sort_keys=True))
     hosts.check_equal("the data", json.dumps(describe_data(dataset)))
+    hosts.check_equal("a version (Python, packages)", json.dumps(record.versions()))
     shape = dataset.input_shape
     components = recipe.make(config, shape, dataset.num_classes)
     like = abstract_state(components, shape)
     restored = checkpoint.restore(folder / runs.CHECKPOINTS, like, step)
     resumes = restored is not None
+    found = int(restored[0].step) if restored else None
+    # Of folders on the hosts' own disks the first one's alone holds what was written.
+    hosts.check_equal(f"the newest checkpoint in {folder}", str(found))
     if resumes:
         state, refused = restored
         # Said first: a failure below must not hide what was refused.
@@ -151,7 +155,7 @@ def _open(
             except InputError as error:
                 raise InputError(f"{folder}: at step 0 {error}") from error
     # The others may yet read what the first one begins to write.
-    hosts.wait(f"{folder}: opened")
+    hosts.wait("opened")
     record.open_folder(folder, config)
     if step is not None:
         # Before the metrics: a newer checkpoint would be resumed from without them.

@@ -33,6 +33,8 @@ def open_folder(folder: Path, config: RunConfig) -> None:
     Raises:
       InputError: it cannot be made.
     """
+    if not hosts.is_first():
+        return
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

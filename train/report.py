@@ -8,7 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from landscape import figures, runs
+from landscape import figures, hosts, runs
 from landscape.cli import command
 from landscape.config import RunConfig
 from landscape.methods import method_row
@@ -93,9 +93,13 @@ def print_outcome(
 ) -> None:
     """Prints the table, where the figures are, and the next command to try.
 
+    Of several processes the first does; the others may have no folder of the run.
+
     Args:
       settings, summaries, swept: as of `outcome_table`.
     """
+    if not hosts.is_first():
+        return
     swept = swept or [{}] * len(settings)
     labels = [label(*each) for each in zip(settings, swept, strict=True)]
     ends = _without_levels_between(settings)

@@ -30,7 +30,10 @@ def is_streamed(split: Any) -> bool:
 
 
 def host_rows(mesh: Mesh, batch_size: int) -> slice:
-    """The rows of a batch that this host reads: those of its devices."""
+    """The rows of a batch that this host reads: from its devices' first to their last.
+
+    Where its devices are not side by side in the mesh, those between are read in vain.
+    """
     sharding = NamedSharding(mesh, PartitionSpec("data"))
     parts = sharding.addressable_devices_indices_map((batch_size,)).values()
     spans = [part.indices(batch_size)[:2] for (part,) in parts]
@@ -38,14 +41,25 @@ def host_rows(mesh: Mesh, batch_size: int) -> slice:
 
 
 def put(mesh: Mesh, batch: dict[str, np.ndarray], batch_size: int) -> dict[str, Any]:
-    """This host's rows of a batch, on its devices, as part of the whole batch."""
+    """This host's rows of a batch, on its devices, as part of the whole batch.
+
+    Args:
+      mesh: the devices.
+      batch: its rows `host_rows(mesh, batch_size)`.
+      batch_size: of the whole.
+    """
     sharding = NamedSharding(mesh, PartitionSpec("data"))
-    return {
-        name: jax.make_array_from_process_local_data(
-            sharding, rows, (batch_size, *rows.shape[1:])
-        )
-        for name, rows in batch.items()
-    }
+    first = host_rows(mesh, batch_size).start
+
+    def part_of(rows):
+        def part(index):
+            start, stop, _ = index[0].indices(batch_size)
+            return rows[start - first : stop - first]
+
+        shape = (batch_size, *rows.shape[1:])
+        return jax.make_array_from_callback(shape, sharding, part)
+
+    return {name: part_of(rows) for name, rows in batch.items()}
 
 
 def normalised(batch: dict[str, jax.Array], mean, deviation) -> dict[str, jax.Array]:
@@ -53,29 +67,50 @@ def normalised(batch: dict[str, jax.Array], mean, deviation) -> dict[str, jax.Ar
     return batch | {"image": (batch["image"] - mean) / deviation}
 
 
-def make_segment(
-    step: Step, mesh: Mesh, split: streaming.StreamedSplit, config: TrainConfig
-) -> Segment:
-    """As `train.loop.make_segment`, on examples that are read in time.
+class Reader:
+    """The batches of a run, step after step, read ahead and put on the devices.
 
-    One reader serves a run from its first step to its last, so that nothing waits for
-    images at the boundaries of windows.
+    One serves all programs of a run from its first step to its last, so that nothing
+    waits for images at the boundaries of windows, or where masks change.
     """
-    stream = split.stream._replace(augmented=config.augment, seed=config.order)
-    rows = host_rows(mesh, config.batch_size)
-    reading: dict[str, Any] = {"at": None, "batches": iter(())}
 
-    def segment(state, _, indices, count):
-        at = int(state.step)
-        if reading["at"] != at:
+    def __init__(self, mesh: Mesh, split: streaming.StreamedSplit, config: TrainConfig):
+        self.split = split
+        self._mesh, self._config = mesh, config
+        self._at: int | None = None
+        self._batches: Any = None
+
+    def batch(self, at: int) -> dict[str, Any]:
+        """The batch of the step after `at` updates."""
+        config = self._config
+        if self._at != at:
+            self.close()
+            stream = self.split.stream._replace(
+                augmented=config.augment, seed=config.order
+            )
             wanted = _wanted(config, stream.source.size, at)
-            reading["batches"] = streaming.ahead(stream, wanted, rows)
+            rows = host_rows(self._mesh, config.batch_size)
+            self._batches = streaming.ahead(stream, wanted, rows)
+        self._at = at + 1
+        return put(self._mesh, next(self._batches), config.batch_size)
+
+    def close(self) -> None:
+        """Ends the reading ahead."""
+        if self._batches is not None:
+            self._batches.close()
+        self._at = self._batches = None
+
+
+def make_segment(step: Step) -> Segment:
+    """As `train.loop.make_segment`, with a `Reader` in the place of a split."""
+
+    def segment(state, reader, indices, count):
+        at = int(state.step)
+        mean, deviation = reader.split.mean, reader.split.deviation
         each = []
-        for _ in range(count):
-            batch = put(mesh, next(reading["batches"]), config.batch_size)
-            state, metrics = _single(step, state, batch, split.mean, split.deviation)
+        for i in range(count):
+            state, metrics = _single(step, state, reader.batch(at + i), mean, deviation)
             each.append(metrics)
-        reading["at"] = at + count
         return state, jax.tree.map(lambda *m: np.asarray(jnp.stack(m)), *each)
 
     return segment

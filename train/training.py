@@ -55,6 +55,10 @@ def train(
     in_one_call = not streamed.is_streamed(examples) and loop.scannable(
         components, states[0], examples, config.batch_size
     )
+    reading: contextlib.AbstractContextManager = contextlib.nullcontext()
+    if streamed.is_streamed(examples):
+        examples = streamed.Reader(mesh, examples, config)
+        reading = contextlib.closing(examples)
     ordinary = _segment(opened, in_one_call, ordinary=True)
     changing = _segment(opened, in_one_call and updates is None, ordinary=False)
     rescoring = [
@@ -67,6 +71,7 @@ def train(
     bar = Progress(f"{folder}{more}", config.steps, at)
     with (
         contextlib.ExitStack() as files,
+        reading,
         contextlib.closing(bar),
         telemetry.tracer(config, folder) as trace,
         noted_signals() as signal_that_came,
@@ -145,8 +150,8 @@ def _segment(
     ]
     if len(opened) > 1:
         return together.make_segments(steps, first.mesh, in_one_call)
-    if streamed.is_streamed(split := first.splits["train"]):
-        segment = streamed.make_segment(steps[0], first.mesh, split, first.config)
+    if streamed.is_streamed(first.splits["train"]):
+        segment = streamed.make_segment(steps[0])
     else:
         segment = loop.make_segment(steps[0], first.mesh, in_one_call)
 

@@ -16,7 +16,9 @@ from landscape.files import check_writable
 from landscape.tables import counted
 from landscape.user_code import is_user_code
 
-_OF_A_SPACE = "model", "model_args", "widths", "activation", "dataset", "inputs"
+_OF_A_SPACE = (
+    "model", "model_args", "widths", "activation", "dataset", "image_size", "inputs"
+)  # fmt: skip
 
 
 def same_space(

@@ -77,6 +77,9 @@ def evaluation_setup(
     if has_norm and batch_norm != "stored" and mesh is not None:
         devices.check_batch_size(mesh, batch_size)
     mode = batch_norm if has_norm else "stored"
+    others = None
+    if split == "test" and mode == "re-estimated":
+        others = examples_of(run, None)
     if mode == "batch":
         total, size = size, size - size % batch_size
         if not size:
@@ -97,7 +100,7 @@ def evaluation_setup(
         mode if has_norm else "none",
         max(1, math.floor(FLOPS_PER_SAVE / flops)),
         mesh,
-        run.data.train if split == "test" and mode == "re-estimated" else None,
+        others,
     )
 
 

@@ -2,6 +2,7 @@
 
 import io
 import shutil
+import threading
 
 import jax
 import numpy as np
@@ -11,7 +12,7 @@ from PIL import Image
 from landscape import data, devices, runs
 from landscape.config import DenseRun, SparseRun
 from landscape.data import streaming
-from landscape.errors import InputError
+from landscape.errors import InputError, RunFailure
 from train import evaluate, job, streamed
 
 SIZE = 8
@@ -63,6 +64,32 @@ def test_a_resumed_run_ends_with_the_same_bits(images, trained, tmp_path):
     states = [runs.load(str(path), data=False).state for path in (folder, copy)]
     for one, other in zip(*map(jax.tree.leaves, states), strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+def test_where_masks_change_the_reading_goes_on_and_a_failure_ends_it(
+    images, tmp_path, monkeypatch
+):
+    """Masks change in a program of its own, which takes the batches of the others."""
+    begun, ahead = [], streaming.ahead
+
+    def counted(stream, *args):
+        begun.append(stream.augmented)
+        return ahead(stream, *args)
+
+    monkeypatch.setattr(streaming, "ahead", counted)
+    config = SparseRun(
+        **settings(images, tmp_path / "run", keep_every=None), method="pruning",
+        sparsity=0.5, prune_start=2, prune_every=2, prune_end=6,
+    )  # fmt: skip
+    assert job.run_training(config)["sparsity"] == 0.5
+    # Those of evaluations are not augmented.
+    assert begun.count(True) == 1
+    diverging = settings(images, tmp_path / "nan", learning_rate=1e30, steps=1000)
+    with pytest.raises(RunFailure) as failure:  # which holds its frames
+        job.run_training(DenseRun(**diverging))
+    assert "not finite" in str(failure.value)
+    left = [each.name for each in threading.enumerate()]
+    assert not [name for name in left if name.startswith(("images", "batches"))]
 
 
 def test_every_example_counts_once_in_the_evaluation(trained):

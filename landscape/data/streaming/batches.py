@@ -6,6 +6,7 @@ neither hosts nor workers nor a resumption change a batch.
 """
 
 import concurrent.futures
+import sys
 import threading
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -87,15 +88,21 @@ def example(stream: Stream, index: int, position: int) -> dict[str, np.ndarray]:
 
 
 def _note_damage(stream: Stream, index: int, why: str) -> None:
+    source, known = stream.source, index in stream.damaged
     stream.damaged[index] = why
-    source = stream.source
-    if len(stream.damaged) > TOLERATED * source.size:
-        names = [
-            f"{source.name_of(i)} ({reason})" for i, reason in stream.damaged.items()
-        ]
+    # A list first: other threads add to the dictionary.
+    found = list(stream.damaged.items())
+    if len(found) > TOLERATED * source.size:
+        names = [f"{source.name_of(i)} ({reason})" for i, reason in found[:3]]
         raise RunFailure(
-            f"{len(names)} of {source.size} images cannot be decoded, more than one in"
-            f" {round(1 / TOLERATED):,}: {'; '.join(names[:3])}."
+            f"{len(found)} of {source.size} images cannot be decoded, more than one in"
+            f" {round(1 / TOLERATED):,}: {'; '.join(names)}."
+        )
+    if not known:
+        print(
+            f"{source.name_of(index)} cannot be decoded ({why}): it counts nothing;"
+            f" {len(found)} of {source.size:,} images so far.",
+            file=sys.stderr,
         )
 
 
@@ -136,8 +143,8 @@ def ahead(
     """
     stop = threading.Event()
     with (
-        concurrent.futures.ThreadPoolExecutor(stream.workers) as pool,
-        concurrent.futures.ThreadPoolExecutor(AHEAD) as readers,
+        concurrent.futures.ThreadPoolExecutor(stream.workers, "images") as pool,
+        concurrent.futures.ThreadPoolExecutor(AHEAD, "batches") as readers,
     ):
 
         def read(indices, first):
@@ -155,3 +162,5 @@ def ahead(
             stop.set()
             for future in pending:
                 future.cancel()
+            # Of a batch that is being read the rest is left.
+            pool.shutdown(wait=False, cancel_futures=True)

@@ -1,5 +1,6 @@
 """Where encoded images are: a folder of them by class, or a prepared set of tfds."""
 
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -34,9 +35,10 @@ class Source(NamedTuple):
 def of_folder(folder: Path) -> dict[str, Source]:
     """The splits of FOLDER/train/CLASS/FILE and FOLDER/test/CLASS/FILE (or val).
 
-    Classes are numbered in the order of their names, files by the path below the split:
-    the order of the file system does not count. Hidden files, and files whose suffix
-    is none of an image, are left out.
+    Classes are numbered in the order of their names. Files are sorted by the path below
+    the split and then shuffled, always alike, so that the first examples are of all
+    classes: the order of the file system does not count. Hidden files, and files whose
+    suffix is none of an image, are left out.
 
     Raises:
       InputError: there is no such split, a class holds no image, or the splits have
@@ -83,11 +85,12 @@ def _of_files(split: Path, classes: list[str]) -> Source:
             raise InputError(f"the folder of a class, {split / name}, holds no image.")
         files += found
         labels += [label] * len(found)
+    at = np.random.default_rng(zlib.crc32(b"folder")).permutation(len(files))
 
     def read(index: int) -> tuple[bytes, int]:
-        return files[index].read_bytes(), labels[index]
+        return files[at[index]].read_bytes(), labels[at[index]]
 
-    return Source(len(files), len(classes), read, lambda index: str(files[index]))
+    return Source(len(files), len(classes), read, lambda index: str(files[at[index]]))
 
 
 def of_builder(builder: Any, split: str) -> Source:

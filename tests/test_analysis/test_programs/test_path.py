@@ -52,6 +52,16 @@ def test_the_ends_of_a_line_are_the_objectives_of_the_runs(names, monkeypatch):
     assert path.run(config) == {"read": "back"}
 
 
+def test_images_of_another_size_are_another_space(names, tmp_path):
+    """Their losses are of other inputs, though the parameters of both may fit."""
+    other = tmp_path / "other"
+    shutil.copytree(names["pruned"], other)
+    settings = json.loads((other / runs.CONFIG).read_text())
+    (other / runs.CONFIG).write_text(json.dumps(settings | {"image_size": 8}))
+    with pytest.raises(InputError, match=r"has image_size None and .* 8: they lie in"):
+        path.run(path.Config(names["pruned"], str(other)))
+
+
 def test_a_sparse_curve_stays_in_the_mask_and_is_no_higher_than_the_line(names):
     settings = {"points": 11, "extend": 0.0, "fit_steps": 400, "batch_size": 20}
     line = path.run(path.Config(names["pruned"], names["scratch"], **settings))

@@ -190,16 +190,28 @@ def test_reading_ahead_ends_with_the_reader(folder):
 def test_labels_are_numbered_by_the_names_of_classes(folder):
     splits = streaming.of_folder(folder)
     assert [splits[name].size for name in ("train", "test")] == [10, 4]
-    labels = [splits["train"].read(i)[1] for i in range(10)]
-    assert labels == [0] * 5 + [1] * 5
-    assert splits["train"].name_of(7) == str(folder / "train" / "bee" / "2.jpg")
+    train = splits["train"]
+    found = {train.name_of(i): train.read(i) for i in range(10)}
+    for label, name in enumerate(("ant", "bee")):
+        for i in range(5):
+            path = folder / "train" / name / f"{i}.jpg"
+            assert found[str(path)] == (path.read_bytes(), label)
+
+
+def test_the_first_examples_of_a_folder_are_of_all_classes(folder):
+    """What looks at the first ones, scores or spectra, would see a single class."""
+    train = streaming.of_folder(folder)["train"]
+    assert {train.read(i)[1] for i in range(5)} == {0, 1}
+    names = [train.name_of(i) for i in range(10)]
+    again = streaming.of_folder(folder)["train"]
+    assert names == [again.name_of(i) for i in range(10)]
 
 
 # -- what is wrong
 
 
 @pytest.mark.parametrize("damage", [slice(0), slice(60), slice(0, -300)])
-def test_a_damaged_image_is_named_counted_and_weighs_nothing(folder, damage):
+def test_a_damaged_image_is_named_counted_and_weighs_nothing(folder, damage, capsys):
     whole = stream_of(folder).source
     broken = whole._replace(
         size=2_000,
@@ -207,11 +219,15 @@ def test_a_damaged_image_is_named_counted_and_weighs_nothing(folder, damage):
     )
     stream = stream_of(folder)._replace(source=broken)
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
-        found = streaming.batch(pool, stream, np.array([0, 1, 2]), 0)
+        for _ in range(2):
+            found = streaming.batch(pool, stream, np.array([0, 1, 2]), 0)
     assert found["weight"].tolist() == [1, 0, 1]
     assert list(stream.damaged) == [1]
+    name, (said,) = whole.name_of(1), capsys.readouterr().err.splitlines()
+    assert said.startswith(f"{name} cannot be decoded (")
+    assert said.endswith("it counts nothing; 1 of 2,000 images so far.")
     few = stream_of(folder)._replace(source=broken._replace(size=900))
-    with pytest.raises(RunFailure, match=r"1 of 900 images cannot.*ant/1\.jpg \("):
+    with pytest.raises(RunFailure, match=rf"1 of 900 images cannot.*{name} \("):
         batches.example(few, 1, 0)
 
 
