@@ -9,6 +9,7 @@ network as it was, and refused when a training resumes, which would be of two co
 
 import functools
 import json
+import math
 import sys
 import zlib
 from pathlib import Path
@@ -32,7 +33,7 @@ def describe_data(data: Dataset) -> dict[str, Any]:
     """Shapes, and the number of examples and the CRC-32 of the labels of each split.
 
     Of arrays of the user's own also the CRC-32 of the inputs, where they are the same
-    on every machine.
+    on every machine, and else of what a function makes their mean and deviation.
 
     >>> import numpy as np
     >>> split = {"label": np.zeros(3, np.int32)}
@@ -41,7 +42,13 @@ def describe_data(data: Dataset) -> dict[str, Any]:
     """
     names = ("train", "validation", "test")
     splits = {name: getattr(data, name) for name in names}
-    inputs = {} if data.inputs_crc32 is None else {"inputs_crc32": data.inputs_crc32}
+    inputs: dict[str, Any] = {}
+    if data.inputs_crc32 is not None:
+        inputs["inputs_crc32"] = data.inputs_crc32
+    elif is_function(data.name) and data.normalisation is not None:
+        # Rounding differs between machines, what another call makes by far more.
+        mean, deviation, _ = data.normalisation
+        inputs["normalisation"] = [mean.tolist(), deviation.tolist()]
     return {
         "input_shape": list(data.input_shape),
         "num_classes": data.num_classes,
@@ -83,12 +90,28 @@ def check_data(folder: Path, data: Dataset) -> None:
     """
     known = read(folder).get("data")
     here = describe_data(data)
-    if known is not None and known != here:
-        odd = ", ".join(key for key in known | here if known.get(key) != here.get(key))
+    if known is None:
+        return
+    odd = [key for key in known | here if not _alike(known.get(key), here.get(key))]
+    if odd:
+        if odd == ["normalisation"]:
+            raise InputError(
+                f"{folder} was trained on other inputs than {data.name} returns now:"
+                " a function must return the same arrays whenever it is called."
+            )
         raise InputError(
             f"{folder} was trained on other data than the {data.name} that is found"
-            f" here (its {odd} differ): --data-dir names where its data are."
+            f" here (its {', '.join(odd)} differ): --data-dir names where its data are."
         )
+
+
+def _alike(known: Any, here: Any) -> bool:
+    """Whether two entries are equal, floating-point numbers to rounding."""
+    if isinstance(known, float) and isinstance(here, float):
+        return math.isclose(known, here, rel_tol=1e-5, abs_tol=1e-9)
+    if isinstance(known, list) and isinstance(here, list):
+        return len(known) == len(here) and all(map(_alike, known, here))
+    return known == here
 
 
 def describe_code(config: Any) -> dict[str, Any]:

@@ -181,7 +181,13 @@ def check_arguments(
     for word in keywords:
         if word not in free and not any(p.kind is kinds.VAR_KEYWORD for p in own):
             if not free:
-                raise InputError(f"{flag} {name} takes no argument {word!r}.")
+                beside = ""
+                if given:
+                    beside = (
+                        f" beside the {len(given)} that it is called with: let a"
+                        " function of these return what it makes"
+                    )
+                raise InputError(f"{flag} {name} takes no argument {word!r}{beside}.")
             try:
                 check_choice("argument", word, free)
             except InputError as error:

@@ -101,6 +101,9 @@ class Flags(PathOptions):
                 "a path is between two runs: name 2, or all first and then all second"
                 f" runs of several paths, not {counted(count, 'run')}."
             )
+        for first, second in self.pairs:
+            if first == second:
+                raise InputError(f"a path is between two runs: {first} is named twice.")
         for name, known in (("kind", ORDERS), ("split", SPLITS)):
             values = getattr(self, name)
             if not values:

@@ -48,8 +48,10 @@ def help_asked(
     if not asked:
         return None
     flags = flags_of(config_class, texts=True) | own
-    if asked[0] == 0 and len(words) == 2:
-        return explain(flags, words[1])
+    behind = words[asked[0] + 1 :]
+    are_names = all(not word.startswith("-") for word in behind) or len(words) == 2
+    if behind and are_names:
+        return "\n\n".join(explain(flags, word) for word in behind)
     return overview(flags, description or "", _chosen(words))
 
 

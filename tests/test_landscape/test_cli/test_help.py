@@ -102,6 +102,8 @@ def test_help_of_a_flag_says_all_about_it(printed):
     whole = printed("train.sparse", "--help keep_every")
     assert "--keep-every INT" in whole and "are never deleted." in whole
     assert "Default: 0.1." in printed("train.sparse", "--help --learning-rate")
+    two = printed("train.sparse", "--method rigl --help update_every steps")
+    assert "--update-every" in two and "--steps" in two and "usage" not in two
     with pytest.raises(InputError, match=r"no --stpes; perhaps you meant --steps\?"):
         parse(sparse.Config, argv=["--help", "stpes"])
 

@@ -1,5 +1,6 @@
 """Arrays of the user's own: of a function, of a folder, of a file."""
 
+import json
 import shutil
 import sys
 import types
@@ -284,3 +285,19 @@ def test_a_run_knows_its_inputs_wherever_their_folder_is(own, tmp_path):
     own()
     odd = sources.describe_data(data.load(moved))
     assert {key for key in known if known[key] != odd[key]} == {"inputs_crc32"}
+
+
+def test_a_function_that_returns_other_inputs_at_each_call_is_told(own, tmp_path):
+    def load(function):
+        own(arrays=function)
+        return data.load(TrainConfig(dataset="own_data:arrays", batch_size=8))
+
+    draw = np.random.default_rng(1)
+    found = sources.describe_data(load(lambda: (X, Y)))
+    (tmp_path / sources.SOURCES).write_text(json.dumps({"data": found}))
+    # Rounding is no difference.
+    sources.check_data(tmp_path, load(lambda: (X * np.float32(1 + 1e-7), Y)))
+    with pytest.raises(InputError, match="must return the same arrays whenever"):
+        sources.check_data(tmp_path, load(lambda: (draw.normal(size=X.shape), Y)))
+    with pytest.raises(InputError, match=r"its .*test.* differ"):
+        sources.check_data(tmp_path, load(lambda: (X, Y[::-1])))
