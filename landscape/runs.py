@@ -232,7 +232,11 @@ def fingerprint(ref: Ref) -> str:
     fields |= dict.fromkeys(fields.keys() & {"source", "parent"})
     # A setting that came later leaves the fingerprints of before as they were.
     later = {k: v for k, v in config.ADDED.items() if k not in _IN_ALL}
-    fields = {k: v for k, v in fields.items() if k not in later or v != later[k]}
+    fields = {
+        k: v
+        for k, v in fields.items()
+        if k not in later or (k not in FREE and v != later[k])
+    }
     text = json.dumps([fields, digest], sort_keys=True).encode()
     return hashlib.sha256(text).hexdigest()[:16]
 
