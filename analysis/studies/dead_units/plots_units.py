@@ -144,6 +144,9 @@ def shrunk(
                 title=f"{name}: accuracy", xscale="log",
                 xlabel="parameters left (%)", ylabel="test accuracy lost (points)",
             )  # fmt: skip
+            # From half a point, or a gain, to most of all.
+            lost.set_yscale("symlog", linthresh=1, linscale=0.5)
+            _plain_ticks(lost.yaxis, [-0.5, 0, 0.5, 1, 2, 5, 10, 20, 50])
             every = next(iter(variants.values()))
             for mark, key in (("o", "batch 1"), ("s", "batch 128")):
                 speed.plot(every["promised"], every[key], mark, ms=4, label=key)
@@ -154,6 +157,8 @@ def shrunk(
                 xlabel="FLOPs (times fewer)", ylabel="latency (times shorter)",
             )  # fmt: skip
             _plain_ticks(lost.xaxis, [2, 5, 10, 15, 20, 30, 50, 100])
+            points = [y for each in variants.values() for y in each["lost"]]
+            lost.set_ylim(min(0, min(points) - 0.2), max(1, 1.4 * max(points)))
             left = [x for each in variants.values() for x in each["left"]]
             lost.set_xlim(0.7 * min(left), 1.4 * max(left))
             for axis in (speed.xaxis, speed.yaxis):
