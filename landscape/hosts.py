@@ -11,6 +11,8 @@ import sys
 
 from landscape.errors import InputError
 
+PATIENCE = 300
+"""Seconds that a process waits for the others to join."""
 HEARTBEAT = 30
 """Seconds without a sign of life after which a process is taken for dead: JAX then ends
 the others. A process that ends waits as long for them to end, too: where it has failed
@@ -41,7 +43,7 @@ def join(
     try:
         jax.distributed.initialize(
             coordinator, count, index,
-            initialization_timeout=int(os.environ.get("LANDSCAPE_JOIN_SECONDS", 300)),
+            initialization_timeout=PATIENCE,
             heartbeat_timeout_seconds=HEARTBEAT, shutdown_timeout_seconds=HEARTBEAT,
         )  # fmt: skip
     except Exception as error:  # a ValueError, a RuntimeError of the library behind it
