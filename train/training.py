@@ -83,8 +83,11 @@ def train(
             parts: list[list[Metrics]] = []
             for stop in loop.parts(at, boundary, stops):
                 segment = changing if updates is None or stop in updates else ordinary
+                # A reader knows which examples it reads.
                 indices = [
-                    order.batches(
+                    None
+                    if streamed.is_streamed(splits["train"])
+                    else order.batches(
                         each.config.order,
                         size,
                         config.batch_size,
