@@ -7,9 +7,14 @@ JAX or waits.
 
 import hashlib
 import os
+import pickle
 import sys
+from collections.abc import Callable
+from typing import Any, TypeVar
 
-from landscape.errors import InputError
+from landscape.errors import InputError, RunFailure
+
+T = TypeVar("T")
 
 PATIENCE = 300
 """Seconds that a process waits for the others to join."""
@@ -109,3 +114,58 @@ def check_equal(what: str, text: str) -> None:
     if odd:
         names = ", ".join(map(str, odd))
         raise InputError(f"{what} of process {names} differs from that of process 0.")
+
+
+def from_first(function: Callable[[], T]) -> T:
+    """What a function returns, or raises, in the first process, which alone calls it.
+
+    For what depends on files that the first process writes: the others may see them
+    later, or not at all.
+
+    Args:
+      function: returns what `pickle` takes; it may raise InputError or RunFailure.
+
+    >>> from_first(lambda: 3)
+    3
+    """
+    if not are_several():
+        return function()
+    outcome: tuple[Any, Exception | None] = (None, None)
+    if is_first():
+        try:
+            outcome = (function(), None)
+        except (InputError, RunFailure) as error:
+            outcome = (None, error)
+    told = _told(pickle.dumps(outcome) if is_first() else b"")
+    value, error = outcome if is_first() else pickle.loads(told)
+    if error is not None:
+        raise error
+    return value
+
+
+_SHORT, _LONG = 2**12, 2**22
+"""Bytes that are sent together: each of the two is a program to compile."""
+
+
+def _gathered(message: bytes) -> list[bytes]:
+    """Messages of at most `_SHORT` bytes, of all processes."""
+    import numpy as np
+    from jax.experimental import multihost_utils
+
+    padded = np.frombuffer(message.ljust(_SHORT, b"\0"), np.uint8)
+    return [bytes(row) for row in multihost_utils.process_allgather(padded)]
+
+
+def _told(message: bytes) -> bytes:
+    """The message of the first process, of any length."""
+    import numpy as np
+    from jax.experimental import multihost_utils
+
+    length = len(message).to_bytes(8, "little")
+    head = _gathered(length + message[: _SHORT - 8])[0]
+    size, parts = int.from_bytes(head[:8], "little"), [head[8:]]
+    for start in range(_SHORT - 8, size, _LONG):
+        part = message[start : start + _LONG].ljust(_LONG, b"\0")
+        array = np.frombuffer(part, np.uint8)
+        parts.append(bytes(multihost_utils.broadcast_one_to_all(array)))
+    return b"".join(parts)[:size]

@@ -76,6 +76,11 @@ def say_if_interrupted(sentence: str) -> None:
     _sentence = sentence
 
 
+def sentence() -> str:
+    """What is said if a signal ends the program now."""
+    return _sentence
+
+
 @contextlib.contextmanager
 def noted_signals() -> Iterator[Callable[[], int | None]]:
     """Within it the first SIGINT or SIGTERM is noted; a second one acts as usual.
