@@ -140,6 +140,7 @@ def parse_sweep(
     if fixed is not None:
         # Last: what one process refuses must not cost the others a wait.
         host_flags.join(_said(given))
+        host_flags.check_same([point.config for point in points])
     return points
 
 
