@@ -28,8 +28,10 @@ from landscape.cli import interrupts
 
 BEAT = 2
 """Seconds between two signs of life."""
-SILENCE = 15
+SILENCE = 10
 """Seconds without one after which a process is named as silent; less than HEARTBEAT."""
+NOTICED = SILENCE + 3 * BEAT
+"""Seconds after which all know of a silent process."""
 STATUS = 1
 """Exit status of a process that ends because another one is gone."""
 
@@ -69,7 +71,7 @@ def explain(error: Exception) -> NoReturn:
     of_jax = type(error).__name__ == "JaxRuntimeError"
     if of_jax and "RESOURCE_EXHAUSTED" not in text:
         # A collective operation, perhaps, with a process that is gone.
-        until = time.monotonic() + joining.HEARTBEAT
+        until = time.monotonic() + NOTICED
         while time.monotonic() < until and not _silent:
             time.sleep(0.2)
         if _silent:
@@ -182,7 +184,11 @@ def _on_abort(reason) -> None:
     libc.signal.restype = ctypes.c_void_p
 
     def handler(number: int) -> None:
-        if found := reason():
+        # Gloo aborts as soon as a connection ends, before a silence is noticed.
+        until = time.monotonic() + NOTICED
+        while not (found := reason()) and time.monotonic() < until:
+            time.sleep(0.2)
+        if found:
             interrupts.leave(*found)
 
     # Kept: the system holds its address alone.
