@@ -159,6 +159,7 @@ def parse_sweep(
     if distributed:
         # Last: what one process refuses must not cost the others a wait.
         host_flags.join(_said(given))
+        host_flags.check_same([point.config for point in points])
     return points
 
 
