@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jax.sharding import Mesh
 
-from landscape import checkpoint, data, devices, hosts, recipe, runs, trees
+from landscape import buckets, checkpoint, data, devices, hosts, recipe, runs, trees
 from landscape.cli import activity
 from landscape.config import RunConfig, to_dict
 from landscape.errors import InputError, RunFailure
@@ -105,7 +105,9 @@ def _open(
     dataset = data.load(config)
     check_data(folder, dataset)
     given = {k: v for k, v in to_dict(config).items() if k not in runs.FREE}
-    hosts.check_equal("the settings", json.dumps(given, sort_keys=True))
+    # A copy of a folder in a bucket is at another place on each host.
+    text = buckets.shown(json.dumps(given, sort_keys=True))
+    hosts.check_equal("the settings", text)
     hosts.check_equal("the data", json.dumps(describe_data(dataset)))
     hosts.check_equal("a version (Python, packages)", json.dumps(record.versions()))
     shape = dataset.input_shape

@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from analysis.programs.options import FORMATS
-from landscape import runs
+from landscape import buckets, runs
 from landscape.cli import say_if_interrupted
 from landscape.errors import InputError, RunFailure
 from landscape.files import write_atomically, writing
@@ -112,6 +112,8 @@ def write(folder: Path, result: dict[str, Any], arrays: Arrays | None = None) ->
         _write(folder / ARRAYS, lambda file: np.savez(file, **arrays))
     _write(folder / RESULT, json.dumps(result, indent=2) + "\n")
     (folder / PARTIAL).unlink(missing_ok=True)
+    with writing(folder / PARTIAL, "The result is."):
+        buckets.remove(folder / PARTIAL)
 
 
 def keep(folder: Path, arrays: Arrays, what: str | None = None) -> None:
