@@ -16,7 +16,7 @@ import numpy as np
 
 from analysis.programs import shared_disk
 from analysis.programs.options import FORMATS
-from landscape import hosts, runs
+from landscape import buckets, hosts, runs
 from landscape.cli import end_if_signalled, say_if_interrupted
 from landscape.errors import InputError, RunFailure
 from landscape.files import write_atomically, writing
@@ -116,6 +116,8 @@ def write(folder: Path, result: dict[str, Any], arrays: Arrays | None = None) ->
             _write(folder / ARRAYS, lambda file: np.savez(file, **arrays))
         _write(folder / RESULT, json.dumps(result, indent=2) + "\n")
         (folder / PARTIAL).unlink(missing_ok=True)
+        with writing(folder / PARTIAL, "The result is."):
+            buckets.remove(folder / PARTIAL)
 
     hosts.from_first(write_all)
 

@@ -17,6 +17,8 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import NoReturn
 
+from landscape import buckets
+
 _USUAL = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
 
 _lock = threading.Lock()
@@ -191,4 +193,4 @@ def _flush() -> None:
 def _say(text: str) -> None:
     # Not by way of sys.stderr, whose lock the main thread may hold.
     with contextlib.suppress(OSError):
-        os.write(2, f"{text}\n".encode())
+        os.write(2, f"{buckets.shown(text)}\n".encode())
