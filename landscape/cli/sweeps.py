@@ -17,6 +17,7 @@ from landscape.cli.versions import by_package, versions
 from landscape.cli.words import Given, tell_apart, value_of
 from landscape.config import ONE
 from landscape.errors import InputError
+from landscape.needs import check_needs
 
 Config = TypeVar("Config")
 # What a line and its file say, by the names of the fields, and perhaps of "like" ->
@@ -156,6 +157,9 @@ def parse_sweep(
         _check_complete(flags, values, given)
         points.append(Point(config_class(**values), each))
     _check_apart(points)
+    # As by default, which may be written out, is no mistake.
+    given_values = {k for k, v in (file | typed).items() if v not in (None, ())}
+    check_needs([point.config for point in points], given_values)
     if distributed:
         # Last: what one process refuses must not cost the others a wait.
         host_flags.join(_said(given))
