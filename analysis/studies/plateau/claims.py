@@ -30,9 +30,7 @@ that of the initial ones."""
 
 def claims(measured: Measured) -> list[Claim]:
     """All of them; see the module."""
-    halves = {
-        name: [line["half"] for line in lines] for name, lines in measured.lines.items()
-    }
+    halves = _halves(measured)
     found = [
         _end(WHOLE, "a plateau: half after t = 0.5", halves, lambda t: t > 0.5),
         _end(PLAIN, "no plateau: half before t = 0.5", halves, lambda t: t < 0.5),
@@ -60,23 +58,23 @@ def shifts_of(halves: dict[str, list[float]], name: str) -> list[float]:
 
 
 def sentence(measured: Measured) -> str:
-    """Which factors make the plateau, in all seeds."""
-    halves = {
+    """Without which factors the plateau is shorter or longer, in all seeds."""
+    halves = _halves(measured)
+    shifts = {factor: shifts_of(halves, name) for name, factor in FACTORS.items()}
+    shorter = [f for f, found in shifts.items() if min(found) >= SHIFT]
+    longer = [f for f, found in shifts.items() if max(found) <= -SHIFT]
+    least, most = min(halves[WHOLE]), max(halves[WHOLE])
+    return (
+        f"The whole network loses half at t = {least:.2f} to {most:.2f}; in all seeds"
+        f" earlier (by {SHIFT:g}) without: {', '.join(shorter) or 'nothing'}; later"
+        f" without: {', '.join(longer) or 'nothing'}."
+    )
+
+
+def _halves(measured: Measured) -> dict[str, list[float]]:
+    return {
         name: [line["half"] for line in lines] for name, lines in measured.lines.items()
     }
-    making = [
-        factor
-        for name, factor in FACTORS.items()
-        if all(t >= SHIFT for t in shifts_of(halves, name))
-    ]
-    if min(halves[WHOLE]) <= 0.5:
-        return (
-            "The whole network has no plateau: of some seed half of the cross-entropy"
-            f" is lost at t = {min(halves[WHOLE]):.2f}. Shorter in all seeds without:"
-            f" {', '.join(making) or 'nothing'}."
-        )
-    found = ", ".join(making) or "no single factor"
-    return f"What makes the plateau, in all seeds: {found}."
 
 
 def _end(

@@ -7,7 +7,7 @@ import numpy as np
 
 from analysis.studies.plateau import plots
 from analysis.studies.plateau.runs import Measured
-from analysis.studies.plateau.scales import NETWORKS
+from analysis.studies.plateau.scales import FACTORS, NETWORKS, PLAIN, WHOLE
 from landscape.figures import save as save_figure
 
 
@@ -15,11 +15,19 @@ def save(folder: Path, measured: Measured, formats: Sequence[str] = ("png",)) ->
     """Writes figure.png."""
     curves, halves = {}, {}
     for name in reversed(NETWORKS):
-        lines, words = measured.lines[name], measured.networks[name]
+        lines, label = measured.lines[name], labels()[name]
         ts = np.array(lines[0]["ts"])
-        curves[words] = ts, [_left(line["losses"]) for line in lines]
-        halves[words] = [line["half"] for line in lines]
-    save_figure(plots.ablation(curves, halves), folder / "figure.png", formats)
+        curves[label] = ts, [_left(line["losses"]) for line in lines]
+        halves[label] = [line["half"] for line in lines]
+    ends = [f"{name}: {measured.networks[name]}" for name in (WHOLE, PLAIN)]
+    figure = plots.ablation(curves, halves, ";  ".join(ends))
+    save_figure(figure, folder / "figure.png", formats)
+
+
+def labels() -> dict[str, str]:
+    """Networks by what they lack."""
+    lacking = {name: f"without {factor}" for name, factor in FACTORS.items()}
+    return {WHOLE: WHOLE, PLAIN: PLAIN, **lacking}
 
 
 def _left(losses: Sequence[float]) -> np.ndarray:

@@ -11,15 +11,17 @@ from landscape.figures import looks, mean_and_range, seeds_in_words, style
 def ablation(
     curves: Mapping[str, tuple[np.ndarray, Sequence[np.ndarray]]],
     halves: Mapping[str, Sequence[float]],
+    note: str,
 ) -> Figure:
     """Left the cross-entropy along the lines, right the t at which half is lost.
 
     Args:
       curves: network in words -> ts, and for each seed what is left of the fall.
       halves: the same -> that t, one a seed.
+      note: above the figure.
     """
     with style():
-        figure = Figure(figsize=(9.6, 3.4), layout="constrained")
+        figure = Figure(figsize=(8.4, 3.6), layout="constrained")
         left, right = figure.subplots(1, 2)
         of_network = dict(zip(curves, looks(list(curves)), strict=True))
         for name, (ts, seeds) in curves.items():
@@ -28,8 +30,7 @@ def ablation(
         left.axhline(0.5, color="gray", lw=0.5)
         left.set(
             xlabel="t   (0: initialisation,  1: trained)",
-            ylabel="cross-entropy left of its fall",
-            ylim=(-0.1, 1.5),
+            ylabel="cross-entropy: what is left of its fall",
             xlim=(0, 1),
         )
         for y, (name, values) in enumerate(halves.items()):
@@ -41,12 +42,10 @@ def ablation(
         right.set_yticks(range(len(halves)), list(halves))
         right.invert_yaxis()
         right.set(
-            xlabel="t at which half is lost   (dots: seeds, bars: their mean)",
+            xlabel="t at which half is left   (bars: means of seeds)",
             xlim=(0, 1),
         )
         number = len(next(iter(halves.values())))
-        figure.suptitle(
-            f"Straight lines from initial to trained weights, {seeds_in_words(number)}",
-            fontsize=9,
-        )
+        title = "straight lines from the initial to the trained weights"
+        figure.suptitle(f"{title}, {seeds_in_words(number)}\n{note}", fontsize=9)
         return figure

@@ -9,7 +9,7 @@ import pytest
 from analysis import paths
 from analysis.studies.difficulty import claims, figures, path_numbers
 from analysis.studies.difficulty.__main__ import Config, run
-from analysis.studies.difficulty.runs import PATHS, Measured
+from analysis.studies.difficulty.runs import LINES, PATHS, Measured
 from analysis.studies.difficulty.scales import Scale
 from analysis.studies.difficulty.solutions import SOLUTIONS
 from landscape import runs
@@ -63,6 +63,7 @@ def measured(**changes):
             for name, curve in curves.items()
         },
         "zeros": {"0": [0.97], "0.95": [0.965], "0.99": [0.9], "0.999": [0.1]},
+        "norm_modes": {},
     }
     return Measured(**values | changes)
 
@@ -111,6 +112,18 @@ def test_a_rise_of_two_percent_is_allowed_where_there_is_batch_norm():
     slightly[3] += 0.05
     assert verdicts(curves={"IS-2": slightly}, has_norm=True)["C1.3"]
     assert not verdicts(curves={"IS-2": slightly})["C1.3"]
+
+
+def test_statistics_of_batch_norm_are_reported_side_by_side():
+    stored = {name: found(DOWN) for name in LINES}
+    # The average of two variances may be negative: no number, not a half at t = 0.
+    stored["ID-1"] = found(np.where(TS > 0.8, np.nan, DOWN))
+    modes = {"batch": {name: found(hill(2.0)[::-1]) for name in LINES}}
+    modes |= {"stored": stored}
+    told = [c for c in claims.claims(measured(norm_modes=modes)) if c.name[-1] == "n"]
+    assert [c.ours[0] for c in told][2:4] == [pytest.approx(2.0), None]
+    assert told[4].ours[0] == path_numbers.half(found(DOWN))
+    assert all("first seed, at 0.95" in c.words and c.holds is None for c in told)
 
 
 def test_the_gap_must_exceed_the_spread_and_grow():
