@@ -8,6 +8,7 @@ import pytest
 
 from analysis import paths
 from analysis.studies.difficulty import claims, figures, path_numbers
+from analysis.studies.difficulty import runs as study_runs
 from analysis.studies.difficulty.__main__ import Config, run
 from analysis.studies.difficulty.runs import LINES, PATHS, Measured
 from analysis.studies.difficulty.scales import Scale
@@ -193,6 +194,30 @@ def mean_gradient(root, name):
     pairs = zip(grads, masks, strict=True)
     kept = [np.asarray(g)[np.broadcast_to(m, g.shape)] for g, m in pairs]
     return float(np.abs(np.concatenate(kept)).mean())
+
+
+@pytest.mark.parametrize("has_norm", [True, False])
+def test_statistics_of_batch_norm_are_compared_on_one_cell(monkeypatch, has_norm):
+    asked = []
+
+    def evaluated(settings):
+        asked.append(settings)
+        return found(DOWN)
+
+    nothing = {key: {"test_accuracy": 0.9, "train_loss": 0.1} for key in SOLUTIONS}
+    monkeypatch.setattr(study_runs, "train", lambda *_: nothing)
+    monkeypatch.setattr(study_runs, "_gradient_size", lambda _: (0.0, has_norm))
+    monkeypatch.setattr(study_runs.path, "run", evaluated)
+    scale = TINY._replace(sparsities=(0.5, 0.9), num_seeds=2, zeros=(), num_examples=7)
+    scale = scale._replace(norm_modes=("stored", "re-estimated"))
+    modes = study_runs.measure(Config(), scale).norm_modes
+    assert list(modes) == (["batch", *scale.norm_modes] if has_norm else [])
+    assert {each.num_examples for each in asked} == {7}
+    others = [each for each in asked if each.batch_norm != "batch"]
+    assert [each.batch_norm for each in others] == [
+        mode for mode in scale.norm_modes for _ in LINES if has_norm
+    ]
+    assert all("sparsity-0.9/seed-0/" in each.run_a for each in others)
 
 
 @pytest.mark.draws
