@@ -26,11 +26,11 @@ from typing import NoReturn
 from landscape import hosts, joining
 from landscape.cli import interrupts
 
-BEAT = 2
+BEAT = 1
 """Seconds between two signs of life."""
 SILENCE = 10
 """Seconds without one after which a process is named as silent; less than HEARTBEAT."""
-NOTICED = SILENCE + 3 * BEAT
+NOTICED = SILENCE + 6 * BEAT
 """Seconds after which all know of a silent process."""
 STATUS = 1
 """Exit status of a process that ends because another one is gone."""
@@ -40,6 +40,7 @@ _FAILED, _HEARD, _ALIVE, _SILENT = (
 )
 
 _silent: list[int] = []
+_ended = threading.Event()
 _kept = "what was saved is kept"
 
 
@@ -59,10 +60,18 @@ def join(coordinator: str | None, count: int | None, index: int | None) -> None:
         _on_abort(None)
         return
     _on_abort(_reason)
-    # Before JAX's own end, whose threads the interpreter does not outlive.
-    atexit.register(_on_abort, None)
     interrupts.call_at_end(lambda number: _tell(128 + number, "a signal ended it"))
-    threading.Thread(target=_listen, daemon=True).start()
+    listener = threading.Thread(target=_listen, daemon=True)
+    listener.start()
+    # Before JAX's own end.
+    atexit.register(_stop_listening, listener)
+
+
+def _stop_listening(listener: threading.Thread) -> None:
+    """A thread that waits within JAX as the interpreter ends would abort it."""
+    _ended.set()
+    listener.join(timeout=2 * BEAT)
+    _on_abort(None)
 
 
 def explain(error: Exception) -> NoReturn:
@@ -110,6 +119,8 @@ def _listen() -> None:
     """Gives signs of life, and waits for the word that a process has failed."""
     client, seen = hosts.client(), {}
     for beat in itertools.count():
+        if _ended.is_set():
+            return
         try:
             mine = f"{_ALIVE}/{hosts.index()}"
             client.key_value_set(mine, str(beat), allow_overwrite=True)
