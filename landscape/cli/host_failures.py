@@ -26,11 +26,11 @@ from typing import NoReturn
 from landscape import hosts, joining
 from landscape.cli import interrupts
 
-BEAT = 2
+BEAT = 1
 """Seconds between two signs of life."""
 SILENCE = 10
 """Seconds without one after which a process is named as silent; less than HEARTBEAT."""
-NOTICED = SILENCE + 3 * BEAT
+NOTICED = SILENCE + 5 * BEAT
 """Seconds after which all know of a silent process."""
 STATUS = 1
 """Exit status of a process that ends because another one is gone."""
@@ -40,6 +40,7 @@ _FAILED, _HEARD, _ALIVE, _SILENT = (
 )
 
 _silent: list[int] = []
+_over = threading.Event()
 _kept = "what was saved is kept"
 
 
@@ -59,10 +60,17 @@ def join(coordinator: str | None, count: int | None, index: int | None) -> None:
         _on_abort(None)
         return
     _on_abort(_reason)
-    # Before JAX's own end, whose threads the interpreter does not outlive.
-    atexit.register(_on_abort, None)
     interrupts.call_at_end(lambda number: _tell(128 + number, "a signal ended it"))
-    threading.Thread(target=_listen, daemon=True).start()
+    listener = threading.Thread(target=_listen, daemon=True)
+    listener.start()
+    # Before JAX's own end, and that of the interpreter, which no thread may outlive.
+    atexit.register(_close, listener)
+
+
+def _close(listener: threading.Thread) -> None:
+    _over.set()
+    listener.join()
+    _on_abort(None)
 
 
 def explain(error: Exception) -> NoReturn:
@@ -110,6 +118,8 @@ def _listen() -> None:
     """Gives signs of life, and waits for the word that a process has failed."""
     client, seen = hosts.client(), {}
     for beat in itertools.count():
+        if _over.is_set():
+            return
         try:
             mine = f"{_ALIVE}/{hosts.index()}"
             client.key_value_set(mine, str(beat), allow_overwrite=True)
