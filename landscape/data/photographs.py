@@ -16,6 +16,7 @@ if __name__ == "__main__":
     watch_signals()
 
 import io
+import itertools
 import json
 import os
 from dataclasses import dataclass
@@ -123,7 +124,7 @@ def _write(path, generator, indices, config) -> None:
 
 def _parts(size: int, shards: int) -> list[tuple[int, int]]:
     ends = [size * i // shards for i in range(shards + 1)]
-    return list(zip(ends, ends[1:], strict=False))
+    return list(itertools.pairwise(ends))
 
 
 def _file(split: str, shard: int, shards: int) -> str:
