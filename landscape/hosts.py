@@ -121,18 +121,35 @@ def from_first(function: Callable[[], T]) -> T:
         return function()
     key = _key("from_first")
     if not is_first():
-        told = client().blocking_key_value_get_bytes(key, FOREVER)
-        value, error = pickle.loads(told)
+        value, error = pickle.loads(_received(key))
         if error is not None:
             raise error
         return value
     try:
         value = function()
     except (InputError, RunFailure) as error:
-        client().key_value_set_bytes(key, pickle.dumps((None, error)))
+        _send(key, pickle.dumps((None, error)))
         raise
-    client().key_value_set_bytes(key, pickle.dumps((value, None)))
+    _send(key, pickle.dumps((value, None)))
     return value
+
+
+PART = 2**20
+"""Bytes of one message to the store."""
+
+
+def _send(key: str, message: bytes) -> None:
+    starts = range(0, len(message), PART)
+    client().key_value_set(key, str(len(starts)))
+    for i, start in enumerate(starts):
+        part = message[start : start + PART]
+        client().key_value_set_bytes(f"{key}/{i}", part)
+
+
+def _received(key: str) -> bytes:
+    count = int(client().blocking_key_value_get(key, FOREVER))
+    parts = (f"{key}/{i}" for i in range(count))
+    return b"".join(client().blocking_key_value_get_bytes(p, FOREVER) for p in parts)
 
 
 def await_file(path: Path) -> None:

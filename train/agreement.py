@@ -1,12 +1,13 @@
 """What all processes of a training must have in common, before its first step."""
 
+import json
 import zlib
 from pathlib import Path
 from typing import Any
 
 import jax
 
-from landscape import hosts
+from landscape import buckets, hosts
 from landscape.config import RunConfig, to_dict
 from landscape.data import Dataset, streaming
 from landscape.sources import describe_code, describe_data
@@ -25,7 +26,9 @@ def check(config: RunConfig, dataset: Dataset) -> None:
     if not hosts.are_several():
         return
     given = {k: v for k, v in to_dict(config).items() if k not in hosts.OWN}
-    hosts.check_equal("settings", given)
+    # A copy of a folder in a bucket is at another place on each host.
+    text = buckets.shown(json.dumps(given, default=str))
+    hosts.check_equal("settings", json.loads(text))
     hosts.check_equal("versions", record.versions() | of_jax())
     yours = {name: code["files"] for name, code in describe_code(config).items()}
     hosts.check_equal("code", own_code() | yours)

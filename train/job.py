@@ -2,15 +2,17 @@
 
 import contextlib
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from landscape import figures, hosts, locks, models, runs
+from landscape import buckets, figures, hosts, locks, models, runs
 from landscape.cli import activity, limit_compiled_programs
 from landscape.config import RunConfig
+from landscape.folders import folder_of
 from landscape.sparsity import accounting, choices
 from landscape.state import TrainState
-from train import checks, measure, opening, record, together, training
+from train import checks, mask_source, measure, opening, record, together, training
 from train.opening import Opened, Start
 
 FIGURE = "training.png"
@@ -32,6 +34,25 @@ def run_all(
       seeds_at_once: runs that differ by their seeds alone are trained side by side, up
         to this many; see `train.together`.
     """
+    with buckets.names_shown():
+        return _run_all([_here(each) for each in configs], start_of, seeds_at_once)
+
+
+def _here(config: RunConfig) -> RunConfig:
+    """The settings of a run, with folders in buckets named by their copies."""
+    names = {
+        name: str(folder_of(value))
+        for name in ("workdir", *mask_source.KINDS)
+        if (value := getattr(config, name, None)) and buckets.copy_of(value)
+    }
+    return replace(config, **names) if names else config
+
+
+def _run_all(
+    configs: Sequence[RunConfig],
+    start_of: Callable[[RunConfig], Start | None],
+    seeds_at_once: int,
+) -> list[dict[str, Any]]:
     checks.check(configs)
     with activity("reading the data"):
         checks.check_shapes(configs)

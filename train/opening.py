@@ -11,7 +11,7 @@ from jax.sharding import Mesh
 from landscape import checkpoint, data, devices, hosts, recipe, runs, trees
 from landscape.cli import activity
 from landscape.config import RunConfig
-from landscape.errors import InputError, RunFailure
+from landscape.errors import InputError, RunFailure, with_article
 from landscape.initial_state import abstract_state, initial_state, rescaled
 from landscape.methods import method_row
 from landscape.one_line import one_line
@@ -124,8 +124,8 @@ def _open(
         if takes and given[2] is None:
             where = "shrinking.descent" if "network" in takes else "mask_source"
             raise InputError(
-                f"a {config.method} run takes the {takes[0]} of another run, and no"
-                f" `start` gives it: see `train.{where}`."
+                f"{with_article(config.method)} run takes the {takes[0]} of another"
+                f" run, and no `start` gives it: see `train.{where}`."
             )
     mesh = devices.make_mesh(config.num_devices)
     devices.check_batch_size(mesh, config.batch_size)

@@ -17,6 +17,8 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import NoReturn
 
+from landscape import buckets
+
 _USUAL = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
 
 _lock = threading.Lock()
@@ -92,6 +94,11 @@ def say_if_interrupted(sentence: str) -> None:
     """From now on, within the innermost `if_interrupted`, `sentence` is said."""
     global _sentence
     _sentence = sentence
+
+
+def sentence() -> str:
+    """What is said if a signal ends the program now."""
+    return _sentence
 
 
 @contextlib.contextmanager
@@ -186,4 +193,4 @@ def _flush() -> None:
 def _say(text: str) -> None:
     # Not by way of sys.stderr, whose lock the main thread may hold.
     with contextlib.suppress(OSError):
-        os.write(2, f"{text}\n".encode())
+        os.write(2, f"{buckets.shown(text)}\n".encode())

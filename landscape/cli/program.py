@@ -5,14 +5,15 @@ Exit status: 0 done; 2 a mistake of the caller; 130 and 143 after Ctrl-C and SIG
 the first that fails.
 """
 
+import contextlib
 import os
 import signal
 import sys
 import traceback
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TextIO
 
-from landscape import hosts
+from landscape import buckets, hosts
 from landscape.cli import host_failures, progress
 from landscape.cli.interrupts import end
 from landscape.errors import InputError, Interrupted, RunFailure
@@ -20,6 +21,25 @@ from landscape.errors import InputError, Interrupted, RunFailure
 
 def launch(run: Callable[[], Any]) -> None:
     """Calls `run` and ends the process with the status of the outcome."""
+    streams = _Named(sys.stdout), _Named(sys.stderr)
+    with contextlib.redirect_stdout(streams[0]), contextlib.redirect_stderr(streams[1]):
+        _with_others(run)
+
+
+class _Named:
+    """A stream on which the copy of a folder in a bucket has its name there."""
+
+    def __init__(self, stream: TextIO):
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        return self._stream.write(buckets.shown(text))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+def _with_others(run: Callable[[], Any]) -> None:
     _promote_as_usual()
     # A program draws into files; what a notebook or shell names may not be there.
     os.environ["MPLBACKEND"] = "agg"
