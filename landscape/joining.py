@@ -35,7 +35,7 @@ def join(
     # It would take SIGTERM away from the program, which tells all processes itself.
     jax.config.update("jax_enable_preemption_service", False)
     if coordinator and index:
-        _wait_for_coordinator(coordinator, index)
+        wait_for_coordinator(coordinator, index)
     try:
         jax.distributed.initialize(
             coordinator, count, index,
@@ -58,8 +58,12 @@ def cannot_join(coordinator: str | None, index: int | None, why: str) -> str:
     )
 
 
-def _wait_for_coordinator(coordinator: str, index: int) -> None:
-    """Returns when process 0 listens; JAX itself would wait without a word."""
+def wait_for_coordinator(coordinator: str, index: int) -> None:
+    """Returns when process 0 listens; JAX itself would wait without a word.
+
+    Raises:
+      InputError: it does not within PATIENCE, or its name stays unknown.
+    """
     host, _, port = coordinator.rpartition(":")
     begun, said = time.monotonic(), False
     while True:

@@ -19,7 +19,7 @@ from landscape.recipe import Components
 from landscape.sources import check_data
 from landscape.state import TrainState
 from landscape.user_code import is_user_code
-from train import agreement, measure, record, scoring
+from train import agreement, damage, measure, record, scoring
 from train.streamed import is_streamed
 
 Start = Callable[[TrainState], tuple[Any, Any, Any]]
@@ -141,6 +141,8 @@ def _open(
         for name in ("train", "validation", "test")
         if (split := getattr(dataset, name)) is not None
     }
+    if resumes:
+        damage.recall(folder, splits)
     state = devices.replicate(mesh, state)
     if not resumes:
         rescoring = scoring.make(config, components, state, splits, mesh)

@@ -10,6 +10,7 @@ from landscape.config import RunConfig
 from landscape.errors import InputError, Interrupted, RunFailure
 from landscape.state import TrainState
 from train import (
+    damage,
     loop,
     measure,
     record,
@@ -124,6 +125,7 @@ def train(
                 for state, recorder in zip(states, recorders, strict=True):
                     recorder.save(state)
                 say_saved(f"step {at} of {folder}{more} is saved")
+                damage.share(folder, splits)
                 # Or while it was saved.
                 signum = hosts.largest(signal_that_came() or 0)
             if signum:
