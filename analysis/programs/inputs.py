@@ -1,6 +1,5 @@
 """What the programs evaluate: the loss and the examples of runs of one space."""
 
-import json
 import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -135,8 +134,8 @@ def load(refs: Sequence[runs.Ref], data_dir: str | None = None) -> list[runs.Run
     with activity("loading the runs" if refs[1:] else "loading the run"):
         loaded = [runs.load(ref, data_dir=data_dir) for ref in refs]
         if hosts.are_several():
-            described = [describe_data(run.data) for run in loaded]
-            hosts.check_equal("data", json.dumps(described))
+            for ref, run in zip(refs, loaded, strict=True):
+                hosts.check_equal(f"data of {ref.folder}", describe_data(run.data))
     return loaded
 
 

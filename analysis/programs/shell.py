@@ -55,7 +55,7 @@ def read_or_compute(
     [{'loss': 0.5}, {'loss': 0.5}]
     """
     # Its name has a hash of all of them.
-    hosts.check_equal("runs or settings of the analysis", folder.name)
+    hosts.check_equal("runs or settings", {"result": folder.name})
     with ending_together():
         result = hosts.from_first(lambda: results.read_whole(folder))
         if result is None:
