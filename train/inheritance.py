@@ -9,7 +9,7 @@ from typing import Any
 from landscape import runs
 from landscape.config import DenseRun, RunConfig, SparseRun, UnitsRun
 from landscape.data_names import located
-from landscape.errors import InputError
+from landscape.errors import InputError, typed
 from train import levels
 
 PROGRAMS = {
@@ -88,7 +88,7 @@ def _say(sentence: str) -> None:
 def _sentence(name: str, kind: type[RunConfig], found: dict[str, Any]) -> str:
     usual = {field.name: _default(field) for field in dataclasses.fields(kind)}
     told = [
-        f"{key.replace('_', '-')} {_text(value)}"
+        f"{key.replace('_', '-')} {typed(value)}"
         for key, value in sorted(found.items())
         if value != usual[key]
     ]
@@ -99,9 +99,3 @@ def _sentence(name: str, kind: type[RunConfig], found: dict[str, Any]) -> str:
 def _default(field: dataclasses.Field) -> Any:
     made = field.default_factory is not dataclasses.MISSING
     return field.default_factory() if made else field.default
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, dict):
-        value = [part for pair in value.items() for part in pair]
-    return " ".join(map(str, value)) if isinstance(value, tuple | list) else str(value)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from landscape import checkpoint, hosts, order, runs
-from landscape.cli import Progress, activity, noted_signals
+from landscape.cli import Progress, activity, noted_signals, say_saved
 from landscape.config import RunConfig
 from landscape.errors import InputError, Interrupted, RunFailure
 from landscape.state import TrainState
@@ -123,6 +123,7 @@ def train(
             if last or signum or any(at % every == 0 for every in due):
                 for state, recorder in zip(states, recorders, strict=True):
                     recorder.save(state)
+                say_saved(f"step {at} of {folder}{more} is saved")
                 # Or while it was saved.
                 signum = hosts.largest(signal_that_came() or 0)
             if signum:

@@ -1,5 +1,6 @@
 """What the programs evaluate: the loss and the examples of runs of one space."""
 
+import json
 import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -10,10 +11,11 @@ from jax.tree_util import Partial
 
 from analysis import alignment, evaluation
 from analysis.programs import checks
-from landscape import devices, models, rng, runs
+from landscape import devices, hosts, models, rng, runs
 from landscape.aliases import Masks
 from landscape.cli import activity
 from landscape.one_line import one_line
+from landscape.sources import describe_data
 from landscape.sparsity import accounting
 from landscape.trees import named_leaves
 
@@ -127,11 +129,15 @@ def load(refs: Sequence[runs.Ref], data_dir: str | None = None) -> list[runs.Run
 
     Raises:
       InputError: a run or a step is not there, or two are of different models or
-        trained on different examples.
+        trained on different examples; or several processes have different data.
     """
     checks.same_space(refs)
-    with activity("loading the runs"):
-        return [runs.load(ref, data_dir=data_dir) for ref in refs]
+    with activity("loading the runs" if refs[1:] else "loading the run"):
+        loaded = [runs.load(ref, data_dir=data_dir) for ref in refs]
+        if hosts.are_several():
+            described = [describe_data(run.data) for run in loaded]
+            hosts.check_equal("data", json.dumps(described))
+    return loaded
 
 
 def aligned(a: runs.Run, b: runs.Run, seed: int) -> runs.Run:

@@ -4,6 +4,8 @@ and a limit on the compiled programs that a long one holds."""
 from landscape.cli.commands import command
 from landscape.cli.compiled_programs import limit_compiled_programs
 from landscape.cli.flag_groups import check_used, groups_of
+from landscape.cli.host_failures import say_saved
+from landscape.cli.host_signals import end_if_signalled, ending_together
 from landscape.cli.interrupts import (
     if_interrupted,
     noted_signals,
@@ -23,6 +25,8 @@ __all__ = [
     "activity",
     "check_used",
     "command",
+    "end_if_signalled",
+    "ending_together",
     "groups_of",
     "if_interrupted",
     "launch",
@@ -31,5 +35,6 @@ __all__ = [
     "parse",
     "parse_sweep",
     "say_if_interrupted",
+    "say_saved",
     "watch_signals",
 ]

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from landscape.errors import InputError
+from landscape.needs import has_effect
 
 
 def command(
@@ -26,7 +27,7 @@ def command(
       default: replaces the defaults of the fields, as in `landscape.cli.parse`.
 
     Returns:
-      One line, quoted for a shell.
+      One line, quoted for a shell; settings without an effect are left out.
 
     >>> from landscape.config import SparseRun
     >>> run = SparseRun(widths=(9, 8), model="mlp", augment=True, workdir="my runs")
@@ -44,7 +45,8 @@ def command(
         value = getattr(config, field.name)
         if field.name in positional or not field.init:
             continue
-        if field.name in always or value != _default_of(field, default):
+        needed = value != _default_of(field, default) and has_effect(config, field.name)
+        if field.name in always or needed:
             words += _flag(field.name, value)
     return shlex.join(words)
 

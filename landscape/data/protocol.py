@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from landscape.data.raw import Raw
-from landscape.errors import InputError
+from landscape.errors import InputError, with_article
 
 TEST_FRACTION = 5
 """Of arrays without a test split one example in this many is held out for it."""
@@ -102,7 +102,7 @@ def _shown(found: Any) -> str:
         return f"a {type(found).__name__} of {len(found)} ({kinds or 'nothing'})"
     if found is None:
         return "None"
-    return f"a {type(found).__name__}"
+    return with_article(type(found).__name__)
 
 
 def _split(what: str, inputs: Any, labels: Any) -> tuple[np.ndarray, np.ndarray]:

@@ -18,7 +18,7 @@ from flax import errors, nnx
 from flax import linen as nn
 
 from landscape import layout
-from landscape.errors import InputError
+from landscape.errors import InputError, with_article
 from landscape.models.equinox_networks import from_equinox
 from landscape.models.nnx_networks import from_nnx
 from landscape.models.output_positions import positions
@@ -98,9 +98,9 @@ def _as_linen(made: Any) -> nn.Module:
         return with_train(made)
     if isinstance(made, nnx.Module):
         raise InputError(
-            f"the factory returned a {type(made).__name__} of NNX that has its weights"
-            " already, and the seed of a run draws them: return what makes it from"
-            f" rngs, as functools.partial({type(made).__name__}, ...) does."
+            f"the factory returned {with_article(type(made).__name__)} of NNX that has"
+            " its weights already, and the seed of a run draws them: return what makes"
+            f" it from rngs, as functools.partial({type(made).__name__}, ...) does."
         )
     kind = _makes(made) if callable(made) else ""
     if not kind or isinstance(made, jax.tree_util.Partial):
@@ -119,7 +119,7 @@ def _as_linen(made: Any) -> nn.Module:
 def _described(made: Any) -> str:
     if inspect.isclass(made):
         return f"the class {made.__name__}"
-    return f"{made!r}" if made is None else f"a {type(made).__name__}"
+    return "None" if made is None else with_article(type(made).__name__)
 
 
 def check(model: nn.Module, input_shape: tuple[int, ...], num_classes: int) -> None:
