@@ -18,7 +18,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from landscape import checkpoint_tables, config, sources
+from landscape import buckets, checkpoint_tables, config, sources
 from landscape.aliases import Masks
 from landscape.data import Dataset
 from landscape.data import load as load_data
@@ -48,7 +48,7 @@ _SUMMARISED = (
 
 
 FREE = frozenset(
-    "workdir data_dir num_devices workers log_every eval_every save_every"
+    "workdir data_dir num_devices workers remat log_every eval_every save_every"
     " keep_every tensorboard profile".split()
 )
 """Settings that may be others when a run resumes: placement, logging and keeping."""
@@ -256,9 +256,17 @@ def load(name: str | Ref, *, data: bool = True, data_dir: str | None = None) -> 
         such step, or a data set that is not there or another.
       checkpoint.CheckpointError: no sound checkpoint.
     """
+    with buckets.names_shown():
+        ref = parse(name)
+        if isinstance(name, str) and buckets.copy_of(name):
+            # In a notebook the same name means the run as it is now.
+            buckets.fetch(ref.folder)
+        return _load(ref, data, data_dir)
+
+
+def _load(ref: Ref, data: bool, data_dir: str | None) -> Run:
     from landscape import checkpoint
 
-    ref = parse(name)
     if ref.folder.suffix == EXPORTED and ref.folder.is_file():
         from landscape import export
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from landscape import hosts
+from landscape import buckets, hosts
 from landscape.config import TrainConfig
 from landscape.errors import InputError
 
@@ -90,6 +90,7 @@ def tracer(config: TrainConfig, folder: Path) -> Iterator[Callable[[int], None]]
     def stop():
         began.clear()
         jax.profiler.stop_trace()
+        buckets.send(folder / PROFILE)
 
     try:
         yield at

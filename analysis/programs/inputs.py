@@ -1,6 +1,5 @@
 """What the programs evaluate: the loss and the examples of runs of one space."""
 
-import json
 import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -94,7 +93,8 @@ def evaluation_setup(
     )
     positions = models.positions(run.model, run.data.input_shape)
     rows = accounting.table(run.state.params, run.masks, positions, run.objective.rules)
-    flops = size * sum(row.flops for row in rows)
+    # Where they are not known: as of a dense layer.
+    flops = size * sum(row.flops or 2 * row.size for row in rows)
     return EvaluationSetup(
         loss_fn,
         statistics,
@@ -135,8 +135,8 @@ def load(refs: Sequence[runs.Ref], data_dir: str | None = None) -> list[runs.Run
     with activity("loading the runs" if refs[1:] else "loading the run"):
         loaded = [runs.load(ref, data_dir=data_dir) for ref in refs]
         if hosts.are_several():
-            described = [describe_data(run.data) for run in loaded]
-            hosts.check_equal("data", json.dumps(described))
+            for ref, run in zip(refs, loaded, strict=True):
+                hosts.check_equal(f"data of {ref.folder}", describe_data(run.data))
     return loaded
 
 

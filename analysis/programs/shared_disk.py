@@ -13,10 +13,6 @@ from landscape.errors import InputError
 
 Arrays = dict[str, np.ndarray]
 
-LATENCY = 65
-"""Seconds within which a host sees what another one has written: NFS remembers for up
-to a minute that a file is not there."""
-
 
 def read(function: Callable[[], Arrays], path: Path) -> Arrays:
     """What `function` returns in the first process; each calls it for itself.
@@ -45,7 +41,7 @@ def read(function: Callable[[], Arrays], path: Path) -> Arrays:
     wanted = hosts.from_first(read_first)
     if hosts.is_first():
         return arrays
-    until = time.monotonic() + LATENCY
+    until = time.monotonic() + hosts.CACHED
     while True:
         with contextlib.suppress(OSError):
             arrays = function()
