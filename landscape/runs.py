@@ -48,7 +48,7 @@ _SUMMARISED = (
 
 
 FREE = frozenset(
-    "workdir data_dir num_devices workers log_every eval_every save_every"
+    "workdir data_dir num_devices workers remat log_every eval_every save_every"
     " keep_every tensorboard profile".split()
 )
 """Settings that may be others when a run resumes: placement, logging and keeping."""
