@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from landscape import hosts, joining, runs
+from landscape import devices, hosts, joining, runs
 from landscape.cli import host_failures, host_flags
 from landscape.config import SparseRun
 from landscape.data import photographs
@@ -189,6 +189,9 @@ def test_what_several_processes_cannot_do_is_refused(monkeypatch, tmp_path):
     with pytest.raises(InputError, match=rf"does not see {tmp_path}/60, which process"):
         hosts.await_file(tmp_path / "60")
     hosts.await_file(tmp_path)
+    gpus = [[("a", "all", 0)], [("b", "all", 0)], [("b", "all", 1), ("b", "all", 0)]]
+    with pytest.raises(InputError, match="processes 1 and 2 both use GPU 0 of b"):
+        devices.check_apart(gpus)
 
 
 @pytest.mark.parametrize(
