@@ -107,6 +107,7 @@ def _measure(config: Config, where: Path) -> tuple[dict[str, Any], dict[str, Any
     correlations = resumable_units.correlations(setup, arrays, config.scores)
     result = {
         **{k: v for k, v in asdict(config).items() if k != "export"},
+        "split": list(config.split),
         "score": list(config.scores),
         "num_examples": {k: len(v["label"]) for k, v in setup.splits.items()},
         "steps": [ref.step for ref in refs],

@@ -98,6 +98,15 @@ def check_free(folder: Path) -> None:
             pass
 
 
+def is_held(folder: Path) -> bool:
+    """Whether another process seems to write `folder`; nothing is written to know it.
+
+    >>> is_held(Path("nowhere"))
+    False
+    """
+    return (folder / LEASE).exists() and _silence(folder) < DURATION
+
+
 def _acquire(lease: SoftFileLease, folder: Path) -> None:
     with contextlib.suppress(Timeout):
         # Twice at least: the first may only remove the lease of a dead process.

@@ -93,7 +93,8 @@ def evaluation_setup(
     )
     positions = models.positions(run.model, run.data.input_shape)
     rows = accounting.table(run.state.params, run.masks, positions, run.objective.rules)
-    flops = size * sum(row.flops for row in rows)
+    # Where they are not known: as of a dense layer.
+    flops = size * sum(row.flops or 2 * row.size for row in rows)
     return EvaluationSetup(
         loss_fn,
         statistics,

@@ -101,7 +101,7 @@ def _draw(paths: Sequence[Path], draw, result: dict[str, Any]) -> None:
 
 
 def _computed(folder, compute, describe) -> dict[str, Any]:
-    with if_interrupted(_kept(folder)):
+    with if_interrupted(_kept(folder)), results.with_command(folder):
         result, arrays = compute(folder)
         result.pop("format", None)
         try:

@@ -13,7 +13,7 @@ from landscape.cli.defaults import CONFIG, LIKE, PRESET, settings_of
 from landscape.cli.flags import REQUIRED, Flag, flags_of
 from landscape.cli.help import help_asked
 from landscape.cli.versions import by_package, versions
-from landscape.cli.words import Given, tell_apart, value_of
+from landscape.cli.words import Given, tell_apart, twice, value_of
 from landscape.config import ONE
 from landscape.errors import InputError
 from landscape.needs import check_needs
@@ -169,8 +169,9 @@ def _swept(
     found: dict[str, list[Any]] = {}
     for each in given:
         flag, texts, _ = each
-        # Of a flag that is repeated the last one counts.
-        found.pop(flag.name, None)
+        # Of a flag that is repeated the last one counts, but for that of a sweep.
+        if sum(e.flag == flag for e in given) > 1 and flag.takes == ONE and texts[1:]:
+            raise twice(flag)
         if flag.takes != ONE or len(texts) < 2:
             continue
         if fixed is None or flag.name in fixed or not flag.name:

@@ -91,7 +91,7 @@ def specification(model: Any, params: Params) -> Spec:
         return _wide_residual(params, model.blocks)
     raise InputError(
         f"the symmetry of {with_article(type(model).__name__)} is not known here: use"
-        " an MLP, LeNet, AlexNet, VGG, ResNet or WideResNet, or make its Spec by hand,"
+        " an MLP, LeNet, AlexNet, VGG, ResNet or WideResNet, or make its Spec by hand"
         " or by `landscape.units.sequential`."
     )
 

@@ -26,8 +26,8 @@ def save(folder: Path, measured: Measured, formats: Sequence[str] = ("png",)) ->
 
 def labels() -> dict[str, str]:
     """Networks by what they lack."""
-    lacking = {name: f"without {factor}" for name, factor in FACTORS.items()}
-    return {WHOLE: WHOLE, PLAIN: PLAIN, **lacking}
+    found = {name: f"without {factor}" for name, factor in FACTORS.items()}
+    return found | {WHOLE: WHOLE, PLAIN: PLAIN, "two classes": "with two classes"}
 
 
 def _left(losses: Sequence[float]) -> np.ndarray:

@@ -54,14 +54,14 @@ def measure(config: Config, scale: Scale) -> Measured:
     """Trains and evaluates all that is not there yet."""
     root = scales.root_of(config)
     steps = Steps(len(NETWORKS) * scale.num_seeds)
-    lines: dict[str, list[dict[str, Any]]] = {}
-    for network in NETWORKS:
-        for seed in steps.each(f"{network} network, seed", range(scale.num_seeds)):
+    lines: dict[str, list[dict[str, Any]]] = {name: [] for name in NETWORKS}
+    for seed in range(scale.num_seeds):
+        for network in steps.each(f"seed {seed}, network", NETWORKS):
             limit_compiled_programs()
             settings = scales.settings(scale, root, network, seed)
             accuracy = training.train(settings)["test_accuracy"]
             line = _line(scale, str(settings.workdir), accuracy)
-            lines.setdefault(network, []).append(line._asdict())
+            lines[network].append(line._asdict())
     return Measured(root, {name: words(scale, name) for name in NETWORKS}, lines)
 
 

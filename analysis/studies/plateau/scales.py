@@ -69,8 +69,12 @@ SCALES = {
         num_examples=2048,
     ),
     "cifar10": Scale(
-        {"dataset": "cifar10", "num_train": 10_000, "steps": 1500, **SHARED},
+        {"dataset": "cifar10", "num_train": 10_000}
+        | SHARED
+        | {"steps": 1000, "weight_decay": 3e-3},
         10, 9, 1, 16, True,
+        num_seeds=2,
+        points=21,
         num_examples=1024,
     ),
 }  # fmt: skip

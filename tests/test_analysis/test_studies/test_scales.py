@@ -121,6 +121,16 @@ def test_quick_changes_a_scale_and_says_what(make, module, name):
     assert name == "cifar10-full" or not any("schedule" in each for each in found)
 
 
+@pytest.mark.parametrize("make, module", [(Difficulty, difficulty), (Plateau, plateau)])
+def test_a_path_is_evaluated_on_no_more_than_is_trained_on(make, module):
+    for name in make.CHOICES["scale"]:
+        for quick in (False, True):
+            scale = module.of(make(scale=name, quick=quick))
+            trained = scale.training.get("num_train", 1297)
+            trained = scale.training.get("blob_samples", trained)
+            assert (scale.num_examples or 0) <= trained
+
+
 def test_the_report_lists_what_differs(capsys, tmp_path):
     config = Hessian(quick=True, workdir=str(tmp_path))
     changed = named(config, hessian)
