@@ -27,8 +27,8 @@ def join(
       index: of this one.
 
     Raises:
-      InputError: the cluster is not known, the coordinator does not answer, or the
-        processes were told another number of them.
+      InputError: the cluster is not known, the coordinator does not answer, the
+        processes were told another number of them, or one has no device.
     """
     import jax
 
@@ -46,6 +46,10 @@ def join(
         raise InputError(cannot_join(coordinator, index, str(error))) from error
     place = hosts.place()
     hosts.enter(*place, _meet(*place))
+    # Together: JAX waits there for the others, which may wait for what one reads.
+    from landscape import devices
+
+    devices.check()
 
 
 def cannot_join(coordinator: str | None, index: int | None, why: str) -> str:

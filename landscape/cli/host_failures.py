@@ -69,7 +69,7 @@ def join(coordinator: str | None, count: int | None, index: int | None) -> None:
 
 def _close(listener: threading.Thread) -> None:
     _over.set()
-    listener.join()
+    listener.join(timeout=5)
     _on_abort(None)
 
 

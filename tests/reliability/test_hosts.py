@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from landscape import hosts, joining, runs
+from landscape import devices, hosts, joining, runs
 from landscape.cli import host_failures, host_flags
 from landscape.config import SparseRun
 from landscape.data import photographs
@@ -93,7 +93,7 @@ def test_a_signal_to_one_process_saves_the_step_of_all_and_one_process_goes_on(
 
 # Joins, compares settings, and then one of the two fails in the way that is named.
 PROGRAM = """
-import os, sys, time
+import os, sys
 from landscape.cli import watch_signals
 watch_signals()
 from landscape import hosts, joining
@@ -110,7 +110,9 @@ def refused():
 def run():
     count = int(place["num-processes"])
     host_flags.join(place | {"num-processes": count, "process-id": index})
-    found = hosts.from_first(lambda: ["read once", index])
+    import jax
+    # Of devices the first process asks alone: the others have made theirs.
+    found = hosts.from_first(lambda: ["read once", index, jax.device_count()])
     for function in (
         lambda: host_flags.check_same([DenseRun(steps=9), DenseRun(steps=7 + index)]),
         lambda: hosts.from_first(refused),
@@ -150,7 +152,7 @@ def test_a_process_that_fails_ends_the_other_which_says_its_sentence():
             f"InputError: process 1 on {HOST} has other settings than process 0 on"
             f" {HOST}: --steps [9, 8] instead of [9, 7].",
             "RunFailure: no step of two seeds",
-            "['read once', 0]",
+            "['read once', 0, 2]",
         ]
     why = "error: shard 3 is missing."
     assert said[1][3:] == [why]
@@ -189,6 +191,9 @@ def test_what_several_processes_cannot_do_is_refused(monkeypatch, tmp_path):
     with pytest.raises(InputError, match=rf"does not see {tmp_path}/60, which process"):
         hosts.await_file(tmp_path / "60")
     hosts.await_file(tmp_path)
+    gpus = [[("a", "all", 0)], [("b", "all", 0)], [("b", "all", 1), ("b", "all", 0)]]
+    with pytest.raises(InputError, match="processes 1 and 2 both use GPU 0 of b"):
+        devices.check_apart(gpus)
 
 
 @pytest.mark.parametrize(
