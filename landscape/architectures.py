@@ -6,7 +6,7 @@ Rows of `landscape.methods`, the registry: plain strings, nothing heavy is impor
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from landscape.errors import InputError, check_choice
+from landscape.errors import InputError, check_choice, typed
 from landscape.user_code import arguments, check_name, is_user_code
 
 
@@ -140,7 +140,7 @@ def check_model(
     Traceback (most recent call last):
     ...
     landscape.errors.InputError: resnet8 takes 3 or 6 widths (of the 3 stages, then of \
-the inside of each block), not (4, 8).
+the inside of each block), not 4 8.
     """
     check_choice("activation", activation, ACTIVATIONS)
     words = arguments("--model-args", model_args)
@@ -197,18 +197,19 @@ def _check_widths(row: Model, widths: tuple[int, ...]) -> None:
     if takes is None:
         others = ", ".join(each.name for each in MODELS.values() if each.widths)
         raise InputError(
-            f"{name} has its own widths, so --widths must be empty, not {widths};"
-            f" {others} take them."
+            f"{name} has its own widths, so --widths must be empty, not"
+            f" {typed(widths)}; {others} take them."
         )
     if not takes.takes(len(widths)):
         raise InputError(
-            f"{name} takes {takes.allowed} widths ({takes.meaning}), not {widths}."
+            f"{name} takes {takes.allowed} widths ({takes.meaning}), not"
+            f" {typed(widths)}."
         )
     if min(widths) < 1:
-        raise InputError(f"--widths must be at least 1 each, not {widths}.")
+        raise InputError(f"--widths must be at least 1 each, not {typed(widths)}.")
     stages = widths[: takes.stages]
     if list(stages) != sorted(stages):
         raise InputError(
             f"no stage of {name} may be narrower than the one before, as those of"
-            f" --widths {stages}."
+            f" --widths {typed(stages)}."
         )

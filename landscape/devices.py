@@ -8,6 +8,8 @@ import textwrap
 from typing import Any
 
 import jax
+import jax.numpy as jnp
+import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from landscape.errors import InputError
@@ -60,8 +62,22 @@ def make_mesh(num_devices: int | None = None) -> Mesh:
 
 
 def replicate(mesh: Mesh, tree: Any) -> Any:
-    """Puts a whole copy of every leaf on every device of the mesh."""
-    return jax.device_put(tree, NamedSharding(mesh, PartitionSpec()))
+    """Puts a whole copy of every leaf on every device of the mesh.
+
+    Of several processes each puts its own on its devices: they must be equal.
+    """
+    sharding = NamedSharding(mesh, PartitionSpec())
+    if jax.process_count() == 1:
+        return jax.device_put(tree, sharding)
+    return jax.tree.map(lambda leaf: _replicated(sharding, leaf), tree)
+
+
+def _replicated(sharding: NamedSharding, leaf: Any) -> Any:
+    if not getattr(leaf, "is_fully_addressable", True):
+        return jax.device_put(leaf, sharding)
+    # `device_put` compares them between the processes, by a program for each shape.
+    array = np.asarray(leaf, jax.dtypes.canonicalize_dtype(jnp.result_type(leaf)))
+    return jax.make_array_from_callback(array.shape, sharding, array.__getitem__)
 
 
 def spread(mesh: Mesh, batch: Any) -> Any:

@@ -25,6 +25,7 @@ from landscape.errors import InputError, check_choice
 from landscape.optimizer_names import OPTIMIZERS as OPTIMIZERS
 from landscape.optimizer_names import REFUSED_OPTIMIZERS as REFUSED_OPTIMIZERS
 from landscape.optimizer_names import check_optimizer as check_optimizer
+from landscape.optimizer_names import optimizers_with as optimizers_with
 from landscape.user_code import arguments, check_name, is_user_code
 
 

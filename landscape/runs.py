@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from landscape import checkpoint_tables, config, sources
+from landscape import buckets, checkpoint_tables, config, sources
 from landscape.aliases import Masks
 from landscape.data import Dataset
 from landscape.data import load as load_data
@@ -258,9 +258,17 @@ def load(name: str | Ref, *, data: bool = True, data_dir: str | None = None) -> 
         such step, or a data set that is not there or another.
       checkpoint.CheckpointError: no sound checkpoint.
     """
+    with buckets.names_shown():
+        ref = parse(name)
+        if isinstance(name, str) and buckets.copy_of(name):
+            # In a notebook the same name means the run as it is now.
+            buckets.fetch(ref.folder)
+        return _load(ref, data, data_dir)
+
+
+def _load(ref: Ref, data: bool, data_dir: str | None) -> Run:
     from landscape import checkpoint
 
-    ref = parse(name)
     if ref.folder.suffix == EXPORTED and ref.folder.is_file():
         from landscape import export
 

@@ -91,9 +91,9 @@ class Reader:
             stream = self.split.stream._replace(
                 augmented=config.augment, seed=config.order
             )
-            wanted = _wanted(config, stream.source.size, at)
             rows = host_rows(self._mesh, config.batch_size)
-            self._batches = streaming.ahead(stream, wanted, rows)
+            examples = wanted(config, stream.source.size, at)
+            self._batches = streaming.ahead(stream, examples, rows)
         self._at = at + 1
         return put(self._mesh, next(self._batches), config.batch_size)
 
@@ -126,9 +126,7 @@ def _wait(results: Sequence[Any]) -> None:
         jax.block_until_ready(results[-IN_FLIGHT])
 
 
-def _wanted(
-    config: TrainConfig, size: int, at: int
-) -> Iterator[tuple[np.ndarray, int]]:
+def wanted(config: TrainConfig, size: int, at: int) -> Iterator[tuple[np.ndarray, int]]:
     """The examples of each step from `at` on, and the position of the first one."""
     for start in range(at, config.steps, WINDOW):
         found = order.batches(config.order, size, config.batch_size, start, WINDOW)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from landscape import hosts
+from landscape import buckets, hosts
 from landscape.config import TrainConfig
 from landscape.errors import InputError
 
@@ -92,6 +92,7 @@ def tracer(config: TrainConfig, folder: Path) -> Iterator[Callable[[int], None]]
     def stop():
         began.clear()
         jax.profiler.stop_trace()
+        buckets.send(folder / PROFILE)
 
     try:
         yield at

@@ -5,11 +5,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from landscape import checkpoint, hosts, order, runs
-from landscape.cli import Progress, activity, noted_signals
+from landscape.cli import Progress, activity, noted_signals, say_saved
 from landscape.config import RunConfig
 from landscape.errors import InputError, Interrupted, RunFailure
 from landscape.state import TrainState
 from train import (
+    damage,
     loop,
     measure,
     record,
@@ -126,6 +127,8 @@ def _train(
             if last or signum or any(at % every == 0 for every in due):
                 for state, recorder in zip(states, recorders, strict=True):
                     recorder.save(state)
+                say_saved(f"step {at} of {folder}{more} is saved")
+                damage.share(folder, splits)
                 # Or while it was saved.
                 signum = hosts.largest(signal_that_came() or 0)
             if signum:

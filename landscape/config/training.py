@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 from landscape import data_names, methods
+from landscape.config.training_needs import NEEDS
 from landscape.errors import InputError, check_choices, require
+from landscape.needs import Need
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,8 @@ class TrainConfig:
         "schedule": methods.SCHEDULES,
     }
     """The names that fields allow; see `landscape.errors.check_choices`."""
+    NEEDS: ClassVar[dict[str, Need]] = NEEDS
+    """What has an effect only beside other settings; see `landscape.needs`."""
 
     dataset: str = "digits"
     """digits, blobs, an image set of tfds (mnist, ...), files, or your own.

@@ -1,6 +1,7 @@
 """Training on images that are read in time."""
 
 import io
+import json
 import shutil
 import threading
 from types import SimpleNamespace
@@ -10,11 +11,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from landscape import data, devices, runs
+from landscape import data, devices, hosts, runs
 from landscape.config import DenseRun, SparseRun
 from landscape.data import streaming
 from landscape.errors import InputError, RunFailure
-from train import evaluate, job, streamed
+from train import damage, evaluate, job, streamed
 
 SIZE = 8
 
@@ -65,6 +66,36 @@ def test_a_resumed_run_ends_with_the_same_bits(images, trained, tmp_path):
     states = [runs.load(str(path), data=False).state for path in (folder, copy)]
     for one, other in zip(*map(jax.tree.leaves, states), strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+def test_damaged_images_are_counted_over_all_starts_of_a_run(
+    trained, tmp_path, monkeypatch
+):
+    """Of 36 images one may be damaged here; it is found before a restart."""
+    monkeypatch.setattr(streaming.batches, "TOLERATED", 0.04)
+    root = tmp_path / "images"
+    config = DenseRun(**settings(write_images(root), tmp_path / "run"))
+    (root / "train" / "b" / "5.png").write_bytes(b"cut")
+    job.run_training(config)
+    (found,) = json.loads((tmp_path / "run" / damage.FILE).read_text())["train"]
+    # As in another process.
+    streaming.open_sources.cache_clear()
+    splits = {"train": data.load(config).train}
+    damage.recall(tmp_path / "run", splits)
+    stream = splits["train"].stream
+    assert list(stream.damaged) == [int(found)]
+    assert stream.source.name_of(int(found)) == str(root / "train" / "b" / "5.png")
+    broken = stream._replace(source=stream.source._replace(read=lambda i: (b"", 0)))
+    with pytest.raises(RunFailure, match=r"2 of 36 images cannot be .*b/5\.png \("):
+        streaming.batches.example(broken, (int(found) + 1) % 36, 0)
+    # What another process has found counts here, too.
+    stream.damaged.clear()
+    monkeypatch.setattr(hosts, "gathered", lambda mine: [mine, {"train": {1: "a"}}])
+    damage.share(tmp_path, splits)
+    assert stream.damaged == {1: "a"}
+    monkeypatch.setattr(hosts, "gathered", lambda mine: [mine, {"train": {2: "b"}}])
+    with pytest.raises(RunFailure, match="2 of 36 images"):
+        damage.share(tmp_path, splits)
 
 
 def test_where_masks_change_the_reading_goes_on_and_a_failure_ends_it(
@@ -163,7 +194,7 @@ def test_more_than_fits_into_memory_is_refused(images, monkeypatch):
     [
         ({"dataset": "digits"}, "and digits are no files"),
         ({"num_train": 37}, "--num-train 37 is more than the 36 training examples"),
-        ({"dataset": "./nowhere"}, "must hold the folders train and test"),
+        ({"dataset": "./nowhere"}, "nowhere: there is no such folder"),
         ({"batch_size": 40}, "--batch-size 40 is more than the 36"),
     ],
 )
