@@ -116,6 +116,8 @@ def reuse_contexts():
 def pytest_collection_finish():
     """What is imported by now stays: garbage collection need not go through it."""
     reuse_contexts()
+    # Tracing makes many small objects, and most end without it.
+    gc.set_threshold(20_000, 20, 20)
     gc.collect()
     gc.freeze()
 

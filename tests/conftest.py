@@ -21,9 +21,10 @@ def start_program():
     """Starts `python WORDS`: start_program(words, folder, environment) -> process.
 
     The process is a fork of one that has imported what the programs import, and its
-    environment is that of the tests and what is named. What is read when Python starts
-    or NumPy is imported, a fork does not see. Where the start itself is tested, and
-    where forks are not safe, a program is a real process.
+    environment is that of the tests and what is named; with TESTS_DRAW=no figures, a
+    second each, are a few bytes. What is read when Python starts or NumPy is imported,
+    a fork does not see. Where the start itself is tested, and where forks are not safe,
+    a program is a real process.
     """
     if sys.platform != "linux":
         yield started_by_python

@@ -18,7 +18,7 @@ def start(folder, tmp_path_factory, start_program):
         "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
     }
     # The promises are about bits: shown on the programs that users run.
-    compiler = {"XLA_FLAGS": ""}
+    compiler = {"XLA_FLAGS": "", "TESTS_DRAW": "no"}
 
     def begin(*arguments, by=start_program, **environment):
         words = ["-m", *map(str, arguments)]
