@@ -79,8 +79,10 @@ def test_a_command_on_embedded_data_runs(trained, run, line):
     line += f" {SMALL_SPECTRUM}" if "spectrum" in line else ""
     line += f" {SMALL_SALIENCY}" if "saliency" in line else ""
     line += " --steps 60 --rounds 1" if "train.units" in line else ""
-    # A spectrum compiles most: with the tests' few optimisations, in half the time.
-    few = {"XLA_FLAGS": os.environ["XLA_FLAGS"]} if "spectrum" in line else {}
+    line += " --points 5" if "surface" in line else ""
+    # These compile most: with the tests' few optimisations, in half the time.
+    compiles = any(name in line for name in ("spectrum", "saliency", "train.units"))
+    few = {"XLA_FLAGS": os.environ["XLA_FLAGS"]} if compiles else {}
     words = shlex.split(line)
     done = run(words[1:], trained[0], **few)
     assert done.returncode == 0, done.stderr
@@ -100,8 +102,13 @@ def test_the_commands_that_take_masks_run(trained, run):
 def test_the_notebook_lines_run(trained, run):
     notebook, _ = blocks("python")
     fields = set("config model objective state masks data".split())
+    # Fewer examples, and the tests' few optimisations: a third of the time.
+    few = {"XLA_FLAGS": os.environ["XLA_FLAGS"]}
+    small = "jax.tree.map(lambda x: x[:100], run.data.train)"
+    assert notebook.count("run.data.train") == 1
+    notebook = notebook.replace("run.data.train", small)
     notebook += f"\nassert set(run._fields) == {fields}"
-    done = run(["-c", notebook], trained[0])
+    done = run(["-c", notebook], trained[0], **few)
     assert done.returncode == 0, done.stderr
 
 
