@@ -34,6 +34,8 @@ def start_program():
         [sys.executable, str(SERVER), str(its.fileno())],
         pass_fds=[its.fileno()],
         env=os.environ | {"PYTHONPATH": str(ROOT)},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
     )
     its.close()
     with ours:

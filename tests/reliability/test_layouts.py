@@ -1,14 +1,9 @@
 """Promise 7: other numbers of devices, the same mathematics (float64)."""
 
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
 PROGRAM = """
 import json, sys
 import jax, numpy as np
@@ -102,22 +97,15 @@ TOLERANCES = {"mlp": 1e-12, "resnet8": 1e-9, "curve of normed": 1e-9}
 
 
 @pytest.fixture(scope="module")
-def errors(tmp_path_factory):
+def errors(tmp_path_factory, start_program):
     # Compiled with few optimisations, as the tests are: all of them take three times as
     # long, and mathematics is promised here, not bits.
-    environment = {
-        "PYTHONPATH": str(ROOT),
-        "JAX_NUM_CPU_DEVICES": "8",
-        "JAX_PLATFORMS": "cpu",
-    }
-    words = [json.dumps(each) for each in (COUNTS, ANALYSES)]
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, *words],
-        env=os.environ | environment, capture_output=True, text=True,
-        cwd=tmp_path_factory.mktemp("layouts"),
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    environment = {"JAX_NUM_CPU_DEVICES": "8", "JAX_PLATFORMS": "cpu"}
+    words = ["-c", PROGRAM, *(json.dumps(each) for each in (COUNTS, ANALYSES))]
+    process = start_program(words, tmp_path_factory.mktemp("layouts"), environment)
+    out, err = process.communicate(timeout=300)
+    assert process.returncode == 0, err
+    return json.loads(out)
 
 
 @pytest.mark.parametrize("model", COUNTS)
