@@ -107,11 +107,12 @@ class _Lease:
         now = self._read()
         if failure and self.number not in now:
             raise failure
-        if now.pop(self.number, None) != self.text or now.items() - found.items():
+        own = now.pop(self.number, None) == self.text
+        if not own or now.items() - found.items():
             # Another came at the same time.
-            if not failure:
+            if own:
                 self._drop(self.number)
-            raise self._refusal(now or self._read())
+            raise self._refusal(self._read())
         for number in found:
             self._drop(number)
 

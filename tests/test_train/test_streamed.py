@@ -4,6 +4,7 @@ import io
 import json
 import shutil
 import threading
+from types import SimpleNamespace
 
 import jax
 import numpy as np
@@ -193,7 +194,7 @@ def test_more_than_fits_into_memory_is_refused(images, monkeypatch):
     [
         ({"dataset": "digits"}, "and digits are no files"),
         ({"num_train": 37}, "--num-train 37 is more than the 36 training examples"),
-        ({"dataset": "./nowhere"}, "must hold the folders train and test"),
+        ({"dataset": "./nowhere"}, "nowhere: there is no such folder"),
         ({"batch_size": 40}, "--batch-size 40 is more than the 36"),
     ],
 )
@@ -202,3 +203,24 @@ def test_settings_that_do_not_fit_are_refused(images, wrong, message):
     for check in (data.check, data.load):
         with pytest.raises(InputError, match=message):
             check(config)
+
+
+def test_two_batches_at_most_are_on_the_devices_before_their_step_is_done(monkeypatch):
+    seen = []
+
+    class Reader:
+        split = SimpleNamespace(mean=0.0, deviation=1.0)
+
+        def batch(self, at):
+            seen.append(f"put {at}")
+            return at
+
+    def made(step, state, batch, mean, deviation):
+        return state, {"loss": np.float32(batch)}
+
+    monkeypatch.setattr(streamed, "_single", made)
+    monkeypatch.setattr(
+        jax, "block_until_ready", lambda x: seen.append(f"done {x['loss']:.0f}")
+    )
+    streamed.make_segment(None)(SimpleNamespace(step=3), Reader(), None, 4)
+    assert seen == ["put 3", "put 4", "done 3", "put 5", "done 4", "put 6"]
