@@ -177,9 +177,16 @@ class _Lease:
 
 
 def is_leased(folder: Path) -> bool:
-    """Whether a process writes, or wrote until it was killed, a folder in a bucket."""
+    """Whether a process writes, or wrote until it was killed, a folder in a bucket.
+
+    Raises:
+      InputError: the bucket cannot be read.
+    """
     name = name_of(folder)
-    return name is not None and bool(_leases(name))
+    try:
+        return name is not None and bool(_leases(name))
+    except Exception as error:  # gcsfs and s3fs have errors of their own
+        raise InputError(f"{name} cannot be read ({error}).") from error
 
 
 def _leases(name: str) -> dict[int, bytes]:
