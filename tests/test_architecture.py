@@ -45,6 +45,7 @@ PURE_LEAVES = {
     "callables",
     "errors",
     "methods",
+    "needs",
     "optimizer_names",
     "backend",
     "trees",
@@ -79,6 +80,7 @@ IMPURE_PLACES = {
     "landscape/files.py",
     "landscape/folders.py",
     "landscape/hosts.py",
+    "landscape/joining.py",
     "landscape/latency.py",
     "landscape/locks.py",
     "landscape/checkpoint",
@@ -241,7 +243,7 @@ def test_the_settings_import_nothing_heavy():
     heavy = {"jax", "flax", "orbax", "tensorflow_datasets", "numpy", "optax"}
     paths = [path for path in FILES if path.parts[:2] == ("landscape", "config")]
     names = "methods architectures data_names data_sets scores errors user_code"
-    names += " optimizer_names"
+    names += " optimizer_names needs"
     names += " cli/program cli/__init__"
     paths += [Path(f"landscape/{name}.py") for name in names.split()]
     for path in paths:

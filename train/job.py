@@ -94,26 +94,24 @@ def _run(
 ) -> dict[str | None, dict[str, Any]]:
     """The summaries of runs that are trained side by side, by their workdir."""
     folders = [Path(str(config.workdir)) for config in group]
-    finished = [runs.read_summary(folder) is not None for folder in folders]
-    hosts.check_equal(f"what is finished of {folders[0]}", str(finished))
     for folder, config in zip(folders, group, strict=True):
         # Asked again: while earlier runs were trained, the folder may have been filled.
         record.check_same(folder, config)
         if runs.read_summary(folder) is not None:
             record.note_data_dir(folder, config)
     with contextlib.ExitStack() as stack:
-        left, check_locks = [], []
-        for folder, config in zip(folders, group, strict=True):
-            if runs.read_summary(folder) is None:
-                check_lock = stack.enter_context(locks.locked(folder))
-                # The process that held it a moment ago may have finished the run, or
-                # left one of other settings.
-                record.check_same(folder, config)
-                if runs.read_summary(folder) is None:
-                    left.append(config)
-                    check_locks.append(check_lock)
+        # The others may see later what is finished.
+        begun = hosts.from_first(lambda: _unfinished(folders))
+        check_of = {i: stack.enter_context(locks.locked(folders[i])) for i in begun}
+        # The process that held a lock a moment ago may have finished the run, or left
+        # one of other settings.
+        for i in begun:
+            record.check_same(folders[i], group[i])
+        left = hosts.from_first(lambda: [i for i in _unfinished(folders) if i in begun])
         if left:
-            opened = opening.open_runs(left, [start_of(config) for config in left])
+            starts = [start_of(group[i]) for i in left]
+            opened = opening.open_runs([group[i] for i in left], starts)
+            check_locks = [check_of[i] for i in left]
             by_step: dict[int, list[tuple[Opened, Callable[[], None]]]] = {}
             for each, check_lock in zip(opened, check_locks, strict=True):
                 at = int(each.state.step)
@@ -124,6 +122,10 @@ def _run(
                 for each, state in zip(at_one_step, states, strict=True):
                     _close(each, state)
     hosts.wait("trained")
+    for folder in folders if not hosts.is_first() else []:
+        # The next run may take its weights or masks.
+        buckets.fetch(folder)
+        hosts.await_file(folder / runs.SUMMARY)
     # Last: the runs are finished, whatever becomes of their figures.
     for folder in folders:
         figure = folder / runs.FIGURES / FIGURE
@@ -131,10 +133,12 @@ def _run(
             with figures.attempt(figure):
                 lines = runs.read_metrics(folder)
                 figures.save(figures.training({folder.name: [lines]}), figure)
-    read = {str(folder): runs.read_summary(folder) for folder in folders}
-    return {
-        config.workdir: read[str(f)] for f, config in zip(folders, group, strict=True)
-    }
+    read = hosts.from_first(lambda: [runs.read_summary(folder) for folder in folders])
+    return {config.workdir: own for config, own in zip(group, read, strict=True)}
+
+
+def _unfinished(folders: Sequence[Path]) -> list[int]:
+    return [i for i, f in enumerate(folders) if runs.read_summary(f) is None]
 
 
 def _close(opened: Opened, state: TrainState) -> dict[str, Any]:

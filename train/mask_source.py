@@ -8,7 +8,7 @@ from typing import Any
 from landscape import buckets, checkpoint_tables, runs, sources
 from landscape.aliases import Masks
 from landscape.config import RunConfig, SparseRun
-from landscape.errors import InputError
+from landscape.errors import InputError, typed, with_article
 from landscape.folders import folder_of
 from landscape.methods import DENSE_METHODS, method_row
 
@@ -56,8 +56,8 @@ def check(config: SparseRun) -> None:
         seen, wanted = getattr(config, field), getattr(theirs, field)
         if seen != wanted:
             raise InputError(
-                f"--{field.replace('_', '-')} {seen} is not that of"
-                f" {config.mask_from}, {wanted}, whose mask is taken."
+                f"--{field.replace('_', '-')} {typed(seen)} is not that of"
+                f" {config.mask_from}, {typed(wanted)}, whose mask is taken."
             )
     runs.step_of(source, theirs)
     if "weights" in takes:
@@ -67,7 +67,9 @@ def check(config: SparseRun) -> None:
 def check_gives(name: str, theirs: RunConfig) -> None:
     """Raises InputError if a run of settings `theirs` has no masks to take."""
     if not isinstance(theirs, SparseRun) or theirs.method in DENSE_METHODS:
-        raise InputError(f"--mask-from {name}: a {theirs.method} run gives no masks.")
+        raise InputError(
+            f"--mask-from {name}: {with_article(theirs.method)} run gives no masks."
+        )
 
 
 def describe(name: str, folder: Path) -> dict[str, Any]:

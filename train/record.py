@@ -20,7 +20,7 @@ import landscape.config
 from landscape import buckets, data, hosts, locks, runs, sources
 from landscape.config import RunConfig
 from landscape.data import Dataset
-from landscape.errors import InputError, RunFailure
+from landscape.errors import InputError, RunFailure, typed
 from landscape.files import check_writable, read_lines, write_atomically, writing
 from train import mask_source, telemetry
 
@@ -115,7 +115,7 @@ def check_same(folder: Path, config: RunConfig) -> None:
             )
         there[name] = here[name]
     odd = [
-        f"{key} {there[key]!r} there, {here[key]!r} here"
+        f"{key} {typed(there[key])} there, {typed(here[key])} here"
         # Of a run of another kind what both have, its method among it.
         for key in sorted((there.keys() & here.keys()) - runs.FREE)
         if there[key] != here[key]

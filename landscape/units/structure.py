@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 from landscape import layout
 from landscape.aliases import Params
-from landscape.errors import InputError, check_choice
+from landscape.errors import InputError, check_choice, with_article
 from landscape.layout import Rules
 from landscape.models import (
     MLP,
@@ -90,9 +90,9 @@ def specification(model: Any, params: Params) -> Spec:
     if isinstance(model, WideResNet):
         return _wide_residual(params, model.blocks)
     raise InputError(
-        f"the symmetry of a {type(model).__name__} is not known here: use an MLP,"
-        " LeNet, AlexNet, VGG, ResNet or WideResNet, or make its Spec by hand or by"
-        " `landscape.units.sequential`."
+        f"the symmetry of {with_article(type(model).__name__)} is not known here: use"
+        " an MLP, LeNet, AlexNet, VGG, ResNet or WideResNet, or make its Spec by hand"
+        " or by `landscape.units.sequential`."
     )
 
 
