@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from landscape.figures import colors, style
+from landscape.figures import colors, stretch, style
 
 
 def of_rows(
@@ -47,6 +47,8 @@ def of_rows(
         left.set_yticks(range(len(rows)), list(rows))
         left.invert_yaxis()
         left.set_xlabel("test accuracy (%)")
+        # Networks that do not learn leave room for those that do.
+        stretch(left, [x for line in left.lines for x in line.get_xdata()], "x")
         right.set(xlabel="disagreement (fraction of test examples)", xlim=(0, None))
         for axes in (left, right):
             axes.grid(axis="y", lw=0.4, color="0.9")
