@@ -12,12 +12,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from landscape import devices, hosts, joining, runs
+from landscape import data, devices, hosts, joining, runs
 from landscape.cli import host_failures, host_flags
 from landscape.config import SparseRun
 from landscape.data import photographs
 from landscape.errors import InputError
-from train import job, sparse, units
+from train import agreement, job, sparse, units
 
 ROOT = Path(__file__).parents[2]
 HOST = socket.gethostname()
@@ -181,6 +181,38 @@ def test_a_coordinator_that_does_not_answer_is_named(monkeypatch, capsys):
         InputError, match=r"process 3 cannot join the coordinator x\.inv"
     ):
         joining.wait_for_coordinator("x.invalid:1", 3)
+
+
+@pytest.mark.parametrize(
+    ("what", "name"),
+    [
+        ("settings", "steps"),
+        ("versions", "jax"),
+        ("versions", "JAX_ENABLE_X64"),
+        ("code", "train/loop.py"),
+        ("data", "train examples"),
+    ],
+)
+def test_what_a_process_has_otherwise_is_named(what, name, monkeypatch):
+    """Settings of one process alone, such as its folder of data, may differ."""
+    config = SparseRun(steps=9)
+    compared = []
+
+    def gathered(mine):
+        compared.append(mine)
+        theirs = json.loads(json.dumps(mine, default=str))
+        if len(compared) == ["settings", "versions", "code", "data"].index(what) + 1:
+            inner, _, last = name.rpartition(" ")
+            (theirs[inner] if inner else theirs)[last] = "other"
+        return [json.loads(json.dumps(mine, default=str)), theirs]
+
+    monkeypatch.setattr(hosts, "_count", 2)
+    monkeypatch.setattr(hosts, "_names", ["a", "b"])
+    monkeypatch.setattr(hosts, "gathered", gathered)
+    said = rf"^process 1 on b has other {what} than process 0 on a: {name} other instea"
+    with pytest.raises(InputError, match=said):
+        agreement.check(config, data.load(config))
+    assert not compared[0].keys() & {"data_dir", "workdir"}
 
 
 def test_what_several_processes_cannot_do_is_refused(monkeypatch, tmp_path):
