@@ -30,6 +30,7 @@ from typing import Any, ClassVar
 
 from analysis.programs.options import DataOptions
 from analysis.programs.sparsity_text import describe, exported, next_command, title
+from landscape import hosts
 from landscape.cli import Positional, activity, launch, parse
 from landscape.errors import InputError
 from landscape.needs import Need, when
@@ -159,6 +160,11 @@ def export(config: Config) -> Any:
         return written
 
 
+def _exported(config: Config) -> str:
+    """What `export` has written, in words; of several processes the first writes."""
+    return exported(hosts.from_first(partial(export, config)))
+
+
 def folder(config: Config) -> Path:
     """The folder that `run` writes."""
     from analysis.programs import results
@@ -184,7 +190,7 @@ def main(config: Config) -> None:
     result = run(config)
     text = describe(result)
     if config.export is not None:
-        text += f"\n\n{exported(export(config))}"
+        text += f"\n\n{_exported(config)}"
     shell.announce(text, folder(config), next_command(config, result))
 
 

@@ -36,6 +36,7 @@ from typing import Any, ClassVar
 from analysis.programs.options import SUBSPACES, DataOptions
 from analysis.programs.spectrum_steps_text import check_steps, states
 from analysis.programs.spectrum_text import describe, next_command
+from landscape import hosts
 from landscape.cli import Positional, launch, parse
 from landscape.errors import InputError, require
 from landscape.needs import Need, when
@@ -226,7 +227,8 @@ def _refs(config: Config):
 
 
 def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+    if hosts.is_first():
+        print(text, file=sys.stderr, flush=True)
 
 
 def main(config: Config) -> None:

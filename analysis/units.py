@@ -39,6 +39,7 @@ from analysis.programs.units_text import (
     exported,
     title,
 )
+from landscape import hosts
 from landscape.cli import activity, launch, parse
 from landscape.errors import InputError
 from landscape.user_code import is_user_code
@@ -151,6 +152,11 @@ def export(config: Config) -> Any:
         return formats.write(path, network, loaded.data.test["image"][:COMPARED])
 
 
+def _exported(config: Config) -> str:
+    """What `export` has written, in words; of several processes the first writes."""
+    return exported(hosts.from_first(partial(export, config)))
+
+
 def folder(config: Config) -> Path:
     """The folder that `run` writes."""
     from analysis.programs import results
@@ -178,11 +184,11 @@ def main(config: Config) -> None:
     except InputError as error:
         if config.export is None or not _is_of_the_user(config):
             raise
-        print(f"{exported(export(config))}\n\nUnits are not looked at: {error}")
+        print(f"{_exported(config)}\n\nUnits are not looked at: {error}")
         return
     text = describe(result)
     if config.export is not None:
-        text += f"\n\n{exported(export(config))}"
+        text += f"\n\n{_exported(config)}"
     shell.announce(text, folder(config), next_command(config, result))
 
 

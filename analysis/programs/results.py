@@ -19,7 +19,7 @@ import numpy as np
 from analysis.programs import shared_disk
 from analysis.programs.options import FORMATS
 from landscape import buckets, hosts, runs
-from landscape.cli import end_if_signalled, say_if_interrupted, this_program
+from landscape.cli import end_if_signalled, say_if_interrupted, say_saved, this_program
 from landscape.errors import InputError, RunFailure
 from landscape.files import write_atomically, writing
 from landscape.folders import LONGEST_NAME, folder_of, shortened
@@ -140,7 +140,8 @@ def with_command(folder: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        if (folder / RESULT).exists() or not (folder / PARTIAL).exists():
+        over = (folder / RESULT).exists() or not (folder / PARTIAL).exists()
+        if hosts.is_first() and over:
             (folder / COMMAND).unlink(missing_ok=True)
 
 
@@ -179,6 +180,7 @@ def keep(folder: Path, arrays: Arrays, what: str | None = None) -> None:
                 f"{folder}: interrupted; kept: {what}. The same command resumes from"
                 " there."
             )
+            say_saved(f"{what} are saved in {folder}")
     end_if_signalled()
 
 

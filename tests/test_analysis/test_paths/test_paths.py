@@ -19,7 +19,7 @@ from analysis.paths import (
     polychain,
     straight,
 )
-from landscape import order
+from landscape import devices, order
 from landscape.errors import InputError
 from landscape.weighting import weighted_mean
 
@@ -272,7 +272,12 @@ OPTIMIZERS = {
 }
 
 
-def test_a_fit_traces_its_loss_once_before_the_steps_and_once_in_them():
+def test_a_fit_traces_its_loss_once_before_the_steps_and_once_in_them(monkeypatch):
+    """And spreads the batch of a step over the devices."""
+    spread, plain = [], devices.spread
+    monkeypatch.setattr(
+        devices, "spread", lambda *args: spread.append(args) or plain(*args)
+    )
     points, data = problem()
     traces = []
 
@@ -280,8 +285,14 @@ def test_a_fit_traces_its_loss_once_before_the_steps_and_once_in_them():
         traces.append(1)
         return quadratic(w, batch)
 
-    fit(bezier(points), counted, data, jax.random.key(0), num_steps=2, batch_size=5)
+    mesh = devices.make_mesh(1)
+    fit(
+        bezier(points), counted, data, jax.random.key(0), num_steps=2, batch_size=5,
+        mesh=mesh,
+    )  # fmt: skip
     assert len(traces) == 2
+    (arguments,) = spread
+    assert arguments[0] == mesh and len(jax.tree.leaves(arguments[1])[0]) == 5
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)

@@ -34,7 +34,7 @@ def main():
 
 launch(main)
 """
-POINTS = 301
+POINTS = 151
 
 
 def words_of(run, output):
@@ -100,7 +100,10 @@ def test_two_processes_find_what_one_does_and_a_signal_to_one_ends_both(
         assert not (both / one.name / results.PARTIAL).exists()
         for name in ("losses", "accuracies", "largest", "smallest", "trace"):
             if name in expected:
-                np.testing.assert_allclose(found[name], expected[name], rtol=1e-4)
+                # The smallest eigenvalue is 0 to rounding of the largest, about 1.
+                np.testing.assert_allclose(
+                    found[name], expected[name], rtol=1e-4, atol=1e-6
+                )
     arrays = results.read_arrays(both / partial.parent.name / results.ARRAYS)
     np.testing.assert_array_equal(arrays["loss"][: len(kept["values/loss"])],
                                   kept["values/loss"])  # fmt: skip
