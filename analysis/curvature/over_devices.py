@@ -6,6 +6,7 @@ example leaves its device. Examples that are left when they do not divide are on
 """
 
 from functools import partial, reduce
+from itertools import pairwise
 from typing import Any
 
 import jax
@@ -48,7 +49,7 @@ def cut(mesh: Mesh, batches: list, chunk_size: int | None = None) -> list:
         size = num_examples(batch)
         whole = size // mesh.size * mesh.size
         stops = [*range(0, whole, chunk_size or whole or 1), whole, size]
-        for start, stop in zip(stops, stops[1:], strict=False):
+        for start, stop in pairwise(stops):
             if start < stop:
                 part = jax.tree.map(lambda x, i=start, j=stop: x[i:j], batch)
                 found.append(part)
@@ -82,8 +83,7 @@ def linear_product(
     maps, weights = _linearized(mesh, linearize, leaves, divided)
     others = [linearized(linearize, leaves, part) for part in rest]
     counts = [total_weight(part) for part in rest]
-    total = sum(w.sum() for w in weights) + sum(counts)
-    fractions = [w / total for w in weights], [c / total for c in counts]
+    fractions = _fractions(weights, counts)
     product = Static(_mean_of_maps, (mesh,))
     return Partial(product, (maps, fractions[0]), (others, fractions[1]))
 
@@ -176,6 +176,12 @@ def _linearized(mesh, linearize, leaves, parts: list[Batch]) -> tuple[list, list
         return [], []
     mapped = _shard_map(mesh, local, (WHOLE, WHOLE, DIVIDED), DIVIDED)
     return mapped(linearize, leaves, parts)
+
+
+@jax.jit
+def _fractions(weights: list, counts: list) -> tuple[list, list]:
+    total = sum(w.sum() for w in weights) + sum(counts)
+    return [w / total for w in weights], [count / total for count in counts]
 
 
 @partial(jax.jit, static_argnums=0)

@@ -199,17 +199,15 @@ def split(
     return along, left, norm(left)
 
 
-def ritz_vectors(
-    op: LinearOperator, found: Search, indices: np.ndarray
-) -> jax.Array:
+def ritz_vectors(op: LinearOperator, found: Search, indices: np.ndarray) -> jax.Array:
     """The Ritz vectors of these indices, rows [len(indices), n]."""
     combination = coefficients(found, indices)
     return combine(found.state.basis, combination, storage.sharding_of(op))
 
 
-def coefficients(found: Search, indices: np.ndarray) -> jax.Array:
+def coefficients(found: Search, indices: np.ndarray) -> np.ndarray:
     """Those of the Ritz vectors of these indices, for `basis.combine`."""
     capacity = len(found.state.alphas)
     rows = np.zeros((len(indices), capacity))
     rows[:, : len(found.vectors)] = found.vectors[:, indices].T
-    return jnp.asarray(rows, found.state.alphas.dtype)
+    return rows

@@ -24,9 +24,7 @@ from landscape.errors import InputError
 WHOLE = PartitionSpec()
 
 
-@partial(
-    jax.tree_util.register_dataclass, data_fields=["op"], meta_fields=["sharding"]
-)
+@partial(jax.tree_util.register_dataclass, data_fields=["op"], meta_fields=["sharding"])
 @dataclass(frozen=True)
 class Sharded:
     """An operator whose vectors are divided, as `sharded` makes it.
@@ -95,14 +93,15 @@ def sharded(op: LinearOperator, mesh: Mesh | None = None) -> Sharded:
 
     Args:
       op: a symmetric operator.
-      mesh: of one axis; default: that over which the operator's arrays lie.
+      mesh: of `landscape.devices.make_mesh`; default: that over which the operator's
+        arrays lie.
 
     Raises:
       InputError: the operator has no mesh, and none is given.
 
     >>> op = linear_operator.from_matrix(jnp.diag(jnp.arange(3.0)))
-    >>> mesh = jax.make_mesh((1,), ("data",))
-    >>> sharded(op, mesh).matvec(jnp.ones(3)).tolist()
+    >>> from landscape import devices
+    >>> sharded(op, devices.make_mesh(1)).matvec(jnp.ones(3)).tolist()
     [0.0, 1.0, 2.0]
     """
     check_operator(op)
