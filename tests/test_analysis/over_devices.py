@@ -50,6 +50,7 @@ def inputs():
         "label": rng.integers(0, 3, 65).astype(np.int32),
         "weight": rng.integers(0, 3, 65).astype(float),
     }
+    data["weight"][-1] = 2.0
     parts = slice(40), slice(40, 65)
     return params, [{k: x[part] for k, x in data.items()} for part in parts]
 
