@@ -32,6 +32,7 @@ from analysis.programs.options import DataOptions
 from analysis.programs.sparsity_text import describe, exported, next_command, title
 from landscape.cli import Positional, activity, launch, parse
 from landscape.errors import InputError
+from landscape.needs import Need, when
 
 EXAMPLES = 1000
 """Training examples that gradients are averaged over, by default."""
@@ -40,6 +41,10 @@ EXAMPLES = 1000
 @dataclass(frozen=True)
 class Config(DataOptions):
     GROUPS: ClassVar[dict[str, str]] = {"export": "output"}
+
+    NEEDS: ClassVar[dict[str, Need]] = {
+        "seed": when(lambda config: False, "has no effect: nothing here is random")
+    }
 
     runs: Positional[tuple[str, ...]]
     """RUN, RUN@STEP or RUN@init, one or more of one model. --num-examples, of the
@@ -184,4 +189,4 @@ def main(config: Config) -> None:
 
 
 if __name__ == "__main__":
-    launch(lambda: main(parse(Config, __doc__)))
+    launch(lambda: main(parse(Config, __doc__, distributed=True)))

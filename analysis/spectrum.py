@@ -38,6 +38,7 @@ from analysis.programs.spectrum_steps_text import check_steps, states
 from analysis.programs.spectrum_text import describe, next_command
 from landscape.cli import Positional, launch, parse
 from landscape.errors import InputError, require
+from landscape.needs import Need, when
 
 OPERATORS = ("hessian", "gauss-newton", "residual", "covariance")
 
@@ -48,6 +49,21 @@ class Config(DataOptions):
     CHOICES: ClassVar[dict[str, tuple[str, ...]]] = {
         "operator": OPERATORS,
         "subspace": SUBSPACES,
+    }
+
+    NEEDS: ClassVar[dict[str, Need]] = {
+        **dict.fromkeys(
+            ("num_steps", "num_probes"),
+            when(
+                lambda config: not (config.exact or config.steps),
+                "is of the estimated density: it does not go with --exact or --steps",
+            ),
+        ),
+        "top": when(lambda config: not config.steps, "does not go with --steps"),
+        "seed": when(
+            lambda config: not config.exact,
+            "does not go with --exact, in which nothing is random",
+        ),
     }
 
     run: Positional[str]
@@ -223,4 +239,4 @@ def main(config: Config) -> None:
 
 
 if __name__ == "__main__":
-    launch(lambda: main(parse(Config, __doc__)))
+    launch(lambda: main(parse(Config, __doc__, distributed=True)))

@@ -23,14 +23,14 @@ if __name__ == "__main__":
 
     watch_signals()
 
-from collections.abc import Collection
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
-from analysis.programs.options import DataOptions
+from analysis.programs.options import SPLITS
 from analysis.programs.units_next import next_command
+from analysis.programs.units_options import Config
 from analysis.programs.units_text import (
     LABELS,
     check_tolerance,
@@ -39,62 +39,14 @@ from analysis.programs.units_text import (
     exported,
     title,
 )
-from landscape.cli import Positional, activity, launch, parse
-from landscape.errors import InputError, require
-from landscape.scores import UNIT_SCORES
+from landscape.cli import activity, launch, parse
+from landscape.errors import InputError
 from landscape.user_code import is_user_code
 
-SPLITS = {"both": ("train", "test"), "train": ("train",), "test": ("test",)}
-ORACLE = "mrp"
-"""The score that says what a unit is worth."""
 EXAMPLES = 1000
 """Of each split by default: a forward pass over them is made for each unit."""
 COMPARED = 256
 """Test images on which an exported file is compared with the network."""
-
-
-@dataclass(frozen=True)
-class Config(DataOptions):
-    GROUPS: ClassVar[dict[str, str]] = {
-        "tolerance": "dead units",
-        "num_examples": "data",
-        "where": "dead units",
-        "export": "output",
-    }
-    CHOICES: ClassVar[dict[str, Collection[str]]] = {
-        "split": SPLITS,
-        "where": ("after", "before"),
-        "score": UNIT_SCORES,
-    }
-
-    run: Positional[str]
-    """RUN, RUN@STEP or RUN@init."""
-    tolerance: float = 1e-4
-    """Nats by which the loss may change, up or down, if a unit is dead."""
-    split: str = "both"
-    """The examples that units are judged on: train, test or both. --num-examples are
-    the first ones of each."""
-    num_examples: int | None = field(default=None, kw_only=True)
-    """Examples of each split, the first ones; default: 1,000, or all if there are
-    fewer."""
-    where: str = "after"
-    """Units are seen after the activation (and pooling), as the next layers read them,
-    or before it, as their own layers put them out."""
-    score: tuple[str, ...] = ()
-    """Scores that are compared with the change of the loss; default: all."""
-    export: str | None = None
-    """Also write the network to this .onnx, .stablehlo or .safetensors file."""
-
-    def __post_init__(self):
-        super().__post_init__()
-        positive = 0 < self.tolerance < float("inf")
-        require(self, "tolerance", positive, "positive and finite")
-
-    @property
-    def scores(self) -> tuple[str, ...]:
-        """Those that are compared with the oracle."""
-        known = self.score or UNIT_SCORES
-        return tuple(name for name in known if name != ORACLE)
 
 
 def run(config: Config) -> dict[str, Any]:
@@ -128,7 +80,6 @@ def _check(config: Config, where: Path) -> None:
         export.check(config.export)
     if checks.is_finished(where):
         return
-    checks.check_units_are_known(settings)
     checks.num_examples(settings, config.num_examples)
     if ref.step is None:
         loss = runs.read_summary(ref.folder)["train_loss"]
@@ -138,15 +89,13 @@ def _check(config: Config, where: Path) -> None:
 
 def _measure(config: Config, where: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     """Numbers and arrays; what is found of each kept state is kept in `where`."""
-    from analysis.programs import checks, resumable_units
-    from landscape import runs
+    from analysis.programs import checks, inputs, resumable_units
 
     refs = checks.kept_states(_ref(config))
     first_units = resumable_units.first_units(refs[-1].folder)
-    with activity("loading the run"):
-        loaded = runs.load(refs[-1], data_dir=config.data_dir)
+    (loaded,) = inputs.load([refs[-1]], config.data_dir)
     count = config.num_examples or EXAMPLES
-    setup = resumable_units.setup_of(loaded, config.where, SPLITS[config.split], count)
+    setup = resumable_units.setup_of(loaded, config.where, config.split, count)
     losses = resumable_units.losses(setup, refs)
     for name, values in losses.items():
         for ref, loss in zip(refs, values, strict=True):
@@ -157,6 +106,7 @@ def _measure(config: Config, where: Path) -> tuple[dict[str, Any], dict[str, Any
     correlations = resumable_units.correlations(setup, arrays, config.scores)
     result = {
         **{k: v for k, v in asdict(config).items() if k != "export"},
+        "split": list(config.split),
         "score": list(config.scores),
         "num_examples": {k: len(v["label"]) for k, v in setup.splits.items()},
         "steps": [ref.step for ref in refs],
@@ -205,12 +155,12 @@ def folder(config: Config) -> Path:
     """The folder that `run` writes."""
     from analysis.programs import results
 
-    settings = asdict(config)
+    # Analyses of before have this name.
+    split = "both" if config.split == SPLITS else " ".join(config.split)
+    settings = asdict(config) | {"split": split}
     # The result does not depend on it.
     del settings["export"]
-    return results.folder(
-        "units", [config.where, config.split], [_ref(config)], settings
-    )
+    return results.folder("units", [config.where, split], [_ref(config)], settings)
 
 
 def _ref(config: Config):
@@ -244,4 +194,4 @@ def _is_of_the_user(config: Config) -> bool:
 
 
 if __name__ == "__main__":
-    launch(lambda: main(parse(Config, __doc__)))
+    launch(lambda: main(parse(Config, __doc__, distributed=True)))

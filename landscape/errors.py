@@ -31,6 +31,28 @@ def check_choice(what: str, value: str, allowed: Iterable[str]) -> str:
     raise InputError(f"unknown {what} {value!r}{hint} Allowed: {', '.join(allowed)}.")
 
 
+def typed(value: Any) -> str:
+    """A value as a command line has it, for sentences.
+
+    >>> typed((300, 100)), typed({"Dense_2": 0.8}), typed(()), typed(0.1)
+    ('300 100', 'Dense_2 0.8', 'none', '0.1')
+    """
+    if isinstance(value, dict):
+        value = [part for pair in value.items() for part in pair]
+    if isinstance(value, tuple | list):
+        return " ".join(map(str, value)) or "none"
+    return str(value)
+
+
+def with_article(word: str) -> str:
+    """A word of code with its article.
+
+    >>> with_article("int"), with_article("list"), with_article("units")
+    ('an int', 'a list', 'a units')
+    """
+    return f"{'an' if word[:1].lower() in 'aeio' else 'a'} {word}"
+
+
 def choices_of(settings_class: type) -> dict[str, tuple[str, ...]]:
     """The names that the string fields of a class allow, of those that are listed.
 
@@ -76,7 +98,7 @@ def require(settings: Any, name: str, holds: bool, allowed: str = "at least 1") 
         flag, value = "--" + name.replace("_", "-"), getattr(settings, name)
         fraction = allowed.startswith(("in [0, 1", "in (0, 1"))
         hint = percent_hint(value) if fraction else ""
-        raise InputError(f"{flag} must be {allowed}, not {value}{hint or '.'}")
+        raise InputError(f"{flag} must be {allowed}, not {typed(value)}{hint or '.'}")
 
 
 def percent_hint(value: float) -> str:

@@ -14,6 +14,7 @@ from landscape.architectures import ACTIVATIONS as ACTIVATIONS
 from landscape.architectures import MODELS as MODELS
 from landscape.architectures import Model as Model
 from landscape.architectures import check_model as check_model
+from landscape.architectures import check_remat as check_remat
 from landscape.architectures import model_row as model_row
 from landscape.data_sets import DATA_SETS as DATA_SETS
 from landscape.data_sets import TFDS as TFDS
@@ -24,6 +25,7 @@ from landscape.errors import InputError, check_choice
 from landscape.optimizer_names import OPTIMIZERS as OPTIMIZERS
 from landscape.optimizer_names import REFUSED_OPTIMIZERS as REFUSED_OPTIMIZERS
 from landscape.optimizer_names import check_optimizer as check_optimizer
+from landscape.optimizer_names import optimizers_with as optimizers_with
 from landscape.user_code import arguments, check_name, is_user_code
 
 

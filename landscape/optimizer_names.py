@@ -44,6 +44,15 @@ REFUSED_OPTIMIZERS = {
 """Functions of optax that look like these, and why they do not train here."""
 
 
+def optimizers_with(setting: str) -> list[str]:
+    """The optimizers that take a setting.
+
+    >>> optimizers_with("momentum")
+    ['adafactor', 'lars', 'rmsprop', 'sgd', 'sm3']
+    """
+    return [name for name, takes in OPTIMIZERS.items() if setting in takes]
+
+
 def check_optimizer(name: str, nesterov: bool, decoupled_decay: float) -> None:
     """Refuses an optimizer that is not there, or that cannot honour a setting.
 

@@ -5,10 +5,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from landscape import checkpoint_tables, runs, sources
+from landscape import buckets, checkpoint_tables, runs, sources
 from landscape.aliases import Masks
 from landscape.config import RunConfig, SparseRun
-from landscape.errors import InputError
+from landscape.errors import InputError, typed, with_article
 from landscape.folders import folder_of
 from landscape.methods import DENSE_METHODS, method_row
 
@@ -56,8 +56,8 @@ def check(config: SparseRun) -> None:
         seen, wanted = getattr(config, field), getattr(theirs, field)
         if seen != wanted:
             raise InputError(
-                f"--{field.replace('_', '-')} {seen} is not that of"
-                f" {config.mask_from}, {wanted}, whose mask is taken."
+                f"--{field.replace('_', '-')} {typed(seen)} is not that of"
+                f" {config.mask_from}, {typed(wanted)}, whose mask is taken."
             )
     runs.step_of(source, theirs)
     if "weights" in takes:
@@ -67,7 +67,9 @@ def check(config: SparseRun) -> None:
 def check_gives(name: str, theirs: RunConfig) -> None:
     """Raises InputError if a run of settings `theirs` has no masks to take."""
     if not isinstance(theirs, SparseRun) or theirs.method in DENSE_METHODS:
-        raise InputError(f"--mask-from {name}: a {theirs.method} run gives no masks.")
+        raise InputError(
+            f"--mask-from {name}: {with_article(theirs.method)} run gives no masks."
+        )
 
 
 def describe(name: str, folder: Path) -> dict[str, Any]:
@@ -80,6 +82,9 @@ def describe(name: str, folder: Path) -> dict[str, Any]:
     step = runs.step_of(source)
     state = checkpoint_tables.leaves_digest(source.folder / runs.CHECKPOINTS, step)
     path = os.path.relpath(source.folder, folder)
+    if (buckets.name_of(source.folder) is None) != (buckets.name_of(folder) is None):
+        # No way leads from a disk into a bucket.
+        path = os.path.abspath(source.folder)
     return {"run": path, "step": step, "state": state}
 
 
@@ -111,7 +116,8 @@ def located(name: str, workdir: str | None, kind: str = "masks") -> str:
     folder, source = folder_of(workdir), runs.parse(name)
     known = sources.read(folder).get(kind)
     if known is not None:
-        for path in (folder / known["run"], folder.parent / source.folder.name):
+        there = buckets.copy_of(known["run"]) or folder / known["run"]
+        for path in (there, folder.parent / source.folder.name):
             found = source._replace(folder=Path(os.path.normpath(path)))
             if _is_run(str(found)) and _state(found) == known["state"]:
                 return str(found)

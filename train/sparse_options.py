@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from landscape.config import SparseRun
-from landscape.errors import InputError
+from landscape.errors import InputError, typed
 from landscape.methods import METHODS, SPARSE_METHODS, check_method, method_row
+from landscape.needs import Need, when
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,12 @@ class Config(SparseRun):
     scratch has 1000 more, for weights of its own."""
 
     GROUPS: ClassVar[dict[str, str]] = {"method": "method", "num_seeds": "seeds"}
+
+    NEEDS: ClassVar[dict[str, Need]] = {
+        "seeds_at_once": when(
+            lambda config: config.num_seeds > 1, "has an effect only with --num-seeds"
+        )
+    }
 
     num_seeds: int = 1
     """Repeat with this many consecutive seeds, one folder each."""
@@ -40,7 +47,7 @@ class Config(SparseRun):
             check_method(name, SPARSE_METHODS)
         if not self.method or len(set(self.method)) < len(self.method):
             raise InputError(
-                f"--method needs one or more different names, not {self.method}."
+                f"--method needs one or more different names, not {typed(self.method)}."
             )
         rows = {name: method_row(name) for name in self.method}
         folders = [row.solution for row in rows.values()]

@@ -22,7 +22,7 @@ from landscape.aliases import Batches, Params
 from landscape.arrays import check_arrays
 from landscape.backend import in_full_precision
 from landscape.derivatives import added, as_batches
-from landscape.errors import InputError, check_choice
+from landscape.errors import InputError, check_choice, with_article
 
 __all__ = ["check_points", "combine", "evaluate"]
 
@@ -38,7 +38,7 @@ def check_points(points: Sequence[Params]) -> tuple[Params, ...]:
     """
     if isinstance(points, Mapping) or not isinstance(points, Iterable):
         raise InputError(
-            f"points are a list of pytrees, not a {type(points).__name__}."
+            f"points are a list of pytrees, not {with_article(type(points).__name__)}."
         )
     points = tuple(points)
     for i, point in enumerate(points):
@@ -143,6 +143,9 @@ def evaluate(
         extras = (over_all(means),)
     options = options._replace(scalars=True)
     means = _average(loss_fn, points, rows, extras, batches, options)
+    if mesh is not None:
+        # Each process can read a whole copy alone.
+        means = devices.replicate(mesh, means)
     return means if isinstance(means, dict) else {"loss": means}
 
 

@@ -8,13 +8,12 @@ from typing import Any
 
 from analysis.programs import results
 from analysis.programs.text import EXAMPLE
-from landscape import checkpoint_tables, data, locks, methods, patterns, runs
+from landscape import checkpoint_tables, data, hosts, locks, methods, patterns, runs
 from landscape.cli import activity
 from landscape.config import RunConfig
-from landscape.errors import InputError
+from landscape.errors import InputError, typed
 from landscape.files import check_writable
 from landscape.tables import counted
-from landscape.user_code import is_user_code
 
 _OF_A_SPACE = (
     "model", "model_args", "widths", "activation", "dataset", "image_size", "inputs"
@@ -43,8 +42,8 @@ def same_space(
             ours, theirs = getattr(first, field), getattr(other, field)
             if ours != theirs:
                 raise InputError(
-                    f"{refs[0]} has {field} {ours!r} and {ref} {theirs!r}: they lie"
-                    " in different spaces."
+                    f"{refs[0]} has {field} {typed(ours)} and {ref} {typed(theirs)}:"
+                    " they lie in different spaces."
                 )
         if _examples(first) != _examples(other):
             raise InputError(
@@ -64,20 +63,11 @@ def load_jax(folder: Path) -> None:
       InputError: first, if `folder`, of the result, cannot be written, or another
         process computes it.
     """
-    check_writable(folder, "--output DIR names a folder elsewhere")
+    if hosts.is_first():
+        check_writable(folder, "--output DIR names a folder elsewhere")
     locks.check_free(folder)
     with activity("loading JAX"):
         importlib.import_module("analysis.programs.inputs")
-
-
-def check_units_are_known(config: RunConfig) -> None:
-    """Raises InputError for a network of the user's own."""
-    if is_user_code(config.model):
-        raise InputError(
-            f"which axes of {config.model} are units is not known. In a notebook"
-            " landscape.units.unit_scores and analysis.alignment take a Spec that says"
-            " it."
-        )
 
 
 def is_finished(folder: Path) -> bool:

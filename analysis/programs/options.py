@@ -83,6 +83,12 @@ def check_formats(formats: Sequence[str]) -> None:
         check_choice("format", name, FORMATS)
 
 
+def check_splits(splits: Sequence[str]) -> None:
+    """Raises InputError unless one or more splits are named."""
+    if not splits:
+        raise InputError(f"--split names one or more of {', '.join(SPLITS)}.")
+
+
 def check_points(points: int) -> None:
     """Raises InputError unless a grid of that number of points has a middle one."""
     if points < 3 or points % 2 == 0:

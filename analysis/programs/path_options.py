@@ -4,13 +4,23 @@ from collections.abc import Collection
 from dataclasses import dataclass, fields
 from typing import ClassVar
 
-from analysis.programs.options import SPLITS, SUBSPACES, LossOptions, check_points
+from analysis.programs.options import (
+    SPLITS,
+    SUBSPACES,
+    LossOptions,
+    check_points,
+    check_splits,
+)
 from landscape.cli import Positional
 from landscape.errors import InputError, require
+from landscape.needs import Need, either, only, when
 from landscape.tables import counted
 
 ORDERS = {"line": 1, "quadratic": 2, "cubic": 3}
 """Of Bezier curves."""
+CURVES = ("quadratic", "cubic")
+"""Those that are trained."""
+OF_CURVES = only("kind", *CURVES)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,6 +33,15 @@ class PathOptions(LossOptions):
 
     GROUPS: ClassVar[dict[str, str]] = {"subspace": "path"}
     CHOICES: ClassVar[dict[str, Collection[str]]] = {"subspace": SUBSPACES}
+
+    NEEDS: ClassVar[dict[str, Need]] = {
+        "subspace": OF_CURVES,
+        "fit_steps": OF_CURVES,
+        "seed": when(
+            lambda path: path.align or OF_CURVES.holds(path),
+            f"has an effect only with --align or --kind {either(CURVES)}",
+        ),
+    }
 
     seed: int = 0
     """Random seed of a curve's training and of --align."""
@@ -104,10 +123,9 @@ class Flags(PathOptions):
         for first, second in self.pairs:
             if first == second:
                 raise InputError(f"a path is between two runs: {first} is named twice.")
-        for name, known in (("kind", ORDERS), ("split", SPLITS)):
-            values = getattr(self, name)
-            if not values:
-                raise InputError(f"--{name} names one or more of {', '.join(known)}.")
+        check_splits(self.split)
+        if not self.kind:
+            raise InputError(f"--kind names one or more of {', '.join(ORDERS)}.")
 
     @property
     def pairs(self) -> list[tuple[str, str]]:

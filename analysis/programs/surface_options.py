@@ -6,6 +6,7 @@ from typing import ClassVar
 from analysis.programs.options import SPLITS, SUBSPACES, LossOptions, check_points
 from landscape.cli import Positional
 from landscape.errors import InputError, require
+from landscape.needs import Need, only
 from landscape.tables import counted
 
 PLANES = ("random", "through", "trajectory", "eigenvectors")
@@ -18,6 +19,14 @@ class Config(LossOptions):
         "plane": PLANES,
         "split": SPLITS,
         "subspace": SUBSPACES,
+    }
+
+    NEEDS: ClassVar[dict[str, Need]] = {
+        **dict.fromkeys(
+            ("subspace", "extent", "seed"),
+            only("plane", "random", "eigenvectors", of="kind"),
+        ),
+        "margin": only("plane", "through", "trajectory", of="kind"),
     }
 
     runs: Positional[tuple[str, ...]]

@@ -14,6 +14,7 @@ from landscape.errors import InputError, check_choices, percent_hint, require
 from landscape.files import check_writable, write_atomically, writing
 from landscape.folders import folder_of
 from landscape.methods import check_model
+from landscape.needs import Need, when
 
 RESULT = "result.json"
 
@@ -42,6 +43,13 @@ class StudyOptions:
         "data_dir": "data",
         "workdir": "output",
         "quick": "study",
+    }
+
+    NEEDS: ClassVar[dict[str, Need]] = {
+        "data_dir": when(
+            lambda config: config.scale != "digits",
+            "has no effect: digits are in no folder",
+        )
     }
 
     scale: str = "digits"

@@ -2,10 +2,12 @@
 
 import dataclasses
 import shlex
+import sys
 from collections.abc import Sequence
 from typing import Any
 
 from landscape.errors import InputError
+from landscape.needs import has_effect
 
 
 def command(
@@ -26,7 +28,7 @@ def command(
       default: replaces the defaults of the fields, as in `landscape.cli.parse`.
 
     Returns:
-      One line, quoted for a shell.
+      One line, quoted for a shell; settings without an effect are left out.
 
     >>> from landscape.config import SparseRun
     >>> run = SparseRun(widths=(9, 8), model="mlp", augment=True, workdir="my runs")
@@ -44,9 +46,20 @@ def command(
         value = getattr(config, field.name)
         if field.name in positional or not field.init:
             continue
-        if field.name in always or value != _default_of(field, default):
+        needed = value != _default_of(field, default) and has_effect(config, field.name)
+        if field.name in always or needed:
             words += _flag(field.name, value)
     return shlex.join(words)
+
+
+def this_program() -> str:
+    """The module that this process runs; "" if it runs none, as a notebook.
+
+    >>> this_program() in ("", "pytest")
+    True
+    """
+    spec: Any = getattr(sys.modules["__main__"], "__spec__", None)
+    return spec.name.removesuffix(".__main__") if spec else ""
 
 
 def _made_of_defaults(kind: type) -> Any | None:

@@ -8,6 +8,7 @@ import inspect
 from collections.abc import Collection, Sequence
 
 from landscape.errors import InputError
+from landscape.needs import either
 
 
 def groups_of(config_class: type) -> dict[str, str]:
@@ -57,8 +58,6 @@ def check_used(
         if not word.startswith("--") or not set(users) <= set(methods):
             continue
         if not set(users) & set(chosen):
-            *others, last = users
-            either = f"{', '.join(others)} or {last}" if others else last
             raise InputError(
-                f"{flag} goes with --method {either}, not {' '.join(chosen)}."
+                f"{flag} goes with --method {either(users)}, not {' '.join(chosen)}."
             )

@@ -8,7 +8,7 @@ from typing import ClassVar
 from landscape import methods
 from landscape.config.methods import NM, AtInitialisation, Dynamic, Levels, Phases
 from landscape.config.training import TrainConfig
-from landscape.errors import InputError, percent_hint
+from landscape.errors import InputError, percent_hint, typed
 from landscape.methods import AT_INITIALISATION
 from landscape.scores import SCORES
 
@@ -145,7 +145,8 @@ class SparseRun(AtInitialisation, Dynamic, NM, Phases, Levels, TrainConfig):
             takes = row.taken(self.mask_from)
             if is_given and setting not in row.settings and not takes:
                 raise InputError(
-                    f"{flag} goes with --method {_taking(setting)}, not {self.method}."
+                    f"{flag} goes with --method {_taking(setting)}, not"
+                    f" {typed(self.method)}."
                 )
         if "phase_starts" in row.settings:
             self.check_phases_fit()

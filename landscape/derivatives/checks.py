@@ -16,7 +16,7 @@ from landscape.aliases import Batch, LossFn, Params
 from landscape.arrays import check_arrays, check_floating
 from landscape.backend import in_full_precision
 from landscape.derivatives.batches import check_batch, num_examples, total_weight
-from landscape.errors import InputError
+from landscape.errors import InputError, with_article
 
 MAX_EXAMPLES = 64
 """Examples that a check evaluates."""
@@ -102,7 +102,9 @@ def check_is_scalar(result: Any) -> None:
     number = isinstance(result, int | float | complex)
     shape = () if number else getattr(result, "shape", None)
     if shape != ():
-        seen = f"a {type(result).__name__}" if shape is None else f"shape {shape}"
+        seen = f"shape {shape}"
+        if shape is None:
+            seen = with_article(type(result).__name__)
         raise InputError(f"the loss function must return a scalar, not {seen}.")
     check_floating(result, "the loss")
 

@@ -18,10 +18,9 @@ from flax import errors, nnx
 from flax import linen as nn
 
 from landscape import layout
-from landscape.errors import InputError
+from landscape.errors import InputError, with_article
 from landscape.models.equinox_networks import from_equinox
 from landscape.models.nnx_networks import from_nnx
-from landscape.models.output_positions import positions
 from landscape.models.train_flag import with_train
 from landscape.user_code import arguments, call, check_arguments, resolve, told
 
@@ -98,9 +97,9 @@ def _as_linen(made: Any) -> nn.Module:
         return with_train(made)
     if isinstance(made, nnx.Module):
         raise InputError(
-            f"the factory returned a {type(made).__name__} of NNX that has its weights"
-            " already, and the seed of a run draws them: return what makes it from"
-            f" rngs, as functools.partial({type(made).__name__}, ...) does."
+            f"the factory returned {with_article(type(made).__name__)} of NNX that has"
+            " its weights already, and the seed of a run draws them: return what makes"
+            f" it from rngs, as functools.partial({type(made).__name__}, ...) does."
         )
     kind = _makes(made) if callable(made) else ""
     if not kind or isinstance(made, jax.tree_util.Partial):
@@ -119,7 +118,7 @@ def _as_linen(made: Any) -> nn.Module:
 def _described(made: Any) -> str:
     if inspect.isclass(made):
         return f"the class {made.__name__}"
-    return f"{made!r}" if made is None else f"a {type(made).__name__}"
+    return "None" if made is None else with_article(type(made).__name__)
 
 
 def check(model: nn.Module, input_shape: tuple[int, ...], num_classes: int) -> None:
@@ -174,8 +173,6 @@ of shape (2, 2), not float32 of shape (2, 3).
             f"the network has no kernel, but {', '.join(leaves)}: its attribute"
             " layout_rules, a dict, can say which of them are."
         )
-    # What a run asks for at its end is found to be there at its start.
-    positions(model, input_shape)
 
 
 def _shapes(image: Any, function: Any, *args: Any) -> Any:
