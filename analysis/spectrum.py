@@ -92,8 +92,9 @@ class Config(DataOptions):
     include_l2: bool = False
     """Of the whole objective, with its L2 term (hessian only)."""
     memory: float | None = None
-    """GiB for the linearisation that is kept; default: 4, or half of an accelerator's
-    free memory."""
+    """GiB of each device for the linearisation that is kept, and as much for the
+    vectors of Lanczos where others can keep them; default: 4, or half of an
+    accelerator's free memory, and for the vectors what is free."""
     by_layer: bool = False
     """A spectrum for each of the layers (their kernels with their biases) alone."""
 

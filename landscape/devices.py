@@ -8,6 +8,7 @@ import os
 import socket
 import textwrap
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -121,6 +122,45 @@ def spread(mesh: Mesh, batch: Any) -> Any:
     return jax.lax.with_sharding_constraint(
         batch, NamedSharding(mesh, PartitionSpec("data"))
     )
+
+
+def free_memory() -> int | None:
+    """Bytes that are free on each device; the least of all processes.
+
+    Those that an accelerator reports; the devices of a CPU divide what its host has.
+    None where neither is known.
+    """
+    own = jax.local_devices()
+    if own[0].platform == "cpu":
+        host = free_host_memory()
+        return None if host is None else host // len(own)
+    stats = own[0].memory_stats() or {}
+    if "bytes_limit" not in stats:
+        return None
+    return _least(stats["bytes_limit"] - stats.get("bytes_in_use", 0))
+
+
+def free_host_memory() -> int | None:
+    """Bytes of memory that are free on the host, the least of all; None: not known."""
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+        free = next(int(x.split()[1]) for x in lines if x.startswith("MemAvailable"))
+    except (OSError, StopIteration):
+        return None
+    free *= 1024
+    try:
+        # A container may have less.
+        group = Path("/sys/fs/cgroup")
+        most = int((group / "memory.max").read_text())
+        free = min(free, most - int((group / "memory.current").read_text()))
+    except (OSError, ValueError):  # a file that is not there, or "max"
+        pass
+    return _least(free)
+
+
+def _least(size: int) -> int:
+    # In MiB, which 32 bits hold.
+    return -hosts.largest(-(size >> 20)) << 20 if hosts.are_several() else size
 
 
 def check_batch_size(mesh: Mesh, batch_size: int) -> None:

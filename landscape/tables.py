@@ -66,6 +66,16 @@ def counted(count: int, noun: str, plural: str | None = None) -> str:
     return f"{count:,} {noun if count == 1 else plural or f'{noun}s'}"
 
 
+def in_bytes(size: int) -> str:
+    """A number of bytes in MiB or GiB.
+
+    >>> in_bytes(46 * 2**20), in_bytes(3 * 2**29)
+    ('46 MiB', '1.5 GiB')
+    """
+    unit, name = (2**30, "GiB") if size >= 2**30 else (2**20, "MiB")
+    return f"{size / unit:.2g} {name}" if size < 10 * unit else f"{size // unit} {name}"
+
+
 def _is_number(cell: str) -> bool:
     try:
         float(cell.split("+-")[0].replace(",", "").rstrip(" %") or 0)

@@ -89,7 +89,7 @@ def construct(
         mean_of = in_full_precision(Partial(mean_of, function))
         product = less_outer_product(product, plan.average(mean_of, leaves))
     how = plan.scannable, plan.description
-    return Operator(product, kept, coordinates, *how, kind)
+    return Operator(product, kept, coordinates, *how, kind, plan.workspace)
 
 
 def _check_sizes(memory, chunk_size, mesh) -> None:

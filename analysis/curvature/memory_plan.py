@@ -13,7 +13,7 @@ from jax.sharding import Mesh
 from jax.tree_util import Partial
 
 from analysis.curvature import over_devices
-from landscape import backend
+from landscape import backend, devices
 from landscape.aliases import Batch
 from landscape.callables import Static
 from landscape.derivatives import (
@@ -26,6 +26,7 @@ from landscape.derivatives import (
     product_of,
 )
 from landscape.one_line import one_line
+from landscape.tables import in_bytes
 
 MEMORY = 2**32
 """Bytes that an operator may take on a device that does not report its memory."""
@@ -46,6 +47,7 @@ class Plan(NamedTuple):
         the batches are linearised once, here.
       scannable: whether products may run inside one compiled loop.
       description: the same in words.
+      workspace: bytes that a product takes on a device while it is computed, about.
       mesh: of the devices among which the examples are divided; None: one device.
     """
 
@@ -53,6 +55,7 @@ class Plan(NamedTuple):
     chunk_size: int | None
     scannable: bool
     description: str
+    workspace: int = 0
     mesh: Mesh | None = None
 
     __repr__ = one_line
@@ -118,19 +121,22 @@ def plan(
     scannable = on_device and not convolves
     if chunk_size is not None:
         batches = _parts(batches, chunk_size, scannable, on_device, mesh)
-        return Plan(batches, chunk_size, scannable, f"chunks of {chunk_size}", mesh)
+        work = _chunk_bytes(linearize, leaves, batches, chunk_size // count)
+        description = f"chunks of {chunk_size}"
+        return Plan(batches, chunk_size, scannable, description, work, mesh)
     # The residuals of a few examples of a convolution fit into the caches of a CPU.
     part_size = CONVOLUTION_CHUNK if convolves and mesh is None else None
     held = sum(_held(linearize, leaves, b, part_size, count) for b in batches)
     if held <= memory:
-        description = f"linearised once, {in_words(held)}"
+        description = f"linearised once, {in_bytes(held)}"
         if mesh is not None:
             description += f" on each of {count} devices"
             parts = over_devices.cut(mesh, batches)
             batches = [over_devices.put(mesh, part) for part in parts]
         elif part_size is not None:
             batches = [part for b in batches for part in _cut(b, part_size)]
-        return Plan(batches, None, scannable, description, mesh)
+        # Measured: the tangents take as much as the residuals of convolutions.
+        return Plan(batches, None, scannable, description, held, mesh)
     examples = sum(map(num_examples, batches))
     each = held * count / examples
     dense_on_cpu = backend.on_cpu() and not convolves
@@ -145,10 +151,17 @@ def plan(
     where = "" if on_device else " from the host"
     description = (
         f"chunks of {chunk_size}{where}: linearised once it would take"
-        f" {in_words(held)}, more than {in_words(memory)}"
+        f" {in_bytes(held)}, more than {in_bytes(memory)}"
     )
     batches = _parts(batches, chunk_size, scannable, on_device, mesh)
-    return Plan(batches, chunk_size, scannable, description, mesh)
+    work = _chunk_bytes(linearize, leaves, batches, chunk_size // count)
+    return Plan(batches, chunk_size, scannable, description, work, mesh)
+
+
+def _chunk_bytes(linearize, leaves, batches, size: int) -> int:
+    """What a chunk of `size` examples of a device takes while it is computed."""
+    part = _abstract(batches[0], max(min(size, num_examples(batches[0])), 1))
+    return 2 * _bytes(linearized.trace(linearize, leaves, part).out_info)
 
 
 def _parts(batches, chunk_size, scannable, on_device, mesh) -> list:
@@ -160,21 +173,8 @@ def _parts(batches, chunk_size, scannable, on_device, mesh) -> list:
     return [over_devices.put(mesh, part) for part in parts] if on_device else parts
 
 
-def in_words(size: int) -> str:
-    """A number of bytes in MiB or GiB.
-
-    >>> in_words(46 * 2**20), in_words(3 * 2**29)
-    ('46 MiB', '1.5 GiB')
-    """
-    unit, name = (2**30, "GiB") if size >= 2**30 else (2**20, "MiB")
-    return f"{size / unit:.2g} {name}" if size < 10 * unit else f"{size // unit} {name}"
-
-
 def _memory() -> int:
-    stats = jax.local_devices()[0].memory_stats() or {}
-    if "bytes_limit" not in stats:
-        return MEMORY
-    return (stats["bytes_limit"] - stats.get("bytes_in_use", 0)) // 2
+    return MEMORY if backend.on_cpu() else (devices.free_memory() or 2 * MEMORY) // 2
 
 
 def _held(

@@ -25,7 +25,7 @@ from landscape.errors import InputError
 @partial(
     jax.tree_util.register_dataclass,
     data_fields=("leaf_product", "kept"),
-    meta_fields=("coordinates", "scannable", "description", "kind"),
+    meta_fields=("coordinates", "scannable", "description", "kind", "workspace"),
 )
 @dataclass(frozen=True, eq=False)
 class Operator:
@@ -50,6 +50,8 @@ class Operator:
         is best called outside of jit (convolutions on a CPU, data on the host).
       description: of how products are computed.
       kind: of matrix, such as "hessian"; of sums and multiples how they were made.
+      workspace: bytes that a product takes on a device while it is computed, about;
+        of a sum those of its first term.
 
     >>> coordinates = Coordinates.of({"w": jnp.zeros(2)})
     >>> twice = Partial(lambda leaves: (2 * leaves[0],))
@@ -66,6 +68,7 @@ class Operator:
     scannable: bool
     description: str
     kind: str = "symmetric"
+    workspace: int = 0
 
     def __repr__(self) -> str:
         over = self.coordinates

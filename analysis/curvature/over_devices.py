@@ -83,8 +83,7 @@ def linear_product(
     maps, weights = _linearized(mesh, linearize, leaves, divided)
     others = [linearized(linearize, leaves, part) for part in rest]
     counts = [total_weight(part) for part in rest]
-    total = sum(w.sum() for w in weights) + sum(counts)
-    fractions = [w / total for w in weights], [c / total for c in counts]
+    fractions = _fractions(weights, counts)
     product = Static(_mean_of_maps, (mesh,))
     return Partial(product, (maps, fractions[0]), (others, fractions[1]))
 
@@ -177,6 +176,12 @@ def _linearized(mesh, linearize, leaves, parts: list[Batch]) -> tuple[list, list
         return [], []
     mapped = _shard_map(mesh, local, (WHOLE, WHOLE, DIVIDED), DIVIDED)
     return mapped(linearize, leaves, parts)
+
+
+@jax.jit
+def _fractions(weights: list, counts: list) -> tuple[list, list]:
+    total = sum(w.sum() for w in weights) + sum(counts)
+    return [w / total for w in weights], [count / total for count in counts]
 
 
 @partial(jax.jit, static_argnums=0)

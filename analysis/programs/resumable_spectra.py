@@ -112,8 +112,10 @@ def _eigenpairs(
         found = pairs._asdict().items()
         save({names[name]: np.asarray(value) for name, value in found})
     pairs = Eigenpairs(**{name: saved[label] for name, label in names.items()})
+    # Where they are kept apart, the solvers put each where it belongs.
+    apart = spectra.is_apart(op)
     return pairs._replace(
-        vectors=jax.numpy.asarray(pairs.vectors),
+        vectors=pairs.vectors if apart else jax.numpy.asarray(pairs.vectors),
         products=int(pairs.products),
         miss_probability=float(pairs.miss_probability),
     )

@@ -6,7 +6,7 @@ from typing import Any
 
 import jax
 
-from analysis import curvature
+from analysis import curvature, spectra
 from analysis.programs import inputs, results, resumable_spectra, spectrum_figures
 from landscape import devices, rng, runs
 from landscape.cli import activity
@@ -37,13 +37,21 @@ def found(
     if op.size < MIN_PARAMETERS:
         raise too_few(config.run, op.size, config.layers)
     top = min(config.top, op.size // 2) or 1
-    products = f"products: {op.description}"
+    description = op.description
+    products = f"products: {description}"
     say(f"{config.operator} over {counted(op.size, 'parameter')}; {products}")
     if config.exact:
         summary = resumable_spectra.exact(op, top, say)
     else:
         steps, probes = config.num_steps, config.num_probes
         key = rng.stream(config.seed, "spectrum")
+        memory = spectra.memory_needed(op, top, steps, probes, memory=_memory(config))
+        say(str(memory))
+        memory.check(
+            "fewer --num-steps or --top, a smaller --memory for what is linearised, or"
+            " more devices"
+        )
+        op = memory.placed(op)
         summary = resumable_spectra.estimated(
             op, top, steps, probes, key, folder=folder, say=say
         )
@@ -51,7 +59,7 @@ def found(
         "size": op.size,
         "num_classes": run.data.num_classes,
         "num_examples": len(examples["label"]),
-        "description": op.description,
+        "description": description,
         **summary.result,
     }
     return result, summary.arrays | spectrum_figures.shown(summary.figure)
@@ -73,7 +81,7 @@ def operator(
         "mask": run.masks if config.subspace == "sparse" else None,
         "layers": config.layers or None,
         "mesh": devices.make_mesh() if jax.device_count() > 1 else None,
-        "memory": None if config.memory is None else int(config.memory * 2**30) or 1,
+        "memory": _memory(config),
         "check": check,
     }
     model_fn = objective.bind_logits(state.batch_stats)
@@ -90,6 +98,11 @@ def operator(
     }[config.operator]
     loss = objective.bind_output_loss()
     return make(model_fn, loss, state.params, examples, **options)
+
+
+def _memory(config: Any) -> int | None:
+    """Bytes, as --memory says."""
+    return None if config.memory is None else int(config.memory * 2**30) or 1
 
 
 def too_few(run: Any, size: int, layers: Sequence[str]) -> InputError:

@@ -17,6 +17,7 @@ from analysis.spectra.exact_cost import Cost, check_memory, predicted_cost
 from analysis.spectra.factorisation import Inertia, inertia
 from analysis.spectra.lanczos import Ritz, ritz, tridiagonalise
 from analysis.spectra.linear_operator import LinearOperator, from_function, from_matrix
+from analysis.spectra.memory import Memory, memory_needed
 from analysis.spectra.outliers import elbow, largest_gap, largest_ratio
 from analysis.spectra.plotting import plot
 from analysis.spectra.quadrature import Quadrature, probe_quadratures
@@ -29,7 +30,7 @@ from analysis.spectra.random_matrices import (
 )
 from analysis.spectra.smoothing import Curve, smoothed
 from analysis.spectra.stochastic_trace import Trace, xtrace
-from analysis.spectra.storage import on_host, sharded
+from analysis.spectra.storage import is_apart, on_host, sharded
 from analysis.spectra.summary import (
     NEAR_ZERO,
     NEGATIVE,
@@ -50,6 +51,7 @@ __all__ = [
     "Estimate",
     "Inertia",
     "LinearOperator",
+    "Memory",
     "Quadrature",
     "Ritz",
     "Summary",
@@ -67,6 +69,7 @@ __all__ = [
     "from_function",
     "from_matrix",
     "inertia",
+    "is_apart",
     "largest_fluctuation",
     "largest_gap",
     "largest_ratio",
@@ -75,6 +78,7 @@ __all__ = [
     "marchenko_pastur_density",
     "marchenko_pastur_edges",
     "materialise",
+    "memory_needed",
     "moment",
     "on_host",
     "plot",

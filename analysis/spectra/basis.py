@@ -8,6 +8,7 @@ from functools import partial
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.sharding import NamedSharding
 
 from analysis.spectra import storage
@@ -25,10 +26,9 @@ def allocate(rows: jax.Array, capacity: int) -> Basis:
     >>> [block.shape for block in allocate(jnp.eye(3), 20)]
     [(16, 3), (16, 3)]
     """
-    blocks = -(-capacity // BLOCK)
-    empty = jnp.zeros((blocks * BLOCK - len(rows), rows.shape[1]), rows.dtype)
-    filled = jnp.concatenate([rows, empty])
-    return tuple(filled[i * BLOCK : (i + 1) * BLOCK] for i in range(blocks))
+    # Block by block: all rows in one array would be held twice.
+    parts = [rows[i : i + BLOCK] for i in range(0, capacity, BLOCK)]
+    return tuple(jnp.pad(part, ((0, BLOCK - len(part)), (0, 0))) for part in parts)
 
 
 def write(basis: Basis, index: jax.Array, row: jax.Array) -> Basis:
@@ -76,38 +76,47 @@ def orthogonalise(basis: Basis, count: jax.Array, w: jax.Array) -> jax.Array:
     return jax.lax.while_loop(repeats, once, start)[0]
 
 
-@partial(jax.jit, static_argnames="sharding")
 def combine(
-    basis: Basis, coefficients: jax.Array, sharding: NamedSharding | None = None
+    basis: Basis, coefficients: np.ndarray, sharding: NamedSharding | None = None
 ) -> jax.Array:
     """Linear combinations, rows [k, n], of coefficients [k, rows of all blocks].
 
     Divided as `sharding` says, if it is given.
 
-    >>> combine(allocate(jnp.eye(2), 2), jnp.ones((1, 16))).tolist()
+    >>> combine(allocate(jnp.eye(2), 2), np.ones((1, 16))).tolist()
     [[1.0, 1.0]]
     """
-    parts = [
-        coefficients[:, i : i + BLOCK] for i in range(0, len(basis) * BLOCK, BLOCK)
-    ]
-    rows = sum(dot(part, rows) for part, rows in zip(parts, basis, strict=True))
-    return storage.constrained(sharding, rows)
+    coefficients = coefficients.astype(basis[0].dtype)
+    total = None
+    # One by one: compiled together, the products of all blocks are held at a time.
+    for i, rows in enumerate(basis):
+        part = coefficients[:, i * BLOCK : (i + 1) * BLOCK]
+        total = _added(total, part, rows, sharding)
+    return total
 
 
-@partial(jax.jit, static_argnames=("capacity", "sharding"))
 def restarted(
     basis: Basis,
-    coefficients: jax.Array,
+    coefficients: np.ndarray,
     capacity: int,
     sharding: NamedSharding | None = None,
 ) -> Basis:
     """A basis for `capacity` rows, the first ones linear combinations: see `combine`.
 
-    >>> restarted(allocate(jnp.eye(2), 2), jnp.ones((1, 16)), 5)[0][0].tolist()
+    >>> restarted(allocate(jnp.eye(2), 2), np.ones((1, 16)), 5)[0][0].tolist()
     [1.0, 1.0]
     """
-    rows = combine(basis, coefficients)
-    return storage.constrained(sharding, allocate(rows, capacity))
+    empty = -(-capacity // BLOCK) * BLOCK - len(coefficients)
+    filled = np.pad(coefficients, ((0, empty), (0, 0)))
+    parts = (filled[i : i + BLOCK] for i in range(0, capacity, BLOCK))
+    return tuple(combine(basis, part, sharding) for part in parts)
+
+
+@partial(jax.jit, static_argnames="sharding", donate_argnums=0)
+def _added(total, coefficients, rows, sharding):
+    found = dot(coefficients, rows)
+    found = found if total is None else total + found
+    return storage.constrained(sharding, found)
 
 
 def dot(a: jax.Array, b: jax.Array) -> jax.Array:

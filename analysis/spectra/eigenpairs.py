@@ -126,7 +126,9 @@ def top_eigenpairs(
     if not tol > 0:
         raise InputError(f"tol must be positive, not {tol}.")
     num_pairs = min(2 * k if which == "both" else k, op.size)
-    max_basis = min(2 * num_pairs + 60 if max_basis is None else max_basis, op.size)
+    if max_basis is None:
+        max_basis = basis_size(num_pairs, op.size)
+    max_basis = min(max_basis, op.size)
     if max_basis < min(num_pairs + 5, op.size):
         raise InputError(
             f"{num_pairs} pairs need a max_basis of at least {num_pairs + 5}."
@@ -141,6 +143,15 @@ def top_eigenpairs(
     look_key = jax.random.fold_in(key, zlib.crc32(b"look"))
     found, missed = completed(op, found, goal, max_products, look_key, verify=verify)
     return _checked(op, found, missed, tol, signs_key)
+
+
+def basis_size(num_pairs: int, size: int) -> int:
+    """Vectors that `top_eigenpairs` keeps by default for pairs of n = `size`.
+
+    >>> basis_size(40, 1000)
+    140
+    """
+    return min(2 * num_pairs + 60, size)
 
 
 def residuals(op: LinearOperator, pairs: Eigenpairs) -> np.ndarray:

@@ -205,9 +205,9 @@ def ritz_vectors(op: LinearOperator, found: Search, indices: np.ndarray) -> jax.
     return combine(found.state.basis, combination, storage.sharding_of(op))
 
 
-def coefficients(found: Search, indices: np.ndarray) -> jax.Array:
+def coefficients(found: Search, indices: np.ndarray) -> np.ndarray:
     """Those of the Ritz vectors of these indices, for `basis.combine`."""
     capacity = len(found.state.alphas)
     rows = np.zeros((len(indices), capacity))
     rows[:, : len(found.vectors)] = found.vectors[:, indices].T
-    return jnp.asarray(rows, found.state.alphas.dtype)
+    return rows

@@ -128,13 +128,9 @@ def _basis_of(
     tails = tuple(tails[i][0] for i in strong)
     values, outer = found.values[kept], outer[strong]
     head = Head(values, coupling, outer, tails, int(earlier.sum()))
+    given = coefficients(found, kept), goal.max_basis, storage.sharding_of(op)
     state = old._replace(
-        basis=restarted(
-            old.basis,
-            coefficients(found, kept),
-            goal.max_basis,
-            storage.sharding_of(op),
-        ),
+        basis=restarted(old.basis, *given),
         previous=jnp.zeros_like(old.previous),
         alphas=jnp.zeros_like(old.alphas),
         betas=jnp.zeros_like(old.betas),

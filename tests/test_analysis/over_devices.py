@@ -50,6 +50,7 @@ def inputs():
         "label": rng.integers(0, 3, 65).astype(np.int32),
         "weight": rng.integers(0, 3, 65).astype(float),
     }
+    data["weight"][-1] = 2.0
     parts = slice(40), slice(40, 65)
     return params, [{k: x[part] for k, x in data.items()} for part in parts]
 
@@ -60,13 +61,13 @@ def operators(mesh, kinds=slice(None)):
     both = {"mesh": mesh, "check": False}
     mask = jax.tree.map(lambda x: np.arange(x.size).reshape(x.shape) % 3 > 0, params)
     functions = model_fn, output_loss, params, batches
-    centred = both | {"centred": True}
+    chunks = both | {"chunk_size": 16}
     gradients = per_example, params, batches
     makers = [
         partial(curvature.hessian, loss_fn, params, batches, **both),
-        partial(curvature.gauss_newton, *functions, layers="in", chunk_size=16, **both),
-        partial(curvature.residual, *functions, mask=mask, **both),
-        partial(curvature.gradient_covariance, *gradients, **centred),
+        partial(curvature.gauss_newton, *functions, layers="in", **chunks),
+        partial(curvature.residual, *functions, mask=mask, **chunks),
+        partial(curvature.gradient_covariance, *gradients, **chunks, centred=True),
     ]
     return [make() for make in makers[kinds]]
 
@@ -74,10 +75,6 @@ def operators(mesh, kinds=slice(None)):
 def assert_close(got, want, tolerance):
     error = np.abs(np.asarray(got) - np.asarray(want)).max() / np.abs(want).max()
     assert error < tolerance, error
-
-
-def bytes_on_each(tree):
-    return sum(x.addressable_shards[0].data.nbytes for x in jax.tree.leaves(tree))
 
 
 def moved(compiled):
@@ -115,12 +112,30 @@ def assert_same_spectrum(op, want):
     assert distance(density, want[1]) < 1e-8
 
 
+def assert_memory_as_predicted(op, matvec):
+    """Of the compiled product, on each device; returns what the operator takes."""
+    predicted = spectra.memory_needed(op, 2, 12, 2)
+    compiled = matvec.memory_analysis()
+    vector = 8 * op.size
+    arrays = compiled.argument_size_in_bytes - vector
+    assert abs(arrays - predicted.operator) <= 64, (arrays, predicted)
+    taken = compiled.temp_size_in_bytes + vector + compiled.output_size_in_bytes
+    assert predicted.product / 4 < taken < predicted.product, (taken, predicted)
+    return predicted.operator
+
+
+def on_host(matvec):
+    return spectra.on_host(spectra.from_function(matvec, 40, scannable=False))
+
+
 def check():
     """Products, eigenvalues and densities; what goes between devices, and is held."""
     plain = operators(None)
-    want = spectrum(plain[0])
-    held = []
-    for count in (1, 2, 4, 8):
+    exact = np.linalg.eigvalsh([plain[0].matvec(row) for row in np.eye(40)])
+    want = spectrum(on_host(plain[0].matvec))
+    assert_close(want[0].values, exact[[-1, -2, 1, 0]], 1e-11)
+    whole = spectra.memory_needed(plain[0], 2, 12, 2).operator
+    for count in (2, 4, 8):
         kinds = slice(None) if count == 8 else slice(1)
         found = operators(devices.make_mesh(count), kinds)
         for op, twin in zip(found, plain[kinds], strict=True):
@@ -133,20 +148,17 @@ def check():
             sums = op.coordinates.size + extra
             assert moved(matvec) == {"all-reduce": sums}
             if twin is plain[0]:
-                step = partial(matvec, op)
-                host = spectra.from_function(step, op.size, scannable=False)
-                assert_same_spectrum(spectra.on_host(host), want)
-                held.append(bytes_on_each(op))
-    # The 65th example, and what belongs to no example, is on each device.
-    whole, *parts = held
-    for count, size in zip((2, 4, 8), parts, strict=True):
-        assert whole / count < size < whole / count + whole / 10
+                assert_same_spectrum(on_host(partial(matvec, op)), want)
+                size = assert_memory_as_predicted(op, matvec)
+                # The 65th example, and what belongs to none, is on each device.
+                assert whole / count < size < whole / count + whole / 10
     divided = spectra.sharded(found[0])
     assert_same_spectrum(divided, want)
-    state = lanczos.start(divided, np.ones(40), 12)
-    state = lanczos.advance(divided, state, 12)
+    state = lanczos.start(divided, np.ones(40), 16)
+    state = lanczos.advance(divided, state, 16)
     assert {x.addressable_shards[0].data.shape for x in state.basis} == {(16, 5)}
 
 
-check()
-print("agreed")
+if __name__ == "__main__":
+    check()
+    print("agreed")

@@ -1,0 +1,87 @@
+"""What a spectrum is said to take, against the arrays there are and what is chosen."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from analysis import spectra
+from analysis.spectra import basis, lanczos, memory, storage
+from landscape import devices
+from landscape.errors import InputError
+
+N = 4096
+ROW = 4 * N
+MIB = 2**20
+
+
+@pytest.fixture
+def op():
+    values = jnp.linspace(-1, 1, N)
+    return spectra.from_function(jax.tree_util.Partial(jnp.multiply, values), N)
+
+
+def size(tree):
+    return sum(x.nbytes for x in jax.tree.leaves(tree))
+
+
+def test_vectors_take_what_is_said(op):
+    needed = spectra.memory_needed(op, 20, 80, 10)
+    assert needed.operator == ROW
+    # 140 vectors of 40 pairs, as whole blocks, twice at a restart.
+    before = size(jax.live_arrays())
+    state = lanczos.start(op, jnp.ones(N), 140)
+    made = basis.restarted(state.basis, np.ones((73, 144)), 140)
+    got = size(jax.live_arrays()) - before
+    block = basis._added.lower(made[0], np.ones((16, 16)), made[1], None).compile()
+    got += block.memory_analysis().temp_size_in_bytes
+    assert got < needed.pairs < 1.1 * got
+    # 40 locked vectors and 80 steps, for one probe at a time.
+    state = lanczos.start(op, jnp.ones(N), 80, locked=jnp.eye(40, N, 1))
+    assert size(state) + 80 * ROW < needed.density < size(state) + 95 * ROW
+    assert needed.vectors == max(needed.pairs, needed.density, needed.trace)
+    assert needed.total == ROW + needed.product + needed.vectors
+
+
+@pytest.mark.parametrize(
+    ("free", "limit", "on_cpu", "mesh", "chosen"),
+    [
+        (None, None, True, False, "device"),
+        (9 * MIB, None, True, False, "device"),
+        (9 * MIB, MIB, True, False, "device"),
+        (9 * MIB, MIB, True, True, "sharded"),
+        (9 * MIB, None, True, True, "device"),
+        (MIB, None, True, True, "sharded"),
+        (10**9, None, False, True, "vmapped"),
+        (9 * MIB, None, False, True, "device"),
+        (9 * MIB, MIB, False, True, "sharded"),
+        (MIB, None, False, False, "host"),
+        (MIB // 2, None, False, True, "host"),
+    ],
+)
+def test_vectors_go_where_there_is_room(
+    monkeypatch, op, free, limit, on_cpu, mesh, chosen
+):
+    mesh = jax.sharding.AbstractMesh((8,), ("data",)) if mesh else None
+    monkeypatch.setattr(devices, "free_memory", lambda: free)
+    monkeypatch.setattr(memory, "on_cpu", lambda: on_cpu)
+    monkeypatch.setattr(storage, "mesh_of", lambda op: mesh)
+    needed = spectra.memory_needed(op, 20, 80, 10, memory=limit)
+    assert needed.storage == chosen
+    assert memory.WHERE[chosen] in str(needed)
+    needed.check()
+    if chosen in ("vmapped", "device", "host"):
+        placed = needed.placed(op)
+        assert isinstance(placed, storage.OnHost) == (chosen == "host")
+        assert placed.scannable == (on_cpu or chosen == "vmapped")
+        assert np.allclose(placed.matvec(np.ones(N)), op.matvec(jnp.ones(N)))
+
+
+def test_what_does_not_fit_is_refused_in_a_sentence(monkeypatch, op):
+    needed = spectra.memory_needed(op, 20, 80, 2)
+    with pytest.raises(InputError, match=r"5.1 MiB on each device .* the 1 MiB"):
+        needed._replace(free=MIB).check()
+    with pytest.raises(InputError, match=r"MiB on the host .*free: fewer --top"):
+        needed._replace(storage="host", host=MIB).check("fewer --top")
+    monkeypatch.setattr(jax, "local_devices", lambda backend=None: 1 / 0)
+    needed._replace(free=None).check()
