@@ -80,7 +80,6 @@ def _check(config: Config, where: Path) -> None:
         export.check(config.export)
     if checks.is_finished(where):
         return
-    checks.check_units_are_known(settings)
     checks.num_examples(settings, config.num_examples)
     if ref.step is None:
         loss = runs.read_summary(ref.folder)["train_loss"]

@@ -104,6 +104,8 @@ def is_held(folder: Path) -> bool:
     >>> is_held(Path("nowhere"))
     False
     """
+    if buckets.is_leased(folder):
+        return True
     return (folder / LEASE).exists() and _silence(folder) < DURATION
 
 

@@ -108,6 +108,9 @@ def _run(
         for i in begun:
             record.check_same(folders[i], group[i])
         left = hosts.from_first(lambda: [i for i in _unfinished(folders) if i in begun])
+        for i in left if not hosts.is_first() else []:
+            # As the first process did when it had the lock.
+            buckets.fetch(folders[i])
         if left:
             starts = [start_of(group[i]) for i in left]
             opened = opening.open_runs([group[i] for i in left], starts)

@@ -10,7 +10,7 @@ from jax.tree_util import Partial
 
 from analysis import alignment, evaluation
 from analysis.programs import checks
-from landscape import devices, hosts, models, rng, runs
+from landscape import data, devices, hosts, models, rng, runs
 from landscape.aliases import Masks
 from landscape.cli import activity
 from landscape.one_line import one_line
@@ -66,7 +66,8 @@ def evaluation_setup(
         whole ones: the remainder is dropped.
       batch_norm: stored, batch or re-estimated; see `analysis.evaluation.of_objective`.
       batch_size: examples in a batch that has statistics.
-      split: train or test. Re-estimated statistics are those of training examples.
+      split: train or test. Re-estimated statistics are those of training examples: of
+        all, or of images that are read in time of as many as are evaluated.
 
     Raises:
       InputError: there are fewer examples, or batches do not fit them.
@@ -80,7 +81,7 @@ def evaluation_setup(
     mode = batch_norm if has_norm else "stored"
     others = None
     if split == "test" and mode == "re-estimated":
-        others = examples_of(run, None)
+        others = examples_of(run, _num_others(run, size))
     if mode == "batch":
         total, size = size, size - size % batch_size
         if not size:
@@ -104,6 +105,13 @@ def evaluation_setup(
         mesh,
         others,
     )
+
+
+def _num_others(run: runs.Run, evaluated: int) -> int | None:
+    """The training examples that statistics are of, beside those of another split."""
+    if not isinstance(run.data.train, data.streaming.StreamedSplit):
+        return None
+    return min(evaluated, len(run.data.train["label"]))
 
 
 def examples_of(

@@ -15,8 +15,6 @@ def check(config: Config, refs: Sequence[runs.Ref], where: Path) -> None:
     first, _ = checks.same_space(refs, config.data_dir)
     if checks.is_finished(where):
         return
-    if config.align:
-        checks.check_units_are_known(first)
     asked = config.num_examples if config.split == "train" else None
     count = checks.num_examples(first, asked)
     if config.split == "train":

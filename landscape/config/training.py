@@ -202,11 +202,8 @@ class TrainConfig:
             )
         for name in ("momentum", "label_smoothing"):
             self._require(name, lambda v: 0 <= v < 1, "in [0, 1)")
-        self._require(
-            "accumulate",
-            lambda v: self.batch_size % v == 0,
-            f"a divisor of --batch-size {self.batch_size}",
-        )
+        divisor = f"a divisor of --batch-size {self.batch_size}"
+        self._require("accumulate", lambda v: self.batch_size % v == 0, divisor)
         self._require("warmup", lambda v: v <= self.steps, f"at most {self.steps}")
         self._require(
             "decay_steps",

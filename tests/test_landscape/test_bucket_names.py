@@ -7,9 +7,11 @@ import fsspec
 import pytest
 
 from landscape import buckets, runs
-from landscape.cli import launch
+from landscape.cli import Point, launch
+from landscape.config import DenseRun
 from landscape.errors import InputError
 from landscape.folders import folder_of
+from train import units
 
 
 def test_a_name_of_a_bucket_is_a_copy_and_back():
@@ -43,6 +45,21 @@ def test_a_package_that_is_missing_is_named_with_what_installs_it(monkeypatch):
     buckets.transfer._system.cache_clear()
     with pytest.raises(InputError, match=r"needs gcsfs: pip install -e '\.\[gs\]'"):
         folder_of("gs://no-such-bucket/run")
+
+
+@pytest.mark.parametrize("flag", ["dataset", "data_dir"])
+def test_data_in_a_bucket_are_refused(flag):
+    sentence = rf"^--{flag.replace('_', '-')} gs://b/x/ is in a bucket: copy it to a"
+    with pytest.raises(InputError, match=sentence):
+        DenseRun(**{flag: "gs://b/x/"})
+
+
+@pytest.mark.parametrize("workdir", ["memory://b/run", None])
+def test_networks_are_not_made_smaller_in_a_bucket(workdir):
+    config = units.Config(source="memory://b/dense", workdir=workdir)
+    name = workdir or "memory://b/dense-small"
+    with pytest.raises(InputError, match=f"^--workdir {name} is in a bucket: name a"):
+        units.run_sweep([Point(config, {})])
 
 
 @pytest.mark.parametrize(

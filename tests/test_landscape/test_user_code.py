@@ -494,7 +494,7 @@ def test_what_needs_the_units_of_a_network_is_refused(place, trained):
         (path, path.Config(run_a=f"{run}@init", run_b=run, align=True)),
         (units, units.Config(run)),
     ):
-        with pytest.raises(InputError, match="changing:net are units is not known"):
+        with pytest.raises(InputError, match="is not known here: name its layers"):
             program.run(config)
 
 

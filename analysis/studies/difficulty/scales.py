@@ -119,6 +119,8 @@ def quick(config: SparseStudyOptions) -> Scale:
     few = {"steps": 60, "prune_every": 5, "num_train": 300}
     if "schedule" in scale.training:
         few |= {"schedule": "cosine", "decay_steps": ()}
+    if scale.training["model"] in ("resnet8", "resnet20"):
+        few["widths"] = (4, 4, 8)
     return scale._replace(
         training=scale.training | few,
         num_seeds=config.num_seeds or 1,
