@@ -186,13 +186,10 @@ def test_a_coordinator_that_does_not_answer_is_named(monkeypatch, capsys):
 @pytest.mark.parametrize(
     ("what", "name"),
     [
-        ("settings", "steps"),
-        ("versions", "jax"),
-        ("versions", "JAX_ENABLE_X64"),
-        ("code", "train/loop.py"),
-        ("data", "train examples"),
+        ("settings", "steps"), ("versions", "jax"), ("versions", "JAX_ENABLE_X64"),
+        ("code", "train/loop.py"), ("data", "train examples"),
     ],
-)
+)  # fmt: skip
 def test_what_a_process_has_otherwise_is_named(what, name, monkeypatch):
     """Settings of one process alone, such as its folder of data, may differ."""
     config = SparseRun(steps=9)
