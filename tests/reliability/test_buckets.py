@@ -9,6 +9,7 @@ import pytest
 
 from landscape import checkpoint, locks, runs
 from landscape.buckets import names, transfer
+from landscape.checkpoint import verified_folder
 from landscape.checkpoint_tables import leaves, steps
 from landscape.config import DenseRun
 from landscape.errors import InputError, RunFailure
@@ -115,6 +116,8 @@ def test_a_kill_between_any_two_changes_of_a_save_leaves_a_sound_checkpoint():
         another_process()
         found, refused = checkpoint.restore(folder_of("memory://b/c"), state_of(0))
         assert not refused and int(found.step) in (6, 9)
+        for step in steps(folder_of("memory://b/c")):
+            verified_folder.verify(folder_of(f"memory://b/c/{step}"))
         np.testing.assert_array_equal(found.params["w"], np.full(3, int(found.step)))
         if ended:
             break
