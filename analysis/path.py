@@ -74,7 +74,7 @@ def _evaluate(config: Config, where: Path) -> tuple[dict[str, Any], dict[str, An
     elif config.kind != "line":
         train = replace(config, split="train")
         run(train)
-        arrays = results.read_arrays(folder(train) / results.ARRAYS)
+        arrays = results.read_together(folder(train))
         path = path._replace(points=resumable_paths.trained(arrays, path.points))
     ts = paths.grid(config.points, config.extend)
     values = resumable_paths.evaluated(where, path, ts, setup)
@@ -244,4 +244,4 @@ def command_line(config: Config) -> str:
 
 
 if __name__ == "__main__":
-    launch(lambda: main_of_several(parse(Flags, __doc__)))
+    launch(lambda: main_of_several(parse(Flags, __doc__, distributed=True)))

@@ -25,7 +25,7 @@ from typing import Any, ClassVar
 
 from analysis.programs.options import DataOptions
 from analysis.programs.saliency_text import describe, next_command, title
-from landscape.cli import Positional, activity, launch, parse
+from landscape.cli import Positional, launch, parse
 from landscape.errors import require
 from landscape.scores import SCORES
 
@@ -96,12 +96,10 @@ def _check(config: Config, where: Path) -> None:
 
 def _measure(config: Config, where: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     """Numbers and arrays; pieces of the work are kept in `where`."""
+    from analysis.programs import inputs, saliency_numbers
     from analysis.programs import resumable_saliency as work
-    from analysis.programs import saliency_numbers
-    from landscape import runs
 
-    with activity("loading the run"):
-        loaded = runs.load(_ref(config), data_dir=config.data_dir)
+    (loaded,) = inputs.load([_ref(config)], config.data_dir)
     size = len(loaded.data.train["label"])
     count = config.num_examples or min(EXAMPLES, size)
     setup = work.setup_of(loaded, config.layers, count)
@@ -152,4 +150,4 @@ def main(config: Config) -> None:
 
 
 if __name__ == "__main__":
-    launch(lambda: main(parse(Config, __doc__)))
+    launch(lambda: main(parse(Config, __doc__, distributed=True)))

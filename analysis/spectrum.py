@@ -238,4 +238,4 @@ def main(config: Config) -> None:
 
 
 if __name__ == "__main__":
-    launch(lambda: main(parse(Config, __doc__)))
+    launch(lambda: main(parse(Config, __doc__, distributed=True)))

@@ -238,4 +238,4 @@ def command_line(config: Config) -> str:
 
 
 if __name__ == "__main__":
-    launch(lambda: main(parse(Config, __doc__)))
+    launch(lambda: main(parse(Config, __doc__, distributed=True)))

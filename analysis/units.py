@@ -89,13 +89,11 @@ def _check(config: Config, where: Path) -> None:
 
 def _measure(config: Config, where: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     """Numbers and arrays; what is found of each kept state is kept in `where`."""
-    from analysis.programs import checks, resumable_units
-    from landscape import runs
+    from analysis.programs import checks, inputs, resumable_units
 
     refs = checks.kept_states(_ref(config))
     first_units = resumable_units.first_units(refs[-1].folder)
-    with activity("loading the run"):
-        loaded = runs.load(refs[-1], data_dir=config.data_dir)
+    (loaded,) = inputs.load([refs[-1]], config.data_dir)
     count = config.num_examples or EXAMPLES
     setup = resumable_units.setup_of(loaded, config.where, config.split, count)
     losses = resumable_units.losses(setup, refs)
@@ -196,4 +194,4 @@ def _is_of_the_user(config: Config) -> bool:
 
 
 if __name__ == "__main__":
-    launch(lambda: main(parse(Config, __doc__)))
+    launch(lambda: main(parse(Config, __doc__, distributed=True)))

@@ -50,13 +50,19 @@ def located(name: str, data_dir: str | None) -> tuple[str, str | None]:
     `data_dir` or else from the working directory.
 
     Raises:
-      InputError: the path is absolute, and there is a `data_dir`; or it has no name.
+      InputError: the path is absolute, and there is a `data_dir`; or it has no name; or
+        one of them is in a bucket.
 
     >>> located("shapes/", "/data"), located("/data/shapes", None)
     (('shapes/', '/data'), ('shapes/', '/data'))
     >>> located("emnist/letters", "/data")
     ('emnist/letters', '/data')
     """
+    for flag, value in (("dataset", name), ("data-dir", data_dir or "")):
+        if "://" in value:
+            raise InputError(
+                f"--{flag} {value} is in a bucket: copy it to a disk of this machine."
+            )
     if is_function(name) or not _is_path(name):
         return name, data_dir
     path = os.path.expanduser(name)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from landscape import hosts
+from landscape import buckets, hosts
 from landscape.errors import InputError, RunFailure
 
 
@@ -19,7 +19,8 @@ def write_atomically(
     """Replaces a file; whatever interrupts it leaves the old one, or none.
 
     The new one is written beside it, with the suffix .part, flushed to the disk and
-    renamed. The folder must exist.
+    renamed; from the copy of a folder in a bucket it is sent there. The folder must
+    exist.
 
     Args:
       path: the file.
@@ -38,7 +39,8 @@ def write_atomically(
     if not hosts.is_first():
         return
     if isinstance(write, str):
-        write = write.encode()
+        # The copy of a folder in a bucket is elsewhere tomorrow.
+        write = buckets.shown(write).encode()
     partial = path.with_name(path.name + ".part")
     try:
         with open(partial, "wb") as file:
@@ -49,6 +51,7 @@ def write_atomically(
             file.flush()
             os.fsync(file.fileno())
         os.replace(partial, path)
+        buckets.send(path)
     except OSError:
         # A disk that is full needs the room.
         with contextlib.suppress(OSError):
@@ -95,6 +98,7 @@ choose another --workdir.
         nearest = next(path for path in (folder, *folder.parents) if path.exists())
         with tempfile.TemporaryFile(dir=nearest) as file:
             file.write(bytes(4096))
+        buckets.check_writable(folder)
     except OSError as error:
         why = error.strerror or error
         raise InputError(f"{folder} cannot be written ({why}): {instead}.") from None

@@ -6,6 +6,7 @@ Imports nothing heavy: names are checked before anything else.
 import os
 from pathlib import Path
 
+from landscape import buckets
 from landscape.errors import InputError
 
 LONGEST_NAME = 255
@@ -18,11 +19,15 @@ _LONGEST_PATH = 3700
 def folder_of(name: str | os.PathLike[str]) -> Path:
     """The folder that a name means: `~` is the home folder, a last slash says nothing.
 
+    Of a folder in a bucket, gs://BUCKET/FOLDER, it is the copy on this machine (see
+    `landscape.buckets`), which is fetched once.
+
     A name that a command line would misread, as `-x`, becomes absolute, so that it can
     be printed as part of a command.
 
     Raises:
-      InputError: the name is empty, too long or not text.
+      InputError: the name is empty, too long or not text; or there is no such bucket,
+        it cannot be read, or a package for that is missing.
 
     >>> folder_of("runs/pruned/")
     PosixPath('runs/pruned')
@@ -34,7 +39,7 @@ def folder_of(name: str | os.PathLike[str]) -> Path:
         raise InputError(
             f"{text!r} is not the name of a folder: it is empty, or not text in UTF-8."
         )
-    path = Path(os.path.expanduser(text))
+    path = buckets.copy_of(text) or Path(os.path.expanduser(text))
     if str(path)[0] in "-~":
         path = Path(os.path.abspath(path))
     longest = max(path.parts, key=_size, default="")
@@ -43,6 +48,7 @@ def folder_of(name: str | os.PathLike[str]) -> Path:
             f"{shortened(text, 40)!r}... is too long for the name of a folder: a name"
             f" has at most {LONGEST_NAME} bytes, and a path {_LONGEST_PATH}."
         )
+    buckets.fetch(path, again=False)
     return path
 
 

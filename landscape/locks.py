@@ -3,7 +3,8 @@
 The lease is that of `filelock`. It needs no more of a file system than that a file is
 made by one process only, so it holds on shared ones too. A living holder touches it
 every 10 seconds; one that died is known on its own host at once, by its process number,
-and on others by a lease that nothing touches.
+and on others by a lease that nothing touches. Folders in buckets have leases of another
+kind, see `landscape.buckets`.
 """
 
 import contextlib
@@ -18,7 +19,7 @@ from typing import Any
 
 from filelock import SoftFileLease, Timeout
 
-from landscape import hosts
+from landscape import buckets, hosts
 from landscape.errors import InputError, RunFailure
 
 FILES = LEASE, TAKEN = ".lock", ".lock.json"
@@ -51,6 +52,10 @@ def locked(folder: Path) -> Iterator[Callable[[], None]]:
     ...
     landscape.errors.InputError: .../run is being written by process ...
     """
+    if buckets.name_of(folder):
+        with buckets.leased(folder, DURATION) as check:
+            yield check
+        return
     if not hosts.is_first():
         # The first process holds it for all.
         yield lambda: None
@@ -82,8 +87,13 @@ def locked(folder: Path) -> Iterator[Callable[[], None]]:
 
 
 def check_free(folder: Path) -> None:
-    """Raises InputError if another process writes `folder`, as `locked` does."""
-    if (folder / LEASE).exists():
+    """Raises InputError if another process writes `folder`, as `locked` does.
+
+    Of several processes none looks: they lock a folder together.
+    """
+    if hosts.are_several():
+        return
+    if (folder / LEASE).exists() or buckets.is_leased(folder):
         with locked(folder):
             pass
 
@@ -94,6 +104,8 @@ def is_held(folder: Path) -> bool:
     >>> is_held(Path("nowhere"))
     False
     """
+    if buckets.is_leased(folder):
+        return True
     return (folder / LEASE).exists() and _silence(folder) < DURATION
 
 

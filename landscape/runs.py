@@ -14,11 +14,13 @@ import dataclasses
 import difflib
 import hashlib
 import json
+import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from landscape import checkpoint_tables, config, sources
+from landscape import buckets, checkpoint_tables, config, sources
 from landscape.aliases import Masks
 from landscape.data import Dataset
 from landscape.data import load as load_data
@@ -48,7 +50,7 @@ _SUMMARISED = (
 
 
 FREE = frozenset(
-    "workdir data_dir num_devices workers log_every eval_every save_every"
+    "workdir data_dir num_devices workers remat log_every eval_every save_every"
     " keep_every tensorboard profile".split()
 )
 """Settings that may be others when a run resumes: placement, logging and keeping."""
@@ -256,9 +258,17 @@ def load(name: str | Ref, *, data: bool = True, data_dir: str | None = None) -> 
         such step, or a data set that is not there or another.
       checkpoint.CheckpointError: no sound checkpoint.
     """
+    with buckets.names_shown():
+        ref = parse(name)
+        if isinstance(name, str) and buckets.copy_of(name):
+            # In a notebook the same name means the run as it is now.
+            buckets.fetch(ref.folder)
+        return _load(ref, data, data_dir)
+
+
+def _load(ref: Ref, data: bool, data_dir: str | None) -> Run:
     from landscape import checkpoint
 
-    ref = parse(name)
     if ref.folder.suffix == EXPORTED and ref.folder.is_file():
         from landscape import export
 
@@ -274,7 +284,19 @@ def load(name: str | Ref, *, data: bool = True, data_dir: str | None = None) -> 
 
 def find(root: Path) -> list[Path]:
     """All run folders at or below `root`, in the order of their names."""
-    return sorted(path.parent for path in folder_of(root).rglob(CONFIG))
+    found = files_below(folder_of(root))
+    return sorted(folder for folder, names in found if CONFIG in names)
+
+
+def files_below(root: Path) -> Iterator[tuple[Path, list[str]]]:
+    """Each folder at or below `root`, with the names of its files.
+
+    Not those inside the checkpoints of runs: there are hundreds of files in each.
+    """
+    for folder, inside, names in os.walk(root):
+        if CONFIG in names and CHECKPOINTS in inside:
+            inside.remove(CHECKPOINTS)
+        yield Path(folder), names
 
 
 def read_summary(folder: Path) -> dict[str, Any] | None:

@@ -2,15 +2,17 @@
 
 import contextlib
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from landscape import figures, hosts, locks, models, runs
+from landscape import buckets, figures, hosts, locks, models, runs
 from landscape.cli import activity, limit_compiled_programs
 from landscape.config import RunConfig
+from landscape.folders import folder_of
 from landscape.sparsity import accounting, choices
 from landscape.state import TrainState
-from train import checks, measure, opening, record, together, training
+from train import checks, mask_source, measure, opening, record, together, training
 from train.opening import Opened, Start
 
 FIGURE = "training.png"
@@ -32,6 +34,25 @@ def run_all(
       seeds_at_once: runs that differ by their seeds alone are trained side by side, up
         to this many; see `train.together`.
     """
+    with buckets.names_shown():
+        return _run_all([_here(each) for each in configs], start_of, seeds_at_once)
+
+
+def _here(config: RunConfig) -> RunConfig:
+    """The settings of a run, with folders in buckets named by their copies."""
+    names = {
+        name: str(folder_of(value))
+        for name in ("workdir", *mask_source.KINDS)
+        if (value := getattr(config, name, None)) and buckets.copy_of(value)
+    }
+    return replace(config, **names) if names else config
+
+
+def _run_all(
+    configs: Sequence[RunConfig],
+    start_of: Callable[[RunConfig], Start | None],
+    seeds_at_once: int,
+) -> list[dict[str, Any]]:
     checks.check(configs)
     with activity("reading the data"):
         checks.check_shapes(configs)
@@ -73,26 +94,27 @@ def _run(
 ) -> dict[str | None, dict[str, Any]]:
     """The summaries of runs that are trained side by side, by their workdir."""
     folders = [Path(str(config.workdir)) for config in group]
-    finished = [runs.read_summary(folder) is not None for folder in folders]
-    hosts.check_equal(f"what is finished of {folders[0]}", str(finished))
     for folder, config in zip(folders, group, strict=True):
         # Asked again: while earlier runs were trained, the folder may have been filled.
         record.check_same(folder, config)
         if runs.read_summary(folder) is not None:
             record.note_data_dir(folder, config)
     with contextlib.ExitStack() as stack:
-        left, check_locks = [], []
-        for folder, config in zip(folders, group, strict=True):
-            if runs.read_summary(folder) is None:
-                check_lock = stack.enter_context(locks.locked(folder))
-                # The process that held it a moment ago may have finished the run, or
-                # left one of other settings.
-                record.check_same(folder, config)
-                if runs.read_summary(folder) is None:
-                    left.append(config)
-                    check_locks.append(check_lock)
+        # The others may see later what is finished.
+        begun = hosts.from_first(lambda: _unfinished(folders))
+        check_of = {i: stack.enter_context(locks.locked(folders[i])) for i in begun}
+        # The process that held a lock a moment ago may have finished the run, or left
+        # one of other settings.
+        for i in begun:
+            record.check_same(folders[i], group[i])
+        left = hosts.from_first(lambda: [i for i in _unfinished(folders) if i in begun])
+        for i in left if not hosts.is_first() else []:
+            # As the first process did when it had the lock.
+            buckets.fetch(folders[i])
         if left:
-            opened = opening.open_runs(left, [start_of(config) for config in left])
+            starts = [start_of(group[i]) for i in left]
+            opened = opening.open_runs([group[i] for i in left], starts)
+            check_locks = [check_of[i] for i in left]
             by_step: dict[int, list[tuple[Opened, Callable[[], None]]]] = {}
             for each, check_lock in zip(opened, check_locks, strict=True):
                 at = int(each.state.step)
@@ -103,6 +125,10 @@ def _run(
                 for each, state in zip(at_one_step, states, strict=True):
                     _close(each, state)
     hosts.wait("trained")
+    for folder in folders if not hosts.is_first() else []:
+        # The next run may take its weights or masks.
+        buckets.fetch(folder)
+        hosts.await_file(folder / runs.SUMMARY)
     # Last: the runs are finished, whatever becomes of their figures.
     for folder in folders:
         figure = folder / runs.FIGURES / FIGURE
@@ -110,10 +136,12 @@ def _run(
             with figures.attempt(figure):
                 lines = runs.read_metrics(folder)
                 figures.save(figures.training({folder.name: [lines]}), figure)
-    read = {str(folder): runs.read_summary(folder) for folder in folders}
-    return {
-        config.workdir: read[str(f)] for f, config in zip(folders, group, strict=True)
-    }
+    read = hosts.from_first(lambda: [runs.read_summary(folder) for folder in folders])
+    return {config.workdir: own for config, own in zip(group, read, strict=True)}
+
+
+def _unfinished(folders: Sequence[Path]) -> list[int]:
+    return [i for i, f in enumerate(folders) if runs.read_summary(f) is None]
 
 
 def _close(opened: Opened, state: TrainState) -> dict[str, Any]:

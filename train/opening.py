@@ -1,6 +1,5 @@
 """Runs made ready to be trained: their data, functions, folder and first state."""
 
-import json
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -11,16 +10,16 @@ from jax.sharding import Mesh
 
 from landscape import checkpoint, data, devices, hosts, recipe, runs, trees
 from landscape.cli import activity
-from landscape.config import RunConfig, to_dict
+from landscape.config import RunConfig
 from landscape.errors import InputError, RunFailure, with_article
 from landscape.initial_state import abstract_state, initial_state, rescaled
 from landscape.methods import method_row
 from landscape.one_line import one_line
 from landscape.recipe import Components
-from landscape.sources import check_data, describe_data
+from landscape.sources import check_data
 from landscape.state import TrainState
 from landscape.user_code import is_user_code
-from train import measure, record, scoring
+from train import agreement, damage, examples, measure, record, scoring
 from train.streamed import is_streamed
 
 Start = Callable[[TrainState], tuple[Any, Any, Any]]
@@ -65,7 +64,9 @@ def open_runs(
     if len(configs) == 1:
         return [_open(configs[0], starts[0])]
     folders = [Path(str(config.workdir)) / runs.CHECKPOINTS for config in configs]
-    common = set.intersection(*(set(checkpoint.steps(folder)) for folder in folders))
+    common = hosts.from_first(
+        lambda: set.intersection(*(set(checkpoint.steps(folder)) for folder in folders))
+    )
     for at in sorted(common, reverse=True):
         try:
             return _open_all(configs, starts, at)
@@ -104,22 +105,16 @@ def _open(
     folder = Path(config.workdir)
     dataset = data.load(config)
     check_data(folder, dataset)
-    given = {k: v for k, v in to_dict(config).items() if k not in runs.FREE}
-    hosts.check_equal("the settings", json.dumps(given, sort_keys=True))
-    hosts.check_equal("the data", json.dumps(describe_data(dataset)))
-    hosts.check_equal("a version (Python, packages)", json.dumps(record.versions()))
+    agreement.check(config, dataset)
     shape = dataset.input_shape
     components = recipe.make(config, shape, dataset.num_classes)
     like = abstract_state(components, shape)
-    restored = checkpoint.restore(folder / runs.CHECKPOINTS, like, step)
+    restored = _restored(folder / runs.CHECKPOINTS, like, step)
     resumes = restored is not None
-    found = int(restored[0].step) if restored else None
-    # Of folders on the hosts' own disks the first one's alone holds what was written.
-    hosts.check_equal(f"the newest checkpoint in {folder}", str(found))
     if resumes:
         state, refused = restored
         # Said first: a failure below must not hide what was refused.
-        for reason in refused:
+        for reason in refused if hosts.is_first() else []:
             print(f"{folder}: refused {reason}", file=sys.stderr)
     else:
         _refuse_lost_checkpoints(folder)
@@ -141,11 +136,12 @@ def _open(
                 _refuse_non_finite(
                     config, components, state, dataset.train["image"][:8]
                 )
-    splits = splits or {
-        name: split if is_streamed(split) else devices.replicate(mesh, split)
-        for name in ("train", "validation", "test")
-        if (split := getattr(dataset, name)) is not None
-    }
+    if not splits:
+        splits, how = _placed(mesh, dataset)
+        if how and hosts.is_first():
+            print(f"{folder}: {how}.", file=sys.stderr)
+    if resumes:
+        damage.recall(folder, splits)
     state = devices.replicate(mesh, state)
     if not resumes:
         rescoring = scoring.make(config, components, state, splits, mesh)
@@ -161,11 +157,40 @@ def _open(
         # Before the metrics: a newer checkpoint would be resumed from without them.
         checkpoint.drop_after(folder / runs.CHECKPOINTS, step)
     record.truncate_metrics(folder, int(state.step) if resumes else None)
-    if resumes:
+    if resumes and hosts.is_first():
         print(f"{folder}: resumes from step {int(state.step)}", file=sys.stderr)
-    else:
+    elif not resumes:
         record.write_sources(folder, config, dataset)
     return Opened(folder, config, components, state, resumes, splits, mesh, shape)
+
+
+def _placed(mesh: Mesh, dataset: data.Dataset) -> tuple[measure.Splits, str | None]:
+    """The data on the devices, or what reads them in time; and how, in words."""
+    if not is_streamed(dataset.train):
+        return examples.place(mesh, dataset)
+    splits = {
+        name: split
+        for name in ("train", "validation", "test")
+        if (split := getattr(dataset, name)) is not None
+    }
+    return splits, f"{dataset.name} is read while the network trains"
+
+
+def _restored(folder: Path, like: TrainState, step: int | None):
+    """As `checkpoint.restore`, of the step that the first process takes."""
+    if not hosts.are_several():
+        return checkpoint.restore(folder, like, step)
+    mine: list = []
+
+    def taken():
+        mine.append(checkpoint.restore(folder, like, step))
+        return int(mine[0][0].step) if mine[0] else None
+
+    found = hosts.from_first(taken)
+    if found is None or hosts.is_first():
+        return None if found is None else mine[0]
+    hosts.await_file(folder / str(found))
+    return checkpoint.restore(folder, like, found)
 
 
 def _refuse_non_finite(

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import landscape.config
-from landscape import data, hosts, locks, runs, sources
+from landscape import buckets, data, hosts, locks, runs, sources
 from landscape.config import RunConfig
 from landscape.data import Dataset
 from landscape.errors import InputError, RunFailure, typed
@@ -181,6 +181,7 @@ class Recorder:
         seconds = time.perf_counter() - self._logged
         spent = {"step": step, "seconds": seconds, "ended": why}
         append(self.folder, runs.TIMINGS, spent)
+        send(self.folder)
 
     def save(self, state: Any) -> None:
         """Writes a checkpoint of a `landscape.state.TrainState`."""
@@ -191,6 +192,8 @@ class Recorder:
 
         self.check_lock()
         checkpoints = self.folder / runs.CHECKPOINTS
+        # Before the checkpoint: a run that resumes drops what is behind it.
+        send(self.folder)
         checkpoint.save(checkpoints, jax.device_get(state), keep_every=self.keep_every)
 
 
@@ -202,6 +205,14 @@ def append(folder: Path, name: str, *lines: dict[str, Any]) -> None:
         file.writelines(json.dumps(line) + "\n" for line in lines)
         file.flush()
         os.fsync(file.fileno())
+
+
+def send(folder: Path) -> None:
+    """Sends what was appended to files of a run in a bucket."""
+    if hosts.is_first():
+        with writing(folder, _RESUMES):
+            for name in (runs.METRICS, runs.TIMINGS, telemetry.EVENTS):
+                buckets.send(folder / name)
 
 
 def seconds(folder: Path) -> float:

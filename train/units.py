@@ -24,8 +24,10 @@ if __name__ == "__main__":
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from pathlib import Path
 from typing import Annotated, Any
 
+from landscape import buckets, hosts
 from landscape.cli import Named, Point, activity, launch, parse_sweep
 from landscape.config import BUDGETS, TrainConfig, UnitsConfig, UnitsRun
 from landscape.errors import InputError
@@ -121,6 +123,11 @@ def run(config: Config) -> list[dict[str, Any]]:
 
 def run_sweep(points: Sequence[Point]) -> list[dict[str, Any]]:
     """As `run`, for each point of a sweep; all are checked before one is made."""
+    if hosts.are_several():
+        raise InputError(
+            "train.units runs in one process, also on a network that several have"
+            " trained: leave --distributed and --coordinator out."
+        )
     configs = [_located(point.config, point.folder) for point in points]
     from train.shrinking import rounds
 
@@ -167,6 +174,11 @@ def _located(config: Config, below: str) -> Config:
     from train import mask_source
 
     workdir = str(folder_of(config.workdir or beside(config.source)) / below)
+    if buckets.name_of(Path(workdir)):
+        raise InputError(
+            f"--workdir {buckets.shown(workdir)} is in a bucket: name a folder on this"
+            " machine, and copy it there once it is finished."
+        )
     source = mask_source.located(config.source, workdir, "network")
     return replace(config, workdir=workdir, source=source)
 

@@ -82,12 +82,11 @@ def construct(
         params, kept, functions = devices.replicate(mesh, everything)
     leaves = coordinates.leaves(params)
     function = _of_leaves(functions[0], coordinates, params)
-    linearize = memory_plan.sharded(mesh, Partial(map_of, function, *functions[1:]))
+    linearize = Partial(map_of, function, *functions[1:])
     plan = memory_plan.plan(linearize, leaves, batches, memory, chunk_size, mesh)
     product = plan.product(linearize, leaves)
     if mean_of is not None:
         mean_of = in_full_precision(Partial(mean_of, function))
-        mean_of = memory_plan.sharded(mesh, mean_of)
         product = less_outer_product(product, plan.average(mean_of, leaves))
     how = plan.scannable, plan.description
     return Operator(product, kept, coordinates, *how, kind)

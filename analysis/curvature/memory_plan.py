@@ -12,7 +12,8 @@ import numpy as np
 from jax.sharding import Mesh
 from jax.tree_util import Partial
 
-from landscape import backend, devices
+from analysis.curvature import over_devices
+from landscape import backend
 from landscape.aliases import Batch
 from landscape.callables import Static
 from landscape.derivatives import (
@@ -45,12 +46,14 @@ class Plan(NamedTuple):
         the batches are linearised once, here.
       scannable: whether products may run inside one compiled loop.
       description: the same in words.
+      mesh: of the devices among which the examples are divided; None: one device.
     """
 
     batches: list
     chunk_size: int | None
     scannable: bool
     description: str
+    mesh: Mesh | None = None
 
     __repr__ = one_line
 
@@ -61,13 +64,26 @@ class Plan(NamedTuple):
 
     def product(self, linearize: Partial, leaves: tuple) -> Product:
         """The mean of the linear maps `linearize(leaves, batch)`."""
-        return product_of(linearize, leaves, self.batches, self.chunk_size, self.scan)
+        if self.mesh is None:
+            how = self.chunk_size, self.scan
+            return product_of(linearize, leaves, self.batches, *how)
+        if self.chunk_size is None:
+            given = linearize, leaves, self.batches
+            return over_devices.linear_product(self.mesh, *given)
+        product = Static(over_devices.mean_in_chunks, self._how())
+        return Partial(product, linearize, leaves, self.batches)
 
     def average(self, function: Partial, leaves: tuple) -> Any:
         """The mean over the data of `function(leaves, batch)`."""
+        if self.mesh is not None:
+            average_over = over_devices.average_over
+            return average_over(*self._how(), function, (leaves,), self.batches)
         return average(
             function, self.batches, leaves, chunk_size=self.chunk_size, scan=self.scan
         )
+
+    def _how(self) -> tuple:
+        return self.mesh, self.chunk_size, self.scan
 
 
 def plan(
@@ -89,30 +105,32 @@ def plan(
     memory = _memory() if memory is None else memory
     count = 1 if mesh is None else mesh.size
     data = sum(map(_bytes, batches))
-    on_device = data <= memory or not any(map(_on_host, batches))
+    on_device = data <= memory * count or not any(map(_on_host, batches))
     if on_device:
-        if data <= memory and len(joinable(batches)) == len(batches):
+        if data <= memory * count and len(joinable(batches)) == len(batches):
             # One batch needs one program, and one call of it.
             batches = [joined(batches)]
-        batches = _on_devices(batches, mesh)
+        if mesh is None:
+            batches = jax.tree.map(jnp.asarray, batches)
     convolves = not backend.scannable(
         linearized, linearize, leaves, _abstract(batches[0])
     )
     scannable = on_device and not convolves
     if chunk_size is not None:
-        return Plan(batches, chunk_size, scannable, f"chunks of {chunk_size}")
+        batches = _parts(batches, chunk_size, scannable, on_device, mesh)
+        return Plan(batches, chunk_size, scannable, f"chunks of {chunk_size}", mesh)
     # The residuals of a few examples of a convolution fit into the caches of a CPU.
     part_size = CONVOLUTION_CHUNK if convolves and mesh is None else None
-    held = sum(_held(linearize, leaves, batch, part_size) for batch in batches)
-    held = -(-held // count)
+    held = sum(_held(linearize, leaves, b, part_size, count) for b in batches)
     if held <= memory:
         description = f"linearised once, {in_words(held)}"
         if mesh is not None:
             description += f" on each of {count} devices"
-            batches = [part for b in batches for part in _divisible(b, count)]
+            parts = over_devices.cut(mesh, batches)
+            batches = [over_devices.put(mesh, part) for part in parts]
         elif part_size is not None:
             batches = [part for b in batches for part in _cut(b, part_size)]
-        return Plan(batches, None, scannable, description)
+        return Plan(batches, None, scannable, description, mesh)
     examples = sum(map(num_examples, batches))
     each = held * count / examples
     dense_on_cpu = backend.on_cpu() and not convolves
@@ -129,20 +147,17 @@ def plan(
         f"chunks of {chunk_size}{where}: linearised once it would take"
         f" {in_words(held)}, more than {in_words(memory)}"
     )
-    return Plan(batches, chunk_size, scannable, description)
+    batches = _parts(batches, chunk_size, scannable, on_device, mesh)
+    return Plan(batches, chunk_size, scannable, description, mesh)
 
 
-def sharded(mesh: Mesh | None, linearize: Partial) -> Partial:
-    """`linearize` whose batch is spread over the mesh where the examples divide."""
+def _parts(batches, chunk_size, scannable, on_device, mesh) -> list:
+    """The batches of a product in chunks, on the devices if they are to stay there."""
     if mesh is None:
-        return linearize
-    return Partial(Static(_on_shards, (mesh,)), linearize)
-
-
-def _on_shards(mesh, linearize, leaves, batch) -> Any:
-    if num_examples(batch) % mesh.size == 0:
-        batch = devices.spread(mesh, batch)
-    return linearize(leaves, batch)
+        return batches
+    # Whole ones where each device takes its chunks of them in a compiled loop.
+    parts = over_devices.cut(mesh, batches, None if scannable else chunk_size)
+    return [over_devices.put(mesh, part) for part in parts] if on_device else parts
 
 
 def in_words(size: int) -> str:
@@ -163,17 +178,22 @@ def _memory() -> int:
 
 
 def _held(
-    linearize: Partial, leaves: tuple, batch: Batch, part_size: int | None
+    linearize: Partial, leaves: tuple, batch: Batch, part_size: int | None, count: int
 ) -> int:
-    """Bytes of the maps of a batch, linearised in parts of `part_size` examples."""
-    total, size = 0, num_examples(batch)
-    part_size = part_size or size
-    whole, rest = divmod(size, part_size)
-    for count, examples in ((whole, part_size), (1, rest)):
-        if count and examples:
+    """Bytes on each of `count` devices of the maps of a batch, linearised there.
+
+    In parts of `part_size` examples, if that is given.
+    """
+    each, left = divmod(num_examples(batch), count)
+    part_size = part_size or max(each, 1)
+    whole, rest = divmod(each, part_size)
+    total = 0
+    # Those that do not divide by the devices are on each.
+    for times, examples in ((whole, part_size), (1, rest), (1, left)):
+        if times and examples:
             part = _abstract(batch, examples)
             info = linearized.trace(linearize, leaves, part).out_info
-            total += count * _bytes(info)
+            total += times * _bytes(info)
     return total
 
 
@@ -195,18 +215,6 @@ def _abstract(batch: Batch, examples: int | None = None) -> Batch:
         return jax.ShapeDtypeStruct(shape, jnp.result_type(x))
 
     return jax.tree.map(leaf, batch)
-
-
-def _on_devices(batches: list, mesh: Mesh | None) -> list:
-    if mesh is not None:
-        return devices.replicate(mesh, batches)
-    return jax.tree.map(jnp.asarray, batches)
-
-
-def _divisible(batch: Batch, count: int) -> list:
-    """The batch cut in two, so that the examples of the first divide by `count`."""
-    size = num_examples(batch)
-    return _cut(batch, size // count * count or size)
 
 
 def _cut(batch: Batch, size: int) -> list:

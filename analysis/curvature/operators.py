@@ -58,8 +58,8 @@ def hessian(
         Data that take more stay on the host and are sent in chunks.
       chunk_size: examples in a chunk; each product then differentiates again, whatever
         the memory.
-      mesh: the examples are spread over its devices; those that are left when they do
-        not divide are computed by each.
+      mesh: the examples are divided among its devices, which may be of several
+        processes; those that are left when they do not divide are on each.
       check: whether to test first, on at most 64 examples, that the loss is a
         deterministic mean and that `batches` gives the same twice.
 

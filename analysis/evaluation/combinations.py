@@ -143,6 +143,9 @@ def evaluate(
         extras = (over_all(means),)
     options = options._replace(scalars=True)
     means = _average(loss_fn, points, rows, extras, batches, options)
+    if mesh is not None:
+        # Each process can read a whole copy alone.
+        means = devices.replicate(mesh, means)
     return means if isinstance(means, dict) else {"loss": means}
 
 

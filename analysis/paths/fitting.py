@@ -7,10 +7,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+from jax.sharding import Mesh
 from jax.tree_util import Partial
 
 from analysis.paths.curves import Path
-from landscape import backend, order, rng, trees, weighting
+from landscape import backend, devices, order, rng, trees, weighting
 from landscape.aliases import Batches, LossFn, Masks
 from landscape.arrays import check_floating, check_integer, check_key
 from landscape.callables import Static, as_partial
@@ -75,6 +76,7 @@ def fit(
     optimizer: optax.GradientTransformation | None = None,
     mask: Masks | None = None,
     state: FitState | None = None,
+    mesh: Mesh | None = None,
 ) -> Fit:
     """Minimises the mean of L(w(t)) over t ~ U[0, 1] by stochastic gradient descent.
 
@@ -97,6 +99,8 @@ def fit(
         inner points move in all dimensions.
       state: that of a fit to resume, with its path and the same key: the result has the
         same bits as if it had never stopped.
+      mesh: spreads the examples of a step over its devices; where they do not divide
+        the batch, each of them computes all of it.
 
     Raises:
       InputError: nothing to train, a point that is not 0 where the mask is False, a
@@ -122,11 +126,14 @@ def fit(
     start, loss_fn = int(start), as_partial(loss_fn)
     order_key, t_key = rng.split(key)
     seed = int(rng.bits(order_key) >> 1)
-    static = Static(_step, (path.basis, optimizer))
-    step = Partial(static, loss_fn, ends, mask, data, t_key)
+    static = Static(_step, (path.basis, optimizer, mesh))
     in_one_call = _scannable(loss_fn, path.points[0], data, batch_size)
     # The loops below overwrite what they are given; the caller's path must not change.
     carry = jax.tree.map(jnp.copy, (inner, opt_state))
+    arguments = loss_fn, ends, mask, data
+    if mesh is not None:
+        carry, arguments = devices.replicate(mesh, (carry, arguments))
+    step = Partial(static, *arguments, t_key)
     losses, ts = [], []
     length = STEPS_PER_CALL
     for first in range(start, start + num_steps, length):
@@ -137,6 +144,9 @@ def fit(
         carry, seen = run(step, carry, indices, first, count)
         losses.append(np.asarray(seen[0])[:count])
         ts.append(np.asarray(seen[1])[:count])
+    if mesh is not None:
+        # Each process can read a whole copy alone.
+        carry = devices.replicate(mesh, carry)
     inner, opt_state = carry
     return Fit(
         path._replace(points=(ends[0], *inner, ends[1])),
@@ -146,10 +156,12 @@ def fit(
     )
 
 
-def _step(basis, optimizer, loss_fn, ends, mask, data, t_key, carry, index, step):
+def _step(basis, optimizer, mesh, loss_fn, ends, mask, data, t_key, carry, index, step):
     inner, opt_state = carry
     t = rng.uniform(jax.random.fold_in(t_key, step)).astype(float)
     batch = jax.tree.map(lambda x: x.at[index].get(mode="promise_in_bounds"), data)
+    if mesh is not None and len(index) % mesh.size == 0:
+        batch = devices.spread(mesh, batch)
 
     def loss(inner):
         point = Path((ends[0], *inner, ends[1]), basis).at(t)

@@ -18,7 +18,7 @@ from analysis.programs import checks, inputs, results, stability
 from analysis.programs.spectrum_of_run import MIN_PARAMETERS, operator, too_few
 from landscape import derivatives, rng, runs, schedules, trees
 from landscape.aliases import Masks
-from landscape.cli import Progress, activity
+from landscape.cli import Progress
 from landscape.tables import counted
 
 TOLERANCE = 1e-4
@@ -52,8 +52,7 @@ def found(
     Returns:
       What result.json holds, without the settings, and arrays.npz.
     """
-    with activity("loading the run"):
-        run = runs.load(refs[0], data_dir=config.data_dir)
+    (run,) = inputs.load([refs[0]], config.data_dir)
     examples = inputs.examples_of(run, config.num_examples)
     moving = config.subspace == "sparse" and any(
         checks.masks_differ([refs[0], other]) for other in refs[1:]

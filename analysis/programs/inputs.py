@@ -10,10 +10,11 @@ from jax.tree_util import Partial
 
 from analysis import alignment, evaluation
 from analysis.programs import checks
-from landscape import devices, models, rng, runs
+from landscape import data, devices, hosts, models, rng, runs
 from landscape.aliases import Masks
 from landscape.cli import activity
 from landscape.one_line import one_line
+from landscape.sources import describe_data
 from landscape.sparsity import accounting
 from landscape.trees import named_leaves
 
@@ -65,7 +66,8 @@ def evaluation_setup(
         whole ones: the remainder is dropped.
       batch_norm: stored, batch or re-estimated; see `analysis.evaluation.of_objective`.
       batch_size: examples in a batch that has statistics.
-      split: train or test. Re-estimated statistics are those of training examples.
+      split: train or test. Re-estimated statistics are those of training examples: of
+        all, or of images that are read in time of as many as are evaluated.
 
     Raises:
       InputError: there are fewer examples, or batches do not fit them.
@@ -79,7 +81,7 @@ def evaluation_setup(
     mode = batch_norm if has_norm else "stored"
     others = None
     if split == "test" and mode == "re-estimated":
-        others = examples_of(run, None)
+        others = examples_of(run, _num_others(run, size))
     if mode == "batch":
         total, size = size, size - size % batch_size
         if not size:
@@ -105,6 +107,13 @@ def evaluation_setup(
     )
 
 
+def _num_others(run: runs.Run, evaluated: int) -> int | None:
+    """The training examples that statistics are of, beside those of another split."""
+    if not isinstance(run.data.train, data.streaming.StreamedSplit):
+        return None
+    return min(evaluated, len(run.data.train["label"]))
+
+
 def examples_of(
     run: runs.Run, num_examples: int | None, split: str = "train"
 ) -> dict[str, Any]:
@@ -128,11 +137,15 @@ def load(refs: Sequence[runs.Ref], data_dir: str | None = None) -> list[runs.Run
 
     Raises:
       InputError: a run or a step is not there, or two are of different models or
-        trained on different examples.
+        trained on different examples; or several processes have different data.
     """
     checks.same_space(refs)
-    with activity("loading the runs"):
-        return [runs.load(ref, data_dir=data_dir) for ref in refs]
+    with activity("loading the runs" if refs[1:] else "loading the run"):
+        loaded = [runs.load(ref, data_dir=data_dir) for ref in refs]
+        if hosts.are_several():
+            for ref, run in zip(refs, loaded, strict=True):
+                hosts.check_equal(f"data of {ref.folder}", describe_data(run.data))
+    return loaded
 
 
 def aligned(a: runs.Run, b: runs.Run, seed: int) -> runs.Run:

@@ -16,9 +16,10 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from analysis.programs import shared_disk
 from analysis.programs.options import FORMATS
-from landscape import runs
-from landscape.cli import say_if_interrupted, this_program
+from landscape import buckets, hosts, runs
+from landscape.cli import end_if_signalled, say_if_interrupted, this_program
 from landscape.errors import InputError, RunFailure
 from landscape.files import write_atomically, writing
 from landscape.folders import LONGEST_NAME, folder_of, shortened
@@ -30,7 +31,6 @@ FILES = RESULT, ARRAYS, *(f"figure.{name}" for name in FORMATS)
 PARTIAL = "partial.npz"
 COMMAND = "command.txt"
 """The command that computes it, until it is finished."""
-
 MAY_BE_OTHERS = frozenset("data_dir format others output run run_a run_b runs".split())
 """Settings that a result does not depend on: where data are, where and in which formats
 it is written, and what runs are called. Tomorrow the names may mean other runs; their
@@ -109,13 +109,21 @@ def read_whole(folder: Path) -> dict[str, Any] | None:
 def write(folder: Path, result: dict[str, Any], arrays: Arrays | None = None) -> None:
     """Writes the numbers; result.json, which marks them finished, last.
 
+    Of several processes the first does, and all must call this.
+
     Raises:
       RunFailure: they could not be written.
     """
-    if arrays is not None:
-        _write(folder / ARRAYS, lambda file: np.savez(file, **arrays))
-    _write(folder / RESULT, json.dumps(result, indent=2) + "\n")
-    (folder / PARTIAL).unlink(missing_ok=True)
+
+    def write_all() -> None:
+        if arrays is not None:
+            _write(folder / ARRAYS, lambda file: np.savez(file, **arrays))
+        _write(folder / RESULT, json.dumps(result, indent=2) + "\n")
+        (folder / PARTIAL).unlink(missing_ok=True)
+        with writing(folder / PARTIAL, "The result is."):
+            buckets.remove(folder / PARTIAL)
+
+    hosts.from_first(write_all)
 
 
 @contextlib.contextmanager
@@ -124,7 +132,7 @@ def with_command(folder: Path) -> Iterator[None]:
 
     After it, too, if a piece of the work was saved but no result.
     """
-    if this_program().startswith("analysis."):
+    if hosts.is_first() and this_program().startswith("analysis."):
         # What is only for messages stops no analysis.
         with contextlib.suppress(OSError):
             words = ["python", "-m", this_program(), *sys.argv[1:]]
@@ -148,31 +156,44 @@ def keep(folder: Path, arrays: Arrays, what: str | None = None) -> None:
     """Replaces the partial result of an analysis; a kill leaves the old one.
 
     It may be larger than the result: where a disk does not take it, that is said once,
-    and the analysis continues.
+    and the analysis continues. Of several processes the first writes it; all must call
+    this, and end here if a signal has come to one of them.
 
     Args:
       folder: of the analysis.
       arrays: what it continues from.
       what: they are, in words, said if the program is interrupted; None: what is said
         stays the same.
+
+    Raises:
+      Interrupted: a signal came to one of several processes.
     """
+    path = folder / PARTIAL
     try:
-        _write(folder / PARTIAL, lambda file: np.savez(file, **arrays))
+        hosts.from_first(lambda: _write(path, lambda file: np.savez(file, **arrays)))
     except RunFailure as failure:
         _say_once(f"{failure} The analysis continues without it.")
-        return
-    if what is not None:
-        say_if_interrupted(
-            f"{folder}: interrupted; kept: {what}. The same command resumes from there."
-        )
+    else:
+        if what is not None:
+            say_if_interrupted(
+                f"{folder}: interrupted; kept: {what}. The same command resumes from"
+                " there."
+            )
+    end_if_signalled()
 
 
 def kept(folder: Path) -> Arrays:
     """The partial result in a folder; empty if there is none, or one that is damaged.
 
+    Of several processes all must call this, and read what the first reads.
+
     Raises:
       InputError: it is there and cannot be read.
     """
+    return shared_disk.read(lambda: _kept(folder), folder / PARTIAL)
+
+
+def _kept(folder: Path) -> Arrays:
     path = folder / PARTIAL
     if not path.exists():
         return {}
@@ -190,6 +211,11 @@ def read_arrays(path: Path) -> Arrays:
         return dict(arrays)
 
 
+def read_together(folder: Path) -> Arrays:
+    """The arrays of a result; all of several processes read what the first reads."""
+    return shared_disk.read(lambda: read_arrays(folder / ARRAYS), folder / ARRAYS)
+
+
 def _write(path: Path, content: str | Callable[[BinaryIO], None]) -> None:
     with writing(path, "What was saved before is kept."):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -198,7 +224,8 @@ def _write(path: Path, content: str | Callable[[BinaryIO], None]) -> None:
 
 @functools.cache
 def _say_once(text: str) -> None:
-    print(text, file=sys.stderr)
+    if hosts.is_first():
+        print(text, file=sys.stderr)
 
 
 def _damaged(path: Path, instead: Any) -> Any:

@@ -10,7 +10,7 @@ from analysis import paths, planes
 from analysis.evaluation import evaluate
 from analysis.programs import results
 from analysis.programs.inputs import EvaluationSetup
-from landscape import rng, trees
+from landscape import devices, rng, trees
 from landscape.cli import Progress
 from landscape.runs import Run
 
@@ -52,6 +52,7 @@ def fitted(
             optimizer=optimizer,
             mask=run.masks if config.subspace == "sparse" else None,
             state=fit.state,
+            mesh=setup.mesh,
         )
         leaves = jax.tree.leaves((fit.path.points[1:-1], fit.state.opt_state))
         kept = {f"fit/{i}": np.asarray(leaf) for i, leaf in enumerate(leaves)}
@@ -93,7 +94,7 @@ def evaluated(
     values = {k[7:]: v for k, v in kept.items() if k.startswith("values/")}
     start = len(values["loss"]) if values else 0
     bar = Progress("points of the path", len(rows), start, "point")
-    examples = jax.tree.map(jax.numpy.asarray, setup.examples)
+    examples, others = _on_devices(setup)
     for first in range(start, len(rows), size):
         # All calls are of one shape, which compiles once.
         taken = rows[np.minimum(np.arange(first, first + size), len(rows) - 1)]
@@ -103,7 +104,7 @@ def evaluated(
             setup.loss_fn,
             examples,
             statistics=setup.statistics,
-            statistics_batches=setup.statistics_examples,
+            statistics_batches=others,
             mesh=setup.mesh,
         )
         new = {k: np.asarray(v, float)[: len(rows) - first] for k, v in new.items()}
@@ -131,16 +132,17 @@ def rows(
     values = results.kept(folder)
     start = len(values["loss"]) if values else 0
     bar = Progress("rows of the plane", len(betas), start, "row")
+    examples, others = _on_devices(setup)
     blocks = planes.evaluate_rows(
         plane,
         setup.loss_fn,
-        jax.tree.map(jax.numpy.asarray, setup.examples),
+        examples,
         alphas,
         betas,
         start_row=start,
         rows_per_block=max(1, min(len(betas), setup.points_per_save // len(alphas))),
         statistics=setup.statistics,
-        statistics_batches=setup.statistics_examples,
+        statistics_batches=others,
         mesh=setup.mesh,
     )
     for row, new in blocks:
@@ -155,3 +157,11 @@ def rows(
         bar.update(done)
     bar.close()
     return values
+
+
+def _on_devices(setup: EvaluationSetup) -> tuple[Any, Any]:
+    """The examples, and those of the statistics, put on the devices once."""
+    both = setup.examples, setup.statistics_examples
+    if setup.mesh is not None:
+        return devices.replicate(setup.mesh, both)
+    return jax.tree.map(jax.numpy.asarray, setup.examples), setup.statistics_examples

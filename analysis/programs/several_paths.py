@@ -25,7 +25,7 @@ def gathered(
     arrays = {
         f"{i}/{name}": array
         for i, (_, folder) in enumerate(found)
-        for name, array in results.read_arrays(folder / results.ARRAYS).items()
+        for name, array in results.read_together(folder).items()
         if not name.startswith("control")
     }
     every = [result for result, _ in found]

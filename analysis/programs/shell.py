@@ -1,12 +1,13 @@
 """What every program does around its work: read back or compute, then announce."""
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from analysis.programs import results
-from landscape import locks
-from landscape.cli import if_interrupted
+from landscape import hosts, locks
+from landscape.cli import ending_together, if_interrupted
 from landscape.errors import RunFailure
 
 
@@ -22,6 +23,9 @@ def read_or_compute(
     A figure that is not there is drawn, after the numbers are written: one that cannot
     be drawn costs a sentence on stderr. Numbers that cannot be written are printed.
 
+    Several processes compute it together, and must all call this; the first reads and
+    writes the folder for all. A signal to one of them ends all as a piece is saved.
+
     Args:
       folder: of the result; see `results.folder`.
       compute: returns the content of result.json and of arrays.npz. It reads what an
@@ -33,7 +37,9 @@ def read_or_compute(
 
     Raises:
       InputError: the folder cannot be written, or another process computes it
-        (`checks.load_jax` has refused both before); or what `compute` raises.
+        (`checks.load_jax` has refused both before); the processes have
+        different runs; or what `compute` raises.
+      Interrupted: a signal came to one of several processes.
       RunFailure: the numbers could not be written.
 
     >>> import tempfile
@@ -48,18 +54,38 @@ def read_or_compute(
     >>> found
     [{'loss': 0.5}, {'loss': 0.5}]
     """
-    result = results.read_whole(folder)
-    if result is None:
-        with locks.locked(folder):
-            # The process that held it a moment ago may have finished.
-            result = results.read_whole(folder)
-            if result is None:
-                result = _computed(folder, compute, describe)
+    # Its name has a hash of all of them.
+    hosts.check_equal("runs or settings", {"result": folder.name})
+    with ending_together():
+        result = hosts.from_first(lambda: results.read_whole(folder))
+        if result is None:
+            with _locked(folder):
+                # The process that held it a moment ago may have finished.
+                result = hosts.from_first(lambda: results.read_whole(folder))
+                if result is None:
+                    result = _computed(folder, compute, describe)
+        if hosts.is_first():
+            _draw_missing(folder, draw, formats, result)
+    return result
+
+
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """The first process locks a folder for all; all are refused if it is."""
+    with contextlib.ExitStack() as stack:
+
+        def lock() -> None:
+            stack.enter_context(locks.locked(folder))
+
+        hosts.from_first(lock)
+        yield
+
+
+def _draw_missing(folder: Path, draw, formats, result: dict[str, Any]) -> None:
     paths = [(folder / results.FIGURE).with_suffix(f".{name}") for name in formats]
     missing = [path for path in paths if not path.exists() or not path.stat().st_size]
     if missing:
         _draw(missing, draw, result)
-    return result
 
 
 def _draw(paths: Sequence[Path], draw, result: dict[str, Any]) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from analysis import curvature
-from analysis.programs import results, spectrum_of_run
+from analysis.programs import inputs, results, spectrum_of_run
 from analysis.programs.spectrum_figures import BETWEEN
 from landscape import runs
 from landscape.cli import limit_compiled_programs
@@ -35,7 +35,7 @@ def by_layer(
     Raises:
       InputError: there is none.
     """
-    loaded = runs.load(config.run, data_dir=config.data_dir)
+    (loaded,) = inputs.load([runs.parse(config.run)], config.data_dir)
     params = loaded.state.params
     sparse = config.subspace == "sparse"
     masks = loaded.masks if sparse else masks_lib.dense(params)
@@ -85,6 +85,6 @@ def by_run(
         found[name] = run(alone)
         parts = found[name].pop("density", None)
         if parts is None:
-            parts = results.read_arrays(folder(alone) / results.ARRAYS)
+            parts = results.read_together(folder(alone))
         arrays |= {f"{name}{BETWEEN}{part}": np.array(x) for part, x in parts.items()}
     return {"by_run": found}, arrays

@@ -30,8 +30,7 @@ def found(
     Raises:
       InputError: too few parameters or examples, or too many for an exact spectrum.
     """
-    with activity("loading the run"):
-        run = runs.load(config.run, data_dir=config.data_dir)
+    (run,) = inputs.load([runs.parse(config.run)], config.data_dir)
     examples = inputs.examples_of(run, config.num_examples)
     with activity("compiling the products"):
         op = operator(config, run, examples)

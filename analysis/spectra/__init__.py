@@ -29,6 +29,7 @@ from analysis.spectra.random_matrices import (
 )
 from analysis.spectra.smoothing import Curve, smoothed
 from analysis.spectra.stochastic_trace import Trace, xtrace
+from analysis.spectra.storage import on_host, sharded
 from analysis.spectra.summary import (
     NEAR_ZERO,
     NEGATIVE,
@@ -75,11 +76,13 @@ __all__ = [
     "marchenko_pastur_edges",
     "materialise",
     "moment",
+    "on_host",
     "plot",
     "predicted_cost",
     "probe_quadratures",
     "residuals",
     "ritz",
+    "sharded",
     "smoothed",
     "spectral_density",
     "spiked_outlier",

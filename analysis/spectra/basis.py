@@ -4,8 +4,13 @@ Rows beyond the number in use are zero. Whole blocks of them are never read, so 
 basis of large capacity costs what its used part costs.
 """
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
+from jax.sharding import NamedSharding
+
+from analysis.spectra import storage
 
 BLOCK = 16
 """Rows in one array."""
@@ -71,9 +76,13 @@ def orthogonalise(basis: Basis, count: jax.Array, w: jax.Array) -> jax.Array:
     return jax.lax.while_loop(repeats, once, start)[0]
 
 
-@jax.jit
-def combine(basis: Basis, coefficients: jax.Array) -> jax.Array:
+@partial(jax.jit, static_argnames="sharding")
+def combine(
+    basis: Basis, coefficients: jax.Array, sharding: NamedSharding | None = None
+) -> jax.Array:
     """Linear combinations, rows [k, n], of coefficients [k, rows of all blocks].
+
+    Divided as `sharding` says, if it is given.
 
     >>> combine(allocate(jnp.eye(2), 2), jnp.ones((1, 16))).tolist()
     [[1.0, 1.0]]
@@ -81,7 +90,24 @@ def combine(basis: Basis, coefficients: jax.Array) -> jax.Array:
     parts = [
         coefficients[:, i : i + BLOCK] for i in range(0, len(basis) * BLOCK, BLOCK)
     ]
-    return sum(dot(part, rows) for part, rows in zip(parts, basis, strict=True))
+    rows = sum(dot(part, rows) for part, rows in zip(parts, basis, strict=True))
+    return storage.constrained(sharding, rows)
+
+
+@partial(jax.jit, static_argnames=("capacity", "sharding"))
+def restarted(
+    basis: Basis,
+    coefficients: jax.Array,
+    capacity: int,
+    sharding: NamedSharding | None = None,
+) -> Basis:
+    """A basis for `capacity` rows, the first ones linear combinations: see `combine`.
+
+    >>> restarted(allocate(jnp.eye(2), 2), jnp.ones((1, 16)), 5)[0][0].tolist()
+    [1.0, 1.0]
+    """
+    rows = combine(basis, coefficients)
+    return storage.constrained(sharding, allocate(rows, capacity))
 
 
 def dot(a: jax.Array, b: jax.Array) -> jax.Array:

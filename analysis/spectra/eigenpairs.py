@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from analysis.spectra import linear_operator
+from analysis.spectra import linear_operator, storage
 from analysis.spectra.basis import dot, norm
 from analysis.spectra.linear_operator import LinearOperator
 from analysis.spectra.missed import completed
@@ -37,7 +37,8 @@ class Eigenpairs(NamedTuple):
 
     Attributes:
       values: [k], float64.
-      vectors: [k, n], orthonormal rows on the device, in the operator's dtype.
+      vectors: [k, n], orthonormal rows on the device, in the operator's dtype; of
+        NumPy where vectors are kept apart (`storage`).
       residuals: [k], bounds of the norm of A v - value v: that of the projection, what
         the final check adds to it, and rounding. An eigenvalue of A is within this
         distance of the value.
@@ -152,7 +153,7 @@ def residuals(op: LinearOperator, pairs: Eigenpairs) -> np.ndarray:
     True
     """
     linear_operator.check_operator(op)
-    return _residuals(op, pairs.values, pairs.vectors)
+    return _residuals(op, pairs.values, storage.placed(op, pairs.vectors))
 
 
 def as_trees(op: LinearOperator, pairs: Eigenpairs) -> list[Params]:
@@ -168,7 +169,7 @@ def as_trees(op: LinearOperator, pairs: Eigenpairs) -> list[Params]:
 
 def _checked(op, found: Search, missed: float, tol: float, key) -> Eigenpairs:
     values, bounds = found.values[found.selected], found.bounds[found.selected]
-    vectors = ritz_vectors(found, found.selected)
+    vectors = ritz_vectors(op, found, found.selected)
     # Were one residual larger than its bound, this sum with random signs would be too.
     signs, combination = _random_combination(key, vectors)
     product = linear_operator.product(op, combination)
@@ -188,7 +189,8 @@ def _checked(op, found: Search, missed: float, tol: float, key) -> Eigenpairs:
     errors = found.errors(measured)
     converged = errors <= found.tolerances(tol, 20)
     errors += ROUNDING * found.rounding() + DISAGREEMENT * within
-    return Eigenpairs(values, vectors, measured, errors, converged, products, missed)
+    found = storage.taken(op, vectors), measured, errors, converged
+    return Eigenpairs(values, *found, products, missed)
 
 
 @jax.jit
@@ -205,6 +207,6 @@ def _off(product, signs, values, vectors):
 
 
 def _residuals(op, values, vectors) -> np.ndarray:
-    off = linear_operator.products(op, vectors)
+    off = storage.products(op, vectors)
     off -= jnp.asarray(values, off.dtype)[:, None] * vectors
     return np.asarray(jax.vmap(norm)(off), np.float64)

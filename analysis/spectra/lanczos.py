@@ -17,6 +17,7 @@ import numpy as np
 from jax.typing import ArrayLike
 from scipy.linalg import eigh_tridiagonal
 
+from analysis.spectra import storage
 from analysis.spectra.basis import (
     BLOCK,
     Basis,
@@ -110,18 +111,23 @@ def start(
     check_choice("re-orthogonalisation", reorthogonalise, ("full", "none"))
     if capacity < 1:
         raise InputError(f"the number of steps must be at least 1, not {capacity}.")
-    vector = jnp.asarray(vector, op.dtype)
-    if vector.shape != (op.size,):
-        raise InputError(f"the start must have shape ({op.size},), not {vector.shape}.")
-    rows = jnp.zeros((0, op.size), op.dtype) if locked is None else jnp.asarray(locked)
-    if rows.shape[1:] != (op.size,):
+    if np.shape(vector) != (op.size,):
         raise InputError(
-            f"locked vectors must be rows of {op.size}, not of shape {rows.shape}."
+            f"the start must have shape ({op.size},), not {np.shape(vector)}."
         )
+    shape = (0, op.size) if locked is None else np.shape(locked)
+    if shape[1:] != (op.size,):
+        raise InputError(
+            f"locked vectors must be rows of {op.size}, not of shape {shape}."
+        )
+    vector = storage.placed(op, vector)
+    rows = storage.placed(op, locked) if shape[0] else jnp.zeros((0, len(vector)))
     if len(rows) and reorthogonalise == "none":
         raise InputError("locked vectors need the full re-orthogonalisation.")
     blocks = -(-(len(rows) + capacity) // BLOCK)
-    state = _start(vector, rows.astype(op.dtype), blocks, reorthogonalise == "full")
+    sharding = storage.sharding_of(op)
+    full = reorthogonalise == "full"
+    state = _start(vector, rows.astype(op.dtype), blocks, full, sharding)
     length = float(state.scale)
     if not (np.isfinite(length) and length > 0):
         raise InputError(
@@ -162,7 +168,8 @@ def advance(
         for _ in range(num_steps):
             if bool(state.breakdown):
                 break
-            state = _absorb_in_place(state, op.matvec(state.current))
+            w = op.matvec(state.current)
+            state = _absorb_in_place(state, w, op.size, storage.sharding_of(op))
     check_finite(state)
     return state
 
@@ -240,8 +247,8 @@ def ritz(state: State, first: int = 0) -> Ritz:
     return Ritz(values * scale, vectors, np.abs(last * vectors[-1]))
 
 
-@partial(jax.jit, static_argnames=("blocks", "full"))
-def _start(vector, rows, blocks, full) -> State:
+@partial(jax.jit, static_argnames=("blocks", "full", "sharding"))
+def _start(vector, rows, blocks, full, sharding) -> State:
     basis = allocate(rows, blocks * BLOCK) if full else ()
     zeros = jnp.zeros(blocks * BLOCK, vector.dtype)
     step = jnp.asarray(len(rows), jnp.int32)
@@ -252,7 +259,7 @@ def _start(vector, rows, blocks, full) -> State:
     length = norm(vector)
     # What rounding leaves of a vector in the span of the locked ones is not a start.
     vanished = length <= 100 * jnp.finfo(vector.dtype).eps
-    return State(
+    state = State(
         basis=basis,
         current=vector / jnp.where(vanished, 1, length),
         previous=jnp.zeros_like(vector),
@@ -263,14 +270,23 @@ def _start(vector, rows, blocks, full) -> State:
         breakdown=jnp.zeros((), bool),
         asymmetry=jnp.zeros((), vector.dtype),
     )
+    return _kept(sharding, state)
+
+
+def _kept(sharding, state: State) -> State:
+    """The state with its vectors where they are kept."""
+    vectors = state.basis, state.current, state.previous
+    basis, current, previous = storage.constrained(sharding, vectors)
+    return state._replace(basis=basis, current=current, previous=previous)
 
 
 def _step(op, state: State) -> State:
-    return _absorb(state, op.matvec(state.current))
+    w = op.matvec(state.current)
+    return _absorb(state, w, op.size, storage.sharding_of(op))
 
 
-def _absorb(state: State, w: jax.Array) -> State:
-    """The step whose product is `w`."""
+def _absorb(state: State, w: jax.Array, size: int, sharding) -> State:
+    """The step whose product is `w`, of an operator of this size."""
     j, q = state.step, state.current
     basis = write(state.basis, j, q)
     beta = jnp.where(j > 0, state.betas[jnp.maximum(j - 1, 0)], 0)
@@ -286,9 +302,9 @@ def _absorb(state: State, w: jax.Array) -> State:
     scale = jnp.maximum(state.scale, jnp.maximum(jnp.abs(alpha), beta))
     # Never an absolute threshold: a loss in other units has the same spectrum.
     breakdown = beta <= 10 * jnp.finfo(q.dtype).eps * scale
-    breakdown |= j + 1 >= q.size
+    breakdown |= j + 1 >= size
     following = jnp.where(breakdown, 0, w / jnp.where(beta > 0, beta, 1))
-    return State(
+    state = State(
         basis=basis,
         current=following,
         previous=q,
@@ -301,9 +317,10 @@ def _absorb(state: State, w: jax.Array) -> State:
             state.asymmetry, difference / jnp.where(scale > 0, scale, 1)
         ),
     )
+    return _kept(sharding, state)
 
 
-_absorb_in_place = jax.jit(_absorb, donate_argnums=0)
+_absorb_in_place = jax.jit(_absorb, donate_argnums=0, static_argnums=(2, 3))
 
 
 def run_until(op: LinearOperator, state: State, until: jax.Array) -> State:
@@ -312,6 +329,7 @@ def run_until(op: LinearOperator, state: State, until: jax.Array) -> State:
     def continues(state):
         return (state.step < until) & ~state.breakdown & jnp.isfinite(state.scale)
 
+    state = _kept(storage.sharding_of(op), state)
     return jax.lax.while_loop(continues, partial(_step, op), state)
 
 

@@ -107,7 +107,12 @@ def check_symmetric(rows: ArrayLike, images: ArrayLike, dtype: DTypeLike) -> Non
     >>> check_symmetric(jnp.eye(2), jnp.array([[2.0, 1.0], [1.0, 2.0]]), jnp.float32)
     """
     rows, images = (np.asarray(x, np.float64) for x in (rows, images))
-    inner = rows @ images.T
+    check_inner(rows @ images.T, dtype)
+
+
+def check_inner(inner: ArrayLike, dtype: DTypeLike) -> None:
+    """`check_symmetric` of the inner products [k, k] of rows and images."""
+    inner = np.asarray(inner, np.float64)
     whole = np.linalg.norm(inner)
     if whole > 0:
         refuse_asymmetry(np.linalg.norm(inner - inner.T) / whole, dtype)

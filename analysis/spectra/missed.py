@@ -88,7 +88,7 @@ def _look(op, found, goal, key) -> tuple[Search, float | None]:
     others = np.concatenate([found.others, others], axis=1)
     lowest, highest = found.values[[0, -1]]
     products = found.products
-    state, head = locked(found, goal, random_vector(op, key))
+    state, head = locked(op, found, goal, random_vector(op, key))
     first = int(state.step)
     limit = min(goal.max_basis, op.size, first + LOOK)
     while True:

@@ -14,7 +14,7 @@ import jax
 import numpy as np
 from jax.typing import ArrayLike
 
-from analysis.spectra import lanczos
+from analysis.spectra import lanczos, storage
 from analysis.spectra.basis import dot
 from analysis.spectra.eigenpairs import Eigenpairs
 from analysis.spectra.linear_operator import LinearOperator, check_operator
@@ -136,7 +136,7 @@ def tridiagonalise_each(
       vectors: starts [n]; sequential runs take the next one when they need it.
       num_steps: for each start; fewer after a breakdown.
       vmap: all starts in one program, which holds all bases; default: on accelerators,
-        if the operator is scannable.
+        if the operator is scannable and its vectors are whole on each device.
       reorthogonalise, locked: as in `lanczos.start`.
       report: is called with the number of steps so far, of all starts.
       sketch_key: of the signs; None for no sketch.
@@ -152,7 +152,7 @@ def tridiagonalise_each(
     [2, 2]
     """
     if vmap is None:
-        vmap = op.scannable and not on_cpu()
+        vmap = op.scannable and not on_cpu() and not storage.is_apart(op)
     options = {"reorthogonalise": reorthogonalise, "locked": locked}
     if not vmap:
         for i, vector in enumerate(vectors):

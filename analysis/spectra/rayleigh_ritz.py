@@ -12,8 +12,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from analysis.spectra import storage
 from analysis.spectra.basis import Basis, combine, dot, norm, orthogonalise
 from analysis.spectra.lanczos import State
+from analysis.spectra.linear_operator import LinearOperator
 
 
 class Goal(NamedTuple):
@@ -197,10 +199,15 @@ def split(
     return along, left, norm(left)
 
 
-def ritz_vectors(found: Search, indices: np.ndarray) -> jax.Array:
+def ritz_vectors(op: LinearOperator, found: Search, indices: np.ndarray) -> jax.Array:
     """The Ritz vectors of these indices, rows [len(indices), n]."""
+    combination = coefficients(found, indices)
+    return combine(found.state.basis, combination, storage.sharding_of(op))
+
+
+def coefficients(found: Search, indices: np.ndarray) -> jax.Array:
+    """Those of the Ritz vectors of these indices, for `basis.combine`."""
     capacity = len(found.state.alphas)
-    coefficients = np.zeros((len(indices), capacity))
-    coefficients[:, : len(found.vectors)] = found.vectors[:, indices].T
-    dtype = found.state.alphas.dtype
-    return combine(found.state.basis, jnp.asarray(coefficients, dtype))
+    rows = np.zeros((len(indices), capacity))
+    rows[:, : len(found.vectors)] = found.vectors[:, indices].T
+    return jnp.asarray(rows, found.state.alphas.dtype)

@@ -7,10 +7,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from analysis.spectra import linear_operator
+from analysis.spectra import linear_operator, storage
 from analysis.spectra.basis import dot
 from analysis.spectra.linear_operator import LinearOperator
-from landscape import rng
 from landscape.arrays import check_integer, check_key
 from landscape.errors import InputError, RunFailure
 
@@ -73,17 +72,15 @@ def xtrace(op: LinearOperator, num_products: int, *, key: jax.Array) -> Trace:
     size, count = op.size, num_products // 2
     eps = float(jnp.finfo(op.dtype).eps)
     if count >= size:
-        units = jnp.eye(size, dtype=op.dtype)
-        rows = _finite(op, units)
-        linear_operator.check_symmetric(units, rows, op.dtype)
+        rows = _finite(op, storage.placed(op, jnp.eye(size, dtype=op.dtype)))
+        linear_operator.check_inner(rows[:, :size], op.dtype)
         rows, scale = (np.asarray(x, np.float64) for x in _scaled(rows))
         rounding = eps * np.linalg.norm(rows, axis=1).sum()
         return Trace(*(float(scale * x) for x in (np.trace(rows), rounding)), size)
-    tests = rng.normal(key, (count, size), op.dtype)
-    images = _finite(op, tests)
-    linear_operator.check_symmetric(tests, images, op.dtype)
-    images, scale = _scaled(images)
-    basis = _range(images)
+    tests = storage.normal(op, key, count)
+    images, scale = _scaled(_finite(op, tests))
+    linear_operator.check_inner(_inner(tests, images), op.dtype)
+    basis = storage.orthonormal(op, images)
     products = _over(_finite(op, basis), scale)
     host = partial(jax.tree.map, lambda x: np.asarray(x, np.float64))
     each = _leave_one_out(*host(_parts(tests, images, basis, products)), size)
@@ -95,7 +92,7 @@ def xtrace(op: LinearOperator, num_products: int, *, key: jax.Array) -> Trace:
 
 def _finite(op, rows) -> jax.Array:
     """The products with the rows."""
-    found = linear_operator.products(op, rows)
+    found = storage.products(op, rows)
     if not bool(_all_finite(found)):
         raise RunFailure(
             "a product of the operator with a finite vector is not finite: the loss or"
@@ -123,9 +120,8 @@ def _scaled(rows):
 
 
 @jax.jit
-def _range(images):
-    """An orthonormal basis of the rows, as rows."""
-    return jnp.linalg.qr(images.T)[0].T
+def _inner(tests, images):
+    return dot(tests, images.T)
 
 
 @jax.jit

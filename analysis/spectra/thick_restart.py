@@ -9,16 +9,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from analysis.spectra import lanczos
-from analysis.spectra.basis import Basis, allocate, norm, orthogonalise
+from analysis.spectra import lanczos, storage
+from analysis.spectra.basis import Basis, norm, orthogonalise, restarted
 from analysis.spectra.lanczos import State
 from analysis.spectra.linear_operator import LinearOperator
 from analysis.spectra.rayleigh_ritz import (
     Goal,
     Head,
     Search,
+    coefficients,
     rayleigh_ritz,
-    ritz_vectors,
     select,
     split,
 )
@@ -71,7 +71,7 @@ def continued(
         if complete or bool(state.breakdown) or products >= max_products:
             return found
         if int(state.step) >= goal.max_basis:
-            state, head = _restarted(found, goal)
+            state, head = _restarted(op, found, goal)
 
 
 def random_vector(op: LinearOperator, key: jax.Array) -> jax.Array:
@@ -79,17 +79,20 @@ def random_vector(op: LinearOperator, key: jax.Array) -> jax.Array:
     return rng.normal(key, (op.size,), op.dtype)
 
 
-def _restarted(found: Search, goal: Goal) -> tuple[State, Head]:
+def _restarted(op: LinearOperator, found: Search, goal: Goal) -> tuple[State, Head]:
     """A basis of the best Ritz vectors, followed by the next Lanczos vector."""
     spare = (goal.max_basis - goal.num_pairs) // 3
     count = min(goal.num_pairs + spare, goal.max_basis - 3)
     best = select(found.values, goal.which, count)
-    return _basis_of(found, best, goal)
+    return _basis_of(op, found, best, goal)
 
 
-def locked(found: Search, goal: Goal, vector: jax.Array) -> tuple[State, Head]:
+def locked(
+    op: LinearOperator, found: Search, goal: Goal, vector: jax.Array
+) -> tuple[State, Head]:
     """A basis of the selected Ritz vectors, followed by a vector orthogonal to them."""
-    state, head = _basis_of(found, found.selected, goal)
+    state, head = _basis_of(op, found, found.selected, goal)
+    vector = storage.placed(op, vector)
     outer, tails = head.outer, head.tails
     if np.abs(head.coupling).max(initial=0) > found.rounding():
         outer = np.concatenate([outer, head.coupling[None]])
@@ -103,7 +106,9 @@ def locked(found: Search, goal: Goal, vector: jax.Array) -> tuple[State, Head]:
     return state, head
 
 
-def _basis_of(found: Search, kept: np.ndarray, goal: Goal) -> tuple[State, Head]:
+def _basis_of(
+    op: LinearOperator, found: Search, kept: np.ndarray, goal: Goal
+) -> tuple[State, Head]:
     """A basis of these Ritz vectors, those of earlier Krylov spaces first."""
     old, head, rows = found.state, found.head, len(found.head.values)
     earlier = (found.vectors[: head.locked] ** 2).sum(0)[kept] > 0.5
@@ -124,7 +129,12 @@ def _basis_of(found: Search, kept: np.ndarray, goal: Goal) -> tuple[State, Head]
     values, outer = found.values[kept], outer[strong]
     head = Head(values, coupling, outer, tails, int(earlier.sum()))
     state = old._replace(
-        basis=allocate(ritz_vectors(found, kept), goal.max_basis),
+        basis=restarted(
+            old.basis,
+            coefficients(found, kept),
+            goal.max_basis,
+            storage.sharding_of(op),
+        ),
         previous=jnp.zeros_like(old.previous),
         alphas=jnp.zeros_like(old.alphas),
         betas=jnp.zeros_like(old.betas),

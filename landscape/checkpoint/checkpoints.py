@@ -11,11 +11,11 @@ from pathlib import Path
 
 import numpy as np
 
-from landscape import hosts
+from landscape import buckets, hosts
 from landscape.checkpoint import verified_folder
 from landscape.checkpoint.digests import leaf_digests, named_arrays
 from landscape.checkpoint.failures import reason
-from landscape.checkpoint_tables import numbered, steps
+from landscape.checkpoint_tables import TABLE, numbered, steps
 from landscape.errors import InputError, RunFailure
 from landscape.state import TrainState
 
@@ -155,6 +155,7 @@ def _write(folder: Path, step: int, arrays: dict[str, np.ndarray]) -> None:
     verified_folder.write(partial, str(step), arrays)
     if (folder / str(step)).exists():
         _set_aside(folder / str(step))
+    buckets.send(partial, folder / str(step))
     partial.rename(folder / str(step))
     verified_folder.flush(folder)
 
@@ -178,9 +179,11 @@ def _rotate(folder: Path, newest: int, keep_every: int | None) -> None:
 
 def _set_aside(path: Path) -> None:
     """Renames a checkpoint before it is deleted, so that none is ever half there."""
+    buckets.remove(path)
     path.rename(path.with_name(f"{path.name}.old{_PARTIAL}"))
 
 
 def _clear(folder: Path) -> None:
+    buckets.remove_unmarked(folder, TABLE)
     for path in folder.glob(f"*{_PARTIAL}"):
         shutil.rmtree(path, ignore_errors=True)

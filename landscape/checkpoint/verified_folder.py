@@ -21,7 +21,7 @@ import jax
 import numpy as np
 import orbax.checkpoint as ocp
 
-from landscape import devices, hosts
+from landscape import buckets, devices, hosts
 from landscape.checkpoint.digests import check_like, leaf_digests
 from landscape.checkpoint.failures import LOST, of_the_machine, reason
 from landscape.checkpoint_tables import TABLE, seal, unseal
@@ -103,6 +103,7 @@ def verify(folder: Path) -> dict[str, Any]:
 def read_bytes(folder: Path, name: str) -> bytes:
     """The bytes of a file of a folder; raises as `verify` does."""
     try:
+        buckets.fetch_file(folder / name)
         return (folder / name).read_bytes()
     except OSError as error:
         if error.errno in LOST:

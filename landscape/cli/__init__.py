@@ -5,6 +5,8 @@ from landscape.cli.commands import command, this_program
 from landscape.cli.compiled_programs import limit_compiled_programs
 from landscape.cli.flag_groups import check_used, groups_of
 from landscape.cli.guesses import OTHER_WORDS
+from landscape.cli.host_failures import say_saved
+from landscape.cli.host_signals import end_if_signalled, ending_together
 from landscape.cli.interrupts import (
     if_interrupted,
     noted_signals,
@@ -25,6 +27,8 @@ __all__ = [
     "activity",
     "check_used",
     "command",
+    "end_if_signalled",
+    "ending_together",
     "groups_of",
     "if_interrupted",
     "launch",
@@ -33,6 +37,7 @@ __all__ = [
     "parse",
     "parse_sweep",
     "say_if_interrupted",
+    "say_saved",
     "this_program",
     "watch_signals",
 ]

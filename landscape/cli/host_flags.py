@@ -1,9 +1,11 @@
 """The flags of several processes that run one program: --distributed and others."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from landscape import hosts
+from landscape.cli import host_failures
 from landscape.cli.flags import Flag
 from landscape.errors import InputError
 
@@ -33,7 +35,7 @@ def join(said: Mapping[str, Any]) -> None:
       said: words of `FLAGS` -> values.
 
     Raises:
-      InputError: as `landscape.hosts.join`, or a flag is missing or not allowed.
+      InputError: as `landscape.joining.join`, or a flag is missing or not allowed.
     """
     # Process 0 is given, too.
     given = {w for w in FLAGS if said.get(w) is not None and said[w] is not False}
@@ -51,4 +53,23 @@ def join(said: Mapping[str, Any]) -> None:
         raise InputError(
             f"--process-id must be in 0 ... --num-processes {count} - 1, not {index}."
         )
-    hosts.join(said.get("coordinator"), count, index)
+    coordinator = said.get("coordinator")
+    if coordinator and not re.fullmatch(r".+:\d+", coordinator):
+        raise InputError(f"--coordinator must be HOST:PORT, not {coordinator!r}.")
+    host_failures.join(coordinator, count, index)
+
+
+def check_same(settings: Sequence[Any]) -> None:
+    """Refuses commands of other settings, of any point of a sweep, in the processes.
+
+    Raises:
+      InputError: names a process whose settings are others, and which they are.
+    """
+    if hosts.are_several():
+        given: dict[str, list[Any]] = {}
+        for point in settings:
+            for name, value in vars(point).items():
+                if name not in hosts.OWN:
+                    given.setdefault("--" + name.replace("_", "-"), []).append(value)
+        swept = {name: v[0] if len(v) == 1 else v for name, v in given.items()}
+        hosts.check_equal("settings", swept)

@@ -17,13 +17,17 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import NoReturn
 
+from landscape import buckets
+
 _USUAL = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
 
 _lock = threading.Lock()
+_leaving = threading.Lock()
 _watching = False
 # The signals that came while the caller of `noted_signals` looks for them.
 _noted: list[int] | None = None
 _sentence = "interrupted; what was saved is kept."
+_at_end: list[Callable[[int], None]] = []
 
 
 def watch_signals() -> None:
@@ -49,14 +53,30 @@ def watch_signals() -> None:
 
 def end(number: int) -> NoReturn:
     """Says what is kept, and ends the process with the status of a signal."""
+    for call in _at_end:
+        # Who waits for an answer may never get one.
+        thread = threading.Thread(target=call, args=(number,), daemon=True)
+        thread.start()
+        thread.join(timeout=3)
+    leave(128 + number, _sentence)
+
+
+def leave(status: int, sentence: str) -> NoReturn:
+    """Says a sentence, and ends the process at once, from any thread."""
+    _leaving.acquire()  # For good: a second reason to end is not said.
     bar = "\n" if sys.stderr.isatty() else ""
-    _say(bar + _sentence)
+    _say(bar + sentence)
     # What holds the lock of stdout may never let go of it.
     flush = threading.Thread(target=_flush, daemon=True)
     flush.start()
     flush.join(timeout=1)
     # Without shutting down: threads in which XLA compiles can crash that.
-    os._exit(128 + number)
+    os._exit(status)
+
+
+def call_at_end(call: Callable[[int], None]) -> None:
+    """From now on a signal that ends the process is told to `call` first."""
+    _at_end.append(call)
 
 
 @contextlib.contextmanager
@@ -74,6 +94,11 @@ def say_if_interrupted(sentence: str) -> None:
     """From now on, within the innermost `if_interrupted`, `sentence` is said."""
     global _sentence
     _sentence = sentence
+
+
+def sentence() -> str:
+    """What is said if a signal ends the program now."""
+    return _sentence
 
 
 @contextlib.contextmanager
@@ -168,4 +193,4 @@ def _flush() -> None:
 def _say(text: str) -> None:
     # Not by way of sys.stderr, whose lock the main thread may hold.
     with contextlib.suppress(OSError):
-        os.write(2, f"{text}\n".encode())
+        os.write(2, f"{buckets.shown(text)}\n".encode())

@@ -1,28 +1,61 @@
 """What every program shares: one exit status a cause, and one sentence.
 
 Exit status: 0 done; 2 a mistake of the caller; 130 and 143 after Ctrl-C and SIGTERM;
-1 anything else.
+1 anything else. Of several processes that run one program all end with the status of
+the first that fails.
 """
 
+import contextlib
 import os
 import signal
 import sys
 import traceback
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TextIO
 
-from landscape.cli import progress
+from landscape import buckets, hosts
+from landscape.cli import host_failures, progress
 from landscape.cli.interrupts import end
 from landscape.errors import InputError, Interrupted, RunFailure
 
 
 def launch(run: Callable[[], Any]) -> None:
     """Calls `run` and ends the process with the status of the outcome."""
+    streams = _Named(sys.stdout), _Named(sys.stderr)
+    with contextlib.redirect_stdout(streams[0]), contextlib.redirect_stderr(streams[1]):
+        _with_others(run)
+
+
+class _Named:
+    """A stream on which the copy of a folder in a bucket has its name there."""
+
+    def __init__(self, stream: TextIO):
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        return self._stream.write(buckets.shown(text))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+def _with_others(run: Callable[[], Any]) -> None:
     _promote_as_usual()
     # A program draws into files; what a notebook or shell names may not be there.
     os.environ["MPLBACKEND"] = "agg"
     try:
+        _launch(run)
+    except Exception as error:
+        if hosts.are_several():
+            host_failures.explain(error)
+        raise
+
+
+def _launch(run: Callable[[], Any]) -> None:
+    try:
         run()
+        # JAX gives those that come later a short time only.
+        hosts.wait("the end")
     except InputError as error:
         _stop(2, f"error: {error}")
     except RunFailure as error:
@@ -60,5 +93,8 @@ def _promote_as_usual() -> None:
 
 def _stop(status: int, message: str) -> None:
     progress.close_bars()
+    # A signal has ended all of them together.
+    if hosts.are_several() and status < 128:
+        host_failures.fail(status, message)
     print(message, file=sys.stderr)
     sys.exit(status)

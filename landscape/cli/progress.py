@@ -9,6 +9,8 @@ import weakref
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from landscape import hosts
+
 if TYPE_CHECKING:
     from tqdm import tqdm
 
@@ -47,7 +49,7 @@ def _open_bar(**settings: Any) -> "tqdm":
     # Not above: many a command ends before it shows one.
     from tqdm import tqdm
 
-    hidden = not sys.stderr.isatty()
+    hidden = not (sys.stderr.isatty() and hosts.is_first())
     bar = tqdm(disable=hidden, dynamic_ncols=True, **settings)
     if not hidden:
         _shown.add(bar)
@@ -106,6 +108,8 @@ class Progress:
             self._bar.update(step - self._bar.n)
             return
         now = time.monotonic()
+        if not hosts.is_first():
+            return
         if now - self._shown >= _SECONDS_BETWEEN_LINES:
             self._shown = now
             rate = (step - self._initial) / (now - self._started)

@@ -7,11 +7,12 @@ import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
+from landscape import hosts
 from landscape.cli import host_flags
 from landscape.cli.defaults import CONFIG, LIKE, PRESET, settings_of
 from landscape.cli.flags import REQUIRED, Flag, flags_of
 from landscape.cli.help import help_asked
-from landscape.cli.versions import versions
+from landscape.cli.versions import by_package, versions
 from landscape.cli.words import Given, tell_apart, twice, value_of
 from landscape.config import ONE
 from landscape.errors import InputError
@@ -56,6 +57,7 @@ def parse(
     description: str | None = None,
     *,
     inherited: Inherited | None = None,
+    distributed: bool = False,
     argv: Sequence[str] | None = None,
 ) -> Config:
     """Makes a config from the command line; every field is a flag.
@@ -68,16 +70,25 @@ def parse(
       description: the docstring of the program.
       inherited: gives more defaults, below those of the file: what another run brings.
         The program has --like RUN with it.
+      distributed: whether several processes can run the program together: it has
+        --distributed and the other `host_flags.FLAGS`, and joins them here.
       argv: the words; default: those of the process.
 
     Raises:
-      InputError: a word, a file or a value is not allowed; in one sentence.
+      InputError: a word, a file or a value is not allowed, or several processes have
+        different settings; in one sentence.
 
     >>> from landscape.config import DenseRun
     >>> parse(DenseRun, argv=["--steps", "9"]).steps
     9
     """
-    (point,) = parse_sweep(config_class, description, inherited=inherited, argv=argv)
+    (point,) = parse_sweep(
+        config_class,
+        description,
+        inherited=inherited,
+        distributed=distributed,
+        argv=argv,
+    )
     return point.config
 
 
@@ -88,12 +99,13 @@ def parse_sweep(
     inherited: Inherited | None = None,
     fixed: Mapping[str, str] | None = None,
     presets: Collection[str] = (),
+    distributed: bool = True,
     argv: Sequence[str] | None = None,
 ) -> list[Point]:
     """As `parse`, where a flag of one value may have several: all combinations.
 
     Args:
-      config_class, description, inherited, argv: as of `parse`.
+      config_class, description, inherited, distributed, argv: as of `parse`.
       fixed: the fields that may not have several values, and why; None: all.
       presets: names of recipes that `inherited` knows; with them there is --preset.
 
@@ -111,7 +123,7 @@ def parse_sweep(
     words = list(sys.argv[1:] if argv is None else argv)
     flags = flags_of(config_class)
     own = {CONFIG.word: CONFIG} | ({LIKE.word: LIKE} if inherited else {})
-    if fixed is not None:
+    if distributed:
         own |= host_flags.FLAGS
     if presets:
         own |= {PRESET.word: PRESET._replace(choices=tuple(presets))}
@@ -141,9 +153,12 @@ def parse_sweep(
     # As by default, which may be written out, is no mistake.
     given_values = {k for k, v in (file | typed).items() if v not in (None, ())}
     check_needs([point.config for point in points], given_values)
-    if fixed is not None:
+    if distributed:
         # Last: what one process refuses must not cost the others a wait.
         host_flags.join(_said(given))
+        host_flags.check_same([point.config for point in points])
+        if hosts.are_several():
+            hosts.check_equal("versions", by_package())
     return points
 
 

@@ -18,6 +18,16 @@ def versions() -> str:
     return "\n".join([_line(PACKAGE), python, *map(_line, OTHERS)])
 
 
+def by_package() -> dict[str, str]:
+    """The versions that all processes must have, by name.
+
+    >>> "jax" in by_package()
+    True
+    """
+    names = (PACKAGE, *OTHERS)
+    return {"python": platform.python_version()} | {n: _version(n) for n in names}
+
+
 def _line(name: str) -> str:
     return f"{name} {_version(name)}"
 

@@ -11,6 +11,7 @@ from landscape.derivatives.averages import (
     added,
     average,
     chunks,
+    sums_of,
     weighted,
 )
 from landscape.derivatives.batches import (
@@ -67,6 +68,7 @@ __all__ = [
     "num_examples",
     "product_of",
     "same_twice",
+    "sums_of",
     "total_weight",
     "weighted",
 ]

@@ -82,7 +82,22 @@ def average_of(
     scan: bool = False,
 ) -> Any:
     """`average` over batches that `as_batches` gave: nothing is looked at again."""
-    return reduce(added, _parts(function, args, batches, chunk_size, scan)).mean()
+    return sums_of(function, args, batches, chunk_size, scan).mean()
+
+
+def sums_of(
+    function: Partial,
+    args: tuple,
+    batches: list,
+    chunk_size: int | None = None,
+    scan: bool = False,
+) -> WeightedSum:
+    """The sums whose quotient is the average; arguments as in `average_of`.
+
+    >>> sums_of(Partial(jnp.mean), (), [jnp.ones(3), jnp.zeros(1)]).total.tolist()
+    3.0
+    """
+    return reduce(added, _parts(function, args, batches, chunk_size, scan))
 
 
 def chunks(batches: list, chunk_size: int | None = None) -> Iterator[Batch]:

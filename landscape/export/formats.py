@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from landscape import buckets
 from landscape.errors import InputError, RunFailure, check_choice
 from landscape.export.networks import Network
 from landscape.files import check_writable, make_parent, write_atomically, writing
@@ -127,6 +128,7 @@ def write(path: Path, network: Network, images: Any) -> Written:
     if not difference <= AGREE * largest:
         for each in (path, _beside(path)):
             each.unlink(missing_ok=True)
+            buckets.remove(each)
         raise RunFailure(
             f"{path} would give logits that differ by {difference:.2g} from those of"
             f" the network, which are up to {largest:.2g}: it is removed."

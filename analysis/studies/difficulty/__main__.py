@@ -5,14 +5,17 @@
     python -m analysis.studies.difficulty --scale mnist --data-dir D --model lenet5 \
 --num-examples 10000
     python -m analysis.studies.difficulty --scale cifar10 --data-dir D
+    python -m analysis.studies.difficulty --scale cifar10-full --data-dir D
 
 Trains pruned, lottery and scratch networks, evaluates the straight lines and trained
 Bezier curves between them, trains dense networks from initial weights that are mostly
 zero, and prints checks C1.1 to C1.10 with the paper's own numbers beside ours. Figures
 1 and 3 to 8 of the paper, with its curves (ResNet-50 on ImageNet) drawn thin, and the
 numbers behind them go to WORKDIR/difficulty-<scale>/. Finished runs and paths are read
-back, interrupted ones resume. digits: about 5 minutes on 2 cores; mnist: about an hour;
-cifar10 (ResNet-20, one seed): days on a CPU, hours on a GPU.
+back, interrupted ones resume. With batch norm, one seed's lines are compared for its
+three kinds of statistics. digits: about 5 minutes on 2 cores; mnist: about an hour;
+cifar10 (ResNet-8, 10,000 images): 3 hours; cifar10-full (ResNet-20, one seed): days on
+a CPU, hours on a GPU.
 """
 
 if __name__ == "__main__":
@@ -43,7 +46,9 @@ def run(config: Config, scale: Any = None) -> dict[str, Any]:
     from analysis.studies.difficulty import scales, trainings
 
     scale = scale or scales.of(config)
-    trainings.check(scale, scales.root_of(config, scale), config.num_examples)
+    if config.num_examples:
+        scale = scale._replace(num_examples=config.num_examples)
+    trainings.check(scale, scales.root_of(config, scale), scale.num_examples)
     from analysis.studies.claims import verdict_table
     from analysis.studies.difficulty import claims, figures, runs
     from landscape.figures import attempt
@@ -66,7 +71,8 @@ def main(config: Config) -> None:
     high = f"{max(map(float, result['sparsities_used'])):g}"
     folder = f"{result['root']}/sparsity-{high}/seed-0"
     runs = tuple(f"{folder}/{name}" for name in ("pruned", "lottery", "scratch"))
-    plane = surface.Config(runs, num_examples=config.num_examples)
+    num_examples = config.num_examples or scales.of(config).num_examples
+    plane = surface.Config(runs, num_examples=num_examples)
     study.report(
         config,
         result["table"],

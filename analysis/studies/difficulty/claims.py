@@ -9,6 +9,7 @@ from statistics import mean, stdev
 import numpy as np
 
 from analysis.studies.claims import Claim, judged
+from analysis.studies.difficulty.claims_norm import norm_modes
 from analysis.studies.difficulty.path_numbers import (
     climb,
     half,
@@ -229,4 +230,4 @@ CLAIMS = (
 
 def claims(measured: Measured) -> list[Claim]:
     """All of them; see the module."""
-    return [claim(measured) for claim in CLAIMS]
+    return [claim(measured) for claim in CLAIMS] + norm_modes(measured)

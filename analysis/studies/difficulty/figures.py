@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from analysis.studies.difficulty import plots
+from analysis.studies.difficulty import plots, plots_norm
 from analysis.studies.difficulty.runs import Measured
 from landscape.figures import save as save_figure
 
@@ -29,7 +29,7 @@ def titles() -> dict[str, str]:
 
 
 def save(folder: Path, measured: Measured, formats: Sequence[str] = ("png",)) -> None:
-    """Writes figure1.png, figure3.png ... figure8.png."""
+    """Writes figure1.png, figure3.png ... figure8.png, and figure-batch-norm.png."""
     paper = json.loads(PAPER.read_text())
     from_init = titles()
     lines = {title: f"Fig3|{panel}->P-S" for panel, title in from_init.items()}
@@ -99,8 +99,29 @@ def save(folder: Path, measured: Measured, formats: Sequence[str] = ("png",)) ->
             one_scale=False,
         ),
     }
+    if measured.norm_modes:
+        figures["-batch-norm"] = _norm_modes(measured)
     for number, figure in figures.items():
         save_figure(figure, folder / f"figure{number}.png", formats)
+
+
+def _norm_modes(measured: Measured):
+    high = measured.sparsities_used[-1]
+    words = titles() | {"linear": "pruned to scratch (P-S to S-S)"}
+    lines = next(iter(measured.norm_modes.values()))
+    panels = {
+        words[name]: {
+            mode: _curves({"": [found[name]]}, "objective")[""][0]
+            for mode, found in measured.norm_modes.items()
+        }
+        for name in lines
+    }
+    note = f"straight lines by the statistics of batch norm, {_short(high)}, first seed"
+    return plots_norm.modes(panels, note)
+
+
+def _short(key: str) -> str:
+    return f"{100 * float(key):g} % removed"
 
 
 def _curves(found: dict[str, list[dict[str, Any]]], term: str):

@@ -28,6 +28,10 @@ PATHS = {
 }
 
 
+LINES = ("ID-1", "IS-1", "linear")
+"""Paths on which the statistics of batch norm are compared."""
+
+
 class Measured(NamedTuple):
     """All that was measured; lists are over seeds, keys are sparsities as text.
 
@@ -43,6 +47,8 @@ class Measured(NamedTuple):
         mean objective on [0, 1].
       zeros: fraction of zeros in the dense initialisation -> test accuracy after
         training.
+      norm_modes: whose statistics batch norm takes -> name in `LINES` -> that path at
+        the highest sparsity, first seed; {} without batch norm.
     """
 
     sparsities_used: list[str]
@@ -53,6 +59,7 @@ class Measured(NamedTuple):
     gradient: dict[str, dict[str, list[float]]]
     paths: dict[str, dict[str, list[dict[str, Any]]]]
     zeros: dict[str, list[float]]
+    norm_modes: dict[str, dict[str, dict[str, Any]]]
 
 
 def measure(config: Config, scale: Scale) -> Measured:
@@ -67,7 +74,9 @@ def measure(config: Config, scale: Scale) -> Measured:
     paths = empty(PATHS)
     has_norm = False
     pairs = len(keys) * scale.num_seeds
-    steps = Steps(pairs * (1 + len(PATHS)) + len(scale.zeros) * scale.zeros_seeds)
+    modes = len(scale.norm_modes)
+    others = modes + len(scale.zeros) * scale.zeros_seeds
+    steps = Steps(pairs * (1 + len(PATHS)) + others)
     for key, sparsity in zip(keys, scale.sparsities, strict=True):
         for seed in range(scale.num_seeds):
             folder = folder_of(root, sparsity, seed)
@@ -79,12 +88,16 @@ def measure(config: Config, scale: Scale) -> Measured:
                 value, norm = _gradient_size(f"{folder}/{name}")
                 gradient[name][key].append(value)
                 has_norm |= norm
-            for name, (a, b, kind, subspace) in PATHS.items():
-                limit_compiled_programs()
+            for name in PATHS:
                 steps.begin(f"{where}: path {name}")
-                ends = f"{folder}/{a}", f"{folder}/{b}"
-                found = _path(config, scale, ends, kind, subspace)
-                paths[name][key].append(found)
+                paths[name][key].append(_path(scale, folder, name))
+    folder = folder_of(root, scale.sparsities[-1], 0)
+    norm_modes = {"batch": {name: paths[name][keys[-1]][0] for name in LINES}}
+    for mode in steps.each("batch norm with statistics", scale.norm_modes):
+        if has_norm:
+            norm_modes[mode] = {
+                name: _path(scale, folder, name, mode) for name in LINES
+            }
     zeros = {
         f"{fraction:g}": [
             training.train(from_zeros(scale, root, fraction, seed))["test_accuracy"]
@@ -94,19 +107,26 @@ def measure(config: Config, scale: Scale) -> Measured:
         ]
         for fraction in scale.zeros
     }
-    return Measured(keys, root, has_norm, accuracy, train_loss, gradient, paths, zeros)
+    return Measured(
+        keys, root, has_norm, accuracy, train_loss, gradient, paths, zeros,
+        norm_modes if has_norm else {},
+    )  # fmt: skip
 
 
 def _path(
-    config: Config, scale: Scale, ends: tuple[str, str], kind: str, subspace: str
+    scale: Scale, folder: str, name: str, batch_norm: str = "batch"
 ) -> dict[str, Any]:
+    limit_compiled_programs()
+    a, b, kind, subspace = PATHS[name]
     settings = path.Config(
-        *ends,
+        f"{folder}/{a}",
+        f"{folder}/{b}",
         kind=kind,
         subspace=subspace,
         points=scale.points,
         fit_steps=scale.fit_steps,
-        num_examples=config.num_examples,
+        num_examples=scale.num_examples,
+        batch_norm=batch_norm,
         batch_size=scale.training.get("batch_size", 128),
     )
     found = path.run(settings)

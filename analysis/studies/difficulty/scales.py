@@ -15,6 +15,8 @@ class Scale(NamedTuple):
       zeros: fractions of zeros in the initialisations of dense trainings.
       zeros_seeds: of those.
       fit_steps, points: of a curve's training, and on a path.
+      num_examples: that paths are evaluated on; None: all.
+      norm_modes: whose statistics batch norm takes, too, on the lines of one cell.
     """
 
     training: dict[str, Any]
@@ -24,6 +26,8 @@ class Scale(NamedTuple):
     zeros_seeds: int
     fit_steps: int = 4000
     points: int = 71
+    num_examples: int | None = None
+    norm_modes: tuple[str, ...] = ()
 
 
 SCALES = {
@@ -47,7 +51,30 @@ SCALES = {
         (0.0, 0.95, 0.9625, 0.975, 0.98, 0.99, 0.995, 0.999, 1.0),
         3,
     ),
+    # Three hours of two quiet cores: a step of 128 images takes 0.32 s of CPU time, one
+    # point of a path 1.1 s. 22 networks 2.3 hours of CPU time, 18 curves 1.3, the
+    # points of all paths 0.7, evaluations and gradients 0.3. Weight decay: see
+    # `analysis.studies.plateau.scales`.
     "cifar10": Scale(
+        {
+            "dataset": "cifar10",
+            "num_train": 10_000,
+            "model": "resnet8",
+            "steps": 1200,
+            "weight_decay": 1e-3,
+            "prune_every": 40,
+            "eval_every": 400,
+        },
+        (0.9, 0.98),
+        3,
+        (0.0, 0.95, 0.99, 0.999),
+        1,
+        fit_steps=800,
+        points=41,
+        num_examples=2048,
+        norm_modes=("stored", "re-estimated"),
+    ),
+    "cifar10-full": Scale(
         {
             "dataset": "cifar10",
             "model": "resnet20",
@@ -92,6 +119,8 @@ def quick(config: SparseStudyOptions) -> Scale:
     few = {"steps": 60, "prune_every": 5, "num_train": 300}
     if "schedule" in scale.training:
         few |= {"schedule": "cosine", "decay_steps": ()}
+    if scale.training["model"] in ("resnet8", "resnet20"):
+        few["widths"] = (4, 4, 8)
     return scale._replace(
         training=scale.training | few,
         num_seeds=config.num_seeds or 1,
@@ -99,6 +128,7 @@ def quick(config: SparseStudyOptions) -> Scale:
         zeros_seeds=1,
         fit_steps=40,
         points=11,
+        num_examples=None,
     )
 
 

@@ -22,12 +22,15 @@ class Source(NamedTuple):
       num_classes: labels are 0 to num_classes - 1.
       read: from the index of an example to the bytes of its file, and its label.
       name_of: from the index to what it is called in a sentence.
+      names_crc32: CRC-32 of the names of its files; the same on hosts with one data
+        set.
     """
 
     size: int
     num_classes: int
     read: Callable[[int], tuple[bytes, int]]
     name_of: Callable[[int], str]
+    names_crc32: int | None = None
 
     __repr__ = one_line
 
@@ -92,14 +95,32 @@ def _of_files(split: Path, classes: list[str]) -> Source:
     def read(index: int) -> tuple[bytes, int]:
         return files[at[index]].read_bytes(), labels[at[index]]
 
-    return Source(len(files), len(classes), read, lambda index: str(files[at[index]]))
+    names = "\n".join(str(path.relative_to(split)) for path in files)
+    return Source(
+        len(files),
+        len(classes),
+        read,
+        lambda index: str(files[at[index]]),
+        zlib.crc32(names.encode()),
+    )
 
 
 def of_builder(builder: Any, split: str) -> Source:
-    """A split of a prepared tfds builder (array_record); needs no TensorFlow."""
+    """A split of a prepared tfds builder (array_record); needs no TensorFlow.
+
+    Raises:
+      InputError: a file of it is missing.
+    """
     import tensorflow_datasets as tfds
     from tensorflow_datasets.proto import tf_example_pb2
 
+    shards = [Path(path) for path in builder.info.splits[split].filepaths]
+    missing = [path for path in shards if not path.exists()]
+    if missing:
+        raise InputError(
+            f"{missing[0]} is missing: it is one of the {len(shards)} files of the"
+            f" {split} split of {builder.info.full_name}."
+        )
     records = builder.as_data_source(
         split=split, deserialize_method=tfds.decode.DeserializeMethod.RAW_BYTES
     )
@@ -114,7 +135,9 @@ def of_builder(builder: Any, split: str) -> Source:
     def name_of(index: int) -> str:
         return f"example {index} of the {split} split of {builder.info.full_name}"
 
-    return Source(len(records), classes, read, name_of)
+    names = "\n".join(f"{path.name} {path.stat().st_size}" for path in shards)
+    crc = zlib.crc32(names.encode())
+    return Source(len(records), classes, read, name_of, crc)
 
 
 def subset(source: Source, indices: np.ndarray) -> Source:

@@ -8,8 +8,9 @@ import pytest
 
 from analysis import paths
 from analysis.studies.difficulty import claims, figures, path_numbers
+from analysis.studies.difficulty import runs as study_runs
 from analysis.studies.difficulty.__main__ import Config, run
-from analysis.studies.difficulty.runs import PATHS, Measured
+from analysis.studies.difficulty.runs import LINES, PATHS, Measured
 from analysis.studies.difficulty.scales import Scale
 from analysis.studies.difficulty.solutions import SOLUTIONS
 from landscape import runs
@@ -63,6 +64,7 @@ def measured(**changes):
             for name, curve in curves.items()
         },
         "zeros": {"0": [0.97], "0.95": [0.965], "0.99": [0.9], "0.999": [0.1]},
+        "norm_modes": {},
     }
     return Measured(**values | changes)
 
@@ -111,6 +113,18 @@ def test_a_rise_of_two_percent_is_allowed_where_there_is_batch_norm():
     slightly[3] += 0.05
     assert verdicts(curves={"IS-2": slightly}, has_norm=True)["C1.3"]
     assert not verdicts(curves={"IS-2": slightly})["C1.3"]
+
+
+def test_statistics_of_batch_norm_are_reported_side_by_side():
+    stored = {name: found(DOWN) for name in LINES}
+    # The average of two variances may be negative: no number, not a half at t = 0.
+    stored["ID-1"] = found(np.where(TS > 0.8, np.nan, DOWN))
+    modes = {"batch": {name: found(hill(2.0)[::-1]) for name in LINES}}
+    modes |= {"stored": stored}
+    told = [c for c in claims.claims(measured(norm_modes=modes)) if c.name[-1] == "n"]
+    assert [c.ours[0] for c in told][2:4] == [pytest.approx(2.0), None]
+    assert told[4].ours[0] == path_numbers.half(found(DOWN))
+    assert all("first seed, at 0.95" in c.words and c.holds is None for c in told)
 
 
 def test_the_gap_must_exceed_the_spread_and_grow():
@@ -180,6 +194,30 @@ def mean_gradient(root, name):
     pairs = zip(grads, masks, strict=True)
     kept = [np.asarray(g)[np.broadcast_to(m, g.shape)] for g, m in pairs]
     return float(np.abs(np.concatenate(kept)).mean())
+
+
+@pytest.mark.parametrize("has_norm", [True, False])
+def test_statistics_of_batch_norm_are_compared_on_one_cell(monkeypatch, has_norm):
+    asked = []
+
+    def evaluated(settings):
+        asked.append(settings)
+        return found(DOWN)
+
+    nothing = {key: {"test_accuracy": 0.9, "train_loss": 0.1} for key in SOLUTIONS}
+    monkeypatch.setattr(study_runs, "train", lambda *_: nothing)
+    monkeypatch.setattr(study_runs, "_gradient_size", lambda _: (0.0, has_norm))
+    monkeypatch.setattr(study_runs.path, "run", evaluated)
+    scale = TINY._replace(sparsities=(0.5, 0.9), num_seeds=2, zeros=(), num_examples=7)
+    scale = scale._replace(norm_modes=("stored", "re-estimated"))
+    modes = study_runs.measure(Config(), scale).norm_modes
+    assert list(modes) == (["batch", *scale.norm_modes] if has_norm else [])
+    assert {each.num_examples for each in asked} == {7}
+    others = [each for each in asked if each.batch_norm != "batch"]
+    assert [each.batch_norm for each in others] == [
+        mode for mode in scale.norm_modes for _ in LINES if has_norm
+    ]
+    assert all("sparsity-0.9/seed-0/" in each.run_a for each in others)
 
 
 @pytest.mark.draws

@@ -6,6 +6,7 @@ import pytest
 from analysis.studies.dead_units import plots_units
 from analysis.studies.difficulty import figures as difficulty_figures
 from analysis.studies.difficulty import plots as difficulty_plots
+from analysis.studies.difficulty import plots_norm
 from analysis.studies.gradient_flow import plots_sweep
 from analysis.studies.hessian import plots, plots_batches
 from analysis.studies.subspace import plots as subspace_plots
@@ -76,6 +77,20 @@ def test_paths_of_seeds_are_a_mean_and_its_range_beside_the_papers(log):
     assert len({line.get_color() for line in axes.lines[:2]}) == 2
     assert "2 seeds" in figure.get_suptitle()
     assert "80 % (paper)" in legend(figure)
+
+
+def test_statistics_of_batch_norm_are_told_apart_where_they_agree():
+    t = np.linspace(0, 1, 3)
+    same = {name: (t, t + 1) for name in ("batch", "re-estimated")}
+    broken = {"stored": (t, np.array([1.0, np.nan, 2.0]))}
+    figure = plots_norm.modes({"line": {**same, **broken}}, "from here")
+    (axes,) = figure.axes
+    assert [list(line.get_ydata()) for line in axes.lines[:3]] == [
+        [1, 1.5, 2], [1, 1.5, 2], [1, 2]
+    ]  # fmt: skip
+    assert len({line.get_linestyle() for line in axes.lines[:3]}) == 3
+    assert len({line.get_color() for line in axes.lines[:3]}) == 3
+    assert legend(figure)[0] == "batch statistics"
 
 
 def test_initialisations_of_the_paper_are_told_in_words():

@@ -16,6 +16,8 @@ from analysis.studies.gradient_flow import scales as gradient_flow
 from analysis.studies.gradient_flow.config import Config as GradientFlow
 from analysis.studies.hessian import scales as hessian
 from analysis.studies.hessian.config import Config as Hessian
+from analysis.studies.plateau import scales as plateau
+from analysis.studies.plateau.config import Config as Plateau
 from analysis.studies.subspace import scales as subspace
 from analysis.studies.subspace.config import Config as Subspace
 from landscape.cli import parse
@@ -26,6 +28,7 @@ STUDIES = [
     (Difficulty, difficulty),
     (GradientFlow, gradient_flow),
     (Hessian, hessian),
+    (Plateau, plateau),
     (Subspace, subspace),
 ]
 # The first scale of each study, and what differs only in another one.
@@ -68,6 +71,15 @@ DIGITS = {
         "plane initialisations 10 instead of 300",
         "batch_model (mlp, (8)) instead of (mlp, (30))",
     },
+    "plateau": {
+        "training num_train 300",
+        "training steps 60 instead of 1500",
+        "training warmup 0 instead of 100",
+        "blocks 2 instead of 9",
+        "num_seeds 1 instead of 3",
+        "points 11 instead of 41",
+        "num_examples 256 instead of None",
+    },
     "subspace": {
         "solutions training steps 60",
         "solutions points 11 instead of 71",
@@ -105,8 +117,18 @@ def test_quick_changes_a_scale_and_says_what(make, module, name):
     if name == make.CHOICES["scale"][0]:
         assert DIGITS[make.NAME] <= set(found)
     # Only a schedule with steps is replaced: the others have cosine already.
-    assert (set(found) >= CIFAR) == (name == "cifar10")
-    assert name == "cifar10" or not any("schedule" in each for each in found)
+    assert (set(found) >= CIFAR) == (name == "cifar10-full")
+    assert name == "cifar10-full" or not any("schedule" in each for each in found)
+
+
+@pytest.mark.parametrize("make, module", [(Difficulty, difficulty), (Plateau, plateau)])
+def test_a_path_is_evaluated_on_no_more_than_is_trained_on(make, module):
+    for name in make.CHOICES["scale"]:
+        for quick in (False, True):
+            scale = module.of(make(scale=name, quick=quick))
+            trained = scale.training.get("num_train", 1297)
+            trained = scale.training.get("blob_samples", trained)
+            assert (scale.num_examples or 0) <= trained
 
 
 def test_the_report_lists_what_differs(capsys, tmp_path):
@@ -129,6 +151,14 @@ def test_the_report_lists_what_differs(capsys, tmp_path):
         ("dead_units", [], (units, {"run": "my runs/a"})),
         ("gradient_flow", [], (path, {"run_a": "my runs/a", "run_b": "b c"})),
         ("hessian", [], (spectrum, {"run": "my runs/a", "exact": True})),
+        (
+            "plateau",
+            [],
+            (
+                path,
+                {"run_a": "my runs/whole/seed-0@init", "run_b": "my runs/whole/seed-0"},
+            ),
+        ),
         (
             "subspace",
             [],

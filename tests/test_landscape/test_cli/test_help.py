@@ -32,7 +32,11 @@ def printed(monkeypatch, capsys):
     def of(name, words="--help"):
         module = importlib.import_module(name)
         with pytest.raises(SystemExit) as stop:
-            parse(module.Config, module.__doc__, inherited=dict, argv=words.split())
+            # With all flags that some programs add.
+            parse(
+                module.Config, module.__doc__, inherited=dict, distributed=True,
+                argv=words.split(),
+            )  # fmt: skip
         assert not stop.value.code
         return capsys.readouterr().out
 

@@ -1,0 +1,152 @@
+"""Operators and spectra on 1, 2, 4 and 8 devices; a test runs it in its own process."""
+
+import re
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from scipy.stats import wasserstein_distance
+
+from analysis import curvature, spectra
+from analysis.spectra import lanczos
+from landscape import devices
+from landscape.objective import cross_entropy
+from landscape.weighting import weighted_mean
+
+jax.config.update("jax_enable_x64", True)
+KEY = jax.random.key(3)
+COUNTS = 1, 2, 4, 8
+COLLECTIVE = r"= (.*?) (all-\w+|collective-\w+|reduce-scatter|ragged\S*)\("
+
+
+def model_fn(params, batch):
+    hidden = jnp.tanh(batch["image"] @ params["in"]["w"] + params["in"]["b"])
+    return hidden @ params["out"]
+
+
+def output_loss(outputs, batch):
+    losses = cross_entropy(outputs, batch["label"])
+    return weighted_mean(losses, batch["weight"])
+
+
+def loss_fn(params, batch):
+    return output_loss(model_fn(params, batch), batch)
+
+
+def per_example(params, batch):
+    return cross_entropy(model_fn(params, batch), batch["label"])
+
+
+def inputs():
+    """Parameters (40), and 65 examples in two batches: no part of them divides."""
+    rng = np.random.default_rng(0)
+    params = {
+        "in": {"w": rng.standard_normal((4, 5)), "b": np.zeros(5)},
+        "out": rng.standard_normal((5, 3)),
+    }
+    data = {
+        "image": rng.standard_normal((65, 4)),
+        "label": rng.integers(0, 3, 65).astype(np.int32),
+        "weight": rng.integers(0, 3, 65).astype(float),
+    }
+    parts = slice(40), slice(40, 65)
+    return params, [{k: x[part] for k, x in data.items()} for part in parts]
+
+
+def operators(mesh, kinds=slice(None)):
+    """One of each kind: whole, of a layer and in chunks, masked, centred."""
+    params, batches = inputs()
+    both = {"mesh": mesh, "check": False}
+    mask = jax.tree.map(lambda x: np.arange(x.size).reshape(x.shape) % 3 > 0, params)
+    functions = model_fn, output_loss, params, batches
+    centred = both | {"centred": True}
+    gradients = per_example, params, batches
+    makers = [
+        partial(curvature.hessian, loss_fn, params, batches, **both),
+        partial(curvature.gauss_newton, *functions, layers="in", chunk_size=16, **both),
+        partial(curvature.residual, *functions, mask=mask, **both),
+        partial(curvature.gradient_covariance, *gradients, **centred),
+    ]
+    return [make() for make in makers[kinds]]
+
+
+def assert_close(got, want, tolerance):
+    error = np.abs(np.asarray(got) - np.asarray(want)).max() / np.abs(want).max()
+    assert error < tolerance, error
+
+
+def bytes_on_each(tree):
+    return sum(x.addressable_shards[0].data.nbytes for x in jax.tree.leaves(tree))
+
+
+def moved(compiled):
+    """{kind of collective: numbers that each device gets}, in a compiled program."""
+    total = {}
+    for shapes, kind in re.findall(COLLECTIVE, compiled.as_text()):
+        for shape in re.findall(r"\[([\d,]*)\]", shapes):
+            size = np.prod([int(d) for d in shape.split(",") if d])
+            total[kind] = total.get(kind, 0) + int(size)
+    return total
+
+
+def spectrum(op):
+    """Of so few rows that the basis is restarted; the probes have as many."""
+    pairs = spectra.top_eigenpairs(op, 2, key=KEY, tol=1e-12, max_basis=16)
+    density = spectra.spectral_density(
+        op, key=KEY, num_steps=12, num_probes=2, pairs=pairs
+    )
+    return pairs, density
+
+
+def distance(a, b):
+    """Between two densities (Wasserstein), over the largest eigenvalue."""
+    largest = np.abs(b.nodes).max()
+    given = (x.ravel() for x in (a.nodes, b.nodes, a.weights, b.weights))
+    return wasserstein_distance(*given) / largest
+
+
+def assert_same_spectrum(op, want):
+    pairs, density = spectrum(op)
+    assert pairs.converged.all()
+    assert_close(pairs.values, want[0].values, 1e-11)
+    along = np.asarray(pairs.vectors) @ np.asarray(want[0].vectors).T
+    assert_close(np.abs(along), np.eye(4), 1e-7)
+    assert distance(density, want[1]) < 1e-8
+
+
+def check():
+    """Products, eigenvalues and densities; what goes between devices, and is held."""
+    plain = operators(None)
+    want = spectrum(plain[0])
+    held = []
+    for count in (1, 2, 4, 8):
+        kinds = slice(None) if count == 8 else slice(1)
+        found = operators(devices.make_mesh(count), kinds)
+        for op, twin in zip(found, plain[kinds], strict=True):
+            v = np.cos(np.arange(op.size))
+            matvec = jax.jit(type(op).matvec).lower(op, v).compile()
+            assert_close(matvec(op, v), twin.matvec(v), 1e-12)
+            # The sums over the devices, once, and no example; weights, where these are
+            # added up in each product.
+            extra = int(op.description.startswith("chunks"))
+            sums = op.coordinates.size + extra
+            assert moved(matvec) == {"all-reduce": sums}
+            if twin is plain[0]:
+                step = partial(matvec, op)
+                host = spectra.from_function(step, op.size, scannable=False)
+                assert_same_spectrum(spectra.on_host(host), want)
+                held.append(bytes_on_each(op))
+    # The 65th example, and what belongs to no example, is on each device.
+    whole, *parts = held
+    for count, size in zip((2, 4, 8), parts, strict=True):
+        assert whole / count < size < whole / count + whole / 10
+    divided = spectra.sharded(found[0])
+    assert_same_spectrum(divided, want)
+    state = lanczos.start(divided, np.ones(40), 12)
+    state = lanczos.advance(divided, state, 12)
+    assert {x.addressable_shards[0].data.shape for x in state.basis} == {(16, 5)}
+
+
+check()
+print("agreed")
