@@ -49,12 +49,14 @@ def training(runs: dict[str, list[Lines]]) -> Figure:
         figure = Figure(figsize=size, layout="constrained")
         loss, accuracy, *others = figure.subplots(rows, columns).flat
         accuracies = []
-        for group, look in zip(runs.values(), marks, strict=True):
+        trained = _of_all(runs, "accuracy", 100)
+        for i, (group, look) in enumerate(zip(runs.values(), marks, strict=True)):
             for split, ls in (("train", "-"), ("test", "--")):
                 curves = [_curve(lines, split, "loss") for lines in group]
                 _draw(loss, curves, look | {"ls": ls})
                 curves = [_curve(lines, split, "accuracy", 100) for lines in group]
-                _draw(accuracy, curves, look | {"ls": ls})
+                wide = _width(trained, i, 0.9) if split == "train" else {}
+                _draw(accuracy, curves, look | {"ls": ls} | wide)
                 accuracies += [value for _, values in curves for value in values]
         loss.set(yscale="log", ylabel="cross-entropy (nats)")
         accuracy.set_ylabel("accuracy (%)")
@@ -117,14 +119,18 @@ def _apart(every: Sequence[list[Curve]], i: int) -> dict[str, Any]:
         gap = _DASH * (len(same) - 1)
         look["ls"] = (-_DASH * same.index(i) % (_DASH + gap), (_DASH, gap))
     elif len(values) > 1:
-        # Later ones lie on it.
-        others = [
-            each
-            for each in every[i + 1 :]
-            if len(_values(each)) > 1 and _touch(every[i], each)
-        ]
-        look["lw"] = 1.3 + 1.4 * min(4, len(others))
+        look |= _width(every, i)
     return look
+
+
+def _width(every: Sequence[list[Curve]], i: int, more: float = 1.4) -> dict[str, float]:
+    """That of the i-th of all, on which later ones may lie: more for each."""
+    others = [
+        each
+        for each in every[i + 1 :]
+        if len(_values(each)) > 1 and _touch(every[i], each)
+    ]
+    return {"lw": 1.3 + more * min(4, len(others))}
 
 
 def _values(group: list[Curve]) -> set[float]:

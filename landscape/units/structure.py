@@ -66,9 +66,9 @@ def specification(model: Any, params: Params) -> Spec:
 
     And that of any network whose attribute `unit_layers` names its layers, all of them,
     one after another as in `sequential`. It covers parameters, masks (scalar leaves
-    have no units), gradients and batch norm's statistics: whatever has the names of the
-    leaves of one of them. Permutations are called after the layer whose outputs they
-    permute; "stream_0" and so on for residual streams.
+    have no units), gradients and batch norm's statistics: whatever has the names of
+    the leaves of one of them. Permutations are called after the layer whose outputs
+    they permute; "stream_0" and so on for residual streams.
 
     Raises:
       InputError: the model is of another kind, or names not all of its layers.
