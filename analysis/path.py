@@ -61,15 +61,10 @@ def run(config: Config) -> dict[str, Any]:
 def _evaluate(config: Config, where: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     """Numbers and arrays of the path; pieces of the work are kept in `where`."""
     from analysis import paths
-    from analysis.programs import inputs, path_checks, results, resumable_paths
+    from analysis.programs import inputs, results, resumable_paths
 
-    a, b = inputs.load(_refs(config), config.data_dir)
+    a, b, same = _ends(config)
     before = run(replace(config, align=False)) if config.align else None
-    if config.align:
-        with activity("aligning the units"):
-            b = inputs.aligned(a, b, config.seed)
-    same = inputs.same_masks(a.masks, b.masks)
-    path_checks.check_masks(config, same)
     setup = inputs.evaluation_setup(
         a, config.num_examples, config.batch_norm, config.batch_size, config.split
     )
@@ -99,6 +94,19 @@ def _evaluate(config: Config, where: Path) -> tuple[dict[str, Any], dict[str, An
     if before is not None:
         result["barrier_before_alignment"] = before["barrier"]
     return result, {"ts": ts, **values, **resumable_paths.controls(path.points)}
+
+
+def _ends(config: Config) -> tuple[Any, Any, bool]:
+    """Both runs, with --align the second one aligned, and whether masks are equal."""
+    from analysis.programs import inputs, path_checks
+
+    a, b = inputs.load(_refs(config), config.data_dir)
+    if config.align:
+        with activity("aligning the units"):
+            b = inputs.aligned(a, b, config.seed)
+    same = inputs.same_masks(a.masks, b.masks)
+    path_checks.check_masks(config, same)
+    return a, b, same
 
 
 def _draw(config: Config, result: dict[str, Any], arrays: dict[str, Any]) -> Any:
@@ -168,6 +176,10 @@ def run_several(flags: Flags) -> dict[str, Any]:
         path_checks.check(config, _refs(config), folder(config))
 
     def evaluate(_: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+        for config in configs:
+            # Masks that differ once units are permuted: before the others take a while.
+            if config.align and path_checks.needs_one_mask(config):
+                _ends(config)
         return several_paths.gathered([(run(c), folder(c)) for c in configs])
 
     return shell.read_or_compute(

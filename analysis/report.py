@@ -36,7 +36,7 @@ class Config:
     sources: Positional[tuple[str, ...]]
     """Folders of runs or of studies, or folders above them."""
     output: str = "report.html"
-    """The file that the page is written to."""
+    """The file that the page is written to; a folder that is missing is made."""
     title: str | None = None
     """The title of the page; default: the names of the folders."""
 
@@ -54,14 +54,15 @@ def run(config: Config) -> dict[str, Any]:
     """Writes the page.
 
     Returns:
-      `summary`, what it shows in words; `problems`, what was missing or damaged, in
-      sentences; `path` and `bytes` of the file.
+      `summary`, what it shows in words; `problems`, what was missing or damaged, and
+      `unfinished`, the analyses without a result yet, in sentences; `path` and `bytes`
+      of the file.
 
     Raises:
       InputError: there is nothing to show, or the file cannot be written.
       RunFailure: it could not be written after all.
     """
-    from landscape.files import check_writable, write_atomically, writing
+    from landscape.files import check_writable, make_parent, write_atomically, writing
 
     path = folder_of(config.output)
     if path.is_dir():
@@ -74,11 +75,12 @@ def run(config: Config) -> dict[str, Any]:
     with activity("drawing the page"):
         text, problems = reports.render(content, config.title or _title(config))
     with writing(path, "Runs and studies are as they were."):
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_parent(path)
         write_atomically(path, text)
     return {
         "summary": reports.summary(content),
         "problems": problems,
+        "unfinished": content.unfinished,
         "path": path,
         "bytes": len(text.encode()),
     }
@@ -92,6 +94,10 @@ def main(config: Config) -> None:
     """Writes the page; prints what it shows, where it is, and how to open it."""
     found = run(config)
     print(f"{found['summary']}.")
+    if found["unfinished"]:
+        count = counted(len(found["unfinished"]), "analysis is", "analyses are")
+        print(f"{count} not finished (the page names them), as")
+        print(f"  {found['unfinished'][0]}")
     if found["problems"]:
         count = counted(len(found["problems"]), "part is", "parts are")
         print(f"{count} missing or damaged (the page names them), as")

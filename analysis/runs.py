@@ -48,7 +48,7 @@ class Config:
     summary.json."""
     csv: str | None = None
     """Write the table, with all numbers and all settings that differ, as CSV to this
-    file; - is standard output."""
+    file; - is standard output. A folder that is missing is made."""
     json: str | None = None
     """Write the same as a JSON list of objects to this file; - is standard output."""
 
@@ -106,7 +106,7 @@ def run(config: Config) -> str:
 def _written(config: Config, records: Sequence[dict[str, Any]]) -> str:
     """Writes the files; returns the one for standard output, or ""."""
     from analysis.programs import run_table as tables
-    from landscape.files import check_writable, write_atomically, writing
+    from landscape.files import check_writable, make_parent, write_atomically, writing
 
     printed = ""
     for name, write in ((config.csv, tables.as_csv), (config.json, tables.as_json)):
@@ -116,7 +116,7 @@ def _written(config: Config, records: Sequence[dict[str, Any]]) -> str:
             path = folder_of(name)
             check_writable(path.parent, "choose another file")
             with writing(path, "The runs are as they were."):
-                path.parent.mkdir(parents=True, exist_ok=True)
+                make_parent(path)
                 write_atomically(path, write(records))
     return printed
 

@@ -130,14 +130,14 @@ def _draw(result: dict[str, Any], arrays: dict[str, Any]) -> Any:
     """The figure, of what `_evaluate` found."""
     from landscape import figures
 
-    through = result["plane"] == "through"
+    through, first = result["plane"] == "through", result["runs"][0]
     return figures.surface(
         arrays["alphas"],
         arrays["betas"],
         arrays["loss"] + arrays["l2"],
         arrays["coordinates"],
         short_names(result["names"]) if through else None,
-        title(result),
+        title(result) if through else f"{short_names([first])[0]}: {title(result)}",
         axes(result),
         accuracies=arrays.get("accuracy"),
         split=result.get("split", "train"),

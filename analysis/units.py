@@ -80,7 +80,6 @@ def _check(config: Config, where: Path) -> None:
         export.check(config.export)
     if checks.is_finished(where):
         return
-    checks.check_units_are_known(settings)
     checks.num_examples(settings, config.num_examples)
     if ref.step is None:
         loss = runs.read_summary(ref.folder)["train_loss"]
@@ -107,6 +106,7 @@ def _measure(config: Config, where: Path) -> tuple[dict[str, Any], dict[str, Any
     correlations = resumable_units.correlations(setup, arrays, config.scores)
     result = {
         **{k: v for k, v in asdict(config).items() if k != "export"},
+        "split": list(config.split),
         "score": list(config.scores),
         "num_examples": {k: len(v["label"]) for k, v in setup.splits.items()},
         "steps": [ref.step for ref in refs],

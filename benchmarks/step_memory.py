@@ -2,11 +2,13 @@
 
     python -m benchmarks.step_memory
     python -m benchmarks.step_memory resnet50 --run
+    python -m benchmarks.step_memory resnet50 --remat --batch-size 8 32
 
 Compiled bytes: arguments + temporaries + outputs that are not written over arguments
 (XLA's `memory_analysis`). Needed bytes: parameters, gradients, optimizer, masks, batch,
 and the output of every layer, which the backward pass reads. About a minute, and one
-for ResNet-50; with --run the step is made once more, and timed (zeros for images).
+for ResNet-50; with --run the step is made once more, and timed (zeros for images). With
+--remat each network is shown without and with it: what is needed then is less.
 """
 
 import argparse
@@ -69,12 +71,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("networks", nargs="*", default=[case[0] for case in CASES[:3]])
     parser.add_argument("--run", action="store_true")
+    parser.add_argument("--remat", action="store_true")
+    parser.add_argument("--batch-size", type=int, nargs="*")
     options = parser.parse_args()
     rows = []
-    for name, shape, classes, batch_size in CASES:
-        if name not in options.networks:
-            continue
-        config = SparseRun(model=name, method="static", batch_size=batch_size)
+    cases = [
+        (name, shape, classes, batch_size, remat)
+        for name, shape, classes, own in CASES
+        if name in options.networks
+        for batch_size in options.batch_size or [own]
+        for remat in (False, True)[: 1 + options.remat]
+    ]
+    for name, shape, classes, batch_size, remat in cases:
+        config = SparseRun(
+            model=name, method="static", batch_size=batch_size, remat=remat
+        )
         made = recipe.make(config, shape, classes)
         state = abstract_state(made, shape)
         batch = {
@@ -100,7 +111,7 @@ def main() -> None:
         mib = 2.0**20
         rows.append(
             [
-                f"{name}, batch {batch_size}",
+                f"{name}, batch {batch_size}{', --remat' if remat else ''}",
                 f"{compiled / mib:.2f}",
                 f"{needed / mib:.2f}",
                 f"{compiled / needed:.2f}",

@@ -47,6 +47,7 @@ class Model(NamedTuple):
       widths: the --widths that it takes; None if it has its own.
       activations: those that it can have.
       images: whether it needs images of shape (height, width, channels).
+      blocks: whether it is made of blocks, which --remat computes twice.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Model(NamedTuple):
     widths: Widths | None = None
     activations: tuple[str, ...] = ("relu",)
     images: bool = True
+    blocks: bool = False
 
 
 ACTIVATIONS = ("relu", "tanh")
@@ -70,7 +72,8 @@ def _resnet(layers: int) -> Model:
     blocks = (layers - 2) // 2
     meaning = "of the 3 stages, then of the inside of each block"
     widths = Widths((3, 3 + blocks), meaning, stages=3)
-    return Model(f"resnet{layers}", f"{_MODELS}.resnet:create", True, widths)
+    name, create = f"resnet{layers}", f"{_MODELS}.resnet:create"
+    return Model(name, create, True, widths, blocks=True)
 
 
 def _wide_resnet(layers: int, factor: int) -> Model:
@@ -78,13 +81,14 @@ def _wide_resnet(layers: int, factor: int) -> Model:
     meaning = "of the first convolution and the 3 stages, then of the inside of each"
     widths = Widths((4, 4 + blocks), f"{meaning} block")
     name = f"wrn-{layers}-{factor}"
-    return Model(name, f"{_MODELS}.wide_resnet:create", True, widths)
+    return Model(name, f"{_MODELS}.wide_resnet:create", True, widths, blocks=True)
 
 
 def _vgg(layers: int) -> Model:
     meaning = "of its convolutions, then of dense layers"
     widths = Widths((layers - 3,), meaning, more=True)
-    return Model(f"vgg{layers}", f"{_MODELS}.vgg:create", True, widths)
+    name = f"vgg{layers}"
+    return Model(name, f"{_MODELS}.vgg:create", True, widths, blocks=True)
 
 
 MODELS = {
@@ -100,7 +104,7 @@ MODELS = {
         *(_wide_resnet(*kind) for kind in ((10, 1), (16, 4), (22, 2), (28, 10))),
         *(_vgg(layers) for layers in (11, 16)),
         *(
-            Model(name, f"{_MODELS}.bottleneck_resnet:create", True)
+            Model(name, f"{_MODELS}.bottleneck_resnet:create", True, blocks=True)
             for name in ("resnet50", "resnet50-v1")
         ),
     )
@@ -165,6 +169,26 @@ the inside of each block), not 4 8.
         raise InputError(
             f"{name} has the activation {' or '.join(row.activations)}, not"
             f" {activation}."
+        )
+
+
+def check_remat(name: str) -> None:
+    """Refuses --remat of a network without blocks.
+
+    Raises:
+      InputError: names those that have them.
+
+    >>> check_remat("resnet20")
+    """
+    if is_user_code(name):
+        raise InputError(
+            f"--remat is of the models of this repository: {name} can wrap its own"
+            " blocks in flax.linen.remat or jax.checkpoint."
+        )
+    if not model_row(name).blocks:
+        others = ", ".join(each.name for each in MODELS.values() if each.blocks)
+        raise InputError(
+            f"--remat needs a network of blocks ({others}), and {name} has none."
         )
 
 

@@ -45,20 +45,25 @@ def short(name: str) -> str:
 def located(name: str, data_dir: str | None) -> tuple[str, str | None]:
     """The name and the `data_dir` that a run keeps, of those of a command line.
 
-    A path is what ends with `/` or `.npz`, or begins with `/`, `./`, `../` or `~`; and
-    what has a `/` inside where there is a folder with .npy files or a folder `train`
-    (names of tfds may have one, too). It starts from `data_dir` or else from the
-    working directory.
+    A path is what ends with `/` or `.npz`, or begins with `/`, `./`, `../` or `~`,
+    whatever folders there are: `emnist/letters` is a name of tfds. It starts from
+    `data_dir` or else from the working directory.
 
     Raises:
-      InputError: the path is absolute, and there is a `data_dir`; or it has no name.
+      InputError: the path is absolute, and there is a `data_dir`; or it has no name; or
+        one of them is in a bucket.
 
     >>> located("shapes/", "/data"), located("/data/shapes", None)
     (('shapes/', '/data'), ('shapes/', '/data'))
     >>> located("emnist/letters", "/data")
     ('emnist/letters', '/data')
     """
-    if is_function(name) or not _is_path(name, data_dir):
+    for flag, value in (("dataset", name), ("data-dir", data_dir or "")):
+        if "://" in value:
+            raise InputError(
+                f"--{flag} {value} is in a bucket: copy it to a disk of this machine."
+            )
+    if is_function(name) or not _is_path(name):
         return name, data_dir
     path = os.path.expanduser(name)
     if data_dir is not None:
@@ -83,19 +88,15 @@ def path_of(name: str, data_dir: str | None) -> str:
     return os.path.normpath(os.path.join(data_dir or "", name))
 
 
-def holds_arrays(path: str) -> bool:
-    """Whether there is a folder with .npy files."""
+def holds_data(path: str) -> bool:
+    """Whether there is a folder with .npy files, or one with a folder `train`."""
     try:
-        return any(each.endswith(".npy") for each in os.listdir(path))
+        there = os.listdir(path)
     except OSError:
         return False
+    return "train" in there or any(each.endswith(".npy") for each in there)
 
 
-def _is_path(name: str, data_dir: str | None) -> bool:
-    if is_arrays(name) or name in (".", "..", "~"):
-        return True
-    if name.startswith(("/", "./", "../", "~/")):
-        return True
-    path = os.path.join(data_dir or "", name)
-    there = holds_arrays(path) or os.path.isdir(os.path.join(path, "train"))
-    return "/" in name and there
+def _is_path(name: str) -> bool:
+    begins = name.startswith(("/", "./", "../", "~/"))
+    return is_arrays(name) or name in (".", "..", "~") or begins

@@ -4,7 +4,10 @@ The state is replicated; under `jit` every reduction over a batch, those of batc
 included, is over the whole of it, whatever the number of devices.
 """
 
+import os
+import socket
 import textwrap
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -12,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
+from landscape import hosts
 from landscape.errors import InputError
 
 
@@ -37,7 +41,7 @@ def make_mesh(num_devices: int | None = None) -> Mesh:
 
     Raises:
       InputError: there are fewer devices than asked for, or so few are that a process
-        has none of them.
+        has none of them, or two processes have one GPU.
 
     >>> make_mesh(1).axis_names
     ('data',)
@@ -49,6 +53,7 @@ def make_mesh(num_devices: int | None = None) -> Mesh:
             f"--num-devices {num_devices} is more than the {len(devices)} that"
             f" JAX sees on {devices[0].platform}."
         )
+    _refuse_shared(devices[0].platform)
     devices = devices[:num_devices]
     idle = set(range(jax.process_count())) - {d.process_index for d in devices}
     if idle:
@@ -59,6 +64,37 @@ def make_mesh(num_devices: int | None = None) -> Mesh:
     return jax.make_mesh(
         (len(devices),), ("data",), axis_types=(AxisType.Auto,), devices=devices
     )
+
+
+def _refuse_shared(platform: str) -> None:
+    """NCCL, which would find out, waits for long and names no process."""
+    if platform == "gpu" and hosts.are_several():
+        visible = os.environ.get("CUDA_VISIBLE_DEVICES", "all")
+        here = socket.gethostname()
+        own = [(here, visible, d.local_hardware_id) for d in jax.local_devices()]
+        check_apart(hosts.gathered(own))
+
+
+def check_apart(by_process: Sequence[Sequence[tuple[str, str, int]]]) -> None:
+    """Refuses processes that have a GPU in common.
+
+    Args:
+      by_process: for each process its GPUs: host, CUDA_VISIBLE_DEVICES, number.
+
+    Raises:
+      InputError: names two processes and the GPU.
+
+    >>> check_apart([[("a", "all", 0)], [("a", "all", 1)], [("b", "all", 0)]])
+    """
+    owners: dict[tuple[str, str, int], int] = {}
+    for index, gpus in enumerate(by_process):
+        for gpu in gpus:
+            if (other := owners.setdefault(gpu, index)) != index:
+                raise InputError(
+                    f"processes {other} and {index} both use GPU {gpu[2]} of {gpu[0]}:"
+                    " start one process a host, or as many as it has GPUs, each with"
+                    " its own (JAX_LOCAL_DEVICE_IDS)."
+                )
 
 
 def replicate(mesh: Mesh, tree: Any) -> Any:

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -101,6 +102,13 @@ choose another --workdir.
     except OSError as error:
         why = error.strerror or error
         raise InputError(f"{folder} cannot be written ({why}): {instead}.") from None
+
+
+def make_parent(path: Path) -> None:
+    """Makes the folder of a file, and says on stderr that it is new, if it is."""
+    if not path.parent.exists():
+        path.parent.mkdir(parents=True)
+        print(f"made the folder {path.parent}", file=sys.stderr)
 
 
 def read_json(path: Path, otherwise: str) -> dict[str, Any]:

@@ -9,8 +9,6 @@ service, which process 0 holds: it needs no device, and nothing is compiled for 
 """
 
 import collections
-import hashlib
-import json
 import os
 import pickle
 import socket
@@ -180,32 +178,35 @@ def largest(number: int) -> int:
     return int(multihost_utils.process_allgather(np.int32(number)).max())
 
 
-def check_equal(what: str, values: Mapping[str, Any] | str) -> None:
+def gathered(value: T) -> list[T]:
+    """The values of all processes, in their order; `pickle` takes them.
+
+    >>> gathered("one process")
+    ['one process']
+    """
+    if not are_several():
+        return [value]
+    key = _key("gathered")
+    client().key_value_set_bytes(f"{key}/{_index:06}", pickle.dumps(value))
+    client().wait_at_barrier(key, FOREVER)
+    found = client().key_value_dir_get_bytes(f"{key}/")
+    return [pickle.loads(told) for _, told in sorted(found)]
+
+
+def check_equal(what: str, values: Mapping[str, Any]) -> None:
     """Refuses to go on where the processes differ.
 
     Args:
       what: is compared, in words.
-      values: those of this process by their names; or a text.
+      values: those of this process, by their names.
 
     Raises:
       InputError: in all of them: names the first process that differs from process 0,
         and by which values.
     """
-    if not are_several():
-        return
-    if isinstance(values, str):
-        values = {"digest": hashlib.sha256(values.encode()).hexdigest()[:8]}
-    key = _key(what)
-    client().key_value_set(f"{key}/{_index}", json.dumps(values, default=str))
-    wait(what)
-    odd = None
-    if is_first():
-        found = client().key_value_dir_get(f"{key}/")
-        by_index = {int(name.rsplit("/", 1)[1]): json.loads(t) for name, t in found}
-        for other in range(1, _count):
-            odd = odd or (
-                (told := differences(by_index[other], by_index[0]))
-                and f"{name_of(other)} has other {what} than {name_of(0)}: {told}."
+    mine, *others = gathered(values)
+    for index, theirs in enumerate(others, 1):
+        if odd := differences(theirs, mine):
+            raise InputError(
+                f"{name_of(index)} has other {what} than {name_of(0)}: {odd}."
             )
-    if odd := from_first(lambda: odd):
-        raise InputError(odd)

@@ -27,15 +27,15 @@ def join(
       index: of this one.
 
     Raises:
-      InputError: the cluster is not known, the coordinator does not answer, or the
-        processes were told another number of them.
+      InputError: the cluster is not known, the coordinator does not answer, the
+        processes were told another number of them, or one has no device.
     """
     import jax
 
     # It would take SIGTERM away from the program, which tells all processes itself.
     jax.config.update("jax_enable_preemption_service", False)
     if coordinator and index:
-        _wait_for_coordinator(coordinator, index)
+        wait_for_coordinator(coordinator, index)
     try:
         jax.distributed.initialize(
             coordinator, count, index,
@@ -46,6 +46,10 @@ def join(
         raise InputError(cannot_join(coordinator, index, str(error))) from error
     place = hosts.place()
     hosts.enter(*place, _meet(*place))
+    # Together: JAX waits there for the others, which may wait for what one reads.
+    from landscape import devices
+
+    devices.check()
 
 
 def cannot_join(coordinator: str | None, index: int | None, why: str) -> str:
@@ -58,8 +62,12 @@ def cannot_join(coordinator: str | None, index: int | None, why: str) -> str:
     )
 
 
-def _wait_for_coordinator(coordinator: str, index: int) -> None:
-    """Returns when process 0 listens; JAX itself would wait without a word."""
+def wait_for_coordinator(coordinator: str, index: int) -> None:
+    """Returns when process 0 listens; JAX itself would wait without a word.
+
+    Raises:
+      InputError: it does not within PATIENCE, or its name stays unknown.
+    """
     host, _, port = coordinator.rpartition(":")
     begun, said = time.monotonic(), False
     while True:

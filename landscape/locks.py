@@ -87,10 +87,26 @@ def locked(folder: Path) -> Iterator[Callable[[], None]]:
 
 
 def check_free(folder: Path) -> None:
-    """Raises InputError if another process writes `folder`, as `locked` does."""
+    """Raises InputError if another process writes `folder`, as `locked` does.
+
+    Of several processes none looks: they lock a folder together.
+    """
+    if hosts.are_several():
+        return
     if (folder / LEASE).exists() or buckets.is_leased(folder):
         with locked(folder):
             pass
+
+
+def is_held(folder: Path) -> bool:
+    """Whether another process seems to write `folder`; nothing is written to know it.
+
+    >>> is_held(Path("nowhere"))
+    False
+    """
+    if buckets.is_leased(folder):
+        return True
+    return (folder / LEASE).exists() and _silence(folder) < DURATION
 
 
 def _acquire(lease: SoftFileLease, folder: Path) -> None:

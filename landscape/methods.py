@@ -14,6 +14,7 @@ from landscape.architectures import ACTIVATIONS as ACTIVATIONS
 from landscape.architectures import MODELS as MODELS
 from landscape.architectures import Model as Model
 from landscape.architectures import check_model as check_model
+from landscape.architectures import check_remat as check_remat
 from landscape.architectures import model_row as model_row
 from landscape.data_sets import DATA_SETS as DATA_SETS
 from landscape.data_sets import TFDS as TFDS

@@ -70,7 +70,10 @@ class Objective(NamedTuple):
       rules: ((pattern, axes or kind), ...) for leaves that `landscape.layout` does not
         know.
       precision: dtype in which `training` computes logits, of parameters and images
-        rounded to it; what it returns, and its gradient, has the parameters' own.
+        rounded to it (integers stay); what it returns, and its gradient, has the
+        parameters' own.
+      remat: whether the gradient of `training` computes each block of the model once
+        more, instead of keeping what is inside; for a model with a field `remat`.
 
     `batch_norm` is one of "stored" (the running statistics: eval mode), "batch" (those
     of the batch; the stored ones stay as they are) and "update" (those of the batch;
@@ -95,6 +98,7 @@ class Objective(NamedTuple):
     decay_all: bool = False
     rules: tuple[tuple[str, str], ...] = ()
     precision: str = "float32"
+    remat: bool = False
 
     __repr__ = one_line
 
@@ -155,12 +159,19 @@ class Objective(NamedTuple):
         """(data loss + L2, Aux): the function whose gradient is the training step."""
         rounded = [params, batch["image"]]
         if self.precision != "float32":
-            rounded = jax.tree.map(lambda x: x.astype(self.precision), rounded)
-        logits, stats = self.logits(*rounded, batch_stats, "update")
+            rounded = jax.tree.map(self._rounded, rounded)
+        model = self.model.clone(remat=True) if self.remat else self.model
+        at = self._replace(model=model)
+        logits, stats = at.logits(*rounded, batch_stats, "update")
         data, l2 = self.output_loss(logits, batch), self.l2(params)
         hit = (logits.argmax(axis=1) == batch["label"]).astype(data.dtype)
         accuracy = weighted_mean(hit, weighting.of_batch(batch))
         return data + l2, Aux(data, l2, accuracy, stats)
+
+    def _rounded(self, x: jax.Array) -> jax.Array:
+        # Integers are indices (of words, say): few of them are numbers of bfloat16.
+        floating = jnp.issubdtype(x.dtype, jnp.floating)
+        return x.astype(self.precision) if floating else x
 
     def evaluate(
         self, params: Params, batch: Batch, batch_stats=None

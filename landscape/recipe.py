@@ -74,6 +74,7 @@ def make(
         config.decay_all,
         layout.rules_of(model),
         config.precision,
+        config.remat,
     )
     learning_rate = _learning_rate(
         config.schedule,

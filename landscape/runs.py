@@ -14,7 +14,9 @@ import dataclasses
 import difflib
 import hashlib
 import json
+import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -48,7 +50,7 @@ _SUMMARISED = (
 
 
 FREE = frozenset(
-    "workdir data_dir num_devices workers log_every eval_every save_every"
+    "workdir data_dir num_devices workers remat log_every eval_every save_every"
     " keep_every tensorboard profile".split()
 )
 """Settings that may be others when a run resumes: placement, logging and keeping."""
@@ -282,7 +284,19 @@ def _load(ref: Ref, data: bool, data_dir: str | None) -> Run:
 
 def find(root: Path) -> list[Path]:
     """All run folders at or below `root`, in the order of their names."""
-    return sorted(path.parent for path in folder_of(root).rglob(CONFIG))
+    found = files_below(folder_of(root))
+    return sorted(folder for folder, names in found if CONFIG in names)
+
+
+def files_below(root: Path) -> Iterator[tuple[Path, list[str]]]:
+    """Each folder at or below `root`, with the names of its files.
+
+    Not those inside the checkpoints of runs: there are hundreds of files in each.
+    """
+    for folder, inside, names in os.walk(root):
+        if CONFIG in names and CHECKPOINTS in inside:
+            inside.remove(CHECKPOINTS)
+        yield Path(folder), names
 
 
 def read_summary(folder: Path) -> dict[str, Any] | None:

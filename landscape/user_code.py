@@ -69,10 +69,19 @@ def arguments(flag: str, words: Sequence[str]) -> dict[str, Any]:
 
     >>> arguments("--model-args", ["depth=3", "rate=1e-3", "name=small", "sizes=[1,2]"])
     {'depth': 3, 'rate': 0.001, 'name': 'small', 'sizes': [1, 2]}
+    >>> arguments("--model-args", ["with=3"])
+    Traceback (most recent call last):
+    ...
+    landscape.errors.InputError: --model-args with=3: with is a keyword of Python, and \
+no argument.
     """
     found: dict[str, Any] = {}
     for word in words:
         key, equals, text = word.partition("=")
+        if keyword.iskeyword(key):
+            raise InputError(
+                f"{flag} {word}: {key} is a keyword of Python, and no argument."
+            )
         if not equals or not _is_name(key):
             raise InputError(f"{flag} must be KEY=VALUE, as in depth=3, not {word!r}.")
         if key in found:

@@ -132,3 +132,21 @@ def test_a_method_of_ones_own_by_its_page(executed):
     least = (110 + 90 * (1 - one_shot["sparsity"])) / 200
     assert cost["low"] / cost["dense"] == pytest.approx(least, abs=1e-3)
     assert max(own_lines("add_a_method.md")) < 10
+
+
+PLACE = r" --(distributed|(coordinator|num-processes|process-id) \S+)"
+
+
+def test_the_commands_for_pods_are_read():
+    """Their flags are allowed; they are executed on the machines they are for."""
+    text = (DOCS / "pods.md").read_text().replace("\\\n", " ")
+    blocks = re.findall(r"```bash\n(.*?)```", text, re.S)
+    found = re.findall(r"python -m (\S+) ([^\n\"&;]*)", "".join(blocks))
+    assert len(found) >= 9
+    for name, words in found:
+        module = importlib.import_module(name)
+        words = shlex.split(re.sub(PLACE, "", words))
+        if hasattr(module, "read"):
+            module.read(words)
+        else:
+            parse(module.Config, argv=words)

@@ -4,7 +4,6 @@ import os
 import re
 import shlex
 import subprocess
-import sys
 from pathlib import Path
 
 import jax
@@ -37,25 +36,29 @@ EMBEDDED = [
 ]
 
 
-def run(words, cwd, **environment):
+@pytest.fixture(scope="module")
+def run(start_program):
     """Runs a program compiled as a user's is, unless the environment says otherwise."""
-    # What one command compiles, the next ones use.
-    cache = {
-        "JAX_COMPILATION_CACHE_DIR": str(cwd / "compiled"),
-        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
-    }
-    return subprocess.run(
-        [sys.executable, *words], cwd=cwd, capture_output=True, text=True,
-        env=os.environ | {"PYTHONPATH": str(ROOT), "XLA_FLAGS": ""} | cache
-        | environment,
-    )  # fmt: skip
+
+    def run(words, cwd, start=start_program, **environment):
+        # What one command compiles, the next ones use.
+        cache = {
+            "JAX_COMPILATION_CACHE_DIR": str(cwd / "compiled"),
+            "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+        }
+        process = start(words, cwd, {"XLA_FLAGS": ""} | cache | environment)
+        out, err = process.communicate(timeout=300)
+        return subprocess.CompletedProcess(words, process.returncode, out, err)
+
+    return run
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory):
+def trained(tmp_path_factory, run, start_process):
     """A folder with the runs of the main job, and what it printed."""
     folder = tmp_path_factory.mktemp("readme")
-    done = run(shlex.split(TRAINING)[1:], folder)
+    # From the start of Python on, as it stands there.
+    done = run(shlex.split(TRAINING)[1:], folder, start_process)
     assert done.returncode == 0, done.stderr
     return folder, done.stdout
 
@@ -70,7 +73,7 @@ def test_the_main_job_prints_and_draws_its_three_networks(trained):
 
 
 @pytest.mark.parametrize("line", EMBEDDED)
-def test_a_command_on_embedded_data_runs(trained, line):
+def test_a_command_on_embedded_data_runs(trained, run, line):
     # Studies take minutes and spectra half a one; tests of their own run them small.
     line += " --help" if "studies" in line else ""
     line += f" {SMALL_SPECTRUM}" if "spectrum" in line else ""
@@ -83,7 +86,7 @@ def test_a_command_on_embedded_data_runs(trained, line):
     assert done.returncode == 0, done.stderr
 
 
-def test_the_commands_that_take_masks_run(trained):
+def test_the_commands_that_take_masks_run(trained, run):
     folder, _ = trained
     small = "--method pruning --sparsity 0.98 --steps 60 --workdir runs/pruned"
     done = run(["-m", "train.sparse", *small.split()], folder)
@@ -93,7 +96,7 @@ def test_the_commands_that_take_masks_run(trained):
         assert done.returncode == 0, (line, done.stderr)
 
 
-def test_the_notebook_lines_run(trained):
+def test_the_notebook_lines_run(trained, run):
     notebook, _ = blocks("python")
     fields = set("config model objective state masks data".split())
     notebook += f"\nassert set(run._fields) == {fields}"
@@ -124,7 +127,7 @@ def test_the_loop_of_ones_own_runs_on_linen_nnx_and_a_dict():
 
 
 @pytest.mark.parametrize("line", NEED_DATA)
-def test_a_command_that_needs_a_data_set_names_flags_that_exist(tmp_path, line):
+def test_a_command_that_needs_a_data_set_names_flags_that_exist(tmp_path, run, line):
     done = run(shlex.split(line)[1:], tmp_path)
     # The set is not there: everything else about the command must be right.
     assert done.returncode == 2

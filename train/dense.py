@@ -18,7 +18,6 @@ from typing import Any, ClassVar
 
 from landscape.cli import Point, activity, launch, parse_sweep
 from landscape.config import DenseRun
-from landscape.data_names import short
 from landscape.folders import folder_of
 from train import sweep
 
@@ -42,7 +41,7 @@ def expand(config: Config, below: str = "") -> list[DenseRun]:
       config: its settings.
       below: the folder of a point of a sweep, in that of all.
     """
-    root = folder_of(config.workdir or f"runs/{short(config.dataset)}") / below
+    root = sweep.root_of(config, below)
     workdir = str(root if config.workdir else root / "dense")
     if config.num_seeds == 1:
         return [DenseRun.of(config, workdir=workdir)]

@@ -10,7 +10,7 @@ from jax.sharding import Mesh
 from landscape import weighting
 from landscape.devices import spread
 from landscape.objective import Objective
-from train import streamed
+from train import examples, streamed
 
 STREAMED_BATCH = 256
 """Examples in a batch of evaluation, of those that are read in time."""
@@ -64,7 +64,7 @@ def evaluate(
 @partial(jax.jit, static_argnums=(0, 1, 2))
 def _sums(objective, mesh, batch_size, params, batch_stats, split, start):
     index = start + jnp.arange(batch_size)
-    batch = jax.tree.map(lambda leaf: jnp.take(leaf, index, 0, mode="clip"), split)
+    batch = examples.take(split, index, "clip")
     weight = weighting.of_examples(batch["weight"])
     batch["weight"] = jnp.where(index < len(split["label"]), weight, 0)
     return objective.evaluate(params, spread(mesh, batch), batch_stats)

@@ -4,11 +4,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from landscape.config import SparseRun
-from landscape.data_names import short
 from landscape.folders import folder_of
 from landscape.methods import METHODS, Method, method_row
 from landscape.user_code import is_user_code
-from train import levels
+from train import levels, sweep
 
 _SCRATCH_SEED = 1000
 """Added to the seed of a pruned run for the scratch run of the same command."""
@@ -34,7 +33,7 @@ def expand(config: Any, below: str = "") -> list[SparseRun]:
         suffix = f"-seed{seed}" if config.num_seeds > 1 else ""
         found = config.mask_from and str(folder_of(config.mask_from))
         for row in _in_order(config.method):
-            root = folder_of(config.workdir or f"runs/{short(config.dataset)}") / below
+            root = sweep.root_of(config, below)
             if not (alone and config.workdir):
                 root /= row.solution
             folder = str(folder_of(f"{root}{suffix}"))

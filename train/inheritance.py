@@ -10,6 +10,7 @@ from landscape import runs
 from landscape.config import DenseRun, RunConfig, SparseRun, UnitsRun
 from landscape.data_names import located
 from landscape.errors import InputError, typed
+from landscape.methods import check_model
 from train import levels
 
 PROGRAMS = {
@@ -67,6 +68,10 @@ def fitting(found: dict[str, Any], said: Mapping[str, Any]) -> dict[str, Any]:
 
     >>> fitting({"model": "m:cnn", "model_args": ("depth=3",)}, {"model": "mlp"})
     {'model': 'm:cnn', 'model_args': ()}
+    >>> fitting({"model": "mlp", "widths": (9,)}, {"model": "mlp-bn"})["widths"]
+    (9,)
+    >>> fitting({"model": "mlp", "widths": (9,)}, {"model": "m:cnn"})["widths"]
+    ()
     """
     found = dict(found)
     for setting, args in ARGUMENTS.items():
@@ -76,7 +81,22 @@ def fitting(found: dict[str, Any], said: Mapping[str, Any]) -> dict[str, Any]:
             # The folder of files of arrays is theirs alone.
             if setting == "dataset" and any(located(f, None)[1] for f in files):
                 found["data_dir"] = None
+            if setting == "model":
+                found |= _left_out(found, said[setting])
     return found
+
+
+def _left_out(found: Mapping[str, Any], model: str) -> dict[str, Any]:
+    """What a model cannot have of another one's settings, as by default; says so."""
+    default = {"widths": (), "activation": "relu"}
+    left = {}
+    for name, value in default.items():
+        try:
+            check_model(model, **{**default, name: found.get(name, value)})
+        except InputError:
+            left[name] = value
+            _say(f"{model} does not have {name} {typed(found[name])}: not taken over.")
+    return left
 
 
 @functools.cache

@@ -100,13 +100,21 @@ def _run(
         if runs.read_summary(folder) is not None:
             record.note_data_dir(folder, config)
     with contextlib.ExitStack() as stack:
-        check_locks = [_unlocked] * len(group)
         # The others may see later what is finished.
-        left = hosts.from_first(lambda: _lock_unfinished(stack, group, check_locks))
+        begun = hosts.from_first(lambda: _unfinished(folders))
+        check_of = {i: stack.enter_context(locks.locked(folders[i])) for i in begun}
+        # The process that held a lock a moment ago may have finished the run, or left
+        # one of other settings.
+        for i in begun:
+            record.check_same(folders[i], group[i])
+        left = hosts.from_first(lambda: [i for i in _unfinished(folders) if i in begun])
+        for i in left if not hosts.is_first() else []:
+            # As the first process did when it had the lock.
+            buckets.fetch(folders[i])
         if left:
             starts = [start_of(group[i]) for i in left]
             opened = opening.open_runs([group[i] for i in left], starts)
-            check_locks = [check_locks[i] for i in left]
+            check_locks = [check_of[i] for i in left]
             by_step: dict[int, list[tuple[Opened, Callable[[], None]]]] = {}
             for each, check_lock in zip(opened, check_locks, strict=True):
                 at = int(each.state.step)
@@ -117,8 +125,9 @@ def _run(
                 for each, state in zip(at_one_step, states, strict=True):
                     _close(each, state)
     hosts.wait("trained")
-    for folder in folders:
+    for folder in folders if not hosts.is_first() else []:
         # The next run may take its weights or masks.
+        buckets.fetch(folder)
         hosts.await_file(folder / runs.SUMMARY)
     # Last: the runs are finished, whatever becomes of their figures.
     for folder in folders:
@@ -131,27 +140,8 @@ def _run(
     return {config.workdir: own for config, own in zip(group, read, strict=True)}
 
 
-def _lock_unfinished(
-    stack: contextlib.ExitStack,
-    group: Sequence[RunConfig],
-    check_locks: list[Callable[[], None]],
-) -> list[int]:
-    """Locks the folders of runs that are not finished; returns which runs these are."""
-    left = []
-    for i, config in enumerate(group):
-        folder = Path(str(config.workdir))
-        if runs.read_summary(folder) is None:
-            check_locks[i] = stack.enter_context(locks.locked(folder))
-            # The process that held it a moment ago may have finished the run, or
-            # left one of other settings.
-            record.check_same(folder, config)
-            if runs.read_summary(folder) is None:
-                left.append(i)
-    return left
-
-
-def _unlocked() -> None:
-    """In the place of a function that checks a lock."""
+def _unfinished(folders: Sequence[Path]) -> list[int]:
+    return [i for i, f in enumerate(folders) if runs.read_summary(f) is None]
 
 
 def _close(opened: Opened, state: TrainState) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from landscape.config import TrainConfig
 from landscape.devices import spread
 from landscape.recipe import Components
 from landscape.state import TrainState
+from train import examples
 from train.step import Metrics, Step
 
 # (state, split, indices [size, batch], count) -> (state, metrics of `count` steps)
@@ -58,9 +59,8 @@ def scannable(
 
     The loss alone is looked at: in a step nothing else depends on the model.
     """
-    batch = jax.tree.map(
-        lambda x: jax.ShapeDtypeStruct((batch_size, *x.shape[1:]), x.dtype), split
-    )
+    index = jax.ShapeDtypeStruct((batch_size,), jnp.int32)
+    batch = jax.eval_shape(_taken, split, index)
     loss_fn = components.objective.training
     return backend.scannable(loss_fn, state.params, batch, state.batch_stats)
 
@@ -88,12 +88,13 @@ def make_segment(step: Step, mesh: Mesh, in_one_call: bool) -> Segment:
     return segment
 
 
+def _taken(split: Any, index: jax.Array) -> Any:
+    return examples.take(split, index, "promise_in_bounds")
+
+
 def one_step(mesh: Mesh, step: Step, state: TrainState, split: Any, index: jax.Array):
     """A step on the examples `index` of a split, spread over the mesh; inside jit."""
-    batch = jax.tree.map(
-        lambda leaf: leaf.at[index].get(mode="promise_in_bounds"), split
-    )
-    return step(state, spread(mesh, batch))
+    return step(state, spread(mesh, _taken(split, index)))
 
 
 @partial(jax.jit, static_argnums=0, donate_argnums=2)

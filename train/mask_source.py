@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from landscape import checkpoint_tables, runs, sources
+from landscape import buckets, checkpoint_tables, runs, sources
 from landscape.aliases import Masks
 from landscape.config import RunConfig, SparseRun
 from landscape.errors import InputError, typed, with_article
@@ -82,6 +82,9 @@ def describe(name: str, folder: Path) -> dict[str, Any]:
     step = runs.step_of(source)
     state = checkpoint_tables.leaves_digest(source.folder / runs.CHECKPOINTS, step)
     path = os.path.relpath(source.folder, folder)
+    if (buckets.name_of(source.folder) is None) != (buckets.name_of(folder) is None):
+        # No way leads from a disk into a bucket.
+        path = os.path.abspath(source.folder)
     return {"run": path, "step": step, "state": state}
 
 
@@ -113,7 +116,8 @@ def located(name: str, workdir: str | None, kind: str = "masks") -> str:
     folder, source = folder_of(workdir), runs.parse(name)
     known = sources.read(folder).get(kind)
     if known is not None:
-        for path in (folder / known["run"], folder.parent / source.folder.name):
+        there = buckets.copy_of(known["run"]) or folder / known["run"]
+        for path in (there, folder.parent / source.folder.name):
             found = source._replace(folder=Path(os.path.normpath(path)))
             if _is_run(str(found)) and _state(found) == known["state"]:
                 return str(found)

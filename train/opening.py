@@ -19,7 +19,7 @@ from landscape.recipe import Components
 from landscape.sources import check_data
 from landscape.state import TrainState
 from landscape.user_code import is_user_code
-from train import agreement, measure, record, scoring
+from train import agreement, damage, examples, measure, record, scoring
 from train.streamed import is_streamed
 
 Start = Callable[[TrainState], tuple[Any, Any, Any]]
@@ -136,11 +136,12 @@ def _open(
                 _refuse_non_finite(
                     config, components, state, dataset.train["image"][:8]
                 )
-    splits = splits or {
-        name: split if is_streamed(split) else devices.replicate(mesh, split)
-        for name in ("train", "validation", "test")
-        if (split := getattr(dataset, name)) is not None
-    }
+    if not splits:
+        splits, how = _placed(mesh, dataset)
+        if how and hosts.is_first():
+            print(f"{folder}: {how}.", file=sys.stderr)
+    if resumes:
+        damage.recall(folder, splits)
     state = devices.replicate(mesh, state)
     if not resumes:
         rescoring = scoring.make(config, components, state, splits, mesh)
@@ -161,6 +162,18 @@ def _open(
     elif not resumes:
         record.write_sources(folder, config, dataset)
     return Opened(folder, config, components, state, resumes, splits, mesh, shape)
+
+
+def _placed(mesh: Mesh, dataset: data.Dataset) -> tuple[measure.Splits, str | None]:
+    """The data on the devices, or what reads them in time; and how, in words."""
+    if not is_streamed(dataset.train):
+        return examples.place(mesh, dataset)
+    splits = {
+        name: split
+        for name in ("train", "validation", "test")
+        if (split := getattr(dataset, name)) is not None
+    }
+    return splits, f"{dataset.name} is read while the network trains"
 
 
 def _restored(folder: Path, like: TrainState, step: int | None):

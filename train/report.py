@@ -8,7 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from landscape import figures, hosts, runs
+from landscape import buckets, figures, hosts, runs
 from landscape.cli import command
 from landscape.config import RunConfig
 from landscape.methods import method_row
@@ -42,7 +42,7 @@ def outcome_table(
             f"{summary['train_loss']:.4f}",
             f"{100 * summary['test_accuracy']:.2f} %",
             str(summary["seed"]),
-            config.workdir,
+            buckets.shown(str(config.workdir)),
         ]
         for config, summary, values in zip(settings, summaries, swept, strict=True)
     ]

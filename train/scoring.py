@@ -18,6 +18,7 @@ from landscape.scores import NUM_EXAMPLES, SCORES
 from landscape.sparsity import saliency, scored_update
 from landscape.state import TrainState
 from landscape.trees import named_leaves
+from train import examples
 from train.measure import Splits
 from train.streamed import is_streamed
 
@@ -88,7 +89,7 @@ def make(
 
     def update(state):
         batches = [
-            jax.tree.map(lambda x, i=i: x[i : min(i + config.batch_size, size)], train)
+            examples.take(train, slice(i, min(i + config.batch_size, size)))
             for i in starts
         ]
         bar = Progress("scores", updater.rounds, unit="round")

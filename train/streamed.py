@@ -4,7 +4,7 @@ Batches are read and decoded ahead of the step, cross to the devices as bytes, e
 its own rows, and are normalised there.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -22,6 +22,9 @@ from train.step import Step
 
 WINDOW = 64
 """Steps whose order of examples is computed at once."""
+IN_FLIGHT = 2
+"""Batches on the devices, at most, whose step is not finished: calls return before what
+they compute is there, and images may be read faster than steps are made."""
 
 
 def is_streamed(split: Any) -> bool:
@@ -88,9 +91,9 @@ class Reader:
             stream = self.split.stream._replace(
                 augmented=config.augment, seed=config.order
             )
-            wanted = _wanted(config, stream.source.size, at)
             rows = host_rows(self._mesh, config.batch_size)
-            self._batches = streaming.ahead(stream, wanted, rows)
+            examples = wanted(config, stream.source.size, at)
+            self._batches = streaming.ahead(stream, examples, rows)
         self._at = at + 1
         return put(self._mesh, next(self._batches), config.batch_size)
 
@@ -109,6 +112,7 @@ def make_segment(step: Step) -> Segment:
         mean, deviation = reader.split.mean, reader.split.deviation
         each = []
         for i in range(count):
+            _wait(each)
             state, metrics = _single(step, state, reader.batch(at + i), mean, deviation)
             each.append(metrics)
         return state, jax.tree.map(lambda *m: np.asarray(jnp.stack(m)), *each)
@@ -116,9 +120,13 @@ def make_segment(step: Step) -> Segment:
     return segment
 
 
-def _wanted(
-    config: TrainConfig, size: int, at: int
-) -> Iterator[tuple[np.ndarray, int]]:
+def _wait(results: Sequence[Any]) -> None:
+    """Until one more batch may be put on the devices."""
+    if len(results) >= IN_FLIGHT:
+        jax.block_until_ready(results[-IN_FLIGHT])
+
+
+def wanted(config: TrainConfig, size: int, at: int) -> Iterator[tuple[np.ndarray, int]]:
     """The examples of each step from `at` on, and the position of the first one."""
     for start in range(at, config.steps, WINDOW):
         found = order.batches(config.order, size, config.batch_size, start, WINDOW)
@@ -139,7 +147,7 @@ def evaluation_sums(
     split: streaming.StreamedSplit,
     mesh: Mesh,
     batch_size: int,
-) -> Iterator[dict[str, jax.Array]]:
+) -> list[dict[str, jax.Array]]:
     """Sums over each batch of a whole split; see `train.evaluate`."""
     size = split.stream.source.size
     starts = range(0, size, batch_size)
@@ -149,17 +157,16 @@ def evaluation_sums(
     )
     rows = host_rows(mesh, batch_size)
     batches = streaming.ahead(split.stream, wanted, rows)
+    each: list[dict[str, jax.Array]] = []
     for start, batch in zip(starts, batches, strict=True):
+        _wait(each)
         counted = (start + np.arange(batch_size))[rows] < size
         batch["weight"] = batch["weight"] * counted.astype(np.float32)
-        yield _sums(
-            objective,
-            params,
-            batch_stats,
-            put(mesh, batch, batch_size),
-            split.mean,
-            split.deviation,
+        placed = put(mesh, batch, batch_size)
+        each.append(
+            _sums(objective, params, batch_stats, placed, split.mean, split.deviation)
         )
+    return each
 
 
 @partial(jax.jit, static_argnums=0)

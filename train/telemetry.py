@@ -2,6 +2,7 @@
 
 import contextlib
 import importlib.util
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -69,7 +70,8 @@ def tracer(config: TrainConfig, folder: Path) -> Iterator[Callable[[int], None]]
 
     Yields:
       A function to call at each boundary of windows, with the step: the trace begins at
-      the second one and ends at the first that is as many steps behind it.
+      the second one and ends at the first that is as many steps behind it. Of a run
+      that ends before there is anything to trace, a sentence on stderr says so.
     """
     if config.profile is None or not hosts.is_first():
         yield lambda step: None
@@ -94,6 +96,13 @@ def tracer(config: TrainConfig, folder: Path) -> Iterator[Callable[[int], None]]
 
     try:
         yield at
+        if len(seen) < 2 or began == [seen[-1]]:
+            print(
+                f"{folder}: --profile traced nothing: a trace begins after the first"
+                f" window of steps (--log-every {config.log_interval}), and no step"
+                " came after it.",
+                file=sys.stderr,
+            )
     finally:
         if began:
             stop()

@@ -10,6 +10,7 @@ from landscape.config import RunConfig
 from landscape.errors import InputError, Interrupted, RunFailure
 from landscape.state import TrainState
 from train import (
+    damage,
     loop,
     measure,
     record,
@@ -30,18 +31,24 @@ def train(
 
     Of one run, or of several that differ by their seeds and are at the same step.
     """
+    with contextlib.ExitStack() as files:
+        recorders = []
+        for each, check_lock in zip(opened, check_locks, strict=True):
+            at = int(each.state.step)
+            events = telemetry.events(each.config, each.folder, at)
+            files.callback(events.close)
+            recorders.append(
+                record.Recorder(each.folder, each.config.keep_every, check_lock, events)
+            )
+        return _train(opened, recorders)
+
+
+def _train(
+    opened: Sequence[Opened], recorders: Sequence[record.Recorder]
+) -> list[TrainState]:
     folder, config, components, _, _, splits, mesh, _ = opened[0]
     states = [each.state for each in opened]
     at = int(states[0].step)
-    recorders = [
-        record.Recorder(
-            each.folder,
-            config.keep_every,
-            check_lock,
-            telemetry.events(each.config, each.folder, at),
-        )
-        for each, check_lock in zip(opened, check_locks, strict=True)
-    ]
     for each, recorder in zip(opened, recorders, strict=True):
         if not each.resumes:
             with activity("compiling the evaluation"):
@@ -70,14 +77,11 @@ def train(
     more = f" and {len(opened) - 1} more" if opened[1:] else ""
     bar = Progress(f"{folder}{more}", config.steps, at)
     with (
-        contextlib.ExitStack() as files,
         reading,
         contextlib.closing(bar),
         telemetry.tracer(config, folder) as trace,
         noted_signals() as signal_that_came,
     ):
-        for recorder in recorders:
-            files.callback(recorder.events.close)
         trace(at)
         for boundary in loop.boundaries(at, config):
             parts: list[list[Metrics]] = []
@@ -124,6 +128,7 @@ def train(
                 for state, recorder in zip(states, recorders, strict=True):
                     recorder.save(state)
                 say_saved(f"step {at} of {folder}{more} is saved")
+                damage.share(folder, splits)
                 # Or while it was saved.
                 signum = hosts.largest(signal_that_came() or 0)
             if signum:

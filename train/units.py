@@ -24,9 +24,10 @@ if __name__ == "__main__":
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from pathlib import Path
 from typing import Annotated, Any
 
-from landscape import hosts
+from landscape import buckets, hosts
 from landscape.cli import Named, Point, activity, launch, parse_sweep
 from landscape.config import BUDGETS, TrainConfig, UnitsConfig, UnitsRun
 from landscape.errors import InputError
@@ -173,6 +174,11 @@ def _located(config: Config, below: str) -> Config:
     from train import mask_source
 
     workdir = str(folder_of(config.workdir or beside(config.source)) / below)
+    if buckets.name_of(Path(workdir)):
+        raise InputError(
+            f"--workdir {buckets.shown(workdir)} is in a bucket: name a folder on this"
+            " machine, and copy it there once it is finished."
+        )
     source = mask_source.located(config.source, workdir, "network")
     return replace(config, workdir=workdir, source=source)
 

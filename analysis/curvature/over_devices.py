@@ -6,6 +6,7 @@ example leaves its device. Examples that are left when they do not divide are on
 """
 
 from functools import partial, reduce
+from itertools import pairwise
 from typing import Any
 
 import jax
@@ -48,7 +49,7 @@ def cut(mesh: Mesh, batches: list, chunk_size: int | None = None) -> list:
         size = num_examples(batch)
         whole = size // mesh.size * mesh.size
         stops = [*range(0, whole, chunk_size or whole or 1), whole, size]
-        for start, stop in zip(stops, stops[1:], strict=False):
+        for start, stop in pairwise(stops):
             if start < stop:
                 part = jax.tree.map(lambda x, i=start, j=stop: x[i:j], batch)
                 found.append(part)

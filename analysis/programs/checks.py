@@ -14,7 +14,6 @@ from landscape.config import RunConfig
 from landscape.errors import InputError, typed
 from landscape.files import check_writable
 from landscape.tables import counted
-from landscape.user_code import is_user_code
 
 _OF_A_SPACE = (
     "model", "model_args", "widths", "activation", "dataset", "image_size", "inputs"
@@ -69,16 +68,6 @@ def load_jax(folder: Path) -> None:
     locks.check_free(folder)
     with activity("loading JAX"):
         importlib.import_module("analysis.programs.inputs")
-
-
-def check_units_are_known(config: RunConfig) -> None:
-    """Raises InputError for a network of the user's own."""
-    if is_user_code(config.model):
-        raise InputError(
-            f"which axes of {config.model} are units is not known. In a notebook"
-            " landscape.units.unit_scores and analysis.alignment take a Spec that says"
-            " it."
-        )
 
 
 def is_finished(folder: Path) -> bool:

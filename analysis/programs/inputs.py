@@ -1,6 +1,5 @@
 """What the programs evaluate: the loss and the examples of runs of one space."""
 
-import json
 import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -11,7 +10,7 @@ from jax.tree_util import Partial
 
 from analysis import alignment, evaluation
 from analysis.programs import checks
-from landscape import devices, hosts, models, rng, runs
+from landscape import data, devices, hosts, models, rng, runs
 from landscape.aliases import Masks
 from landscape.cli import activity
 from landscape.one_line import one_line
@@ -67,7 +66,8 @@ def evaluation_setup(
         whole ones: the remainder is dropped.
       batch_norm: stored, batch or re-estimated; see `analysis.evaluation.of_objective`.
       batch_size: examples in a batch that has statistics.
-      split: train or test. Re-estimated statistics are those of training examples.
+      split: train or test. Re-estimated statistics are those of training examples: of
+        all, or of images that are read in time of as many as are evaluated.
 
     Raises:
       InputError: there are fewer examples, or batches do not fit them.
@@ -81,7 +81,7 @@ def evaluation_setup(
     mode = batch_norm if has_norm else "stored"
     others = None
     if split == "test" and mode == "re-estimated":
-        others = examples_of(run, None)
+        others = examples_of(run, _num_others(run, size))
     if mode == "batch":
         total, size = size, size - size % batch_size
         if not size:
@@ -94,7 +94,8 @@ def evaluation_setup(
     )
     positions = models.positions(run.model, run.data.input_shape)
     rows = accounting.table(run.state.params, run.masks, positions, run.objective.rules)
-    flops = size * sum(row.flops for row in rows)
+    # Where they are not known: as of a dense layer.
+    flops = size * sum(row.flops or 2 * row.size for row in rows)
     return EvaluationSetup(
         loss_fn,
         statistics,
@@ -104,6 +105,13 @@ def evaluation_setup(
         mesh,
         others,
     )
+
+
+def _num_others(run: runs.Run, evaluated: int) -> int | None:
+    """The training examples that statistics are of, beside those of another split."""
+    if not isinstance(run.data.train, data.streaming.StreamedSplit):
+        return None
+    return min(evaluated, len(run.data.train["label"]))
 
 
 def examples_of(
@@ -135,8 +143,8 @@ def load(refs: Sequence[runs.Ref], data_dir: str | None = None) -> list[runs.Run
     with activity("loading the runs" if refs[1:] else "loading the run"):
         loaded = [runs.load(ref, data_dir=data_dir) for ref in refs]
         if hosts.are_several():
-            described = [describe_data(run.data) for run in loaded]
-            hosts.check_equal("data", json.dumps(described))
+            for ref, run in zip(refs, loaded, strict=True):
+                hosts.check_equal(f"data of {ref.folder}", describe_data(run.data))
     return loaded
 
 

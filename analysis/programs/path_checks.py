@@ -15,8 +15,6 @@ def check(config: Config, refs: Sequence[runs.Ref], where: Path) -> None:
     first, _ = checks.same_space(refs, config.data_dir)
     if checks.is_finished(where):
         return
-    if config.align:
-        checks.check_units_are_known(first)
     asked = config.num_examples if config.split == "train" else None
     count = checks.num_examples(first, asked)
     if config.split == "train":
@@ -32,14 +30,19 @@ def _check_curve(config: Config, refs: Sequence[runs.Ref], count: int) -> None:
             f"--batch-size {config.batch_size} of a curve's training is more than the"
             f" {counted(count, 'example')}."
         )
-    # Units that are permuted take their masks with them: known only then.
-    if not config.align and checks.masks_differ(refs):
+    # With --align, too: the curve before it is between the same masks.
+    if checks.masks_differ(refs):
         check_masks(config, same=False)
+
+
+def needs_one_mask(config: Config) -> bool:
+    """Whether a path is a curve in the sparse subspace."""
+    return config.kind != "line" and config.subspace == "sparse"
 
 
 def check_masks(config: Config, same: bool) -> None:
     """Raises InputError for a curve in the sparse subspace of different masks."""
-    if config.kind != "line" and config.subspace == "sparse" and not same:
+    if needs_one_mask(config) and not same:
         raise InputError(
             f"the masks of {config.run_a} and {config.run_b} differ"
             f"{' after alignment' if config.align else ''}: no sparse subspace contains"

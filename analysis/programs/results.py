@@ -3,12 +3,14 @@
 Until it is finished, partial.npz holds what an interrupted analysis continues from.
 """
 
+import contextlib
 import functools
 import hashlib
 import json
+import shlex
 import sys
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -17,7 +19,7 @@ import numpy as np
 from analysis.programs import shared_disk
 from analysis.programs.options import FORMATS
 from landscape import buckets, hosts, runs
-from landscape.cli import end_if_signalled, say_if_interrupted
+from landscape.cli import end_if_signalled, say_if_interrupted, this_program
 from landscape.errors import InputError, RunFailure
 from landscape.files import write_atomically, writing
 from landscape.folders import LONGEST_NAME, folder_of, shortened
@@ -27,6 +29,8 @@ Arrays = dict[str, np.ndarray]
 RESULT, ARRAYS, FIGURE = "result.json", "arrays.npz", "figure.png"
 FILES = RESULT, ARRAYS, *(f"figure.{name}" for name in FORMATS)
 PARTIAL = "partial.npz"
+COMMAND = "command.txt"
+"""The command that computes it, until it is finished."""
 MAY_BE_OTHERS = frozenset("data_dir format others output run run_a run_b runs".split())
 """Settings that a result does not depend on: where data are, where and in which formats
 it is written, and what runs are called. Tomorrow the names may mean other runs; their
@@ -120,6 +124,32 @@ def write(folder: Path, result: dict[str, Any], arrays: Arrays | None = None) ->
             buckets.remove(folder / PARTIAL)
 
     hosts.from_first(write_all)
+
+
+@contextlib.contextmanager
+def with_command(folder: Path) -> Iterator[None]:
+    """Within it a folder names the command that computes its result.
+
+    After it, too, if a piece of the work was saved but no result.
+    """
+    if hosts.is_first() and this_program().startswith("analysis."):
+        # What is only for messages stops no analysis.
+        with contextlib.suppress(OSError):
+            words = ["python", "-m", this_program(), *sys.argv[1:]]
+            (folder / COMMAND).write_text(shlex.join(words) + "\n")
+    try:
+        yield
+    finally:
+        if (folder / RESULT).exists() or not (folder / PARTIAL).exists():
+            (folder / COMMAND).unlink(missing_ok=True)
+
+
+def command_of(folder: Path) -> str:
+    """The command that computes a result that is not finished; "" if unknown."""
+    try:
+        return (folder / COMMAND).read_text().strip()
+    except (OSError, ValueError):
+        return ""
 
 
 def keep(folder: Path, arrays: Arrays, what: str | None = None) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from analysis.programs import run_rows
+from landscape.cli import OTHER_WORDS
 from landscape.errors import InputError
 from landscape.tables import spread
 
@@ -49,6 +50,12 @@ def check(names: Iterable[str], known: Sequence[str], flag: str) -> list[str]:
 
     >>> check(["train-loss", "data"], ["run", "dataset", "train_loss"], "--columns")
     ['train_loss', 'dataset']
+    >>> check(["sparseness"], ["sparse_init", "sparsity"], "--filter")
+    Traceback (most recent call last):
+    ...
+    landscape.errors.InputError: --filter: no run has a column 'sparseness': perhaps \
+you meant 'sparsity'? Columns are sparsity, the other numbers of summary.json and the \
+settings in config.json, 2 in all.
     """
     meant = {header(name): name for name in known} | {name: name for name in known}
     found = []
@@ -56,7 +63,9 @@ def check(names: Iterable[str], known: Sequence[str], flag: str) -> list[str]:
         words = name.strip().replace("-", "_").replace(" ", "_")
         column = meant.get(words) or meant.get(words.replace("_", " "))
         if column is None:
+            other = OTHER_WORDS.get(words.replace("_", "-"), "").replace("-", "_")
             near = difflib.get_close_matches(words, meant, n=1, cutoff=0.5)
+            near = [other] if other in meant else near
             hint = f": perhaps you meant {meant[near[0]]!r}?" if near else "."
             shown = [c for c in (*FIRST, *NUMBERS) if c in known]
             raise InputError(

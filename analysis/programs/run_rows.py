@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from landscape import checkpoint_tables, config, refs, runs, sources
+from landscape.buckets import shown
 from landscape.errors import InputError
 from landscape.tables import counted
 
@@ -108,7 +109,9 @@ def _texts(found: Sequence[Row], name: str) -> set[str]:
 
 def _row(folder: Path, known: dict[Path, str]) -> Row:
     # A name may have bytes that are no text.
-    values: dict[str, Any] = {"run": str(folder).encode(errors="replace").decode()}
+    values: dict[str, Any] = {
+        "run": shown(str(folder)).encode(errors="replace").decode()
+    }
     try:
         settings = runs.read_config(folder)
         summary = runs.read_summary(folder)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from landscape import hosts
+from landscape import buckets, hosts
 from landscape.errors import InputError
 
 Arrays = dict[str, np.ndarray]
@@ -44,6 +44,7 @@ def read(function: Callable[[], Arrays], path: Path) -> Arrays:
     until = time.monotonic() + hosts.CACHED
     while True:
         with contextlib.suppress(OSError):
+            buckets.fetch(path)
             arrays = function()
             if digest(arrays) == wanted:
                 return arrays

@@ -55,7 +55,7 @@ def read_or_compute(
     [{'loss': 0.5}, {'loss': 0.5}]
     """
     # Its name has a hash of all of them.
-    hosts.check_equal("runs or settings of the analysis", folder.name)
+    hosts.check_equal("runs or settings", {"result": folder.name})
     with ending_together():
         result = hosts.from_first(lambda: results.read_whole(folder))
         if result is None:
@@ -101,7 +101,7 @@ def _draw(paths: Sequence[Path], draw, result: dict[str, Any]) -> None:
 
 
 def _computed(folder, compute, describe) -> dict[str, Any]:
-    with if_interrupted(_kept(folder)):
+    with if_interrupted(_kept(folder)), results.with_command(folder):
         result, arrays = compute(folder)
         result.pop("format", None)
         try:

@@ -47,6 +47,7 @@ def kept_states(run: runs.Run, ref: runs.Ref) -> list[State]:
     for each in checks.kept_states(ref):
         masks = jax.tree.map(np.asarray, runs.load(each, data=False).masks)
         rows = accounting.table(run.state.params, masks, positions, run.objective.rules)
+        accounting.check_known(rows)
         found.append(State(each, masks, rows))
     return found
 

@@ -47,7 +47,8 @@ def draw(result: dict[str, Any], arrays: Arrays) -> figures.Figure:
     # As many outliers as classes have H, its part G and the covariance of gradients.
     if result["operator"] != "residual":
         found["num_classes"] = result.get("num_classes")
-    return figures.spectrum(found, title(result))
+    found["bulk_edges"] = result["outliers"]["bulk_edges"]
+    return figures.spectrum(found, _of_run(result, title(result)))
 
 
 def draw_layers(result: dict[str, Any], arrays: Arrays) -> figures.Figure:
@@ -57,14 +58,21 @@ def draw_layers(result: dict[str, Any], arrays: Arrays) -> figures.Figure:
     for name, array in arrays.items():
         layer, _, part = name.rpartition("/")
         curves[layer][part] = array
-    return figures.spectra_by_layer(layers, curves, title(result))
+    return figures.spectra_by_layer(layers, curves, _of_run(result, title(result)))
 
 
 def draw_steps(result: dict[str, Any], arrays: Arrays) -> figures.Figure:
     """The figure of the edges at the steps of one run."""
     (name,) = short_names([result["run"]])
     found = {name: result | arrays}
-    return figures.edges_over_steps(found, spectrum_steps_text.title(result))
+    words = _of_run(result, spectrum_steps_text.title(result))
+    return figures.edges_over_steps(found, words)
+
+
+def _of_run(result: dict[str, Any], words: str) -> str:
+    """A title that says which run it is of."""
+    (name,) = short_names([result["run"]])
+    return f"{name}: {words}"
 
 
 def draw_runs(result: dict[str, Any], arrays: Arrays) -> figures.Figure:

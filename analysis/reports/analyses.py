@@ -9,6 +9,7 @@ from analysis.programs.text import short_names
 from analysis.reports import pictures
 from analysis.reports.pictures import Picture
 from analysis.reports.texts import Table, blocks
+from landscape import locks
 from landscape.errors import InputError
 from landscape.files import read_json
 
@@ -34,6 +35,7 @@ class Analysis(NamedTuple):
       blocks: what the program prints of it; empty if that cannot be read.
       picture: its figure; None if that cannot be read.
       problems: what is missing or damaged, in sentences.
+      unfinished: that it is running or was interrupted, in a sentence; or "".
     """
 
     program: str
@@ -42,6 +44,7 @@ class Analysis(NamedTuple):
     blocks: list[str | Table]
     picture: Picture | None
     problems: list[str]
+    unfinished: str = ""
 
 
 def find(run: Path) -> list[Path]:
@@ -66,9 +69,9 @@ def read(folder: Path, run: str) -> Analysis:
     place = f"{run}/analysis/{folder.name}"
     title = f"{PROGRAMS[program]}: {run}"
     if not (folder / results.RESULT).exists():
-        why = "is not finished: the command that began it resumes it"
-        if not (folder / results.PARTIAL).exists():
-            why = f"has no {results.RESULT}: the command that made it computes it again"
+        if why := _unfinished(folder):
+            return Analysis(program, title, folder, [], None, [], f"{place} {why}.")
+        why = f"has no {results.RESULT}: the command that made it computes it again"
         return Analysis(program, title, folder, [], None, [f"{place} {why}."])
     problems, text, picture = [], [], None
     try:
@@ -95,6 +98,17 @@ def read(folder: Path, run: str) -> Analysis:
             " command draws it."
         )
     return Analysis(program, title, folder, text, picture, problems)
+
+
+def _unfinished(folder: Path) -> str:
+    """Why there is no result yet; "" if nothing says that there will be one."""
+    command = results.command_of(folder)
+    if locks.is_held(folder):
+        return f"is being computed{f' by {command}' if command else ''}"
+    if command or (folder / results.PARTIAL).exists():
+        resuming = command or "the command that began it"
+        return f"is not finished: {resuming} resumes it"
+    return ""
 
 
 def _describe(program: str, result: dict[str, Any]) -> str:

@@ -29,6 +29,7 @@ class Content(NamedTuple):
       analyses: of these runs, at most `MOST`.
       studies: results of studies.
       notes: what else is there and not shown, in sentences.
+      unfinished: analyses that run or were interrupted, in sentences.
       problems: what is missing or damaged, in sentences.
     """
 
@@ -39,6 +40,7 @@ class Content(NamedTuple):
     analyses: list[Analysis]
     studies: list[Study]
     notes: list[str]
+    unfinished: list[str]
     problems: list[str]
 
 
@@ -65,6 +67,7 @@ def gather(sources: Sequence[str]) -> Content:
         if not row.settings
     ]
     shown: list[Analysis] = []
+    unfinished: list[str] = []
     left = parts = 0
     for row in rows:
         for folder in analyses.find(row.folder):
@@ -75,6 +78,7 @@ def gather(sources: Sequence[str]) -> Content:
             else:
                 analysis = analyses.read(folder, short[row.folder])
                 problems += analysis.problems
+                unfinished += filter(None, [analysis.unfinished])
                 shown += [analysis] if analysis.blocks or analysis.picture else []
     found_studies = [studies.read(folder) for folder in found]
     problems += [problem for study in found_studies for problem in study.problems]
@@ -91,4 +95,5 @@ def gather(sources: Sequence[str]) -> Content:
     order = {name: i for i, name in enumerate(analyses.PROGRAMS)}
     shown.sort(key=lambda each: order[each.program])
     groups = run_means.groups([row for row in rows if row.settings])
-    return Content(places, rows, groups, short, shown, found_studies, notes, problems)
+    every = notes, unfinished, problems
+    return Content(places, rows, groups, short, shown, found_studies, *every)

@@ -41,7 +41,7 @@ def render(content: Content, title: str) -> tuple[str, list[str]]:
         keys=curves.keys,
         analyses=content.analyses,
         studies=[(study, _counts(study)) for study in content.studies],
-        notes=[*curves.notes, *content.notes],
+        notes=[*curves.notes, *content.notes, *content.unfinished],
         problems=problems,
     )
     # A name of a folder may have bytes that are no text.

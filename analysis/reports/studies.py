@@ -9,6 +9,7 @@ from analysis.programs.run_filters import natural
 from analysis.reports import pictures
 from analysis.reports.pictures import Picture
 from analysis.reports.texts import Table, blocks
+from landscape import runs
 
 CLAIMS, RESULT = "claims.txt", "result.json"
 VERDICT = "verdict"
@@ -48,9 +49,9 @@ def find(roots: Iterable[Path]) -> list[Path]:
     """The folders at or below the roots that hold the results of a study, each once."""
     found: dict[Path, Path] = {}
     for root in roots:
-        marks = [*root.rglob(CLAIMS), root / RESULT]
-        for folder in sorted({mark.parent for mark in marks if mark.is_file()}):
-            if (folder / CLAIMS).is_file() or "claims" in _result(folder):
+        for folder, names in sorted(runs.files_below(root)):
+            written = folder == root and RESULT in names and "claims" in _result(folder)
+            if CLAIMS in names or written:
                 found.setdefault(folder.resolve(), folder)
     return list(found.values())
 

@@ -28,8 +28,8 @@ from analysis.spectra.random_matrices import (
     spiked_outlier,
 )
 from analysis.spectra.smoothing import Curve, smoothed
-from analysis.spectra.storage import on_host, sharded
 from analysis.spectra.stochastic_trace import Trace, xtrace
+from analysis.spectra.storage import on_host, sharded
 from analysis.spectra.summary import (
     NEAR_ZERO,
     NEGATIVE,

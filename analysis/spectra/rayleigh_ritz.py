@@ -199,9 +199,7 @@ def split(
     return along, left, norm(left)
 
 
-def ritz_vectors(
-    op: LinearOperator, found: Search, indices: np.ndarray
-) -> jax.Array:
+def ritz_vectors(op: LinearOperator, found: Search, indices: np.ndarray) -> jax.Array:
     """The Ritz vectors of these indices, rows [len(indices), n]."""
     combination = coefficients(found, indices)
     return combine(found.state.basis, combination, storage.sharding_of(op))

@@ -24,9 +24,7 @@ from landscape.errors import InputError
 WHOLE = PartitionSpec()
 
 
-@partial(
-    jax.tree_util.register_dataclass, data_fields=["op"], meta_fields=["sharding"]
-)
+@partial(jax.tree_util.register_dataclass, data_fields=["op"], meta_fields=["sharding"])
 @dataclass(frozen=True)
 class Sharded:
     """An operator whose vectors are divided, as `sharded` makes it.

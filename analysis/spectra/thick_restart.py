@@ -130,9 +130,11 @@ def _basis_of(
     head = Head(values, coupling, outer, tails, int(earlier.sum()))
     state = old._replace(
         basis=restarted(
-            old.basis, coefficients(found, kept), goal.max_basis,
+            old.basis,
+            coefficients(found, kept),
+            goal.max_basis,
             storage.sharding_of(op),
-        ),  # fmt: skip
+        ),
         previous=jnp.zeros_like(old.previous),
         alphas=jnp.zeros_like(old.alphas),
         betas=jnp.zeros_like(old.betas),

@@ -27,7 +27,8 @@ from landscape.errors import InputError, RunFailure
 def leased(folder: Path, duration: float) -> Iterator[Callable[[], None]]:
     """Within it this process alone writes a folder in a bucket, and has it fetched.
 
-    Of several processes that run one program the first holds the lease for all.
+    Of several processes that run one program the first holds the lease for all; the
+    others may not have seen what it has fetched.
 
     Args:
       folder: the copy.
@@ -40,12 +41,14 @@ def leased(folder: Path, duration: float) -> Iterator[Callable[[], None]]:
       InputError: another process, which is named, writes there, or the folder cannot be
         read or written.
     """
-    lease = _Lease(str(name_of(folder)), duration) if hosts.is_first() else None
-    with lease or contextlib.nullcontext():
-        # The others fetch what the first one's predecessor has written.
-        hosts.wait("leased")
+    if not hosts.is_first():
+        yield lambda: None
+        return
+    lease = _Lease(str(name_of(folder)), duration)
+    with lease:
+        # What the process has written that held it before.
         fetch(folder)
-        yield lease.check if lease else lambda: None
+        yield lease.check
 
 
 class _Lease:
@@ -107,11 +110,12 @@ class _Lease:
         now = self._read()
         if failure and self.number not in now:
             raise failure
-        if now.pop(self.number, None) != self.text or now.items() - found.items():
+        own = now.pop(self.number, None) == self.text
+        if not own or now.items() - found.items():
             # Another came at the same time.
-            if not failure:
+            if own:
                 self._drop(self.number)
-            raise self._refusal(now or self._read())
+            raise self._refusal(self._read())
         for number in found:
             self._drop(number)
 
@@ -176,9 +180,16 @@ class _Lease:
 
 
 def is_leased(folder: Path) -> bool:
-    """Whether a process writes, or wrote until it was killed, a folder in a bucket."""
+    """Whether a process writes, or wrote until it was killed, a folder in a bucket.
+
+    Raises:
+      InputError: the bucket cannot be read.
+    """
     name = name_of(folder)
-    return name is not None and bool(_leases(name))
+    try:
+        return name is not None and bool(_leases(name))
+    except Exception as error:  # gcsfs and s3fs have errors of their own
+        raise InputError(f"{name} cannot be read ({error}).") from error
 
 
 def _leases(name: str) -> dict[int, bytes]:

@@ -201,11 +201,11 @@ def _said(name: str) -> Iterator[None]:
     except FileNotFoundError as error:
         bucket = "/".join(name.split("/")[:3])
         why = f"there is no bucket {bucket}, or no such file in it"
-        raise OSError(errno.ENOENT, why) from error
+        raise OSError(errno.ENOENT, why, name) from error
     except PermissionError as error:
-        raise OSError(errno.EACCES, f"no permission: {_short(error)}") from error
+        raise OSError(errno.EACCES, f"no permission: {_short(error)}", name) from error
     except Exception as error:  # gcsfs and s3fs have errors of their own
-        raise OSError(errno.ECONNABORTED, _short(error)) from error
+        raise OSError(errno.ECONNABORTED, _short(error), name) from error
 
 
 def _short(error: Exception) -> str:

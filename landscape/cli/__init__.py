@@ -1,9 +1,10 @@
 """What every command has: flags, exit status, signals, progress bars, the next command;
 and a limit on the compiled programs that a long one holds."""
 
-from landscape.cli.commands import command
+from landscape.cli.commands import command, this_program
 from landscape.cli.compiled_programs import limit_compiled_programs
 from landscape.cli.flag_groups import check_used, groups_of
+from landscape.cli.guesses import OTHER_WORDS
 from landscape.cli.host_failures import say_saved
 from landscape.cli.host_signals import end_if_signalled, ending_together
 from landscape.cli.interrupts import (
@@ -18,6 +19,7 @@ from landscape.cli.progress import Progress, activity
 from landscape.cli.sweeps import Point, parse, parse_sweep
 
 __all__ = [
+    "OTHER_WORDS",
     "Named",
     "Point",
     "Positional",
@@ -36,5 +38,6 @@ __all__ = [
     "parse_sweep",
     "say_if_interrupted",
     "say_saved",
+    "this_program",
     "watch_signals",
 ]

@@ -2,6 +2,7 @@
 
 import dataclasses
 import shlex
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -49,6 +50,16 @@ def command(
         if field.name in always or needed:
             words += _flag(field.name, value)
     return shlex.join(words)
+
+
+def this_program() -> str:
+    """The module that this process runs; "" if it runs none, as a notebook.
+
+    >>> this_program() in ("", "pytest")
+    True
+    """
+    spec: Any = getattr(sys.modules["__main__"], "__spec__", None)
+    return spec.name.removesuffix(".__main__") if spec else ""
 
 
 def _made_of_defaults(kind: type) -> Any | None:

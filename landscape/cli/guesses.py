@@ -30,6 +30,7 @@ OTHER_WORDS = {
     "epochs": "steps",
     "prune": "sparsity",
     "density": "sparsity",
+    "sparseness": "sparsity",
     "seeds": "num-seeds",
     "zeta": "drop-fraction",
     "alpha": "drop-fraction",
@@ -59,13 +60,17 @@ MEANINGS = {
 }
 
 
+ELSEWHERE = {"sparsity": "a dense network has none; python -m train.sparse takes it"}
+"""Flags that a program lacks, and where they are."""
+
+
 def meant_by(word: str, known: Iterable[str]) -> str:
     """The end of a sentence about a flag that is not there: the one that was meant.
 
     >>> meant_by("lr", ["learning-rate"]), meant_by("stpes", ["steps", "seed"])
     ('; perhaps you meant --learning-rate?', '; perhaps you meant --steps?')
-    >>> meant_by("unheard-of", ["steps"])
-    '.'
+    >>> meant_by("unheard-of", ["steps"]), meant_by("sparsity", ["steps"])
+    ('.', ': a dense network has none; python -m train.sparse takes it.')
     """
     known = list(known)
     bare = word.removeprefix("no-")
@@ -74,7 +79,8 @@ def meant_by(word: str, known: Iterable[str]) -> str:
     same = [each for each in known if each.replace("-", "") == bare.replace("-", "")]
     other = [OTHER_WORDS[bare]] if OTHER_WORDS.get(bare) in known else []
     if not (found := [*same, *other, *near]):
-        return "."
+        there = ELSEWHERE.get(OTHER_WORDS.get(bare, bare))
+        return f": {there}." if there else "."
     why = MEANINGS.get((bare.removeprefix("num-"), found[0]))
     return f"; perhaps you meant --{found[0]}{f' ({why})' if why else ''}?"
 

@@ -6,11 +6,10 @@ go with some values of --method or --dataset alone are shown where one is named.
 
 import re
 import shutil
-import sys
 import textwrap
 from collections.abc import Mapping, Sequence
-from typing import Any
 
+from landscape.cli.commands import this_program
 from landscape.cli.flag_text import default_of, name_of, row
 from landscape.cli.flags import Flag, flags_of
 from landscape.cli.guesses import meant_by
@@ -186,8 +185,7 @@ def _chosen(words: Sequence[str]) -> set[str]:
 
 
 def _program() -> str:
-    spec: Any = getattr(sys.modules["__main__"], "__spec__", None)
-    return f"python -m {spec.name.removesuffix('.__main__')}" if spec else "program"
+    return f"python -m {this_program()}" if this_program() else "program"
 
 
 def _width() -> int:

@@ -30,7 +30,7 @@ BEAT = 1
 """Seconds between two signs of life."""
 SILENCE = 10
 """Seconds without one after which a process is named as silent; less than HEARTBEAT."""
-NOTICED = SILENCE + 6 * BEAT
+NOTICED = SILENCE + 5 * BEAT
 """Seconds after which all know of a silent process."""
 STATUS = 1
 """Exit status of a process that ends because another one is gone."""
@@ -40,7 +40,7 @@ _FAILED, _HEARD, _ALIVE, _SILENT = (
 )
 
 _silent: list[int] = []
-_ended = threading.Event()
+_over = threading.Event()
 _kept = "what was saved is kept"
 
 
@@ -63,14 +63,13 @@ def join(coordinator: str | None, count: int | None, index: int | None) -> None:
     interrupts.call_at_end(lambda number: _tell(128 + number, "a signal ended it"))
     listener = threading.Thread(target=_listen, daemon=True)
     listener.start()
-    # Before JAX's own end.
-    atexit.register(_stop_listening, listener)
+    # Before JAX's own end, and that of the interpreter, which no thread may outlive.
+    atexit.register(_close, listener)
 
 
-def _stop_listening(listener: threading.Thread) -> None:
-    """A thread that waits within JAX as the interpreter ends would abort it."""
-    _ended.set()
-    listener.join(timeout=2 * BEAT)
+def _close(listener: threading.Thread) -> None:
+    _over.set()
+    listener.join(timeout=5)
     _on_abort(None)
 
 
@@ -119,7 +118,7 @@ def _listen() -> None:
     """Gives signs of life, and waits for the word that a process has failed."""
     client, seen = hosts.client(), {}
     for beat in itertools.count():
-        if _ended.is_set():
+        if _over.is_set():
             return
         try:
             mine = f"{_ALIVE}/{hosts.index()}"

@@ -2,7 +2,6 @@
 all combinations, where flags of one value are given several."""
 
 import itertools
-import json
 import re
 import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -14,7 +13,7 @@ from landscape.cli.defaults import CONFIG, LIKE, PRESET, settings_of
 from landscape.cli.flags import REQUIRED, Flag, flags_of
 from landscape.cli.help import help_asked
 from landscape.cli.versions import by_package, versions
-from landscape.cli.words import Given, tell_apart, value_of
+from landscape.cli.words import Given, tell_apart, twice, value_of
 from landscape.config import ONE
 from landscape.errors import InputError
 from landscape.needs import check_needs
@@ -90,12 +89,6 @@ def parse(
         distributed=distributed,
         argv=argv,
     )
-    settings = {field: repr(value) for field, value in vars(point.config).items()}
-    # Where the data are may differ by host; what they hold is compared later.
-    settings.pop("data_dir", None)
-    hosts.check_equal("settings", json.dumps(settings))
-    if hosts.are_several():
-        hosts.check_equal("versions of packages", json.dumps(by_package()))
     return point.config
 
 
@@ -164,6 +157,8 @@ def parse_sweep(
         # Last: what one process refuses must not cost the others a wait.
         host_flags.join(_said(given))
         host_flags.check_same([point.config for point in points])
+        if hosts.are_several():
+            hosts.check_equal("versions", by_package())
     return points
 
 
@@ -174,8 +169,9 @@ def _swept(
     found: dict[str, list[Any]] = {}
     for each in given:
         flag, texts, _ = each
-        # Of a flag that is repeated the last one counts.
-        found.pop(flag.name, None)
+        # Of a flag that is repeated the last one counts, but for that of a sweep.
+        if sum(e.flag == flag for e in given) > 1 and flag.takes == ONE and texts[1:]:
+            raise twice(flag)
         if flag.takes != ONE or len(texts) < 2:
             continue
         if fixed is None or flag.name in fixed or not flag.name:

@@ -1,5 +1,7 @@
 """The words of a command line, told apart: which flag, and which values it gets."""
 
+import difflib
+import os
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -7,7 +9,7 @@ from typing import Any, NamedTuple
 from landscape.cli.flags import REQUIRED, Flag
 from landscape.cli.guesses import meant_by, number
 from landscape.config import ONE, SEVERAL
-from landscape.errors import InputError
+from landscape.errors import InputError, check_choice
 
 _NEGATIVE = re.compile(r"-(\d|\.\d|inf|nan)")
 
@@ -46,10 +48,7 @@ def tell_apart(flags: Mapping[str, Flag], words: Sequence[str]) -> list[Given]:
         if word.startswith("-") and word != "-" and not _NEGATIVE.match(word):
             given = _flag(flags, word)
             if given.flag.takes != ONE and given.flag in [e.flag for e in found]:
-                raise InputError(
-                    f"--{given.flag.word} is given twice: its values stand after one"
-                    f" --{given.flag.word}, with spaces between them."
-                )
+                raise twice(given.flag)
             found.append(given)
         elif given and _takes_more(given, word, names, found):
             given.values.append(word)
@@ -63,6 +62,14 @@ def tell_apart(flags: Mapping[str, Flag], words: Sequence[str]) -> list[Given]:
     for each in found:
         value_of(each)
     return found
+
+
+def twice(flag: Flag) -> InputError:
+    """A flag of several values that stands twice."""
+    return InputError(
+        f"--{flag.word} is given twice: its values stand after one --{flag.word}, with"
+        " spaces between them."
+    )
 
 
 def _flag(flags: Mapping[str, Flag], word: str) -> Given:
@@ -94,10 +101,18 @@ def _takes_more(
         before = [each.flag for each in found]
         missing = [f for f in names if f.default is REQUIRED and f not in before]
         listed = not flag.choices or word in flag.choices
+        if not listed and missing and _is_misspelt(word, flag.choices):
+            check_choice(flag.word, word, flag.choices)
         return listed or not values or not missing
     # After the one value of a flag the name of a run may come.
     most = 0 if flag.kind is bool else 1 if names else len(values) + 1
     return len(values) < most
+
+
+def _is_misspelt(word: str, choices: Sequence[str]) -> bool:
+    """Whether a word is nearly a choice, and no name of a run that is there."""
+    near = difflib.get_close_matches(word, choices, n=1, cutoff=0.75)
+    return bool(near) and not os.path.exists(word.partition("@")[0])
 
 
 def _positional(names: list[Flag], found: list[Given], word: str) -> Flag:

@@ -19,6 +19,7 @@ ADDED = {
     "workers": None,
     "precision": "float32",
     "accumulate": 1,
+    "remat": False,
     "tensorboard": False,
     "profile": None,
     "model_args": (),

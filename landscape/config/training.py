@@ -136,6 +136,9 @@ class TrainConfig:
     accumulate: int = 1
     """Parts of a batch whose gradients are computed one after the other. The update is
     that of the whole batch, to rounding; batch norm sees the parts."""
+    remat: bool = False
+    """Take less memory: compute blocks once more in the backward pass. Of ResNets and
+    VGGs (rematerialisation): the same steps, up to rounding, in more time."""
 
     seed: int = 0
     """Random seed of the initial weights and of the method."""
@@ -173,6 +176,8 @@ class TrainConfig:
         for name, value in zip(("dataset", "data_dir"), place, strict=True):
             object.__setattr__(self, name, value)
         methods.check_model(self.model, self.widths, self.activation, self.model_args)
+        if self.remat:
+            methods.check_remat(self.model)
         methods.check_optimizer(self.optimizer, self.nesterov, self.decoupled_decay)
         check_choices(self)
         self._require("workdir", lambda v: v != "", "the name of a folder")
@@ -197,11 +202,8 @@ class TrainConfig:
             )
         for name in ("momentum", "label_smoothing"):
             self._require(name, lambda v: 0 <= v < 1, "in [0, 1)")
-        self._require(
-            "accumulate",
-            lambda v: self.batch_size % v == 0,
-            f"a divisor of --batch-size {self.batch_size}",
-        )
+        divisor = f"a divisor of --batch-size {self.batch_size}"
+        self._require("accumulate", lambda v: self.batch_size % v == 0, divisor)
         self._require("warmup", lambda v: v <= self.steps, f"at most {self.steps}")
         self._require(
             "decay_steps",

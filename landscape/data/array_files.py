@@ -47,8 +47,8 @@ def read(name: str, data_dir: str | None) -> Raw:
         raise
     except FileNotFoundError:
         raise InputError(
-            f"--dataset {path}: there is no such {_kind(name)}; --data-dir names the"
-            f" folder that holds {name} now."
+            f"--dataset {path}: there is no such {_kind(name)}; if a run had it and it"
+            f" has moved, --data-dir names the folder that holds {name} now."
         ) from None
     except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
         reason = str(error).partition("\n")[0].rstrip(".")

@@ -1,5 +1,8 @@
 """The data set that comes with the installation: scikit-learn's handwritten digits."""
 
+import importlib.util
+from pathlib import Path
+
 import numpy as np
 
 from landscape.data.raw import Raw
@@ -19,14 +22,25 @@ def digits() -> Raw:
     >>> raw.train[0].shape, raw.test[0].shape, raw.num_classes
     ((1297, 8, 8, 1), (500, 8, 8, 1), 10)
     """
-    from sklearn.datasets import load_digits  # a second, paid only by who needs it
-
-    images, labels = load_digits(return_X_y=True)
+    images, labels = np.split(_table(), [-1], axis=1)
     images = images.astype(np.uint8).reshape(-1, 8, 8, 1)
-    labels = labels.astype(np.int32)
+    labels = labels[:, 0].astype(np.int32)
     # RandomState, not Generator: NumPy froze its stream for good.
     at = np.random.RandomState(0).permutation(len(images))
     train, test = at[NUM_TEST:], at[:NUM_TEST]
     return Raw(
         (images[train], labels[train]), (images[test], labels[test]), 10, highest=16
     )
+
+
+def _table() -> np.ndarray:
+    """Pixels and, in the last column, the label of each image, as in the file."""
+    spec = importlib.util.find_spec("sklearn")
+    if spec is not None and spec.origin is not None:
+        path = Path(spec.origin).parent / "datasets/data/digits.csv.gz"
+        if path.exists():
+            # Without the package, which takes a second to load.
+            return np.loadtxt(path, delimiter=",")
+    from sklearn.datasets import load_digits
+
+    return np.column_stack(load_digits(return_X_y=True))

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from landscape.data.raw import Raw
-from landscape.data_names import holds_arrays
+from landscape.data_names import holds_data, path_of
 from landscape.errors import InputError
 from landscape.methods import DATA_SETS
 
@@ -42,8 +42,8 @@ def open_builder(name: str, data_dir: str | None) -> Any:
         known = [*DATA_SETS, *tfds.list_builders(with_community_datasets=False)]
         near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
         hint = f": perhaps you meant {near[0]!r}?" if near else "."
-        if holds_arrays(name):
-            hint = f": perhaps you meant the folder './{name}'?"
+        if holds_data(path_of(name, data_dir)):
+            hint = f": perhaps you meant the folder '{name}/'?"
         raise InputError(
             f"unknown dataset {name!r}{hint}"
             f" Allowed: {', '.join(DATA_SETS)}, the image-classification sets of tfds,"

@@ -11,6 +11,7 @@ import numpy as np
 
 from landscape.data.raw import Raw
 from landscape.errors import InputError, with_article
+from landscape.tables import counted
 
 TEST_FRACTION = 5
 """Of arrays without a test split one example in this many is held out for it."""
@@ -99,7 +100,10 @@ def _shown(found: Any) -> str:
         return f"a dict with the keys {', '.join(map(str, found)) or 'none'}"
     if isinstance(found, tuple | list):
         kinds = ", ".join(type(each).__name__ for each in found[:4])
-        return f"a {type(found).__name__} of {len(found)} ({kinds or 'nothing'})"
+        lists = any(isinstance(each, list) for each in found)
+        hint = ": np.asarray makes an array of a list" if lists else ""
+        kind = type(found).__name__
+        return f"a {kind} of {len(found)} ({kinds or 'nothing'}){hint}"
     if found is None:
         return "None"
     return with_article(type(found).__name__)
@@ -188,9 +192,11 @@ def _num_classes(name: str, parts: dict, *labels: np.ndarray) -> int:
     if given is None:
         size = sum(map(len, labels))
         if largest < 1 or largest >= size:
+            there = counted(len(np.unique(np.concatenate(labels))), "class", "classes")
             raise InputError(
-                f"--dataset {name}: labels must be integers 0 to K - 1 of two classes"
-                f" or more, but the largest of {size} is {largest}."
+                f"--dataset {name}: the labels of {counted(size, 'example')} are of"
+                f" {there}, and the largest is {largest}: labels must be 0 to K - 1 of"
+                " K >= 2 classes; np.unique(labels, return_inverse=True)[1] makes such."
             )
         return largest + 1
     if not isinstance(given, int | np.integer) or given < max(2, largest + 1):

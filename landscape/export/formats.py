@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from landscape import buckets
 from landscape.errors import InputError, RunFailure, check_choice
 from landscape.export.networks import Network
-from landscape.files import check_writable, write_atomically, writing
+from landscape.files import check_writable, make_parent, write_atomically, writing
 from landscape.folders import folder_of
 
 AGREE = 1e-4
@@ -116,7 +116,7 @@ def write(path: Path, network: Network, images: Any) -> Written:
     module = importlib.import_module(row.module)
     content = module.content(network)
     with writing(path, "Nothing is exported."):
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_parent(path)
         write_atomically(path, content)
         if row.beside:
             text = json.dumps(network.description, indent=2) + "\n"

@@ -1,6 +1,6 @@
 """Figures that several programs draw: arrays in, a matplotlib `Figure` out."""
 
-from landscape.figures.axis_scales import plain_numbers
+from landscape.figures.axis_scales import plain_numbers, stretch
 from landscape.figures.bars import short_name
 from landscape.figures.edges import edges_over_steps
 from landscape.figures.level_curves import levels
@@ -45,6 +45,7 @@ __all__ = [
     "spectra_by_layer",
     "spectra_of_runs",
     "spectrum",
+    "stretch",
     "style",
     "surface",
     "training",

@@ -28,8 +28,8 @@ class _Plain(LogFormatter):
         return f"{x:g}" if super().__call__(x, pos) else ""
 
 
-def stretch(axes: Axes, values: Sequence[float]) -> None:
-    """Sets a y axis of accuracies (%) on which both a start at chance and the end show.
+def stretch(axes: Axes, values: Sequence[float], which: str = "y") -> None:
+    """Sets an axis of accuracies (%) on which both a start at chance and the end show.
 
     Values over more than 20 points are stretched towards the best one: from 99 to 100 %
     is as far as from 97 to 99 %. The lowest and the highest value are within the axis.
@@ -37,22 +37,25 @@ def stretch(axes: Axes, values: Sequence[float]) -> None:
     Args:
       axes: of matplotlib.
       values: all that are drawn.
+      which: the axis, y or x.
     """
     if not len(values):
         return
     low, high = min(values), max(values)
     if high - low > _WIDE:
         beyond = 100 + max(1.0, 100 - high)
-        axes.set_yscale(
+        axis = {"x": axes.xaxis, "y": axes.yaxis}[which]
+        getattr(axes, f"set_{which}scale")(
             "function",
             functions=(
                 lambda y: -np.log10(np.maximum(beyond - np.asarray(y), 1e-6)),
                 lambda y: beyond - 10.0 ** -np.asarray(y),
             ),
         )
-        axes.yaxis.set_major_locator(FixedLocator(_PERCENT))
-        axes.yaxis.set_minor_locator(NullLocator())
-        axes.yaxis.set_major_formatter("{x:g}")
-        axes.set_ylim(max(0, low - 3), high + 0.06 * (beyond - high))
+        axis.set_major_locator(FixedLocator(_PERCENT))
+        axis.set_minor_locator(NullLocator())
+        axis.set_major_formatter("{x:g}")
+        limits = max(0, low - 3), high + 0.06 * (beyond - high)
     else:
-        axes.set_ylim(max(0, low - 1), high + 1)
+        limits = max(0, low - 1), high + 1
+    getattr(axes, f"set_{which}lim")(limits)

@@ -46,6 +46,7 @@ def edges_over_steps(found: dict[str, dict[str, Any]], title: str) -> Figure:
             lowest = [low for low in map(_lowest, found.values()) if low < np.inf]
             shown = [values.min(), values.max(), *lowest]
             large.set_ylim(min(shown) / 1.6, 3 * max(shown))
+            handles += _leaving(large, found)
         small.axhline(0, color="gray", lw=0.6)
         # The axis looks no closer at zero than rounding allows.
         least = LINEAR * np.abs(values).max(initial=1e-300)
@@ -109,6 +110,21 @@ def _thresholds(axes, found, palette: list[str]) -> list[Line2D]:
         )  # fmt: skip
         handles.append(line)
     return handles
+
+
+def _leaving(axes: Axes, found) -> list[Line2D]:
+    """Marks where thresholds run off the top, and returns what a legend has of it."""
+    top, marks = axes.get_ylim()[1], set()
+    for run in found.values():
+        if run["stability"] is not None:
+            limits = np.asarray(run["thresholds"], float)
+            above = np.flatnonzero((limits[1:] > top) & (limits[:-1] <= top))
+            marks |= {run["threshold_steps"][i + 1] for i in above}
+    if not marks:
+        return []
+    look = {"color": "0.35", "marker": "^", "ls": "", "ms": 4}
+    axes.plot(sorted(marks), [top] * len(marks), clip_on=False, **look)
+    return [Line2D([], [], label="threshold leaves the axis", **look)]
 
 
 def _lowest(run: dict[str, Any]) -> float:

@@ -10,6 +10,8 @@ from landscape.figures.signed_axes import LINEAR, around, signed_log
 
 ZERO, ROUNDING = "zero within its error", "rounding"
 """Labels in a legend."""
+_SEEN = 0.004
+"""Of the height of an axis, that of a thin line."""
 
 
 class Known(NamedTuple):
@@ -100,7 +102,9 @@ def mark_classes(axes: Axes, num_classes: int | None, ranks: np.ndarray) -> None
 
 
 def shade_rounding(axes: Axes, resolution: float) -> None:
-    """Shades the band around zero that is rounding."""
-    if resolution:
+    """Shades the band around zero that is rounding, if it is wide enough to be seen."""
+    heights = axes.yaxis.get_transform().transform([-resolution, resolution])
+    low, high = axes.yaxis.get_transform().transform(axes.get_ylim())
+    if np.ptp(heights) > _SEEN * (high - low):
         band = {"color": "0.85", "lw": 0, "zorder": 0, "label": ROUNDING}
         axes.axhspan(-resolution, resolution, **band)

@@ -1,20 +1,21 @@
 """The loss and the accuracy along paths."""
 
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from landscape.figures.bars import short_name
+from landscape.figures.path_axes import finish
 from landscape.figures.styles import Figure, colors, plain, style
 
-MARGIN = 0.06
-"""Of the height of a panel, above and below what lies within [0, 1]."""
 SPLITS = {"train": "training", "test": "test"}
 _LINES = {"train": "-", "test": "--"}
+_WIDE = 3.2
+"""Of a line that lies below others."""
+_COVERED = 0.5
+"""Of its points within [0, 1]."""
 
 
 class Curve(NamedTuple):
@@ -73,17 +74,21 @@ def path(
             label, at, others = behind
             loss.plot(at, objective(others), **grey, label=plain(label))
             if accuracy is not None and "accuracy" in others:
-                accuracy.plot(at, 100 * others["accuracy"], **grey)
+                below = Curve("", np.asarray(at), at, np.asarray(others["accuracy"]))
+                above = Curve("", np.asarray(ts), ts, np.asarray(values["accuracy"]))
+                wide = grey | ({"lw": _WIDE} if _is_covered(below, [above]) else {})
+                accuracy.plot(at, 100 * others["accuracy"], **wide)
         for label, found, line in terms:
             loss.plot(ts, found, line, label=label)
         loss.set(ylabel=f"loss{unit}")
         if accuracy is not None:
             accuracy.plot(ts, 100 * values["accuracy"], color="black")
             accuracy.set(ylabel=_accuracy(split))
-        _finish(figure, ends, title)
-        count = len(loss.get_legend_handles_labels()[1])
-        if count > 1:
-            figure.legend(loc="outside lower center", ncols=count)
+        left = finish(figure, ends, title)
+        handles, names = loss.get_legend_handles_labels()
+        if len(names) + len(left) > 1:
+            every = [*handles, *left], [*names, *left.values()]
+            figure.legend(*every, loc="outside lower center", ncols=len(every[0]))
         return figure
 
 
@@ -113,25 +118,52 @@ def several_paths(
         look = {label: palette[i % len(palette)] for i, label in enumerate(labels)}
         with_accuracy = any(curve.accuracies is not None for curve in curves)
         figure, loss, accuracy = _panels(with_accuracy)
-        for curve in curves:
+        for i, curve in enumerate(curves):
             color, line = look[curve.label], _LINES[curve.split]
             _mean(loss, curve.ts, curve.losses, color, line)
             if curve.accuracies is not None:
-                _mean(accuracy, curve.ts, 100 * curve.accuracies, color, line)
+                # What lies below others looks out on both sides of them.
+                look_out = {"lw": _WIDE} if _is_covered(curve, curves[i + 1 :]) else {}
+                values = 100 * curve.accuracies
+                _mean(accuracy, curve.ts, values, color, line, **look_out)
         splits = list(dict.fromkeys(curve.split for curve in curves))
         loss.set(ylabel=f"{'objective' if split else 'loss'}{unit}")
         if accuracy is not None:
             of = splits[0] if split and len(splits) == 1 else None
             accuracy.set(ylabel=_accuracy(of))
-        _finish(figure, ends, title)
-        handles = [Line2D([], [], color=look[label]) for label in labels]
+        left = finish(figure, ends, title)
+        line = _LINES[splits[0]] if len(splits) == 1 else "-"
+        handles = [Line2D([], [], color=look[label], ls=line) for label in labels]
         names = [plain(label) for label in labels]
         if len(splits) > 1:
             handles += [Line2D([], [], color="gray", ls=_LINES[s]) for s in splits]
             names += [SPLITS[s] for s in splits]
+        handles, names = [*handles, *left], [*names, *left.values()]
         columns = max(1, min(len(names), 110 // (8 + max(map(len, names)))))
         figure.legend(handles, names, loc="outside lower center", ncols=columns)
         return figure
+
+
+def _is_covered(curve: Curve, later: Sequence[Curve]) -> bool:
+    """Whether one of the later curves hides the mean accuracy, or most of it.
+
+    >>> ts, ones = np.linspace(0, 1, 3), np.ones(3)
+    >>> one, other = (Curve(n, ts, ones, y) for n, y in (("a", ones), ("b", ts)))
+    >>> _is_covered(one, [one]), _is_covered(one, [other])
+    (True, False)
+    """
+    inside = (curve.ts >= 0) & (curve.ts <= 1)
+    ours = np.atleast_2d(curve.accuracies).mean(0)[inside]
+    for other in later:
+        if other.accuracies is None:
+            continue
+        theirs = np.atleast_2d(other.accuracies).mean(0)
+        theirs = np.interp(curve.ts[inside], other.ts, theirs)
+        both = np.append(ours, theirs)
+        near = np.abs(ours - theirs) <= 0.01 * (np.ptp(both) or 1.0)
+        if near.mean() >= _COVERED:
+            return True
+    return False
 
 
 def objective(values: Mapping[str, np.ndarray]) -> np.ndarray:
@@ -155,68 +187,10 @@ def _accuracy(split: str | None) -> str:
     return f"{SPLITS[split]} accuracy (%)" if split else "accuracy (%)"
 
 
-def _mean(axes: Axes, ts, values, color: str, line: str) -> None:
+def _mean(axes: Axes, ts, values, color: str, line: str, **look: float) -> None:
     values = np.atleast_2d(values)
     if len(values) > 1:
         axes.fill_between(
             ts, values.min(0), values.max(0), color=color, alpha=0.15, lw=0
         )
-    axes.plot(ts, values.mean(0), line, color=color)
-
-
-def _finish(figure: Figure, ends: tuple[str, str], title: str) -> None:
-    start, end = (plain(short_name(name)) for name in ends)
-    # Names are not cut by the edge of a small panel.
-    short = len(start) + len(end) <= 30
-    ends = f"t   (0: {start},  1: {end})" if short else f"t\n0: {start}\n1: {end}"
-    for axes in figure.axes:
-        axes.set(xlabel=ends)
-        ts = np.concatenate([line.get_xdata() for line in axes.lines])
-        axes.set_xlim(ts.min(), ts.max())
-        for low, high in ((ts.min(), 0), (1, ts.max())):
-            axes.axvspan(low, high, color="0.95", lw=0, zorder=0)
-        _limit(axes)
-    figure.suptitle(plain(title), fontsize=9)
-
-
-def _limit(axes: Axes) -> None:
-    """Ends the y axis where the lines do within [0, 1]; marks those that leave it."""
-    lines = list(axes.lines)
-    inside = []
-    for line in lines:
-        ts, ys = (np.asarray(x, float) for x in line.get_data())
-        inside.append(ys[(ts >= 0) & (ts <= 1) & np.isfinite(ys)])
-    for band in axes.collections:
-        for ts, ys in (p.vertices.T for p in band.get_paths()):
-            inside.append(ys[(ts >= 0) & (ts <= 1) & np.isfinite(ys)])
-    values = np.concatenate(inside)
-    if not values.size:
-        return
-    low, high = values.min(), values.max()
-    room = MARGIN * ((high - low) or abs(high) or 1.0)
-    axes.set_ylim(low - room, high + room)
-    for line in lines:
-        for t, y, mark in leaving(*line.get_data(), low - room, high + room):
-            axes.plot(t, y, mark, color=line.get_color(), ms=4, clip_on=False)
-
-
-def leaving(
-    ts: np.ndarray, ys: np.ndarray, low: float, high: float
-) -> list[tuple[float, float, str]]:
-    """Where a curve first leaves [low, high] beyond 0 and beyond 1: t, y and a mark.
-
-    >>> leaving([-1, 0, 1, 2], [5, 1, 1, 1], 0, 3)
-    [(-0.5, 3.0, '^')]
-    """
-    ts, ys = np.asarray(ts, float), np.asarray(ys, float)
-    found = []
-    for beyond in (np.flatnonzero(ts <= 0)[::-1], np.flatnonzero(ts >= 1)):
-        for a, b in pairwise(beyond):
-            if low <= ys[a] <= high and not low <= ys[b] <= high:
-                if np.isnan(ys[b]):
-                    break
-                edge, mark = (high, "^") if ys[b] > high else (low, "v")
-                part = (edge - ys[a]) / (ys[b] - ys[a])
-                found.append((float(ts[a] + part * (ts[b] - ts[a])), float(edge), mark))
-                break
-    return found
+    axes.plot(ts, values.mean(0), line, color=color, **look)

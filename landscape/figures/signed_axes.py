@@ -71,24 +71,21 @@ def ticks(low: float, high: float, linear: float, gap: float = 0.1) -> list[floa
 
 
 def labels(values: list[float]) -> list[str]:
-    """Of ticks: powers of ten, or where there are others, numbers.
+    """Of ticks: powers of ten, in all panels of a figure alike.
 
     >>> labels([-0.01, 0.0, 100.0])
     ['$-10^{-2}$', '0', '$10^{2}$']
-    >>> labels([-0.5, 0.0, 0.1]), labels([2e-5])
-    (['$-0.5$', '0', '$0.1$'], ['$2{\\\\cdot}10^{-5}$'])
+    >>> labels([-0.5, 2e-5])
+    ['$-5{\\\\cdot}10^{-1}$', '$2{\\\\cdot}10^{-5}$']
     """
-    powers = all(_parts(value)[1] == 1 for value in values if value)
-    return [_label(value, powers) for value in values]
+    return [_label(value) for value in values]
 
 
-def _label(value: float, powers: bool) -> str:
+def _label(value: float) -> str:
     if not value:
         return "0"
     sign = "-" if value < 0 else ""
     power, factor = _parts(value)
-    if not powers and -3 < power < 3:
-        return f"${sign}{abs(value):g}$"
     times = "" if factor == 1 else rf"{factor}{{\cdot}}"
     return f"${sign}{times}10^{{{power}}}$"
 

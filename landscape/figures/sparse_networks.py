@@ -19,7 +19,7 @@ PAIRS = 6
 def sparsity(result: dict[str, Any], title: str) -> Figure:
     """Four panels: density by layer, cost relative to dense, time of a forward pass if
     anything is pruned, and gradient norms, or, of several runs, what their masks have
-    in common.
+    in common. Of dense runs alone: weights by layer, and gradient norms.
 
     Args:
       result: "found", of each run "run", "layers" ("layer", "size", "kept", "flops",
@@ -33,6 +33,8 @@ def sparsity(result: dict[str, Any], title: str) -> Figure:
     # All panels have values at their bars, or none.
     shown = len(runs) * max(len(runs[0]["layers"]), 3) <= bars.FEW
     with style():
+        if all(found["density"] == 1 for found in runs):
+            return _dense(runs, names, title)
         if saved is not None:
             figure = Figure(figsize=(9.2, 6.4), layout="constrained")
             panels = list(figure.subplots(2, 2).flat)
@@ -49,6 +51,25 @@ def sparsity(result: dict[str, Any], title: str) -> Figure:
             _gradients(panels[-1], runs[0])
         figure.suptitle(plain(title), fontsize=9)
         return figure
+
+
+def _dense(runs, names, title: str) -> Figure:
+    """Of runs that keep all weights: their densities and costs are all 100 %."""
+    figure = Figure(figsize=(7.4, 3.2), layout="constrained")
+    size, norm = figure.subplots(1, 2)
+    layers = runs[0]["layers"]
+    counts = [row["size"] for row in layers]
+    at = bars.group(size, 0, 1, counts, color="0.6")
+    size.set(title="weights by layer (none removed)", ylabel="weights", yscale="log")
+    size.set_ylim(min(counts) / 3, 3 * max(counts))
+    if len(layers) <= bars.FEW:
+        bars.label(size, at, counts, [f"{count:,}" for count in counts])
+    bars.layer_ticks(size, [row["layer"] for row in layers])
+    _gradients(norm, runs[0])
+    of = f" of {plain(names[0])}" if len(runs) > 1 else ""
+    norm.set_title(f"gradient over all weights{of}")
+    figure.suptitle(plain(title), fontsize=9)
+    return figure
 
 
 def _density(axes, runs, names, shown: bool) -> None:

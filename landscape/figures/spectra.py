@@ -35,7 +35,8 @@ def spectrum(found: dict[str, Any], title: str) -> Figure:
         one or the other, its panels are left out. If they are known, "largest_errors",
         "smallest_errors", "largest_converged" and "smallest_converged", of the former;
         "resolution", the magnitude up to which an eigenvalue is rounding;
-        "num_classes", of the labels, marked among the largest; "all", descending.
+        "num_classes", of the labels, marked among the largest; "all", descending;
+        "bulk_edges", beyond which eigenvalues are isolated, or None.
       title: of the figure.
     """
     with style():
@@ -54,7 +55,7 @@ def spectrum(found: dict[str, Any], title: str) -> Figure:
         for name, end in ends.items():
             _end(next(axes), name, end, found, largest)
         if curve is not None:
-            _density(next(axes), curve, found["size"])
+            _density(next(axes), curve, found["size"], found.get("bulk_edges"))
             if everything is None:
                 _cumulative(next(axes), curve)
         legend(figure, parts)
@@ -144,7 +145,7 @@ def _cumulative(axes, curve) -> None:
     axes.set_ylabel("eigenvalues up to it (%)")
 
 
-def _density(axes, curve, size) -> None:
+def _density(axes, curve, size, bulk) -> None:
     blue, red = colors()[:2]
     value, spread = (np.asarray(curve[name]) for name in ("value", "spread"))
     floor = floor_of(curve["grid"], size)
@@ -156,10 +157,15 @@ def _density(axes, curve, size) -> None:
             curve["grid"], low, value + spread, where=value > floor, color=blue,
             alpha=0.25, lw=0, label="spread over probes",
         )  # fmt: skip
-    isolated = curve["point_masses"]
-    if len(isolated):
-        label = "isolated eigenvalue"
-        rug(axes, isolated, color=red, label=label)
+    one_by_one = np.asarray(curve["point_masses"])
+    low, high = (-np.inf, np.inf) if bulk is None else bulk
+    isolated = (one_by_one < low) | (one_by_one > high)
+    for which, color, label in (
+        (~isolated, "0.4", "outermost eigenvalue, not in the curve"),
+        (isolated, red, "isolated eigenvalue, beyond the bulk"),
+    ):
+        if which.any():
+            rug(axes, one_by_one[which], color=color, label=label)
     scale_density(axes, [curve["grid"]], curve["linear"])
     axes.set_ylim(bottom=floor)
     axes.set_title("density")

@@ -109,7 +109,7 @@ def _largest(found) -> float:
 
 
 def _densities(axes: Axes, curves, sizes, shades, largest: float) -> None:
-    """The densities over each other, without isolated eigenvalues."""
+    """The densities over each other, without the eigenvalues that are found alone."""
     grids, floors = [], []
     for curve, size, color in zip(curves, sizes, shades, strict=True):
         grid, value = np.asarray(curve["grid"]), np.asarray(curve["value"])
@@ -119,7 +119,7 @@ def _densities(axes: Axes, curves, sizes, shades, largest: float) -> None:
         grids.append(grid[shown] if shown.any() else grid)
     scale_density(axes, grids, 10 * LINEAR * (largest or 1.0))
     axes.set_ylim(bottom=min(floors))
-    axes.set_title("density without isolated eigenvalues")
+    axes.set_title("density without outermost eigenvalues")
 
 
 def _compare(axes: Axes, row: int, layer, top: Known, color) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import BoundaryNorm
+from matplotlib.ticker import MaxNLocator
 
 from landscape.figures.paths import SPLITS
 from landscape.figures.styles import Figure, plain, style
@@ -14,6 +15,13 @@ WIDE = 1.5
 """Of a plane: from this ratio of its sides on, maps are one above the other."""
 NARROW = 3.0
 """From this ratio on the axes have units of their own: a strip shows nothing."""
+_FEW, _MOST = 9, 12
+"""Intervals between evenly spaced levels, about; and the most levels of a map."""
+_SERIES = (
+    ((1, 1.5, 2, 3, 5, 7), 1), ((1, 2, 5), 1), ((1, 3), 1), ((1,), 1), ((1,), 2)
+)  # fmt: skip
+"""Factors of levels, and decades between them: the first that are not too many."""
+_PERCENT = (0.0, *range(10, 91, 10), 95, 98, 99, 99.5, 99.9, 100)
 
 
 def surface(
@@ -31,9 +39,8 @@ def surface(
 ) -> Figure:
     """A loss on a plane, and the accuracy beside it: filled contours at round levels.
 
-    They are evenly spaced in the logarithm of what lies above the lowest loss, or below
-    the highest accuracy. Values beyond the last level have one colour, the brightest;
-    those that are not finite are white.
+    Values beyond the last level have one colour, the brightest; those that are not
+    finite are white.
 
     Args:
       alphas: [columns].
@@ -54,7 +61,7 @@ def surface(
         _filled(every[0], alphas, betas, losses, contour_levels(losses), loss_label)
         if accuracies is not None:
             percent = 100 * accuracies
-            levels = 0.0 - contour_levels(-percent, 9, 0.04)[::-1]
+            levels = accuracy_levels(percent)
             words = f"{SPLITS[split]} accuracy (%)" if split else "accuracy (%)"
             _filled(every[1], alphas, betas, percent, levels, words, upwards=False)
         for axes in every:
@@ -151,39 +158,56 @@ def _mark(axes: Axes, coordinates: np.ndarray, labels: Sequence[str] | None) -> 
         )
 
 
-def contour_levels(
-    losses: np.ndarray, count: int = 11, first: float = 0.01
-) -> np.ndarray:
-    """Levels evenly spaced in log(loss - lowest), from the lowest to the 90th centile,
-    each rounded to 1, 2 or 5 of the digit in which it differs from the one below.
+def contour_levels(losses: np.ndarray) -> np.ndarray:
+    """Round levels from below the lowest loss up to its 90th centile.
+
+    Over a factor of 4 and more they are 1, 2, 5 (or more, or fewer) times powers of
+    ten; over less, and of losses that are not positive, they are evenly spaced.
 
     Args:
       losses: any shape; values that are not finite do not count.
-      count: of levels, before those that rounding makes equal are one.
-      first: the second level above the lowest, as a fraction of the last one.
 
-    >>> contour_levels(np.array([[1.0, 2.0], [11.0, np.nan]]), 4).tolist()
-    [1.0, 1.1, 2.0, 10.0]
-    >>> contour_levels(np.full((2, 2), 3.0), 3).tolist()
-    [3.0, 3.5, 4.0]
+    >>> contour_levels(np.array([[1.0, 2.0], [90.0, np.nan]])).tolist()
+    [1.0, 1.5, 2.0, 3.0, 5.0, 7.0, 10.0, 15.0, 20.0, 30.0, 50.0, 70.0]
+    >>> contour_levels(np.array([1.02, 1.3, 1.7])).tolist()
+    [1.0, 1.1, 1.2, 1.3, 1.4, 1.5, 1.6]
     """
     finite = losses[np.isfinite(losses)]
-    lowest = finite.min() if finite.size else 0.0
-    above = np.quantile(finite - lowest, 0.9) if finite.size else 0.0
+    low, high = (finite.min(), np.quantile(finite, 0.9)) if finite.size else (0.0, 1.0)
     # Of values that differ by rounding alone there is nothing to tell apart.
-    if above <= 1e-6 * abs(lowest):
-        return lowest + np.linspace(0, 1, count)
-    levels = lowest + np.append(0, np.geomspace(first, 1, count - 1) * above)
-    steps = np.diff(levels)
+    if high - low <= 1e-6 * abs(low):
+        return low + np.linspace(0, 1, _FEW)
+    if low > 0 and high >= 4 * low:
+        return _by_decade(low, high)
+    levels = MaxNLocator(_FEW, steps=[1, 2, 5, 10]).tick_values(low, high)
+    levels = levels[levels <= high]
     # The lowest level lies below everything.
-    rounded = [_round(levels[0], steps[0], math.floor)]
-    rounded += [_round(x, d, round) for x, d in zip(levels[1:], steps, strict=True)]
-    return np.unique(rounded)
+    return levels[np.searchsorted(levels, low, side="right") - 1 :]
 
 
-def _round(value: float, step: float, to_whole) -> float:
-    """A multiple of the largest of 1, 2 or 5 times a power of ten within `step`."""
-    power = math.floor(math.log10(step))
-    part = max(n for n in (1, 2, 5) if n * 10.0**power <= step * (1 + 1e-9) or n == 1)
-    whole = part * to_whole(value / (part * 10.0**power))
-    return whole / 10**-power if power < 0 else float(whole * 10**power)
+def _by_decade(low: float, high: float) -> np.ndarray:
+    first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
+    for factors, apart in _SERIES:
+        powers = range(last, first - apart, -apart)
+        # As they are written: 3 * 0.1 is not 0.3.
+        levels = np.array(sorted(float(f"{f}e{p}") for p in powers for f in factors))
+        inside = levels[levels <= high]
+        inside = inside[np.searchsorted(inside, low, side="right") - 1 :]
+        if len(inside) <= _MOST:
+            break
+    return inside
+
+
+def accuracy_levels(percent: np.ndarray) -> np.ndarray:
+    """Round levels of accuracies, closer together near 100 %.
+
+    >>> accuracy_levels(np.array([41.0, 88.0, 98.2])).tolist()
+    [40.0, 50.0, 60.0, 70.0, 80.0, 90.0, 95.0, 98.0, 99.0]
+    """
+    finite = percent[np.isfinite(percent)]
+    low, high = (finite.min(), finite.max()) if finite.size else (0.0, 100.0)
+    levels = np.array(_PERCENT)
+    first = max(0, np.searchsorted(levels, low, side="right") - 1)
+    last = min(len(levels), np.searchsorted(levels, high, side="left") + 1)
+    # Two bands at least.
+    return levels[min(first, last - 3) if last >= 3 else 0 : max(last, 3)]

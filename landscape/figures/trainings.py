@@ -6,8 +6,9 @@ from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 
-from landscape.figures.axis_scales import plain_numbers, stretch
+from landscape.figures.axis_scales import stretch
 from landscape.figures.method_looks import Look, looks, mean_and_range
 from landscape.figures.styles import Figure, plain, style
 
@@ -23,11 +24,11 @@ _DASH = 6
 def training(runs: dict[str, list[Lines]]) -> Figure:
     """Loss, accuracy, gradient norm and sparsity over steps, from step 0 on.
 
-    A method has its colour, and what is none one of its own. Of three runs or more that
-    share a label, the line is their mean and the band goes from the least to the
-    largest; of fewer, each is a line. Sparsity is drawn where that of some run changes,
-    the gradient's norm where it is known; labels whose sparsities are the same are
-    dashes of one line, and of those that partly are the first is the widest.
+    A method has its colour, and what is none one of its own. Of runs that share a label
+    the line is their mean and the band goes from the least to the largest. Sparsity is
+    drawn where that of some run changes, the gradient's norm where it is known; labels
+    whose sparsities are the same are dashes of one line, and of those that partly are
+    the first is the widest.
 
     Accuracies over more than 20 points are on an axis that is stretched towards the
     best one: as far from 99 to 100 % as from 97 to 99 %, and so on.
@@ -67,6 +68,9 @@ def training(runs: dict[str, list[Lines]]) -> Figure:
         handles = [Line2D([], [], **look) for look in marks]
         handles += [Line2D([], [], color="gray", ls=ls) for ls in ("-", "--")]
         names = [*map(plain, runs), "training", "test"]
+        if any(len(group) > 1 for group in runs.values()):
+            handles.append(Patch(color="gray", alpha=0.25, lw=0))
+            names.append("range over seeds")
         figure.legend(
             handles, names, loc="outside upper center", ncols=_columns(names, size[0])
         )
@@ -89,8 +93,6 @@ def _norms(axes: Axes, every: Sequence[list[Curve]], marks: Sequence[Look]) -> N
         _draw(axes, group, look)
     positive = _any(every, lambda values: min(values, default=0) > 0)
     axes.set(ylabel="gradient norm", yscale="log" if positive else "linear")
-    if positive:
-        plain_numbers(axes.yaxis)
 
 
 def _sparsities(axes: Axes, every: Sequence[list[Curve]], marks: Sequence[Look]):
@@ -155,12 +157,12 @@ def _curve(lines: Lines, split: str, name: str, scale: float = 1) -> Curve:
 def _draw(
     axes: Axes, curves: list[Curve], look: dict[str, Any], step: str | None = None
 ) -> None:
-    """The mean and the range of three curves or more, else each."""
+    """The mean and the range of several curves, or each if their steps differ."""
     look = look | {"drawstyle": f"steps-{step}" if step else "default"}
     # Marks at distances on the paper, not in steps.
     look["markevery"] = 0.15
     steps = curves[0][0]
-    if len(curves) > 2 and all(curve[0] == steps for curve in curves):
+    if len(curves) > 1 and all(curve[0] == steps for curve in curves):
         mean_and_range(axes, steps, [values for _, values in curves], **look)
         return
     for curve in curves:

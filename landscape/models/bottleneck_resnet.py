@@ -12,6 +12,7 @@ from flax import linen as nn
 from landscape.models.conv import Conv
 from landscape.models.creation import check_images
 from landscape.models.normed import batch_norm
+from landscape.models.recomputing import block
 
 BLOCKS = (3, 4, 6, 3)
 CHANNELS = (64, 128, 256, 512)
@@ -71,6 +72,8 @@ class BottleneckResNet(nn.Module):
       stride_first: whether a block's stride is in its first 1x1 convolution, as in the
         article, instead of in the 3x3 one.
       blocks, channels: of each stage; a block puts out four times the channels.
+      remat: whether the backward pass computes each block once more; see
+        `landscape.models.recomputing.block`.
 
     >>> x = jax.ShapeDtypeStruct((1, 224, 224, 3), "float32")
     >>> model = BottleneckResNet(num_classes=1000)
@@ -83,6 +86,7 @@ class BottleneckResNet(nn.Module):
     stride_first: bool = False
     blocks: tuple[int, ...] = BLOCKS
     channels: tuple[int, ...] = CHANNELS
+    remat: bool = False
 
     @nn.compact
     def __call__(self, x, train: bool = False) -> jax.Array:
@@ -90,9 +94,10 @@ class BottleneckResNet(nn.Module):
         x = nn.max_pool(x, (3, 3), (2, 2), ((1, 1), (1, 1)))
         stages = zip(self.blocks, self.channels, strict=True)
         for stage, (blocks, channels) in enumerate(stages):
-            for block in range(blocks):
-                stride = 2 if stage > 0 and block == 0 else 1
-                x = Bottleneck(channels, stride, self.stride_first)(x, train)
+            for number in range(blocks):
+                stride = 2 if stage > 0 and number == 0 else 1
+                settings = channels, stride, self.stride_first
+                x = block(self, lambda _, x, s=settings: Bottleneck(*s)(x, train), x)
         kernel_init = nn.initializers.he_normal()
         return nn.Dense(self.num_classes, kernel_init=kernel_init)(x.mean((1, 2)))
 

@@ -11,7 +11,6 @@ from flax import linen as nn
 from flax.traverse_util import flatten_dict
 
 from landscape import layout
-from landscape.errors import InputError
 from landscape.layout import Rules
 
 _SAME_ENTRIES = {
@@ -25,22 +24,26 @@ _SAME_ENTRIES = {
     "transpose",
 }
 """Operations that give a kernel's entries in another shape, order or dtype."""
+_OF_ENTRIES = {"abs", "add", "div", "mul", "neg", "select_n", "sign", "sub", "tanh"}
+"""Operations entry by entry."""
 
 
 def positions(
     model: nn.Module, input_shape: Sequence[int], rules: Rules = ()
-) -> dict[str, int]:
+) -> dict[str, int | None]:
     """The number of output positions of each kernel, by the kernel's leaf name.
 
     Height times width of the output for a convolution, 1 for a dense layer, the length
     of the sequence for one of attention: a forward pass makes positions * kernel.size
     multiplications. Where no submodule is called with the kernel (networks of NNX and
-    Equinox) they are counted in the traced forward pass. Shapes alone are computed.
+    Equinox) they are counted in the traced forward pass, in which a kernel that is
+    rescaled or shifted, entry by entry, is still that kernel. None where a kernel is in
+    no product or convolution that this finds. Shapes alone are computed.
     `rules` are for leaves that `landscape.layout` does not know, beside those of the
     model itself.
 
     Raises:
-      InputError: a leaf is not known, or a kernel is in no product or convolution.
+      InputError: a leaf is not known.
 
     >>> from landscape.models import create
     >>> positions(create("lenet", (28, 28, 1), 10, (8, 16)), (28, 28, 1))
@@ -70,11 +73,16 @@ def positions(
         counted = counted or _multiplications(model, variables, input_shape, rules)
         found[name], rest = divmod(counted[name], math.prod(leaf.shape))
         if rest or not found[name]:
-            raise InputError(
-                f"the output positions of {name} are not known: its layer is never"
-                " called, and the kernel itself is in no matrix product or convolution."
-            )
+            found[name] = None
     return found
+
+
+def _is_rescaled(kind: str, names: list, shapes: list, equation: Any) -> bool:
+    """Whether an operation changes each entry of one kernel alone, as a weight norm."""
+    if kind not in _OF_ENTRIES or sum(each is not None for each in names) != 1:
+        return False
+    kernel = shapes[next(i for i, each in enumerate(names) if each is not None)]
+    return getattr(equation.outvars[0].aval, "shape", ()) == kernel
 
 
 def _multiplications(
@@ -115,7 +123,7 @@ def _count(program: Any, known: dict[Any, str], times: int, counts: Counter) -> 
         elif kind == "conv_general_dilated":
             outputs = shapes[1][params["dimension_numbers"].rhs_spec[0]]
             counts[name] += times * size * math.prod(shapes[1]) // outputs
-        elif kind in _SAME_ENTRIES:
+        elif kind in _SAME_ENTRIES or _is_rescaled(kind, names, shapes, equation):
             known[equation.outvars[0]] = name
         for inner in params.values():
             inner = getattr(inner, "jaxpr", inner)

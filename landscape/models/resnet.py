@@ -7,6 +7,7 @@ from jax import lax
 
 from landscape.models.creation import check_images
 from landscape.models.normed import normed_convolution
+from landscape.models.recomputing import block
 
 STAGES = (16, 32, 64)
 
@@ -60,6 +61,8 @@ class ResNet(nn.Module):
       widths: channels of the three stages, none fewer than the one before (shortcuts
         append channels); then, if there are more, the inner channels of each block,
         which are as many as its stage's else.
+      remat: whether the backward pass computes each block once more; see
+        `landscape.models.recomputing.block`.
 
     >>> x = jnp.ones((1, 32, 32, 3))
     >>> def count(model):
@@ -74,16 +77,18 @@ class ResNet(nn.Module):
     blocks: int
     num_classes: int
     widths: tuple[int, ...] = STAGES
+    remat: bool = False
 
     @nn.compact
     def __call__(self, x, train: bool = False) -> jax.Array:
         stages, inner = self.widths[:3], self.widths[3:]
         x = nn.relu(normed_convolution(x, stages[0], train))
-        for block in range(3 * self.blocks):
-            channels = stages[block // self.blocks]
-            stride = 2 if block in (self.blocks, 2 * self.blocks) else 1
-            inside = inner[block] if inner else channels
-            x = Block(channels, inside, stride)(x, train)
+        for number in range(3 * self.blocks):
+            channels = stages[number // self.blocks]
+            stride = 2 if number in (self.blocks, 2 * self.blocks) else 1
+            inside = inner[number] if inner else channels
+            settings = channels, inside, stride
+            x = block(self, lambda _, x, s=settings: Block(*s)(x, train), x)
         kernel_init = nn.initializers.he_normal()
         return nn.Dense(self.num_classes, kernel_init=kernel_init)(x.mean((1, 2)))
 

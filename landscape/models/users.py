@@ -21,7 +21,6 @@ from landscape import layout
 from landscape.errors import InputError, with_article
 from landscape.models.equinox_networks import from_equinox
 from landscape.models.nnx_networks import from_nnx
-from landscape.models.output_positions import positions
 from landscape.models.train_flag import with_train
 from landscape.user_code import arguments, call, check_arguments, resolve, told
 
@@ -174,8 +173,6 @@ of shape (2, 2), not float32 of shape (2, 3).
             f"the network has no kernel, but {', '.join(leaves)}: its attribute"
             " layout_rules, a dict, can say which of them are."
         )
-    # What a run asks for at its end is found to be there at its start.
-    positions(model, input_shape)
 
 
 def _shapes(image: Any, function: Any, *args: Any) -> Any:

@@ -1,11 +1,14 @@
 """VGG networks with batch norm for small images (Simonyan and Zisserman 2015)."""
 
+import itertools
+
 import jax
 from flax import linen as nn
 
 from landscape.models.conv import max_pool_2x2
 from landscape.models.creation import check_images
 from landscape.models.normed import normed_convolution
+from landscape.models.recomputing import block
 
 CHANNELS = (64, 128, 256, 512, 512)
 STAGES = {"vgg11": (1, 1, 2, 2, 2), "vgg16": (2, 2, 3, 3, 3)}
@@ -31,6 +34,8 @@ class VGG(nn.Module):
       stages: number of convolutions before each max-pooling.
       widths: channels of the convolutions, then widths of the hidden dense layers.
       num_classes: number of logits.
+      remat: whether the backward pass computes the convolutions before each max-pooling
+        once more; see `landscape.models.recomputing.block`.
 
     >>> model, x = create("vgg16", (32, 32, 3), 10, (), "relu"), (1, 32, 32, 3)
     >>> x = jax.ShapeDtypeStruct(x, "float32")
@@ -42,14 +47,20 @@ class VGG(nn.Module):
     stages: tuple[int, ...]
     widths: tuple[int, ...]
     num_classes: int
+    remat: bool = False
 
     @nn.compact
     def __call__(self, x, train: bool = False) -> jax.Array:
         widths = iter(self.widths)
         for convolutions in self.stages:
-            for _ in range(convolutions):
-                x = nn.relu(normed_convolution(x, next(widths), train))
-            x = max_pool_2x2(x)
+            these = tuple(itertools.islice(widths, convolutions))
+
+            def stage(_, x, these=these):
+                for width in these:
+                    x = nn.relu(normed_convolution(x, width, train))
+                return x
+
+            x = max_pool_2x2(block(self, stage, x))
         x = x.reshape(x.shape[0], -1)
         kernel_init = nn.initializers.he_normal()
         for width in widths:

@@ -6,6 +6,7 @@ from flax import linen as nn
 from landscape.models.conv import Conv
 from landscape.models.creation import check_images
 from landscape.models.normed import batch_norm, convolution
+from landscape.models.recomputing import block
 
 STEM, STAGES = 16, (16, 32, 64)
 
@@ -51,6 +52,8 @@ class WideResNet(nn.Module):
       widths: channels of the first convolution and of the three stages; then, if there
         are more, the inner channels of each block, which are as many as its stage's
         else.
+      remat: whether the backward pass computes each block once more; see
+        `landscape.models.recomputing.block`.
 
     >>> x = jax.numpy.ones((1, 32, 32, 3))
     >>> def count(model):
@@ -65,17 +68,19 @@ class WideResNet(nn.Module):
     blocks: int
     num_classes: int
     widths: tuple[int, ...] = (STEM, *(2 * channels for channels in STAGES))
+    remat: bool = False
 
     @nn.compact
     def __call__(self, x, train: bool = False) -> jax.Array:
         first, *stages = self.widths[:4]
         inner = self.widths[4:]
         x = convolution(x, first)
-        for block in range(3 * self.blocks):
-            channels = stages[block // self.blocks]
-            stride = 2 if block in (self.blocks, 2 * self.blocks) else 1
-            inside = inner[block] if inner else channels
-            x = WideBlock(channels, inside, stride)(x, train)
+        for number in range(3 * self.blocks):
+            channels = stages[number // self.blocks]
+            stride = 2 if number in (self.blocks, 2 * self.blocks) else 1
+            inside = inner[number] if inner else channels
+            settings = channels, inside, stride
+            x = block(self, lambda _, x, s=settings: WideBlock(*s)(x, train), x)
         x = nn.relu(batch_norm(x, train)).mean((1, 2))
         kernel_init = nn.initializers.he_normal()
         return nn.Dense(self.num_classes, kernel_init=kernel_init)(x)

@@ -1,7 +1,7 @@
 """What a sparse network holds and would cost, layer by layer."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -31,8 +31,8 @@ class Row(NamedTuple):
     shape: tuple[int, ...]
     size: int
     kept: int
-    flops: int
-    flops_kept: int
+    flops: int | None
+    flops_kept: int | None
 
     @property
     def sparsity(self) -> float:
@@ -41,7 +41,7 @@ class Row(NamedTuple):
 
 
 def table(
-    params: Any, masks: Any, positions: Mapping[str, int], rules: Rules = ()
+    params: Any, masks: Any, positions: Mapping[str, int | None], rules: Rules = ()
 ) -> list[Row]:
     """One row a prunable kernel, in the order of the tree.
 
@@ -49,7 +49,8 @@ def table(
       params: parameters (only names and shapes matter).
       masks: masks of the parameters.
       positions: for every kernel the number of output positions at which it is applied:
-        H_out W_out of a convolution, 1 of a dense layer (`models.positions`).
+        H_out W_out of a convolution, 1 of a dense layer (`models.positions`); None is
+        unknown, and so are the FLOPs.
       rules: as of `landscape.sparsity.prunable`.
 
     Raises:
@@ -67,10 +68,28 @@ def table(
     for name in masks_lib.prunable(params, rules):
         if name not in positions:
             raise InputError(f"the number of output positions of {name} is missing.")
-        shape, k, cost = shapes[name], int(kept[name]), 2 * positions[name]
+        shape, k, count = shapes[name], int(kept[name]), positions[name]
         size = math.prod(shape)
-        rows.append(Row(layer_name(name), shape, size, k, cost * size, cost * k))
+        flops = (None, None) if count is None else (2 * count * size, 2 * count * k)
+        rows.append(Row(layer_name(name), shape, size, k, *flops))
     return rows
+
+
+def check_known(rows: Sequence[Row]) -> None:
+    """Raises InputError if the FLOPs of a row are not known.
+
+    >>> check_known([Row("Dense_0", (2, 3), 6, 6, None, None)])
+    Traceback (most recent call last):
+    ...
+    landscape.errors.InputError: the FLOPs of Dense_0 are not known: its layer is \
+never called, and its kernel is in no matrix product or convolution as it is.
+    """
+    for row in rows:
+        if row.flops is None:
+            raise InputError(
+                f"the FLOPs of {row.layer} are not known: its layer is never called,"
+                " and its kernel is in no matrix product or convolution as it is."
+            )
 
 
 def format_table(
@@ -90,8 +109,7 @@ def format_table(
     Dense layers: Dense_0.
     """
     rows = table(params, masks, positions, rules)
-    sums = (sum(getattr(row, field) for row in rows) for field in Row._fields[2:])
-    total = Row("all", (), *sums)
+    total = Row("all", (), *(_sum(rows, field) for field in Row._fields[2:]))
     cells = [
         [
             row.layer,
@@ -99,8 +117,8 @@ def format_table(
             f"{row.size:,}",
             f"{row.kept:,}",
             f"{100 * row.sparsity:.2f} %",
-            f"{row.flops:,}",
-            f"{row.flops_kept:,}",
+            _flops(row.flops),
+            _flops(row.flops_kept),
         ]
         for row in [*rows, total]
     ]
@@ -116,3 +134,12 @@ def format_table(
         CONVENTION,
     ]
     return "\n".join(lines)
+
+
+def _sum(rows: Sequence[Row], field: str) -> int | None:
+    values = [getattr(row, field) for row in rows]
+    return None if None in values else sum(values)
+
+
+def _flops(count: int | None) -> str:
+    return "unknown" if count is None else f"{count:,}"

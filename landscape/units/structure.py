@@ -64,13 +64,14 @@ class Spec(NamedTuple):
 def specification(model: Any, params: Params) -> Spec:
     """The symmetry of an MLP, LeNet, AlexNet, VGG or (wide) ResNet of this repository.
 
-    It covers parameters, masks (scalar leaves have no units), gradients and batch
-    norm's statistics: whatever has the names of the leaves of one of them. Permutations
-    are called after the layer whose outputs they permute; "stream_0" and so on for
-    residual streams.
+    And that of any network whose attribute `unit_layers` names its layers, all of them,
+    one after another as in `sequential`. It covers parameters, masks (scalar leaves
+    have no units), gradients and batch norm's statistics: whatever has the names of the
+    leaves of one of them. Permutations are called after the layer whose outputs they
+    permute; "stream_0" and so on for residual streams.
 
     Raises:
-      InputError: the model is of another kind.
+      InputError: the model is of another kind, or names not all of its layers.
 
     >>> import jax
     >>> import jax.numpy as jnp
@@ -79,6 +80,8 @@ def specification(model: Any, params: Params) -> Spec:
     >>> specification(model, shapes["params"]).sizes
     {'Dense_0': 5, 'Dense_1': 3}
     """
+    if layers := getattr(model, "unit_layers", ()):
+        return _declared(params, layers, layout.rules_of(model))
     if isinstance(model, MLP) and model.batch_norm:
         return _normed(params, "Dense")
     if isinstance(model, MLP | LeNet | AlexNet):
@@ -90,9 +93,9 @@ def specification(model: Any, params: Params) -> Spec:
     if isinstance(model, WideResNet):
         return _wide_residual(params, model.blocks)
     raise InputError(
-        f"the symmetry of {with_article(type(model).__name__)} is not known here: use"
-        " an MLP, LeNet, AlexNet, VGG, ResNet or WideResNet, or make its Spec by hand,"
-        " or by `landscape.units.sequential`."
+        f"the symmetry of {with_article(type(model).__name__)} is not known here: name"
+        " its layers, if they are one after another, in its class attribute unit_layers"
+        " (docs/add_a_model.md), or in a notebook make its Spec by hand."
     )
 
 
@@ -137,6 +140,18 @@ def sequential(params: Params, layers: Sequence[str], rules: Rules = ()) -> Spec
         if outputs:
             sizes[layer], before = fan_out, layer
     return Spec(sizes, axes)
+
+
+def _declared(params, layers: Sequence[str], rules: Rules) -> Spec:
+    """Of a network that names its layers; what it leaves out would be left behind."""
+    spec = sequential(params, layers, rules)
+    others = [name for name in layout.leaves(params, rules) if name not in spec.axes]
+    if others:
+        raise InputError(
+            f"unit_layers {' '.join(layers)} leaves out {', '.join(others)}: units are"
+            " known of kernels and biases one after another alone."
+        )
+    return spec
 
 
 def _normed(params, kind: str) -> Spec:

@@ -1,13 +1,6 @@
 """Runs programs as a user would: each in a process, in a folder of the tests."""
 
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
-
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -17,8 +10,8 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def start(folder, tmp_path_factory):
-    """Starts `python -m PROGRAM ARGS`; returns the process."""
+def start(folder, tmp_path_factory, start_program):
+    """Starts `python -m PROGRAM ARGS`, or a real process; returns the process."""
     cache = {
         # A killed program has compiled what the next one needs.
         "JAX_COMPILATION_CACHE_DIR": str(tmp_path_factory.mktemp("compiled")),
@@ -27,15 +20,9 @@ def start(folder, tmp_path_factory):
     # The promises are about bits: shown on the programs that users run.
     compiler = {"XLA_FLAGS": ""}
 
-    def begin(*arguments, **environment):
-        return subprocess.Popen(
-            [sys.executable, "-m", *map(str, arguments)],
-            cwd=folder,
-            env=os.environ | {"PYTHONPATH": str(ROOT)} | cache | compiler | environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+    def begin(*arguments, by=start_program, **environment):
+        words = ["-m", *map(str, arguments)]
+        return by(words, folder, cache | compiler | environment)
 
     return begin
 
@@ -44,8 +31,8 @@ def start(folder, tmp_path_factory):
 def finish(start):
     """Runs a program to its end; returns status, stdout and stderr."""
 
-    def run(*arguments, **environment):
-        process = start(*arguments, **environment)
+    def run(*arguments, **settings):
+        process = start(*arguments, **settings)
         out, err = process.communicate(timeout=300)
         return process.returncode, out, err
 

@@ -11,47 +11,29 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 
-from landscape import hosts, runs
-from landscape.cli import host_flags
+from landscape import data, devices, hosts, joining, runs
+from landscape.cli import host_failures, host_flags
 from landscape.config import SparseRun
+from landscape.data import photographs
 from landscape.errors import InputError
-from train import job, sparse
+from train import agreement, job, sparse, units
 
 ROOT = Path(__file__).parents[2]
+HOST = socket.gethostname()
 SETTINGS = {
-    "model": "mlp", "widths": (8,), "image_size": 8, "batch_size": 20, "log_every": 10,
-    "save_every": 600, "eval_every": 10, "sparsity": 0.5, "steps": 600,
-    "prune_start": 5, "prune_every": 5, "prune_end": 30,
+    "dataset": "photographs", "model": "mlp", "widths": (8,), "image_size": 8,
+    "batch_size": 16, "log_every": 10, "save_every": 600, "eval_every": 10,
+    "sparsity": 0.5, "steps": 600, "prune_start": 5, "prune_every": 5, "prune_end": 30,
 }  # fmt: skip
 
 
-@pytest.fixture
-def images(tmp_path):
-    """A folder of images of two classes, of varied sizes."""
-    generator = np.random.default_rng(0)
-    for split, count in (("train", 30), ("test", 7)):
-        for label, name in enumerate(("a", "b")):
-            (tmp_path / "images" / split / name).mkdir(parents=True)
-            for i in range(count):
-                shape = (*generator.integers(8, 14, 2), 3)
-                pixels = generator.integers(0, 200, shape) + 40 * label
-                image = Image.fromarray(pixels.astype(np.uint8))
-                image.save(tmp_path / "images" / split / name / f"{i}.png")
-    return str(tmp_path / "images")
-
-
-def start(settings, workdir, index, port):
-    words = ["--method", "pruning", "--workdir", str(workdir)]
-    for name, value in settings.items():
-        values = value if isinstance(value, tuple) else (value,)
-        words += ["--" + name.replace("_", "-"), *map(str, values)]
-    words += ["--coordinator", f"127.0.0.1:{port}", "--num-processes", "2"]
+def start(command, index, port, num_devices):
+    place = ["--coordinator", f"127.0.0.1:{port}", "--num-processes", "2"]
     return subprocess.Popen(
-        [sys.executable, "-m", "train.sparse", *words, "--process-id", str(index)],
+        [sys.executable, *map(str, command), *place, "--process-id", str(index)],
         cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        env=os.environ | {"JAX_NUM_CPU_DEVICES": "2", "JAX_PLATFORMS": "cpu"},
+        env=os.environ | {"JAX_NUM_CPU_DEVICES": num_devices, "JAX_PLATFORMS": "cpu"},
     )  # fmt: skip
 
 
@@ -62,15 +44,22 @@ def free_port():
 
 
 def test_a_signal_to_one_process_saves_the_step_of_all_and_one_process_goes_on(
-    tmp_path, images
+    tmp_path,
 ):
-    """What two processes of two devices log is what one logs, and is written once.
+    """What two processes of four devices log is what one logs, and is written once.
 
-    Each reads its rows of the batches by itself.
+    Each reads its rows of the batches, of array_record files, by itself.
     """
-    settings = SETTINGS | {"dataset": images}
+    photographs.run(
+        photographs.Config(str(tmp_path), 41, 19, smallest=9, largest=20, shards=2)
+    )
+    settings = SETTINGS | {"data_dir": str(tmp_path)}
     port, folder = free_port(), tmp_path / "both"
-    both = [start(settings, folder, index, port) for index in (0, 1)]
+    words = ["-m", "train.sparse", "--method", "pruning", "--workdir", folder]
+    for name, value in settings.items():
+        values = value if isinstance(value, tuple) else (value,)
+        words += ["--" + name.replace("_", "-"), *values]
+    both = [start(words, index, port, "4") for index in (0, 1)]
     metrics = folder / runs.METRICS
     try:
         while not (metrics.exists() and metrics.read_text().count("\n") >= 6):
@@ -99,7 +88,144 @@ def test_a_signal_to_one_process_saves_the_step_of_all_and_one_process_goes_on(
     summary = job.run_training(SparseRun(**settings, workdir=str(folder)))
     assert summary["sparsity"] == 0.5
     steps = [line["step"] for line in runs.read_metrics(folder)]
-    assert steps[-1] == SETTINGS["steps"]
+    assert steps == [line["step"] for line in runs.read_metrics(alone)]
+
+
+# Joins, compares settings, and then one of the two fails in the way that is named.
+PROGRAM = """
+import os, sys
+from landscape.cli import watch_signals
+watch_signals()
+from landscape import hosts, joining
+from landscape.cli import host_failures, host_flags, launch, say_saved
+from landscape.config import DenseRun
+from landscape.errors import InputError, RunFailure
+joining.HEARTBEAT, host_failures.SILENCE = 6, 3
+how, place = sys.argv[1], {w[2:]: v for w, v in zip(sys.argv[2::2], sys.argv[3::2])}
+index = int(place["process-id"])
+
+def refused():
+    raise RunFailure("no step of two seeds")
+
+def run():
+    count = int(place["num-processes"])
+    host_flags.join(place | {"num-processes": count, "process-id": index})
+    import jax
+    # Of devices the first process asks alone: the others have made theirs.
+    found = hosts.from_first(lambda: ["read once", index, jax.device_count()])
+    for function in (
+        lambda: host_flags.check_same([DenseRun(steps=9), DenseRun(steps=7 + index)]),
+        lambda: hosts.from_first(refused),
+    ):
+        try:
+            function()
+        except (InputError, RunFailure) as error:
+            print(f"{type(error).__name__}: {error}", file=sys.stderr)
+    print(found, file=sys.stderr)
+    say_saved("step 20 is saved")
+    if index == 1 and how == "raise":
+        raise InputError("shard 3 is missing.")
+    if index == 1 and how == "kill":
+        os.kill(os.getpid(), 9)
+    hosts.wait("for ever")
+
+launch(run)
+"""
+
+
+def outcome(how):
+    """Statuses and lines of stderr of two processes."""
+    port = free_port()
+    both = [start(["-c", PROGRAM, how], index, port, "1") for index in (0, 1)]
+    try:
+        said = [process.communicate(timeout=120)[1] for process in both]
+    finally:
+        for process in both:
+            process.kill()
+    return [process.returncode for process in both], [s.splitlines() for s in said]
+
+
+def test_a_process_that_fails_ends_the_other_which_says_its_sentence():
+    statuses, said = outcome("raise")
+    for lines in said:
+        assert lines[:3] == [
+            f"InputError: process 1 on {HOST} has other settings than process 0 on"
+            f" {HOST}: --steps [9, 8] instead of [9, 7].",
+            "RunFailure: no step of two seeds",
+            "['read once', 0, 2]",
+        ]
+    why = "error: shard 3 is missing."
+    assert said[1][3:] == [why]
+    assert said[0][3:] == [f"ends with process 1 on {HOST}, which said: {why}"]
+    assert statuses == [2, 2]
+
+
+def test_a_process_that_is_killed_ends_the_other_with_a_sentence():
+    statuses, said = outcome("kill")
+    assert statuses == [host_failures.STATUS, -signal.SIGKILL], said
+    assert said[0][-1] == (
+        f"stopped: process 1 on {HOST} gives no sign of life; step 20 is saved, and the"
+        " same command in all processes resumes from there."
+    )
+
+
+def test_a_coordinator_that_does_not_answer_is_named(monkeypatch, capsys):
+    monkeypatch.setattr(joining, "PATIENCE", 0.6)
+    place = f"127.0.0.1:{free_port()}"
+    with pytest.raises(InputError, match=f"cannot join the coordinator {place}"):
+        joining.wait_for_coordinator(place, 3)
+    assert f"process 3 waits for the coordinator {place} (" in capsys.readouterr().err
+    # A typo is told early.
+    monkeypatch.setattr(joining, "PATIENCE", 10)
+    with pytest.raises(
+        InputError, match=r"process 3 cannot join the coordinator x\.inv"
+    ):
+        joining.wait_for_coordinator("x.invalid:1", 3)
+
+
+@pytest.mark.parametrize(
+    ("what", "name"),
+    [
+        ("settings", "steps"),
+        ("versions", "jax"),
+        ("versions", "JAX_ENABLE_X64"),
+        ("code", "train/loop.py"),
+        ("data", "train examples"),
+    ],
+)
+def test_what_a_process_has_otherwise_is_named(what, name, monkeypatch):
+    """Settings of one process alone, such as its folder of data, may differ."""
+    config = SparseRun(steps=9)
+    compared = []
+
+    def gathered(mine):
+        compared.append(mine)
+        theirs = json.loads(json.dumps(mine, default=str))
+        if len(compared) == ["settings", "versions", "code", "data"].index(what) + 1:
+            inner, _, last = name.rpartition(" ")
+            (theirs[inner] if inner else theirs)[last] = "other"
+        return [json.loads(json.dumps(mine, default=str)), theirs]
+
+    monkeypatch.setattr(hosts, "_count", 2)
+    monkeypatch.setattr(hosts, "_names", ["a", "b"])
+    monkeypatch.setattr(hosts, "gathered", gathered)
+    said = rf"^process 1 on b has other {what} than process 0 on a: {name} other instea"
+    with pytest.raises(InputError, match=said):
+        agreement.check(config, data.load(config))
+    assert not compared[0].keys() & {"data_dir", "workdir"}
+
+
+def test_what_several_processes_cannot_do_is_refused(monkeypatch, tmp_path):
+    monkeypatch.setattr(hosts, "_count", 2)
+    with pytest.raises(InputError, match=r"train\.units runs in one process"):
+        units.run_sweep([])
+    monkeypatch.setattr(hosts, "CACHED", 0)
+    with pytest.raises(InputError, match=rf"does not see {tmp_path}/60, which process"):
+        hosts.await_file(tmp_path / "60")
+    hosts.await_file(tmp_path)
+    gpus = [[("a", "all", 0)], [("b", "all", 0)], [("b", "all", 1), ("b", "all", 0)]]
+    with pytest.raises(InputError, match="processes 1 and 2 both use GPU 0 of b"):
+        devices.check_apart(gpus)
 
 
 @pytest.mark.parametrize(
@@ -107,6 +233,7 @@ def test_a_signal_to_one_process_saves_the_step_of_all_and_one_process_goes_on(
     [
         ("--coordinator a:1", "go together: name --num-processes, --process-id, too"),
         ("--num-processes 2 --process-id 2 --coordinator a:1", "must be in 0 ..."),
+        ("--num-processes 2 --process-id 0 --coordinator a", "must be HOST:PORT, not"),
         ("--num-processes two", "--num-processes must be an integer, not 'two'"),
     ],
 )
@@ -121,4 +248,5 @@ def test_one_process_is_the_first_and_waits_for_nobody():
     assert not hosts.are_several()
     assert hosts.largest(7) == 7
     hosts.wait("here")
-    hosts.check_equal("the settings", "a")
+    hosts.check_equal("settings", {"a": 1})
+    hosts.await_file(Path("nowhere"))

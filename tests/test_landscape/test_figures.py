@@ -32,15 +32,17 @@ def test_sparsity_is_drawn_where_it_changes_and_gradient_norms_where_known():
 def test_every_run_has_its_curves_and_every_label_its_colour():
     figure = figures.training({"pruned": [LINES, LINES], "scratch": [LINES]})
     loss, accuracy, sparsity = figure.axes
-    assert [len(axes.lines) for axes in figure.axes] == [6, 6, 3]
-    train, _, first, second, _, other = accuracy.lines
-    assert first.get_color() == second.get_color() != other.get_color()
+    # Of two seeds a mean and a band.
+    assert [len(axes.lines) for axes in figure.axes] == [4, 4, 2]
+    assert [len(axes.collections) for axes in figure.axes] == [2, 2, 1]
+    train, first, _, other = accuracy.lines
+    assert first.get_color() == train.get_color() != other.get_color()
     assert list(first.get_ydata()) == [10.0, 75.0]
     assert list(train.get_ydata()) == [50.0, 80.0] and train.get_linestyle() == "-"
     assert list(sparsity.lines[0].get_xdata()) == [5, 9]
     assert "nats" in loss.get_ylabel() and "%" in accuracy.get_ylabel()
     names = [text.get_text() for text in figure.legends[0].get_texts()]
-    assert names == ["pruned", "scratch", "training", "test"]
+    assert names == ["pruned", "scratch", "training", "test", "range over seeds"]
 
 
 def test_of_many_labels_each_has_its_look_and_the_legend_is_within_the_figure(
@@ -216,6 +218,24 @@ def test_a_value_within_its_own_error_of_zero_has_no_sign():
     np.testing.assert_allclose(marks(small), [(89, 0.0, 15.3e-3), (90, -2.0, 1e-3)])
 
 
+def test_eigenvalues_within_the_bulk_are_not_called_isolated():
+    found = spectrum([5.0, 4.0], [-0.1], bulk_edges=(-0.5, 4.5))
+    found["curve"]["point_masses"] = np.array([-0.1, 4.0, 5.0])
+    density = figures.spectrum(found, "").axes[2]
+    within, beyond = density.collections[-2:]
+    drawn = [[x for (x, _), _ in each.get_segments()] for each in (within, beyond)]
+    assert drawn == [[-0.1, 4.0], [5.0]]
+    assert "isolated" in beyond.get_label() and "isolated" not in within.get_label()
+    found["bulk_edges"] = None
+    names = legend(figures.spectrum(found, "").axes[2])
+    assert not any("isolated" in name for name in names)
+
+
+def test_a_band_that_is_too_thin_to_be_seen_is_in_no_legend():
+    found = spectrum([5.0, 4.0], [-3.0, -2.0, 0.0], resolution=1e-9)
+    assert "rounding" not in legend(figures.spectrum(found, "").axes[1])
+
+
 def test_all_eigenvalues_are_drawn_over_the_band_that_is_rounding():
     values = np.array([5.0, 1.0, 1e-7, -1e-7, -0.1])
     everything = figures.spectrum(spectrum([5.0], [-0.1], all=values), "").axes[0]
@@ -348,6 +368,18 @@ def test_edges_over_steps_have_thresholds_and_mark_what_has_not_converged():
     assert (
         len(adam.axes[0].lines) < len(large.lines) and adam.axes[0].get_ylim()[1] < 20
     )
+
+
+def test_a_threshold_that_leaves_the_axis_has_a_mark_where_it_does():
+    growing = followed([1.0, 5.0, 3.0]) | {"thresholds": 2.0 * np.exp(np.arange(21))}
+    figure = figures.edges_over_steps({"a": growing}, "")
+    large = figure.axes[0]
+    (mark,) = [line for line in large.lines if line.get_marker() == "^"]
+    top = large.get_ylim()[1]
+    # 2 exp(2) is below 15, and 2 exp(3) above it.
+    assert mark.get_xydata().tolist() == [[3.0, top]] and 14 < top < 16
+    names = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert "threshold leaves the axis" in names
 
 
 def test_a_smallest_eigenvalue_within_its_error_is_drawn_at_zero():

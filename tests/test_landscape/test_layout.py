@@ -240,12 +240,26 @@ class Shift(nn.Module):
         return x + self.param("kernel", nn.initializers.ones, (1, WIDTH))
 
 
-def test_a_kernel_of_no_layer_is_counted_in_its_products_and_refused_without_one():
+class Transformed(nn.Module):
+    """Weight norm, and a kernel that is applied the other way round."""
+
+    @nn.compact
+    def __call__(self, x):
+        kernel = self.param("kernel", nn.initializers.ones, (WIDTH, 3))
+        x = x @ (2 * kernel / jnp.linalg.norm(kernel))
+        return x @ jnp.tanh(kernel).T
+
+
+def test_a_kernel_of_no_layer_is_counted_in_its_products_or_not_known():
     assert models.positions(Pair(), (WIDTH,)) == {"kernel": 1}
-    with pytest.raises(
-        InputError, match="the output positions of kernel are not known"
-    ):
-        models.positions(Shift(), (WIDTH,))
+    assert models.positions(Transformed(), (WIDTH,)) == {"kernel": 2}
+    assert models.positions(Shift(), (WIDTH,)) == {"kernel": None}
+    params = {"Dense_0": {"kernel": np.ones((1, WIDTH))}}
+    text = accounting.format_table(
+        params, masks.dense(params), {"Dense_0/kernel": None}
+    )
+    # Of the layer and of all, with its weights kept or not.
+    assert text.count("unknown") == 4
 
 
 def test_filters_are_of_the_output_axes_and_biases_of_heads_do_not_move():

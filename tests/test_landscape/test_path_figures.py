@@ -51,7 +51,8 @@ def test_what_is_behind_a_path_counts_for_the_axes_and_is_grey():
     assert loss.get_ylim()[1] > 7.5
     assert curves(loss)[0].get_color() == curves(accuracy)[0].get_color() == "0.55"
     names = [text.get_text() for text in figure.legends[0].get_texts()]
-    assert names == ["straight line", "objective", "cross-entropy", "L2 term"]
+    terms = ["straight line", "objective", "cross-entropy", "L2 term"]
+    assert names == [*terms, "leaves the axis"]
 
 
 def test_of_several_seeds_the_mean_and_the_range_are_drawn_and_test_is_dashed():
@@ -73,6 +74,20 @@ def test_of_several_seeds_the_mean_and_the_range_are_drawn_and_test_is_dashed():
     band = loss.collections[0].get_paths()[0].vertices
     assert set(band[band[:, 0] == 0.5, 1]) == {2, 6}
     assert loss.get_ylim()[1] > 7 and len(curves(accuracy)) == 2
+    # Their accuracies are the same: the one below is wider.
+    below, above = (line.get_linewidth() for line in curves(accuracy))
+    assert below > above
     names = [text.get_text() for text in figure.legends[0].get_texts()]
     assert names == ["line", "curve", "training", "test"]
     assert accuracy.get_ylabel() == "accuracy (%)"
+
+
+def test_where_all_curves_are_dashed_their_key_is_too():
+    ts = np.array([0.0, 0.5, 1.0])
+    test = figures.Curve("line", ts, ts, ts, "test")
+    other = figures.Curve("curve", ts, ts, 1 - ts, "test")
+    figure = figures.several_paths([test, other], ENDS)
+    keys = figure.legends[0].get_lines()
+    assert [line.get_linestyle() for line in keys] == ["--", "--"]
+    first, second = (line.get_linewidth() for line in curves(figure.axes[1]))
+    assert first == second

@@ -43,3 +43,24 @@ def test_settings_that_came_later_leave_fingerprints_as_they_were(
     assert fingerprint(config.DenseRun()) == "f991536d18a46a1a"
     assert fingerprint(config.SparseRun()) == "16304cb194c212e5"
     assert fingerprint(config.SparseRun(score="taylor1")) != "16304cb194c212e5"
+
+
+def test_runs_are_found_below_runs_and_checkpoints_are_not_walked(tmp_path):
+    inside = ("", "checkpoints/100/state", "levels/level-0", "checkpoints/level-1")
+    for run in ("b/run", "a", "checkpoints/c"):
+        for place in inside:
+            folder = tmp_path / run / place
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / runs.CONFIG).write_text("{}")
+    (tmp_path / "a" / runs.CONFIG).unlink()
+    found = [str(folder.relative_to(tmp_path)) for folder in runs.find(tmp_path)]
+    # Of a folder that is no run `checkpoints` is a name like another.
+    assert found == [
+        "a/checkpoints/100/state",
+        "a/checkpoints/level-1",
+        "a/levels/level-0",
+        "b/run",
+        "b/run/levels/level-0",
+        "checkpoints/c",
+        "checkpoints/c/levels/level-0",
+    ]

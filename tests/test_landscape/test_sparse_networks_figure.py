@@ -125,3 +125,10 @@ def test_names_are_as_long_as_they_need_to_be():
     ]  # fmt: skip
     assert bars.short_names(["a", "a"]) == ["a", "a"]
     assert len(bars.short_name("x/" + 60 * "a")) == 40
+
+
+def test_of_a_dense_run_no_bars_of_100_percent_are_drawn():
+    dense = {"found": [run_of("dense", (100, 100), 1.0)], "savings": None}
+    size, norm = figures.sparsity(dense | {"overlaps": []}, "title").axes
+    assert heights(size) == [100, 100] and size.get_ylabel() == "weights"
+    assert "gradient" in norm.get_title()

@@ -267,16 +267,19 @@ def test_arguments_are_read_as_python_writes_them():
         ("Dropped", (), "draws random numbers"),
         ("Counting", (), "collections cache"),
         ("Theta", (), r"axes of theta, shape \(4, 2\), .*layout_rules"),
-        ("Added", (), "output positions of w are not known"),
         ("of_three", (), r"shape \(2, 2\), not float32 of shape \(2, 3\)"),
         ("Failing", (), "fails on images of shape .*TypeError"),
     ],
 )
 def test_what_is_no_network_to_train_is_refused_in_a_sentence(name, args, words):
     with pytest.raises(InputError, match=words) as error:
-        create(name, (2,) if name == "Added" else (4,), args=args)
+        create(name, (4,), args=args)
     assert str(error.value).startswith(f"--model own_networks:{name}")
     assert "\n" not in str(error.value)
+
+
+def test_a_network_is_taken_whose_flops_are_not_known():
+    assert models.positions(create("Added", (2,)), (2,)) == {"w": None}
 
 
 def test_arguments_that_the_networks_of_this_repository_take_are_refused():
@@ -491,7 +494,7 @@ def test_what_needs_the_units_of_a_network_is_refused(place, trained):
         (path, path.Config(run_a=f"{run}@init", run_b=run, align=True)),
         (units, units.Config(run)),
     ):
-        with pytest.raises(InputError, match="changing:net are units is not known"):
+        with pytest.raises(InputError, match="is not known here: name its layers"):
             program.run(config)
 
 

@@ -4,11 +4,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from flax import linen as nn
 
 from landscape import data, recipe, trees
 from landscape.config import DenseRun
 from landscape.errors import InputError
 from landscape.initial_state import initial_state
+from landscape.objective import Objective
 from train import accumulation, step
 
 
@@ -75,6 +77,22 @@ def test_bfloat16_computes_in_it_and_returns_float32():
     # What is evaluated and analysed is not rounded.
     found = made.objective.data_loss(*args)
     assert found == plain.data_loss(*args)
+
+
+def test_integers_are_not_rounded_to_bfloat16():
+    class Words(nn.Module):
+        @nn.compact
+        def __call__(self, image, train=False):
+            return nn.Embed(1000, 3)(image).mean(1)
+
+    words = np.array([[999, 998], [1, 997]])
+    variables = Words().init(jax.random.key(0), words)
+    batch = {"image": words, "label": np.array([0, 2])}
+    exact, rounded = (
+        Objective(Words(), precision=precision).training(variables["params"], batch)[0]
+        for precision in ("float32", "bfloat16")
+    )
+    np.testing.assert_allclose(rounded, exact, rtol=1e-2)
 
 
 @pytest.mark.parametrize(

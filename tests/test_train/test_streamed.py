@@ -1,19 +1,21 @@
 """Training on images that are read in time."""
 
 import io
+import json
 import shutil
 import threading
+from types import SimpleNamespace
 
 import jax
 import numpy as np
 import pytest
 from PIL import Image
 
-from landscape import data, devices, runs
+from landscape import data, devices, hosts, runs
 from landscape.config import DenseRun, SparseRun
 from landscape.data import streaming
 from landscape.errors import InputError, RunFailure
-from train import evaluate, job, streamed
+from train import damage, evaluate, job, streamed
 
 SIZE = 8
 
@@ -64,6 +66,36 @@ def test_a_resumed_run_ends_with_the_same_bits(images, trained, tmp_path):
     states = [runs.load(str(path), data=False).state for path in (folder, copy)]
     for one, other in zip(*map(jax.tree.leaves, states), strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+def test_damaged_images_are_counted_over_all_starts_of_a_run(
+    trained, tmp_path, monkeypatch
+):
+    """Of 36 images one may be damaged here; it is found before a restart."""
+    monkeypatch.setattr(streaming.batches, "TOLERATED", 0.04)
+    root = tmp_path / "images"
+    config = DenseRun(**settings(write_images(root), tmp_path / "run"))
+    (root / "train" / "b" / "5.png").write_bytes(b"cut")
+    job.run_training(config)
+    (found,) = json.loads((tmp_path / "run" / damage.FILE).read_text())["train"]
+    # As in another process.
+    streaming.open_sources.cache_clear()
+    splits = {"train": data.load(config).train}
+    damage.recall(tmp_path / "run", splits)
+    stream = splits["train"].stream
+    assert list(stream.damaged) == [int(found)]
+    assert stream.source.name_of(int(found)) == str(root / "train" / "b" / "5.png")
+    broken = stream._replace(source=stream.source._replace(read=lambda i: (b"", 0)))
+    with pytest.raises(RunFailure, match=r"2 of 36 images cannot be .*b/5\.png \("):
+        streaming.batches.example(broken, (int(found) + 1) % 36, 0)
+    # What another process has found counts here, too.
+    stream.damaged.clear()
+    monkeypatch.setattr(hosts, "gathered", lambda mine: [mine, {"train": {1: "a"}}])
+    damage.share(tmp_path, splits)
+    assert stream.damaged == {1: "a"}
+    monkeypatch.setattr(hosts, "gathered", lambda mine: [mine, {"train": {2: "b"}}])
+    with pytest.raises(RunFailure, match="2 of 36 images"):
+        damage.share(tmp_path, splits)
 
 
 def test_where_masks_change_the_reading_goes_on_and_a_failure_ends_it(
@@ -162,7 +194,7 @@ def test_more_than_fits_into_memory_is_refused(images, monkeypatch):
     [
         ({"dataset": "digits"}, "and digits are no files"),
         ({"num_train": 37}, "--num-train 37 is more than the 36 training examples"),
-        ({"dataset": "./nowhere"}, "must hold the folders train and test"),
+        ({"dataset": "./nowhere"}, "nowhere: there is no such folder"),
         ({"batch_size": 40}, "--batch-size 40 is more than the 36"),
     ],
 )
@@ -171,3 +203,24 @@ def test_settings_that_do_not_fit_are_refused(images, wrong, message):
     for check in (data.check, data.load):
         with pytest.raises(InputError, match=message):
             check(config)
+
+
+def test_two_batches_at_most_are_on_the_devices_before_their_step_is_done(monkeypatch):
+    seen = []
+
+    class Reader:
+        split = SimpleNamespace(mean=0.0, deviation=1.0)
+
+        def batch(self, at):
+            seen.append(f"put {at}")
+            return at
+
+    def made(step, state, batch, mean, deviation):
+        return state, {"loss": np.float32(batch)}
+
+    monkeypatch.setattr(streamed, "_single", made)
+    monkeypatch.setattr(
+        jax, "block_until_ready", lambda x: seen.append(f"done {x['loss']:.0f}")
+    )
+    streamed.make_segment(None)(SimpleNamespace(step=3), Reader(), None, 4)
+    assert seen == ["put 3", "put 4", "done 3", "put 5", "done 4", "put 6"]

@@ -46,6 +46,10 @@ def test_names_of_files_and_of_code_are_plain_in_names_of_folders():
     assert folders(dense, "--dataset digits my_data:moons ~/points/ --workdir w") == [
         "w/dataset-digits", "w/dataset-my_data_moons", "w/dataset-points"
     ]  # fmt: skip
+    # One folder has them all, without --workdir too.
+    assert folders(dense, "--dataset digits blobs") == [
+        "runs/dataset-digits/dense", "runs/dataset-blobs/dense"
+    ]  # fmt: skip
 
 
 def test_several_flags_give_all_combinations_in_the_order_of_their_names():

@@ -2,13 +2,15 @@
 
 import importlib.util
 import struct
+from types import SimpleNamespace
 
+import jax
 import pytest
 
-from landscape import runs
+from landscape import hosts, runs
 from landscape.config import DenseRun
 from landscape.errors import InputError
-from train import job, telemetry
+from train import job, telemetry, training
 
 
 def events(folder):
@@ -51,3 +53,46 @@ def test_without_the_library_event_files_are_refused(monkeypatch):
     with pytest.raises(InputError, match=r"pip install -e '\.\[tensorboard\]'"):
         telemetry.check(DenseRun(tensorboard=True))
     telemetry.check(DenseRun())
+
+
+def test_a_trace_of_nothing_is_told(tmp_path, monkeypatch, capsys):
+    began = []
+    monkeypatch.setattr(jax.profiler, "start_trace", lambda *a, **k: began.append(a))
+    monkeypatch.setattr(jax.profiler, "stop_trace", lambda: None)
+    for steps, told in (([0], True), ([0, 10], True), ([0, 10, 20], False)):
+        with telemetry.tracer(DenseRun(profile=5), tmp_path) as trace:
+            for step in steps:
+                trace(step)
+        assert ("--profile traced nothing" in capsys.readouterr().err) == told
+    assert len(began) == 2
+
+
+def test_of_several_processes_the_first_one_writes(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(hosts, "is_first", lambda: False)
+    config = DenseRun(tensorboard=True, profile=1)
+    assert telemetry.events(config, tmp_path, 0) == telemetry.Events()
+    with telemetry.tracer(config, tmp_path) as trace:
+        for step in range(4):
+            trace(step)
+    assert not list(tmp_path.iterdir()) and not capsys.readouterr().err
+
+
+def test_event_files_are_closed_where_a_training_fails(monkeypatch):
+    closed = []
+    monkeypatch.setattr(
+        telemetry,
+        "events",
+        lambda config, folder, at: telemetry.Events(close=lambda: closed.append(at)),
+    )
+
+    def fails(opened, recorders):
+        raise RuntimeError
+
+    monkeypatch.setattr(training, "_train", fails)
+    opened = [
+        SimpleNamespace(folder=None, config=DenseRun(), state=SimpleNamespace(step=at))
+        for at in (3, 4)
+    ]
+    with pytest.raises(RuntimeError):
+        training.train(opened, [None, None])
+    assert closed == [4, 3]

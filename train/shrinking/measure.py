@@ -57,7 +57,7 @@ def measured(run: runs.Run, dataset: Dataset, mesh: Mesh) -> Measured:
     return Measured(
         specification(run.model, params).sizes,
         trees.size(params),
-        sum(row.flops for row in rows),
+        sum(row.flops or 0 for row in rows),
         sum(leaf.nbytes for leaf in jax.tree.leaves(params)),
         seconds,
         accuracies,

@@ -59,6 +59,8 @@ def cost_of(
     if config.keep_flops is None:
         return budget.parameters(spec, params), "parameters"
     positions = models.positions(model, input_shape)
+    if None in positions.values():
+        raise InputError("--keep-flops: the FLOPs of the network are not known.")
     return budget.flops(spec, params, positions), "FLOPs"
 
 

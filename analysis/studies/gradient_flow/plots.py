@@ -5,8 +5,9 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullLocator
 
-from landscape.figures import colors, style
+from landscape.figures import colors, stretch, style
 
 
 def of_rows(
@@ -47,19 +48,27 @@ def of_rows(
         left.set_yticks(range(len(rows)), list(rows))
         left.invert_yaxis()
         left.set_xlabel("test accuracy (%)")
-        right.set(xlabel="disagreement (fraction of test examples)", xlim=(0, None))
+        # Networks that do not learn leave room for those that do.
+        stretch(left, [x for line in left.lines for x in line.get_xdata()], "x")
+        right.set_xscale("asinh", linear_width=_LINEAR)
+        right.set_xticks(_FRACTIONS, [f"{x:g}" for x in _FRACTIONS])
+        right.xaxis.set_minor_locator(NullLocator())
+        right.set(xlabel="disagreement (fraction of test examples)", xlim=(-0.001, 1))
         for axes in (left, right):
             axes.grid(axis="y", lw=0.4, color="0.9")
             axes.set_axisbelow(True)
             handles = dict(zip(*axes.get_legend_handles_labels()[::-1], strict=True))
             axes.legend(
                 handles.values(), handles, loc="lower center", fontsize=7, ncols=2,
-                bbox_to_anchor=(0.5, 1.0),
+                bbox_to_anchor=(0.5, 1.0), markerscale=0.6,
             )  # fmt: skip
         figure.suptitle(note, fontsize=9)
         return figure
 
 
+_LINEAR = 0.01
+"""Below it the axis of disagreements is linear: a few test examples in a hundred."""
+_FRACTIONS = (0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1)
 _WORDS = {
     "accuracy": "each network", "ensemble": "all together",
     "disagreement": "among themselves", "with_pruned": "with pruned",

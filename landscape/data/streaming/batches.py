@@ -90,6 +90,18 @@ def example(stream: Stream, index: int, position: int) -> dict[str, np.ndarray]:
 def _note_damage(stream: Stream, index: int, why: str) -> None:
     source, known = stream.source, index in stream.damaged
     stream.damaged[index] = why
+    check_damage(stream)
+    if not known:
+        print(
+            f"{source.name_of(index)} cannot be decoded ({why}): it counts nothing;"
+            f" {len(stream.damaged)} of {source.size:,} images so far.",
+            file=sys.stderr,
+        )
+
+
+def check_damage(stream: Stream) -> None:
+    """Raises RunFailure if more images are damaged than are tolerated."""
+    source = stream.source
     # A list first: other threads add to the dictionary.
     found = list(stream.damaged.items())
     if len(found) > TOLERATED * source.size:
@@ -97,12 +109,6 @@ def _note_damage(stream: Stream, index: int, why: str) -> None:
         raise RunFailure(
             f"{len(found)} of {source.size} images cannot be decoded, more than one in"
             f" {round(1 / TOLERATED):,}: {'; '.join(names)}."
-        )
-    if not known:
-        print(
-            f"{source.name_of(index)} cannot be decoded ({why}): it counts nothing;"
-            f" {len(found)} of {source.size:,} images so far.",
-            file=sys.stderr,
         )
 
 

@@ -47,6 +47,8 @@ def of_folder(folder: Path) -> dict[str, Source]:
       InputError: there is no such split, a class holds no image, or the splits have
         different classes.
     """
+    if not folder.is_dir():
+        raise InputError(f"--dataset {folder}: there is no such folder.")
     test = next((name for name in TEST_NAMES if (folder / name).is_dir()), None)
     if not (folder / "train").is_dir() or test is None:
         raise InputError(

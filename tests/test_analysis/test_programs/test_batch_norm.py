@@ -1,5 +1,7 @@
 """Programs evaluate batch norm with the statistics that their setup names."""
 
+from types import SimpleNamespace
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -7,6 +9,7 @@ import numpy as np
 
 from analysis import evaluation, paths, planes
 from analysis.programs import inputs, resumable_paths
+from landscape.data import streaming
 from landscape.objective import Objective
 
 
@@ -47,3 +50,17 @@ def test_paths_and_planes_have_the_statistics_of_their_batches(tmp_path):
         # Of single precision, and fewer than 100 operations one after the other.
         for got in (on_path[i], on_plane["loss"][0, i]):
             np.testing.assert_allclose(got, np.mean(losses), rtol=1e-5)
+
+
+def test_of_images_read_in_time_as_many_give_statistics_as_are_evaluated():
+    """All of ImageNet's training images are more than memory holds."""
+    in_time = streaming.StreamedSplit.__new__(streaming.StreamedSplit)
+    in_time["label"] = np.zeros(30)
+    in_memory = {"label": np.zeros(30)}
+    for train, evaluated, expected in (
+        (in_time, 12, 12),
+        (in_time, 50, 30),
+        (in_memory, 12, None),
+    ):
+        run = SimpleNamespace(data=SimpleNamespace(train=train))
+        assert inputs._num_others(run, evaluated) == expected

@@ -24,6 +24,9 @@ def damaged(root, tmp_path):
     (home / "spectrum-hessian-2").mkdir()
     (home / "units-mrs-3").mkdir()
     (home / "units-mrs-3" / "partial.npz").touch()
+    (home / "units-mrs-3" / "command.txt").write_text("python -m analysis.units r\n")
+    (home / "path-cubic-c-5").mkdir()
+    (home / "path-cubic-c-5" / ".lock").touch()
     (home / "dead-units-counts-4").mkdir()
     (study / "result.json").write_text('{"claims": [')
     (study / "claims.txt").write_text("gone\n")
@@ -42,11 +45,12 @@ def test_what_is_missing_or_damaged_is_named_in_the_page(damaged, written, tmp_p
         "surface-random-1a2b/figure.png is damaged",
         "path-line-b-1/result.json cannot be put into words",
         "path-line-b-1/figure.png is damaged", "spectrum-hessian-2 has no result.json",
-        "units-mrs-3 is not finished", "claims.txt has no table of verdicts",
+        "units-mrs-3 is not finished: python -m analysis.units r resumes it",
+        "path-cubic-c-5 is being computed.", "claims.txt has no table of verdicts",
         "subspace-digits/result.json is missing", "figure-9.png cannot be read",
     ):  # fmt: skip
         assert part in words, part
-    assert len(found["problems"]) == 10
+    assert len(found["problems"]) == 9 and len(found["unfinished"]) == 2
     assert all(problem in words for problem in found["problems"])
     assert "Below RUN/analysis/: 1 other result," in words
     assert "Surface: run@5" in words

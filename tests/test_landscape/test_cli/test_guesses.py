@@ -6,7 +6,7 @@ from analysis.path import Config as Path
 from analysis.path import Flags as Paths
 from analysis.spectrum import Config as Spectrum
 from landscape.cli import parse
-from landscape.config import SparseRun
+from landscape.config import DenseRun, SparseRun
 from landscape.errors import InputError
 from train.sparse import Config as Sparse
 
@@ -26,6 +26,9 @@ WRONG = [
     (SparseRun, "--widths 30 1e1", "not '1e1'; perhaps you meant 10?"),
     (SparseRun, "--sparsity 95%", "a number, not '95%'; perhaps you meant 0.95?"),
     (Sparse, "--method lottery --method pruning", "--method is given twice: its"),
+    (SparseRun, "--seed 1 2 --seed 3", "--seed is given twice: its values stand after"),
+    (DenseRun, "--sparsity 0.9", "a dense network has none; python -m train.sparse"),
+    (Paths, "--kind line cubci A B", "unknown kind 'cubci': perhaps you meant 'c"),
     (SparseRun, "--max-sparsity a 0.8 --max_sparsity b 0.9", "--max-sparsity is given"),
     (Path, "a b --points 1e1", "not '1e1'; perhaps you meant 10?"),
     (Path, "a b c", "'c' is one too many, after a and b"),

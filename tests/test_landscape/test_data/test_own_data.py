@@ -107,6 +107,8 @@ RAGGED = np.array([[1.0], [2.0, 3.0]], dtype=object)
     ("found", "message"),
     [
         (None, "must return .inputs, labels.*, not None"),
+        ((X.tolist(), Y.tolist()), "list, list.: np.asarray makes an array of a list"),
+        ((X, Y % 2 * 10**6), "of 2 classes, and the largest is 1000000: labels must"),
         (X, "not a ndarray"),
         ((X, Y, Y), "not a tuple of 3 .ndarray, ndarray, ndarray"),
         ({"data": X}, "not a dict with the keys data"),
@@ -126,8 +128,8 @@ RAGGED = np.array([[1.0], [2.0, 3.0]], dtype=object)
         ((X, Y.astype(str)), "integers 0 to K - 1, not of <U21"),
         ((X, Y - 1), "integers 0 to K - 1, not -1"),
         ((X, np.eye(3)[Y]), r"\(30, 3\): one-hot labels are labels.argmax"),
-        ((X, 0 * Y), "two classes or more, but the largest of 30 is 0"),
-        ((X, 10 * Y + 10), "but the largest of 30 is 30"),
+        ((X, 0 * Y), "of 30 examples are of 1 class, and the largest is 0"),
+        ((X, 10 * Y + 10), "and the largest is 30"),
         (((X, Y), (X[:, :3], Y)), r"be alike, not float32 of shape \(4,\) and float32"),
         (((PIXELS, Y), (PIXELS / 255, Y)), "be alike, not uint8 .* and float64"),
         (((X, Y), (NAN, Y)), "test split: inputs must be finite"),
@@ -194,6 +196,8 @@ def test_a_folder_is_found_from_any_working_directory(own, tmp_path, monkeypatch
     assert kept == {("shapes/", str(tmp_path))}
     assert located("shapes/", str(tmp_path)) == located("./shapes", str(tmp_path))
     # Names of tfds, also beside a folder that is called so.
+    (tmp_path / "emnist").mkdir()
+    write(tmp_path / "emnist" / "letters")
     for name in ("mnist", "emnist/letters", "mnist:3.0.1", "digits"):
         assert located(name, "D") == (name, "D")
     config = DenseRun(dataset="./shapes", inputs="scale", batch_size=8)
@@ -249,7 +253,10 @@ def test_files_that_cannot_be_read_are_refused(own, tmp_path):
         ("cut/", "cannot be read as arrays of numbers"),
         ("no.npz", "cannot be read as arrays of numbers"),
         ("photos/", "a folder of images by class needs --image-size"),
-        ("other/", "there is no such folder; --data-dir names the folder that holds"),
+        (
+            "other/",
+            "there is no such folder; if a run had it and it has moved, --data-dir",
+        ),
         ("other.npz", "there is no such file"),
     ):
         with pytest.raises(InputError, match=message) as error:

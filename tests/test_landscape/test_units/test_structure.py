@@ -86,6 +86,22 @@ def test_a_shortcut_that_is_a_convolution_begins_a_stream_of_its_own():
     assert spec.axes["BatchNorm_0/mean"] == (streams[3],)
 
 
+def test_a_network_that_names_its_layers_has_their_units():
+    class Own:
+        unit_layers = ("first", "last")
+
+    params = {
+        "first": {"kernel": np.ones((2, 3)), "bias": np.ones(3)},
+        "last": {"kernel": np.ones((6, 4))},
+    }
+    spec = specification(Own(), params)
+    assert spec.sizes == {"first": 3}
+    assert spec.axes["last/kernel"] == (Axis(("first",), 2), None)
+    params["norm"] = {"scale": np.ones(3), "bias": np.ones(3)}
+    with pytest.raises(InputError, match=r"first last leaves out norm/.*norm/"):
+        specification(Own(), params)
+
+
 def test_an_unknown_network_is_refused_in_one_sentence():
     with pytest.raises(InputError, match="a Conv is not known here"):
         specification(models.Conv(1, (1, 1)), {"kernel": np.ones((1, 1, 1, 1))})

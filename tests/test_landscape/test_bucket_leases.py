@@ -1,0 +1,81 @@
+"""One process writes a folder in a bucket: leases that are objects."""
+
+import time
+
+import fsspec
+import pytest
+
+from landscape import locks
+from landscape.buckets.leases import _Lease
+from landscape.errors import InputError, RunFailure
+from landscape.folders import folder_of
+
+SYSTEM = fsspec.filesystem("memory")
+OTHER = b'{"process": 7, "host": "elsewhere", "taken": 0}'
+
+
+@pytest.fixture
+def folder(monkeypatch):
+    monkeypatch.setattr(locks, "DURATION", 0.3)
+    SYSTEM.store.clear()
+    yield folder_of("memory://leases/run")
+    SYSTEM.store.clear()
+
+
+def test_a_folder_is_refused_while_its_lease_is_renewed(folder):
+    with locks.locked(folder) as check:
+        assert list(SYSTEM.store) == ["/leases/run/.lock-1"]
+        for ask in (locks.check_free, lambda where: locks.locked(where).__enter__()):
+            with pytest.raises(
+                InputError, match=r"memory://leases/run is being.* wait"
+            ):
+                ask(folder)
+        check()
+    assert not SYSTEM.store
+
+
+def test_a_lease_that_nothing_renews_is_taken_over_once(folder, monkeypatch, capsys):
+    SYSTEM.pipe_file("/leases/run/.lock-4", OTHER)
+    locks.check_free(folder)
+    assert not SYSTEM.store
+    assert "sign of life of process 7 on elsewhere" in capsys.readouterr().err
+    monkeypatch.setattr(_Lease, "_renew_in_time", lambda lease: None)
+    with locks.locked(folder) as check:
+        with locks.locked(folder) as check_other:
+            assert list(SYSTEM.store) == ["/leases/run/.lock-2"]
+            check_other()
+            with pytest.raises(RunFailure, match=r"taken over by process .*: nothing"):
+                check()
+        # The other's lease is not this process's to renew or to remove.
+        with pytest.raises(RunFailure, match="taken over"):
+            check()
+
+
+def test_who_lost_the_lease_writes_no_more(folder, monkeypatch):
+    with locks.locked(folder) as check:
+        SYSTEM.store.clear()
+        time.sleep(0.2)
+        with pytest.raises(RunFailure, match=r"the lease of memory://.* was removed"):
+            check()
+    with locks.locked(folder) as check:
+        monkeypatch.setattr(SYSTEM.__class__, "ls", lambda *args, **options: 1 / 0)
+        time.sleep(0.4)
+        with pytest.raises(RunFailure, match="does not answer, for 0 s now"):
+            check()
+        monkeypatch.undo()
+
+
+@pytest.mark.parametrize("in_silence", [True, False])
+def test_of_two_that_come_at_once_one_is_refused(folder, in_silence, monkeypatch):
+    really = SYSTEM.__class__.pipe_file
+
+    def other_comes(system, path, value, mode="overwrite"):
+        really(system, path, OTHER)
+        # Servers that simulate a bucket replace an object in silence.
+        if not in_silence:
+            really(system, path, value, mode=mode)
+
+    monkeypatch.setattr(SYSTEM.__class__, "pipe_file", other_comes)
+    with pytest.raises(InputError, match="being written by process 7 on elsewhere"):
+        locks.locked(folder).__enter__()
+    assert SYSTEM.cat("/leases/run/.lock-1") == OTHER
