@@ -13,14 +13,15 @@ from landscape.figures import save as save_figure
 
 def save(folder: Path, measured: Measured, formats: Sequence[str] = ("png",)) -> None:
     """Writes figure.png."""
-    curves, halves = {}, {}
+    curves, halves, below = {}, {}, {}
     for name in reversed(NETWORKS):
         lines, label = measured.lines[name], labels()[name]
         ts = np.array(lines[0]["ts"])
         curves[label] = ts, [_left(line["losses"]) for line in lines]
         halves[label] = [line["half"] for line in lines]
+        below[label] = [line["below_chance"] for line in lines]
     ends = [f"{name}: {measured.networks[name]}" for name in (WHOLE, PLAIN)]
-    figure = plots.ablation(curves, halves, ";  ".join(ends))
+    figure = plots.ablation(curves, halves, below, ";  ".join(ends))
     save_figure(figure, folder / "figure.png", formats)
 
 

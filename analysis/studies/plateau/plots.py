@@ -11,6 +11,7 @@ from landscape.figures import looks, mean_and_range, seeds_in_words, style
 def ablation(
     curves: Mapping[str, tuple[np.ndarray, Sequence[np.ndarray]]],
     halves: Mapping[str, Sequence[float]],
+    below: Mapping[str, Sequence[float]],
     note: str,
 ) -> Figure:
     """Left the cross-entropy along the lines, right the t at which half is lost.
@@ -18,6 +19,7 @@ def ablation(
     Args:
       curves: network in words -> ts, and for each seed what is left of the fall.
       halves: the same -> that t, one a seed.
+      below: the same of the fall below ln(classes).
       note: above the figure.
     """
     with style():
@@ -38,11 +40,13 @@ def ablation(
             right.plot(values, [y] * len(values), "o", ms=4, mew=0, alpha=0.6,
                        color=color)  # fmt: skip
             right.plot(np.mean(values), y, "|", ms=14, mew=2, color=color)
+            right.plot(below[name], [y] * len(values), "o", ms=4, mfc="none",
+                       color=color)  # fmt: skip
         right.axvline(0.5, color="gray", lw=0.5)
         right.set_yticks(range(len(halves)), list(halves))
         right.invert_yaxis()
         right.set(
-            xlabel="t at which half is left   (bars: means of seeds)",
+            xlabel="t at which half is left   (open: of what is below chance)",
             xlim=(0, 1),
         )
         number = len(next(iter(halves.values())))

@@ -1,5 +1,6 @@
 """What the ablation trains and evaluates, and the resulting numbers."""
 
+import math
 from typing import Any, NamedTuple
 
 import jax
@@ -22,6 +23,8 @@ class Line(NamedTuple):
     Attributes:
       ts, losses: of its points, nats; on [0, 1].
       half: the t at which half of what is lost in the end is lost.
+      below_chance: the same of what is lost below ln(classes), the loss of equal
+        logits, from which initial ones may be far.
       climb: the largest increase from a point to a later one.
       norms: sum of squares of the trained kernels over that of the initial ones, square
         root.
@@ -31,6 +34,7 @@ class Line(NamedTuple):
     ts: list[float]
     losses: list[float]
     half: float
+    below_chance: float
     climb: float
     norms: float
     accuracy: float
@@ -60,7 +64,8 @@ def measure(config: Config, scale: Scale) -> Measured:
             limit_compiled_programs()
             settings = scales.settings(scale, root, network, seed)
             accuracy = training.train(settings)["test_accuracy"]
-            line = _line(scale, str(settings.workdir), accuracy)
+            chance = math.log(scales.classes(scale, network))
+            line = _line(scale, str(settings.workdir), accuracy, chance)
             lines[network].append(line._asdict())
     return Measured(root, {name: words(scale, name) for name in NETWORKS}, lines)
 
@@ -79,7 +84,7 @@ def words(scale: Scale, network: str) -> str:
     return ", ".join(parts + ["no weight decay"] * (network == "no decay"))
 
 
-def _line(scale: Scale, name: str, accuracy: float) -> Line:
+def _line(scale: Scale, name: str, accuracy: float, chance: float) -> Line:
     found = path.run(
         path.Config(
             f"{name}@init",
@@ -91,9 +96,13 @@ def _line(scale: Scale, name: str, accuracy: float) -> Line:
         )
     )
     ts, losses = found["ts"], found["losses"]
-    entropy = {"ts": ts, "losses": losses, "l2": [0.0] * len(ts)}
+    below = [min(loss, chance) for loss in losses]
+    halves = (
+        half({"ts": ts, "losses": each, "l2": [0.0] * len(ts)})
+        for each in (losses, below)
+    )
     start, end = (_norm(each) for each in (f"{name}@init", name))
-    return Line(ts, losses, half(entropy), climb(losses, ts), end / start, accuracy)
+    return Line(ts, losses, *halves, climb(losses, ts), end / start, accuracy)
 
 
 def _norm(name: str) -> float:

@@ -98,7 +98,7 @@ def measured(**halves):
     lines = {
         name: [
             {"ts": [0.0, 0.5, 1.0], "losses": [3.0, 2.0, 1.0], "half": t + shift,
-             "climb": 0.0, "norms": 0.5, "accuracy": 0.9}
+             "below_chance": t, "climb": 0.0, "norms": 0.5, "accuracy": 0.9}
             for shift in (0.0, 0.02)
         ]
         for name, t in values.items()
@@ -145,6 +145,10 @@ def test_a_line_is_measured_and_the_figure_written(tmp_path, monkeypatch):
     assert line["ts"] == [0.0, 0.25, 0.5, 0.75, 1.0]
     summary = run_folders.read_summary(run_folders.parse(folder).folder)
     assert line["losses"][-1] == pytest.approx(summary["train_loss"], rel=1e-5)
+    below = np.minimum(line["losses"], math.log(10))
+    level = (below[0] + below[-1]) / 2
+    assert np.interp(line["below_chance"], line["ts"], below) == pytest.approx(level)
+    assert line["losses"][0] > math.log(10) and line["half"] < line["below_chance"]
     assert line["accuracy"] == summary["test_accuracy"]
     figures.save(tmp_path, measured())
     assert (tmp_path / "figure.png").exists()
