@@ -14,6 +14,8 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 SERVER = Path(__file__).with_name("program_server.py")
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+"""NumPy starts its threads when it is imported, and a fork has none of them."""
 
 
 @pytest.fixture(scope="session")
@@ -33,7 +35,7 @@ def start_program():
     server = subprocess.Popen(
         [sys.executable, str(SERVER), str(its.fileno())],
         pass_fds=[its.fileno()],
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        env=os.environ | {"PYTHONPATH": str(ROOT)} | ONE_THREAD,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
     )
@@ -74,7 +76,9 @@ class Fork:
         socket.send_fds(channel, [json.dumps(program).encode()], files)
         os.close(tells)
         self._told = os.fdopen(told)
-        self.pid = int(self._told.readline())
+        pid = self._told.readline()
+        assert pid, "the server of programs has ended: its errors are above"
+        self.pid = int(pid)
         os.set_blocking(told, False)
         self.args, self.returncode = words, None
 

@@ -22,6 +22,7 @@ from landscape.config import RunConfig
 from landscape.data import Dataset
 from landscape.errors import InputError, RunFailure, typed
 from landscape.files import check_writable, read_lines, write_atomically, writing
+from landscape.needs import has_effect
 from train import mask_source, telemetry
 
 _RESUMES = "The same command resumes from what is saved."
@@ -101,9 +102,9 @@ def check_same(folder: Path, config: RunConfig) -> None:
             )
         check_writable(folder, "choose another --workdir")
         return
+    both = runs.read_config(folder), config
     there, here = (
-        json.loads(json.dumps(landscape.config.to_dict(settings)))
-        for settings in (runs.read_config(folder), config)
+        json.loads(json.dumps(landscape.config.to_dict(settings))) for settings in both
     )
     for name, kind in mask_source.KINDS.items():
         if not (there.get(name) and here.get(name)):
@@ -118,7 +119,8 @@ def check_same(folder: Path, config: RunConfig) -> None:
         f"{key} {typed(there[key])} there, {typed(here[key])} here"
         # Of a run of another kind what both have, its method among it.
         for key in sorted((there.keys() & here.keys()) - runs.FREE)
-        if there[key] != here[key]
+        # What had no effect may be left out now.
+        if there[key] != here[key] and any(has_effect(each, key) for each in both)
     ]
     if odd:
         raise InputError(

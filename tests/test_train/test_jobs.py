@@ -61,6 +61,16 @@ def test_a_run_that_another_process_left_meanwhile_is_not_taken_for_this_one(
     assert runs.read_config(run).seed == 0
 
 
+def test_another_value_of_what_has_no_effect_is_the_same_run(pruned):
+    """A command that names no such setting resumes a run from before it was refused."""
+    folder, summary = pruned
+    same = SparseRun(**TINY, workdir=str(folder), blob_dim=9, decay_factor=0.5)
+    assert job.run_training(same) == summary
+    other = SparseRun(**TINY, workdir=str(folder), data_seed=3)
+    with pytest.raises(InputError, match="data_seed 0 there, 3 here"):
+        job.run_training(other)
+
+
 def test_init_is_the_lottery_start_with_the_masks_of_step_0(pruned):
     folder, _ = pruned
     run = runs.load(f"{folder}@init")
