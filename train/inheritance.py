@@ -3,14 +3,14 @@
 import dataclasses
 import functools
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from landscape import runs
 from landscape.config import DenseRun, RunConfig, SparseRun, UnitsRun
 from landscape.data_names import located
 from landscape.errors import InputError, typed
-from landscape.methods import check_model
+from landscape.methods import check_model, check_remat
 from train import levels
 
 PROGRAMS = {
@@ -72,6 +72,8 @@ def fitting(found: dict[str, Any], said: Mapping[str, Any]) -> dict[str, Any]:
     (9,)
     >>> fitting({"model": "mlp", "widths": (9,)}, {"model": "m:cnn"})["widths"]
     ()
+    >>> fitting({"model": "resnet8", "remat": True}, {"model": "lenet"})["remat"]
+    False
     """
     found = dict(found)
     for setting, args in ARGUMENTS.items():
@@ -89,14 +91,26 @@ def fitting(found: dict[str, Any], said: Mapping[str, Any]) -> dict[str, Any]:
 def _left_out(found: Mapping[str, Any], model: str) -> dict[str, Any]:
     """What a model cannot have of another one's settings, as by default; says so."""
     default = {"widths": (), "activation": "relu"}
-    left = {}
+    left: dict[str, Any] = {}
+    if not _allows(check_model, model, **default):
+        return left
     for name, value in default.items():
-        try:
-            check_model(model, **{**default, name: found.get(name, value)})
-        except InputError:
+        theirs = {**default, name: found.get(name, value)}
+        if not _allows(check_model, model, **theirs):
             left[name] = value
             _say(f"{model} does not have {name} {typed(found[name])}: not taken over.")
+    if found.get("remat") and not _allows(check_remat, model):
+        left["remat"] = False
+        _say(f"{model} has no blocks for remat: not taken over.")
     return left
+
+
+def _allows(check: Callable[..., Any], model: str, **settings: Any) -> bool:
+    try:
+        check(model, **settings)
+    except InputError:
+        return False
+    return True
 
 
 @functools.cache
