@@ -23,7 +23,8 @@ class Measured(NamedTuple):
     Attributes:
       units: by group.
       parameters: stored numbers, pruned ones included.
-      flops: of a forward pass of one example, see `accounting.CONVENTION`.
+      flops: of a forward pass of one example, see `accounting.CONVENTION`; None if
+        those of a layer are not known.
       size: bytes of the parameters.
       seconds: of a forward pass, by batch size.
       accuracies: by split.
@@ -31,7 +32,7 @@ class Measured(NamedTuple):
 
     units: dict[str, int]
     parameters: int
-    flops: int
+    flops: int | None
     size: int
     seconds: dict[int, float]
     accuracies: dict[str, float]
@@ -41,7 +42,7 @@ def measured(run: runs.Run, dataset: Dataset, mesh: Mesh) -> Measured:
     """The numbers of a run's network on a data set."""
     params, stats = run.state.params, run.state.batch_stats
     positions = models.positions(run.model, dataset.input_shape)
-    rows = accounting.table(params, run.masks, positions)
+    flops = [row.flops for row in accounting.table(params, run.masks, positions)]
     splits = {name: getattr(dataset, name) for name in ("train", "validation", "test")}
     accuracies = {
         name: evaluate(
@@ -57,7 +58,7 @@ def measured(run: runs.Run, dataset: Dataset, mesh: Mesh) -> Measured:
     return Measured(
         specification(run.model, params).sizes,
         trees.size(params),
-        sum(row.flops or 0 for row in rows),
+        None if None in flops else sum(flops),
         sum(leaf.nbytes for leaf in jax.tree.leaves(params)),
         seconds,
         accuracies,

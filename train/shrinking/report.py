@@ -95,7 +95,8 @@ def _rows(before: Measured, after: Measured) -> list[list[str]]:
         rows.append([name, f"{x:{spec}}{end}", f"{y:{spec}}{end}", share])
 
     row("parameters", before.parameters, after.parameters, ",")
-    row("FLOPs", before.flops, after.flops, ",")
+    if before.flops is not None and after.flops is not None:
+        row("FLOPs", before.flops, after.flops, ",")
     row("bytes", before.size, after.size, ",")
     for size in before.seconds:
         x, y = 1e6 * before.seconds[size], 1e6 * after.seconds[size]
