@@ -13,7 +13,7 @@ from landscape import locks
 from landscape.errors import InputError, check_choices, percent_hint, require
 from landscape.files import check_writable, write_atomically, writing
 from landscape.folders import folder_of
-from landscape.methods import check_model
+from landscape.methods import DATA_SETS, check_model
 from landscape.needs import Need, when
 
 RESULT = "result.json"
@@ -47,8 +47,8 @@ class StudyOptions:
 
     NEEDS: ClassVar[dict[str, Need]] = {
         "data_dir": when(
-            lambda config: config.scale != "digits",
-            "has no effect: digits are in no folder",
+            lambda config: config.scale not in DATA_SETS,
+            "has no effect: digits and blobs are in no folder",
         )
     }
 
