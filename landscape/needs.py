@@ -1,7 +1,8 @@
 """Settings that have an effect only beside others, and how such are refused.
 
-A dataclass of settings lists them in `NEEDS`, by their fields. What a user gave, and
-what has no effect, is a mistake; defaults and what another run brings are not.
+A dataclass of settings lists them in `NEEDS`, by their fields. A flag that a user gave,
+and that has no effect, is a mistake; defaults, and what a file or another run brings,
+are not.
 """
 
 from collections.abc import Callable, Collection, Sequence
@@ -92,7 +93,7 @@ def check_needs(configs: Sequence[Any], given: Collection[str]) -> None:
 
     Args:
       configs: the settings of each point of a sweep, or of one command.
-      given: the fields that the user named.
+      given: the fields whose flags the user gave.
 
     Raises:
       InputError: names the flag, and what it goes with.

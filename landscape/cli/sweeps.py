@@ -150,9 +150,9 @@ def parse_sweep(
         _check_complete(flags, values, given)
         points.append(Point(config_class(**values), each))
     _check_apart(points)
-    # As by default, which may be written out, is no mistake.
-    given_values = {k for k, v in (file | typed).items() if v not in (None, ())}
-    check_needs([point.config for point in points], given_values)
+    # None and () are as by default; commands may share a file.
+    named = {name for name, value in typed.items() if value not in (None, ())}
+    check_needs([point.config for point in points], named)
     if distributed:
         # Last: what one process refuses must not cost the others a wait.
         host_flags.join(_said(given))

@@ -66,12 +66,14 @@ def test_a_setting_with_an_effect_at_one_point_is_not(module, line):
     assert read(module, line)
 
 
-def test_a_file_gives_settings_as_the_command_line_does(tmp_path):
+def test_commands_can_share_a_file_of_settings(tmp_path):
     path = tmp_path / "settings.toml"
-    path.write_text("momentum = 0.5\n")
-    assert parse(DenseRun, argv=["--config", str(path)]).momentum == 0.5
+    path.write_text('momentum = 0.5\ndata-dir = "/data"\n')
+    for optimizer in ("sgd", "adam"):
+        words = ["--config", str(path), "--optimizer", optimizer]
+        assert parse(DenseRun, argv=words).momentum == 0.5
     with pytest.raises(InputError, match="--momentum goes with --optimizer"):
-        parse(DenseRun, argv=["--config", str(path), "--optimizer", "adam"])
+        parse(DenseRun, argv=[*words, "--momentum", "0.5"])
 
 
 def test_what_another_run_brings_is_not_given():
