@@ -23,8 +23,12 @@ class Config(SparseRun):
     GROUPS: ClassVar[dict[str, str]] = {"method": "method", "num_seeds": "seeds"}
 
     NEEDS: ClassVar[dict[str, Need]] = {
+        # A sweep of --order-seed makes runs that differ by their seeds alone, too.
         "seeds_at_once": when(
-            lambda config: config.num_seeds > 1, "has an effect only with --num-seeds"
+            lambda config: (
+                config.num_seeds > 1 or config.order_seed not in (None, config.seed)
+            ),
+            "has an effect only with --num-seeds, or several of --order-seed",
         )
     }
 

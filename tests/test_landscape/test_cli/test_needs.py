@@ -40,6 +40,7 @@ ALLOWED = [
     ("train.dense", "--num-train 99 --data-seed 3"),
     ("train.dense", "--data-dir None"),
     ("train.sparse_options", "--num-seeds 2 --seeds-at-once 2"),
+    ("train.sparse_options", "--order-seed 0 1 --seeds-at-once 2"),
     ("analysis.path", "a b --kind line cubic --fit-steps 9 --seed 1"),
     ("analysis.path", "a b --align --seed 1"),
     ("analysis.surface", "a --extent 2 --seed 1"),
