@@ -48,7 +48,8 @@ class Measured(NamedTuple):
       zeros: fraction of zeros in the dense initialisation -> test accuracy after
         training.
       norm_modes: whose statistics batch norm takes -> name in `LINES` -> that path at
-        the highest sparsity, first seed; {} without batch norm.
+        the highest sparsity, first seed; {} without batch norm, or if the scale names
+        no others to compare.
     """
 
     sparsities_used: list[str]
@@ -109,7 +110,7 @@ def measure(config: Config, scale: Scale) -> Measured:
     }
     return Measured(
         keys, root, has_norm, accuracy, train_loss, gradient, paths, zeros,
-        norm_modes if has_norm else {},
+        norm_modes if has_norm and modes else {},
     )  # fmt: skip
 
 
