@@ -251,7 +251,8 @@ def test_a_checkpoint_that_one_process_finds_damaged_ends_it(monkeypatch, tmp_pa
     [
         ("--coordinator a:1", "go together: name --num-processes, --process-id, too"),
         ("--num-processes 2 --process-id 2 --coordinator a:1", "must be in 0 ..."),
-        ("--num-processes 2 --process-id 0 --coordinator a", "must be HOST:PORT, not"),
+        ("--num-processes 2 --process-id 0 --coordinator a", "must be HOST:PORT, with"),
+        ("--num-processes 2 --process-id 1 --coordinator a:99999", "up to 65535, not"),
         ("--num-processes two", "--num-processes must be an integer, not 'two'"),
     ],
 )
