@@ -13,7 +13,7 @@ import logging
 import re
 import textwrap
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,9 @@ LEASE = ".lock"
 """How the names of leases begin; they are never copied."""
 LATER = re.compile(r"/\d+/state/")
 """What is below such a folder, arrays of a checkpoint, is fetched when it is read."""
+
+TOGETHER = 64
+"""Files that are fetched at once, and are in memory until they are written."""
 
 # The versions of files in the bucket, those that copies hold and those last seen there;
 # and what was fetched.
@@ -188,23 +191,27 @@ def _system(scheme: str) -> Any:
 
 
 def _download(name: str, wanted: dict[Path, str]) -> None:
-    if not wanted:
-        return
+    pairs = list(wanted.items())
     with _said(name):
-        system, _ = located(name)
-        # A star in a name is a star.
-        paths = [glob.escape(each) for each in wanted.values()]
-        contents = system.cat(paths, on_error="return")
-        for copy, each in wanted.items():
-            # What has been removed meanwhile is not there.
-            content = contents.get(each, FileNotFoundError())
-            if isinstance(content, FileNotFoundError):
-                continue
-            if isinstance(content, Exception):
-                raise content
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            copy.write_bytes(content)
-            _versions[copy] = _seen[copy]
+        for start in range(0, len(pairs), TOGETHER):
+            _download_together(name, pairs[start : start + TOGETHER])
+
+
+def _download_together(name: str, pairs: Sequence[tuple[Path, str]]) -> None:
+    system, _ = located(name)
+    # A star in a name is a star.
+    paths = [glob.escape(each) for _, each in pairs]
+    contents = system.cat(paths, on_error="return")
+    for copy, each in pairs:
+        # What has been removed meanwhile is not there.
+        content = contents.get(each, FileNotFoundError())
+        if isinstance(content, FileNotFoundError):
+            continue
+        if isinstance(content, Exception):
+            raise content
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_bytes(content)
+        _versions[copy] = _seen[copy]
 
 
 @contextlib.contextmanager

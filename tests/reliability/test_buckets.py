@@ -159,9 +159,12 @@ def test_a_copy_follows_what_others_change_and_remove():
         assert [(p.name, p.read_bytes()) for p in folder.iterdir()] == [("a", b"3")]
 
 
-def test_any_name_is_a_name_and_what_a_console_makes_for_a_folder_is_no_file():
+def test_any_name_is_a_name_and_what_a_console_makes_for_a_folder_is_no_file(
+    monkeypatch,
+):
     system = fsspec.filesystem("memory")
     system.pipe({"/b/state/lr[1]*?/a": b"1", "/b/state/c/d": b"2"})
+    monkeypatch.setattr(transfer, "TOGETHER", 1)
     listed = system.find("/b/state", detail=True)
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(
