@@ -80,6 +80,8 @@ def writing(path: Path, kept: str) -> Iterator[None]:
 def check_writable(folder: Path, instead: str) -> None:
     """Refuses a folder, there or not, in which no file can be written; leaves nothing.
 
+    Of several processes the first, which alone writes, tries.
+
     Args:
       folder: it is made later, with its parents.
       instead: what the caller can do, in words.
@@ -87,16 +89,18 @@ def check_writable(folder: Path, instead: str) -> None:
     Raises:
       InputError: says what the operating system says.
 
-
     >>> check_writable(Path("/dev/null/new"), "choose another --workdir")
     Traceback (most recent call last):
     ...
     landscape.errors.InputError: /dev/null/new cannot be written (Not a directory): \
 choose another --workdir.
     """
+    if not hosts.is_first():
+        return
     try:
         nearest = next(path for path in (folder, *folder.parents) if path.exists())
-        with tempfile.TemporaryFile(dir=nearest) as file:
+        # Disks without files that have no name show it to the other processes.
+        with tempfile.TemporaryFile(dir=nearest, suffix=".part") as file:
             file.write(bytes(4096))
         buckets.check_writable(folder)
     except OSError as error:

@@ -62,17 +62,26 @@ def cannot_join(coordinator: str | None, index: int | None, why: str) -> str:
     )
 
 
+def split(address: str) -> tuple[str, int]:
+    """The host and the port of HOST:PORT.
+
+    >>> split("node0:1234"), split("[::1]:1234")
+    (('node0', 1234), ('::1', 1234))
+    """
+    host, _, port = address.rpartition(":")
+    return host.strip("[]"), int(port)
+
+
 def wait_for_coordinator(coordinator: str, index: int) -> None:
     """Returns when process 0 listens; JAX itself would wait without a word.
 
     Raises:
       InputError: it does not within PATIENCE, or its name stays unknown.
     """
-    host, _, port = coordinator.rpartition(":")
     begun, said = time.monotonic(), False
     while True:
         try:
-            socket.create_connection((host, int(port)), timeout=10).close()
+            socket.create_connection(split(coordinator), timeout=10).close()
             return
         except OSError as error:
             # A name may become known a moment after its host has started.

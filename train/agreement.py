@@ -49,8 +49,10 @@ def own_code() -> dict[str, int]:
 
 
 def files_of(dataset: Dataset) -> dict[str, Any]:
-    """The CRC-32 of the names of the files that are read in time; {} if none are."""
-    split = dataset.train
-    if not isinstance(split, streaming.StreamedSplit):
-        return {}
-    return {"names_crc32": split.stream.source.names_crc32}
+    """The CRC-32 of the names of the files of each split that is read in time."""
+    splits = {name: getattr(dataset, name) for name in ("train", "validation", "test")}
+    return {
+        f"files of {name}": split.stream.source.names_crc32
+        for name, split in splits.items()
+        if isinstance(split, streaming.StreamedSplit)
+    }

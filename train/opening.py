@@ -190,7 +190,11 @@ def _restored(folder: Path, like: TrainState, step: int | None):
     if found is None or hosts.is_first():
         return None if found is None else mine[0]
     hosts.await_file(folder / str(found))
-    return checkpoint.restore(folder, like, found)
+    try:
+        return checkpoint.restore(folder, like, found)
+    except checkpoint.CheckpointError as error:
+        # Not as one that all have refused: the first process has read it and goes on.
+        raise RunFailure(f"{hosts.name_of(hosts.index())}: {error}") from error
 
 
 def _refuse_non_finite(

@@ -8,7 +8,7 @@ from typing import Any
 
 from analysis.programs import results
 from analysis.programs.text import EXAMPLE
-from landscape import checkpoint_tables, data, hosts, locks, methods, patterns, runs
+from landscape import checkpoint_tables, data, locks, methods, patterns, runs
 from landscape.cli import activity
 from landscape.config import RunConfig
 from landscape.errors import InputError, typed
@@ -63,8 +63,7 @@ def load_jax(folder: Path) -> None:
       InputError: first, if `folder`, of the result, cannot be written, or another
         process computes it.
     """
-    if hosts.is_first():
-        check_writable(folder, "--output DIR names a folder elsewhere")
+    check_writable(folder, "--output DIR names a folder elsewhere")
     locks.check_free(folder)
     with activity("loading JAX"):
         importlib.import_module("analysis.programs.inputs")

@@ -39,8 +39,15 @@ def read(function: Callable[[], Arrays], path: Path) -> Arrays:
         return digest(arrays)
 
     wanted = hosts.from_first(read_first)
-    if hosts.is_first():
-        return arrays
+    if not hosts.is_first():
+        arrays = _awaited(function, path, wanted)
+    # Or the first would replace the file before the others have seen it.
+    hosts.wait("read")
+    return arrays
+
+
+def _awaited(function: Callable[[], Arrays], path: Path, wanted: int) -> Arrays:
+    """What `function` returns once it has the digest that is wanted."""
     until = time.monotonic() + hosts.CACHED
     while True:
         with contextlib.suppress(OSError):

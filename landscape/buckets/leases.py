@@ -7,6 +7,7 @@ No clocks of two machines are compared.
 """
 
 import contextlib
+import glob
 import json
 import os
 import socket
@@ -58,7 +59,7 @@ class _Lease:
         self.name, self.duration = name, duration
         self.system, self.root = located(name)
         self.token, self.taken = uuid.uuid4().hex, time.time()
-        self.number, self.text = 0, b""
+        self.number = 0
         self.renewed, self.lost = 0.0, ""
         self.ended = threading.Event()
         self.thread = threading.Thread(target=self._renew_in_time, daemon=True)
@@ -96,11 +97,12 @@ class _Lease:
 
     def _acquire(self) -> None:
         dead: set[tuple[int, bytes]] = set()
-        while living := self._read().items() - dead:
+        # The number follows from what was last found dead: one that another makes after
+        # that has the same number, which only one of the two can make.
+        while living := (found := self._read()).items() - dead:
             self._watch(dict(living))
             # Those that are there as they were, and not those that were removed.
             dead |= living & self._read().items()
-        found = self._read()
         self.number = max(found, default=0) + 1
         failure = None
         try:
@@ -110,7 +112,7 @@ class _Lease:
         now = self._read()
         if failure and self.number not in now:
             raise failure
-        own = now.pop(self.number, None) == self.text
+        own = self._is_own(now.pop(self.number, b""))
         if not own or now.items() - found.items():
             # Another came at the same time.
             if own:
@@ -152,10 +154,14 @@ class _Lease:
         newer = {number: text for number, text in found.items() if number > self.number}
         if newer:
             self.lost = f"{self.name} was taken over by {_holder(newer)}"
-        elif found.get(self.number) != self.text:
+        elif not self._is_own(found.get(self.number, b"")):
             self.lost = f"the lease of {self.name} was removed"
         else:
             self._write("overwrite")
+
+    def _is_own(self, text: bytes) -> bool:
+        # Not the whole text: of a renewal that failed the old one may be there.
+        return self.token.encode() in text
 
     def _write(self, mode: str) -> None:
         now = time.time()
@@ -163,8 +169,8 @@ class _Lease:
             "process": os.getpid(), "host": socket.gethostname(),
             "token": self.token, "taken": self.taken, "renewed": now,
         }  # fmt: skip
-        self.text = json.dumps(content).encode()
-        self.system.pipe_file(self._path(self.number), self.text, mode=mode)
+        text = json.dumps(content).encode()
+        self.system.pipe_file(self._path(self.number), text, mode=mode)
         self.renewed = now
 
     def _drop(self, number: int) -> None:
@@ -196,18 +202,25 @@ def _leases(name: str) -> dict[int, bytes]:
     """The content of each lease of a folder, by its number."""
     system, root = located(name)
     system.invalidate_cache()
+    start = f"{root}/{LEASE}-"
     try:
         paths = system.ls(root, detail=False)
+        paths = [
+            glob.escape(path)
+            for path in paths
+            if path.startswith(start) and path[len(start) :].isdecimal()
+        ]
+        contents = system.cat(paths, on_error="return") if paths else {}
     except FileNotFoundError:
         return {}
-    start = f"{root}/{LEASE}-"
-    paths = [p for p in paths if p.startswith(start) and p[len(start) :].isdecimal()]
-    contents = system.cat(paths, on_error="return") if paths else {}
-    return {
-        int(path[len(start) :]): content
-        for path, content in contents.items()
-        if isinstance(content, bytes)
-    }
+    found = {}
+    for path, content in contents.items():
+        # What has been removed meanwhile is not there; another error says nothing.
+        if isinstance(content, bytes):
+            found[int(path[len(start) :])] = content
+        elif not isinstance(content, FileNotFoundError):
+            raise content
+    return found
 
 
 def _holder(found: dict[int, bytes]) -> str:

@@ -93,7 +93,9 @@ def names_shown() -> Iterator[None]:
 def _made_home() -> Path:
     if not _home:
         made = Path(tempfile.mkdtemp(prefix=_PREFIX)).resolve()
-        _locked(made)
+        # Where a disk has no such locks, what a kill leaves stays.
+        with contextlib.suppress(OSError):
+            _locked(made)
         atexit.register(shutil.rmtree, made, ignore_errors=True)
         for old in made.parent.glob(f"{_PREFIX}*"):
             _remove_of_the_dead(old)

@@ -7,11 +7,13 @@ Each function does nothing for a path that is in no copy. What goes wrong comes 
 import contextlib
 import errno
 import functools
+import glob
 import importlib.util
 import logging
+import re
 import textwrap
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +22,11 @@ from landscape.errors import InputError
 
 LEASE = ".lock"
 """How the names of leases begin; they are never copied."""
-LATER = "/state/"
-"""What is below a folder of this name, arrays, is fetched when it is read."""
+LATER = re.compile(r"/\d+/state/")
+"""What is below such a folder, arrays of a checkpoint, is fetched when it is read."""
+
+TOGETHER = 64
+"""Files that are fetched at once, and are in memory until they are written."""
 
 # The versions of files in the bucket, those that copies hold and those last seen there;
 # and what was fetched.
@@ -50,7 +55,9 @@ def fetch(path: Path, *, again: bool = True) -> None:
             listed = system.find(root, detail=True)
     except OSError as error:
         raise InputError(f"{name} cannot be read ({error.strerror}).") from None
-    there = {path / each[len(root) :].strip("/"): each for each in listed}
+    # What a console makes for an empty folder is an object with a slash at its end.
+    names = [each for each in listed if not each.endswith("/")]
+    there = {path / each[len(root) :].strip("/"): each for each in names}
     there = {p: each for p, each in there.items() if not p.name.startswith(LEASE)}
     versions = {copy: str(listed[each]) for copy, each in there.items()}
     _seen.update(versions)
@@ -61,8 +68,15 @@ def fetch(path: Path, *, again: bool = True) -> None:
     for folder in sorted(path.rglob("*"), reverse=True):
         if folder.is_dir() and not any(folder.iterdir()):
             folder.rmdir()
-    wanted = [p for p in there if not p.exists() and LATER not in name_of(p)]
-    _download(name, {copy: there[copy] for copy in wanted})
+    wanted = {
+        copy: each
+        for copy, each in there.items()
+        if not copy.exists() and not LATER.search(f"/{copy.relative_to(path)}")
+    }
+    try:
+        _download(name, wanted)
+    except OSError as error:
+        raise InputError(f"{name} cannot be read ({error.strerror}).") from None
     _fetched.add(path)
 
 
@@ -126,6 +140,8 @@ def remove(path: Path) -> None:
 def remove_unmarked(folder: Path, mark: str) -> None:
     """Removes folders without a file `mark` from a folder: a kill left parts of them.
 
+    Those whose names are numbers, as of checkpoints; others are the user's.
+
     Raises:
       OSError: one could not be removed as a whole.
     """
@@ -137,7 +153,7 @@ def remove_unmarked(folder: Path, mark: str) -> None:
         system.invalidate_cache()
         inside = [each[len(root) :].strip("/") for each in system.find(root)]
     for each in {path.partition("/")[0] for path in inside if "/" in path}:
-        if f"{each}/{mark}" not in inside:
+        if each.isdecimal() and f"{each}/{mark}" not in inside:
             remove(folder / each)
 
 
@@ -175,20 +191,27 @@ def _system(scheme: str) -> Any:
 
 
 def _download(name: str, wanted: dict[Path, str]) -> None:
-    if not wanted:
-        return
+    pairs = list(wanted.items())
     with _said(name):
-        system, _ = located(name)
-        contents = system.cat(list(wanted.values()), on_error="return")
-        for copy, each in wanted.items():
-            # What has been removed meanwhile is not there.
-            if isinstance(contents[each], FileNotFoundError):
-                continue
-            if isinstance(contents[each], Exception):
-                raise contents[each]
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            copy.write_bytes(contents[each])
-            _versions[copy] = _seen[copy]
+        for start in range(0, len(pairs), TOGETHER):
+            _download_together(name, pairs[start : start + TOGETHER])
+
+
+def _download_together(name: str, pairs: Sequence[tuple[Path, str]]) -> None:
+    system, _ = located(name)
+    # A star in a name is a star.
+    paths = [glob.escape(each) for _, each in pairs]
+    contents = system.cat(paths, on_error="return")
+    for copy, each in pairs:
+        # What has been removed meanwhile is not there.
+        content = contents.get(each, FileNotFoundError())
+        if isinstance(content, FileNotFoundError):
+            continue
+        if isinstance(content, Exception):
+            raise content
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_bytes(content)
+        _versions[copy] = _seen[copy]
 
 
 @contextlib.contextmanager

@@ -188,9 +188,12 @@ class _WaitingHandler(ocp.type_handlers.NumpyHandler):
 
 @contextlib.contextmanager
 def _plainly_named(folder: Path) -> Iterator[Path]:
-    """A folder by a path that orbax takes: a backslash or `gs:` in it is misread."""
+    """A folder by a path that orbax takes: it misreads a backslash, `gs:` or a pattern.
+
+    Of [1] it finds nothing to merge when it saves, and nothing can be read then.
+    """
     path = folder.absolute()
-    if not re.search(r"\\|:(/|$)", str(path)):
+    if not re.search(r"[\\*?[]|:(/|$)", str(path)):
         yield path
         return
     with tempfile.TemporaryDirectory() as home:

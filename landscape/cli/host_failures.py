@@ -23,7 +23,7 @@ import time
 import traceback
 from typing import NoReturn
 
-from landscape import hosts, joining
+from landscape import buckets, hosts, joining
 from landscape.cli import interrupts
 
 BEAT = 1
@@ -99,7 +99,9 @@ def fail(status: int, sentence: str) -> NoReturn:
 def _tell(status: int, sentence: str) -> None:
     """The first process to tell is the one that all others speak of."""
     client = hosts.client()
-    told = json.dumps({"index": hosts.index(), "status": status, "said": sentence})
+    # Copies of folders in buckets are at other places there.
+    said = buckets.shown(sentence)
+    told = json.dumps({"index": hosts.index(), "status": status, "said": said})
     with contextlib.suppress(Exception):  # Another one has told.
         client.key_value_set(_FAILED, told)
     with contextlib.suppress(Exception):
@@ -178,9 +180,8 @@ def _reason() -> tuple[int, str] | None:
 
 def _answers() -> bool:
     """Whether process 0 still listens."""
-    host, _, port = hosts.address().rpartition(":")
     try:
-        socket.create_connection((host, int(port)), timeout=3).close()
+        socket.create_connection(joining.split(hosts.address()), timeout=3).close()
     except OSError:
         return False
     return True

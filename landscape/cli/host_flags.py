@@ -23,6 +23,7 @@ NUM_PROCESSES = Flag(
 PROCESS_ID = Flag(
     "", "process-id", int, group="processes", text="Which this one is, from 0."
 )
+LAST_PORT = 65535
 FLAGS = {
     flag.word: flag for flag in (DISTRIBUTED, COORDINATOR, NUM_PROCESSES, PROCESS_ID)
 }
@@ -54,8 +55,13 @@ def join(said: Mapping[str, Any]) -> None:
             f"--process-id must be in 0 ... --num-processes {count} - 1, not {index}."
         )
     coordinator = said.get("coordinator")
-    if coordinator and not re.fullmatch(r".+:\d+", coordinator):
-        raise InputError(f"--coordinator must be HOST:PORT, not {coordinator!r}.")
+    if coordinator:
+        port = re.fullmatch(r".+:(\d+)", coordinator)
+        if not port or int(port[1]) > LAST_PORT:
+            raise InputError(
+                f"--coordinator must be HOST:PORT, with a port up to {LAST_PORT}, not"
+                f" {coordinator!r}."
+            )
     host_failures.join(coordinator, count, index)
 
 

@@ -21,8 +21,9 @@ from landscape.errors import InputError, Interrupted, RunFailure
 
 def launch(run: Callable[[], Any]) -> None:
     """Calls `run` and ends the process with the status of the outcome."""
-    streams = _Named(sys.stdout), _Named(sys.stderr)
-    with contextlib.redirect_stdout(streams[0]), contextlib.redirect_stderr(streams[1]):
+    # None where the caller has closed it (`>&-`): what is printed there is lost.
+    stdout, stderr = (each and _Named(each) for each in (sys.stdout, sys.stderr))
+    with contextlib.redirect_stdout(stdout), contextlib.redirect_stderr(stderr):
         _with_others(run)
 
 

@@ -138,7 +138,8 @@ def _info(config: Config) -> dict:
         "name": NAME,
         "version": VERSION,
         "fileFormat": "array_record",
-        "description": "JPEGs of varied sizes, drawn at random.",
+        "description": f"{config.num_classes} classes of JPEGs, sides of"
+        f" {config.smallest} to {config.largest} pixels, drawn at random.",
         "splits": [
             {
                 "name": split,

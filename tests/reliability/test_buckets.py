@@ -125,8 +125,9 @@ def test_a_kill_between_any_two_changes_of_a_save_leaves_a_sound_checkpoint():
     assert {name.split("/")[1] for name in objects()} == {"0", "6", "9"}
     # What a kill left is removed with the next save.
     STORE["/b/c/2/state/array"] = STORE["/b/c/0/digests.json"]
+    STORE["/b/c/notes/a"] = STORE["/b/c/0/digests.json"]
     checkpoint.save(folder_of("memory://b/c"), state_of(12))
-    assert {name.split("/")[1] for name in objects()} == {"0", "9", "12"}
+    assert {name.split("/")[1] for name in objects()} == {"0", "9", "12", "notes"}
 
 
 def test_arrays_are_fetched_when_they_are_read():
@@ -156,3 +157,23 @@ def test_a_copy_follows_what_others_change_and_remove():
     assert (folder_of("memory://b/r") / "a").read_bytes() == b"1"
     with locks.locked(folder):
         assert [(p.name, p.read_bytes()) for p in folder.iterdir()] == [("a", b"3")]
+
+
+def test_any_name_is_a_name_and_what_a_console_makes_for_a_folder_is_no_file(
+    monkeypatch,
+):
+    system = fsspec.filesystem("memory")
+    system.pipe({"/b/state/lr[1]*?/a": b"1", "/b/state/c/d": b"2"})
+    monkeypatch.setattr(transfer, "TOGETHER", 1)
+    listed = system.find("/b/state", detail=True)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(
+            type(system), "find",
+            lambda *args, **options: listed | {"/b/state/": {}, "/b/state/c/": {}},
+        )  # fmt: skip
+        folder = folder_of("memory://b/state")
+    assert {p.relative_to(folder).as_posix() for p in folder.rglob("*")} == {
+        "c", "c/d", "lr[1]*?", "lr[1]*?/a"
+    }  # fmt: skip
+    with locks.locked(folder / "lr[1]*?") as check:
+        check()

@@ -12,12 +12,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from landscape import data, devices, hosts, joining, runs
+from landscape import checkpoint, data, devices, hosts, joining, runs
 from landscape.cli import host_failures, host_flags
 from landscape.config import SparseRun
 from landscape.data import photographs
-from landscape.errors import InputError
-from train import agreement, job, sparse, units
+from landscape.errors import InputError, RunFailure
+from landscape.files import check_writable
+from landscape.state import TrainState
+from train import agreement, job, opening, sparse, units
 
 ROOT = Path(__file__).parents[2]
 HOST = socket.gethostname()
@@ -220,9 +222,28 @@ def test_what_several_processes_cannot_do_is_refused(monkeypatch, tmp_path):
     with pytest.raises(InputError, match=rf"does not see {tmp_path}/60, which process"):
         hosts.await_file(tmp_path / "60")
     hosts.await_file(tmp_path)
+    monkeypatch.setattr(hosts, "_index", 1)
+    # It writes nothing there.
+    check_writable(Path("/dev/null/new"), "choose another")
     gpus = [[("a", "all", 0)], [("b", "all", 0)], [("b", "all", 1), ("b", "all", 0)]]
     with pytest.raises(InputError, match="processes 1 and 2 both use GPU 0 of b"):
         devices.check_apart(gpus)
+
+
+def test_a_checkpoint_that_one_process_finds_damaged_ends_it(monkeypatch, tmp_path):
+    """It takes no other one instead: the first process goes on with this one."""
+    folder = tmp_path / "checkpoints"
+    state = TrainState(np.int32(3), {"w": np.ones(2)}, {}, {}, (), ())
+    checkpoint.save(folder, state)
+    monkeypatch.setattr(hosts, "_index", 1)
+    monkeypatch.setattr(hosts, "_count", 2)
+    monkeypatch.setattr(hosts, "_names", ["a", "b"])
+    monkeypatch.setattr(hosts, "from_first", lambda function: 3)
+    assert opening._restored(folder, state, None)[0].step == 3
+    (folder / "3" / "digests.json").write_text("{")
+    with pytest.raises(RunFailure, match=r"^process 1 on b: the check") as told:
+        opening._restored(folder, state, None)
+    assert not isinstance(told.value, checkpoint.CheckpointError)
 
 
 @pytest.mark.parametrize(
@@ -230,7 +251,8 @@ def test_what_several_processes_cannot_do_is_refused(monkeypatch, tmp_path):
     [
         ("--coordinator a:1", "go together: name --num-processes, --process-id, too"),
         ("--num-processes 2 --process-id 2 --coordinator a:1", "must be in 0 ..."),
-        ("--num-processes 2 --process-id 0 --coordinator a", "must be HOST:PORT, not"),
+        ("--num-processes 2 --process-id 0 --coordinator a", "must be HOST:PORT, with"),
+        ("--num-processes 2 --process-id 1 --coordinator a:99999", "up to 65535, not"),
         ("--num-processes two", "--num-processes must be an integer, not 'two'"),
     ],
 )

@@ -79,3 +79,43 @@ def test_of_two_that_come_at_once_one_is_refused(folder, in_silence, monkeypatch
     with pytest.raises(InputError, match="being written by process 7 on elsewhere"):
         locks.locked(folder).__enter__()
     assert SYSTEM.cat("/leases/run/.lock-1") == OTHER
+
+
+def test_of_two_that_take_over_one_is_refused(folder, monkeypatch):
+    """The other does so just after this one has seen that the old lease is dead."""
+    really, after = _Lease._read, iter([False, True])
+    SYSTEM.pipe_file("/leases/run/.lock-4", b"{}")
+
+    def other_comes(lease):
+        found = really(lease)
+        if lease.watched and next(after, False):
+            SYSTEM.pipe_file("/leases/run/.lock-5", OTHER)
+        return found
+
+    monkeypatch.setattr(_Lease, "watched", False, raising=False)
+    monkeypatch.setattr(_Lease, "_read", other_comes)
+    monkeypatch.setattr(
+        _Lease, "_watch", lambda lease, living: setattr(lease, "watched", True)
+    )
+    with pytest.raises(InputError, match="being written by process 7 on elsewhere"):
+        locks.locked(folder).__enter__()
+    assert SYSTEM.cat("/leases/run/.lock-5") == OTHER
+
+
+@pytest.mark.parametrize("what", ["pipe_file", "cat"])
+def test_a_network_that_fails_for_a_moment_loses_no_lease(folder, what, monkeypatch):
+    def fail(system, paths, *args, **options):
+        if what == "pipe_file":
+            raise ConnectionError("reset")
+        return {path: ConnectionError("reset") for path in paths}
+
+    monkeypatch.setattr(_Lease, "_renew_in_time", lambda lease: None)
+    lease = _Lease("memory://leases/run", 10)
+    with lease:
+        with monkeypatch.context() as patched:
+            patched.setattr(SYSTEM.__class__, what, fail)
+            with pytest.raises(ConnectionError):
+                lease._renew()
+        lease._renew()
+        lease.check()
+    assert not SYSTEM.store

@@ -94,3 +94,8 @@ def test_programs_print_the_names_and_not_where_the_copies_are(capsys):
     printed = capsys.readouterr()
     assert printed.out == "written to memory://b/run.\n"
     assert printed.err == "memory://b/run\nerror: memory://b/run/a is no run\n"
+
+
+def test_a_program_whose_output_is_closed_ends_as_usual(monkeypatch):
+    monkeypatch.setattr(sys, "stdout", None)
+    launch(lambda: print("lost"))

@@ -62,7 +62,10 @@ def test_what_cannot_be_written_is_refused_in_a_sentence(name):
         folder_of(name)
 
 
-@pytest.mark.parametrize("name", ["".join(PRINTABLE), "gs:", "é漢字", "n" * 255])
+NAMES = ["".join(PRINTABLE), "gs:", "d[1]", "é漢字", "n" * 255]
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_a_checkpoint_is_saved_in_a_folder_of_any_name(name, tmp_path):
     state = TrainState(np.int32(3), {"w": np.ones(2)}, {}, {}, (), ())
     checkpoint.save(tmp_path / name, state)

@@ -15,7 +15,7 @@ from landscape import data, devices, hosts, runs
 from landscape.config import DenseRun, SparseRun
 from landscape.data import streaming
 from landscape.errors import InputError, RunFailure
-from train import damage, evaluate, job, streamed
+from train import agreement, damage, evaluate, job, streamed
 
 SIZE = 8
 
@@ -160,6 +160,12 @@ def test_the_pixels_are_the_centre_normalised_by_imagenet(images):
     np.testing.assert_allclose(on_device["image"], found, atol=1e-5)
     scaled = data.load(DenseRun(**settings(images, "unused", inputs="scale")))
     np.testing.assert_allclose(scaled.train["image"][5:6], stored / 255, atol=1e-6)
+
+
+def test_processes_compare_the_files_of_each_split(images):
+    found = agreement.files_of(data.load(DenseRun(**settings(images, "unused"))))
+    assert found.keys() == {"files of train", "files of test"}
+    assert len(set(found.values())) == 2
 
 
 def test_examples_held_out_are_not_trained_on(images):

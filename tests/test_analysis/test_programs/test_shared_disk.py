@@ -8,15 +8,20 @@ from landscape import hosts
 from landscape.cli import ending_together, host_signals
 from landscape.errors import InputError, Interrupted
 
+waited: list[str] = []
+"""Where this process has waited for the other."""
+
 
 @pytest.fixture
 def second(monkeypatch):
     """This process is the second of two; gives what it hears from the first."""
     heard = []
+    waited.clear()
     monkeypatch.setattr(hosts, "are_several", lambda: True)
     monkeypatch.setattr(hosts, "is_first", lambda: False)
     monkeypatch.setattr(hosts, "from_first", lambda function: heard.pop(0))
     monkeypatch.setattr(hosts, "largest", lambda number: heard.pop(0))
+    monkeypatch.setattr(hosts, "wait", lambda where: waited.append(where))
     monkeypatch.setattr(hosts, "CACHED", 0)
     return heard
 
@@ -31,6 +36,15 @@ def test_a_process_that_reads_other_arrays_than_the_first_refuses(tmp_path, seco
         second += [shared_disk.digest(other)]
         with pytest.raises(InputError, match=r"partial.npz is not what process 0 read"):
             results.kept(tmp_path)
+    assert waited == ["read"]
+
+
+def test_the_first_replaces_no_file_that_others_have_not_read(
+    tmp_path, second, monkeypatch
+):
+    monkeypatch.setattr(hosts, "is_first", lambda: True)
+    monkeypatch.setattr(hosts, "from_first", lambda function: function())
+    assert results.kept(tmp_path) == {} and waited == ["read"]
 
 
 def test_a_piece_is_saved_by_the_first_and_a_signal_to_it_ends_the_second(

@@ -41,6 +41,8 @@ def test_it_is_left_alone_or_refused_but_never_replaced(folder, tmp_path):
     assert photographs.run(config(tmp_path)) == folder
     with pytest.raises(InputError, match=r"photographs/1\.0\.0 holds something else"):
         photographs.run(config(tmp_path, num_train=31))
+    with pytest.raises(InputError, match="holds something else"):
+        photographs.run(config(tmp_path, largest=15))
     assert {path: path.stat().st_mtime_ns for path in folder.iterdir()} == before
     with pytest.raises(InputError, match="--largest must be at least 9, not 8"):
         config(tmp_path, largest=8)
