@@ -4,6 +4,7 @@ The state is replicated; under `jit` every reduction over a batch, those of batc
 included, is over the whole of it, whatever the number of devices.
 """
 
+import contextlib
 import os
 import socket
 import textwrap
@@ -18,6 +19,9 @@ from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from landscape import hosts
 from landscape.errors import InputError
+
+CGROUPS = Path("/sys/fs/cgroup")
+"""Where Linux says what a container or a job may take."""
 
 
 def check() -> None:
@@ -110,10 +114,12 @@ def replicate(mesh: Mesh, tree: Any) -> Any:
 
 
 def _replicated(sharding: NamedSharding, leaf: Any) -> Any:
-    if not getattr(leaf, "is_fully_addressable", True):
+    dtype = jnp.result_type(leaf)
+    is_key = jnp.issubdtype(dtype, jax.dtypes.prng_key)
+    if is_key or not getattr(leaf, "is_fully_addressable", True):
         return jax.device_put(leaf, sharding)
     # `device_put` compares them between the processes, by a program for each shape.
-    array = np.asarray(leaf, jax.dtypes.canonicalize_dtype(jnp.result_type(leaf)))
+    array = np.asarray(leaf, jax.dtypes.canonicalize_dtype(dtype))
     return jax.make_array_from_callback(array.shape, sharding, array.__getitem__)
 
 
@@ -147,15 +153,29 @@ def free_host_memory() -> int | None:
         free = next(int(x.split()[1]) for x in lines if x.startswith("MemAvailable"))
     except (OSError, StopIteration):
         return None
-    free *= 1024
+    return _least(min([free * 1024, *_left_by_limits()]))
+
+
+def _left_by_limits() -> list[int]:
+    """Bytes that the limits of a container, or of a job, still allow (cgroup 2)."""
     try:
-        # A container may have less.
-        group = Path("/sys/fs/cgroup")
-        most = int((group / "memory.max").read_text())
-        free = min(free, most - int((group / "memory.current").read_text()))
-    except (OSError, ValueError):  # a file that is not there, or "max"
-        pass
-    return _least(free)
+        lines = Path("/proc/self/cgroup").read_text().splitlines()
+    except OSError:
+        return []
+    own = next((line[3:] for line in lines if line.startswith("0::")), "/")
+    own = CGROUPS / own.lstrip("/")
+    found = []
+    for group in (own, *own.parents):
+        # A file that is not there, or "max".
+        with contextlib.suppress(OSError, ValueError):
+            most = int((group / "memory.max").read_text())
+            used = int((group / "memory.current").read_text())
+            lines = (group / "memory.stat").read_text().splitlines()
+            parts = {name: int(size) for name, size in map(str.split, lines)}
+            # Pages of files that were read are dropped where memory is asked for.
+            used -= parts.get("active_file", 0) + parts.get("inactive_file", 0)
+            found.append(most - used)
+    return found
 
 
 def _least(size: int) -> int:

@@ -129,14 +129,17 @@ def plan(
     held = sum(_held(linearize, leaves, b, part_size, count) for b in batches)
     if held <= memory:
         description = f"linearised once, {in_bytes(held)}"
+        # Measured: the tangents take as much as the residuals of convolutions.
+        work = held
         if mesh is not None:
             description += f" on each of {count} devices"
             parts = over_devices.cut(mesh, batches)
             batches = [over_devices.put(mesh, part) for part in parts]
         elif part_size is not None:
             batches = [part for b in batches for part in _cut(b, part_size)]
-        # Measured: the tangents take as much as the residuals of convolutions.
-        return Plan(batches, None, scannable, description, held, mesh)
+            # Their products are computed one by one.
+            work = _held(linearize, leaves, batches[0], None, 1)
+        return Plan(batches, None, scannable, description, work, mesh)
     examples = sum(map(num_examples, batches))
     each = held * count / examples
     dense_on_cpu = backend.on_cpu() and not convolves

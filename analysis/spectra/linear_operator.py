@@ -97,21 +97,15 @@ def refuse_asymmetry(asymmetry: float, dtype: DTypeLike) -> None:
         )
 
 
-def check_symmetric(rows: ArrayLike, images: ArrayLike, dtype: DTypeLike) -> None:
+def check_inner(inner: ArrayLike, dtype: DTypeLike) -> None:
     """Raises InputError if products that are at hand show that A is not symmetric.
 
     Args:
-      rows, images: [k, n], random vectors, or all unit vectors, and their products.
+      inner: [k, k], the inner products u_i . A u_j of random vectors, or all of A.
       dtype: of the products.
 
-    >>> check_symmetric(jnp.eye(2), jnp.array([[2.0, 1.0], [1.0, 2.0]]), jnp.float32)
+    >>> check_inner(jnp.array([[2.0, 1.0], [1.0, 2.0]]), jnp.float32)
     """
-    rows, images = (np.asarray(x, np.float64) for x in (rows, images))
-    check_inner(rows @ images.T, dtype)
-
-
-def check_inner(inner: ArrayLike, dtype: DTypeLike) -> None:
-    """`check_symmetric` of the inner products [k, k] of rows and images."""
     inner = np.asarray(inner, np.float64)
     whole = np.linalg.norm(inner)
     if whole > 0:

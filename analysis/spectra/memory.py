@@ -19,6 +19,8 @@ STEP = 3
 """Vectors of a step beside the basis."""
 PRODUCT = 4
 """Vectors of a product: given and found, flat and in the shapes of the parameters."""
+VMAPPED = 3
+"""Times that a compiled loop holds the bases of vmapped probes: measured."""
 TRACE = 60
 """Products for the trace by default, half of them with random vectors."""
 
@@ -68,7 +70,9 @@ class Memory(NamedTuple):
         return self.operator + self.product + held
 
     def __str__(self) -> str:
-        free = "" if self.free is None else f", of {in_bytes(self.free)} that are free"
+        # The operator is there already.
+        free = None if self.free is None else in_bytes(self.free + self.operator)
+        free = "" if free is None else f", of {free} that there are for it"
         many = f" on each of {self.num_devices} devices" if self.num_devices > 1 else ""
         return (
             f"memory{many}: {in_bytes(self.total)}{free}: parameters, data and what is"
@@ -143,9 +147,8 @@ def memory_needed(
     count = min(TRACE // 2, op.size)
     # A restart has the old basis and the new one, and makes it block by block.
     search = 2 * (_blocks(basis) + BLOCK)
-    density = _blocks(pairs + min(num_steps, op.size)) + (
-        SKETCH // 4 + 1 if num_probes > 1 else 0
-    )
+    bases = _blocks(pairs + min(num_steps, op.size))
+    density = bases + (SKETCH // 4 + 1 if num_probes > 1 else 0)
     mesh = storage.mesh_of(op)
     found = Memory(
         operator=_bytes_on_each(op),
@@ -161,7 +164,7 @@ def memory_needed(
     vmapped = found._replace(
         storage="vmapped",
         product=max(num_probes, count) * found.product,
-        density=num_probes * (density + STEP) * row + 2 * pairs * row,
+        density=(VMAPPED * num_probes * (bases + STEP) + 2 * pairs) * row,
     )
     options = [found]
     if op.scannable and not on_cpu():

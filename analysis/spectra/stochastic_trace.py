@@ -72,8 +72,9 @@ def xtrace(op: LinearOperator, num_products: int, *, key: jax.Array) -> Trace:
     size, count = op.size, num_products // 2
     eps = float(jnp.finfo(op.dtype).eps)
     if count >= size:
-        rows = _finite(op, storage.placed(op, jnp.eye(size, dtype=op.dtype)))
-        linear_operator.check_inner(rows[:, :size], op.dtype)
+        units = storage.placed(op, jnp.eye(size, dtype=op.dtype))
+        rows = storage.taken(op, _finite(op, units))
+        linear_operator.check_inner(rows, op.dtype)
         rows, scale = (np.asarray(x, np.float64) for x in _scaled(rows))
         rounding = eps * np.linalg.norm(rows, axis=1).sum()
         return Trace(*(float(scale * x) for x in (np.trace(rows), rounding)), size)

@@ -193,6 +193,7 @@ def taken(op: LinearOperator, rows: jax.Array) -> ArrayLike:
         return rows
     if rows.is_fully_addressable:
         return np.asarray(rows)[:, : op.size]
+    # One by one, and by index: arrays of several processes cannot be iterated.
     each = (_whole(op.sharding, op.size, rows[i]) for i in range(len(rows)))
     return np.stack([np.asarray(row) for row in each])
 

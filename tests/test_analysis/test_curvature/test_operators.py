@@ -345,7 +345,9 @@ def test_convolutions_on_a_cpu_are_kept_out_of_compiled_loops(options):
     if not options:
         assert op.description.startswith("linearised once")
         # 16 examples at a time stay in the caches of a CPU.
-        assert len(op.leaf_product.args[0]) == (5 if on_cpu else 1)
+        parts = op.leaf_product.args[0]
+        assert len(parts) == (5 if on_cpu else 1)
+        assert op.workspace == sum(x.nbytes for x in jax.tree.leaves(parts[0]))
     else:
         size = int(re.match(r"chunks of (\d+)", op.description)[1])
         assert size <= 16 or not on_cpu

@@ -20,16 +20,21 @@ PROGRAM = """
 import json, sys
 from landscape.cli import watch_signals
 watch_signals()
-from analysis import path, spectrum
+import numpy as np
+from analysis import path, spectra, spectrum
 from analysis.programs import inputs
+from landscape import devices, rng
 from landscape.cli import launch, parse
 
 inputs.FLOPS_PER_SAVE = 1  # so that each point is saved
-spectra, paths, place = map(json.loads, sys.argv[1:])
+words, paths, place = map(json.loads, sys.argv[1:])
 
 def main():
-    words = [*spectra, *place]
-    spectrum.main(parse(spectrum.Config, distributed=True, argv=words))
+    flags = [*words, *place]
+    spectrum.main(parse(spectrum.Config, distributed=True, argv=flags))
+    divided = spectra.sharded(spectra.from_matrix(np.eye(5)), devices.make_mesh())
+    # Each process has the whole rows in the end.
+    assert spectra.xtrace(divided, 10, key=rng.stream(0, "trace")).value == 5
     path.main_of_several(parse(path.Flags, argv=paths))
 
 launch(main)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from analysis import spectra
-from analysis.spectra import basis, lanczos, memory, storage
+from analysis.spectra import basis, lanczos, memory, quadrature, storage
 from landscape import devices
 from landscape.errors import InputError
 
@@ -75,6 +75,31 @@ def test_vectors_go_where_there_is_room(
         assert isinstance(placed, storage.OnHost) == (chosen == "host")
         assert placed.scannable == (on_cpu or chosen == "vmapped")
         assert np.allclose(placed.matvec(np.ones(N)), op.matvec(jnp.ones(N)))
+
+
+def test_vmapped_probes_hold_their_bases_as_often_as_is_said(monkeypatch, op):
+    monkeypatch.setattr(memory, "on_cpu", lambda: False)
+    needed = spectra.memory_needed(op, 1, 12, 2)
+    assert needed.storage == "vmapped"
+    locked = jnp.eye(2, N)
+    states = [lanczos.start(op, jnp.ones(N), 12, locked=locked) for _ in range(2)]
+    states = jax.tree.map(lambda *x: jnp.stack(x), *states)
+    loop = quadrature._vmapped.lower(op, states, 14, jax.random.key(0)).compile()
+    found = loop.memory_analysis()
+    got = found.argument_size_in_bytes + found.temp_size_in_bytes
+    assert got < needed.density < 1.1 * got
+
+
+def test_of_a_container_what_its_limit_leaves_is_free(monkeypatch, tmp_path):
+    """Pages of files that were read are counted as used, and are not."""
+    (tmp_path / "memory.max").write_text(f"{9 * MIB}\n")
+    (tmp_path / "memory.current").write_text(f"{8 * MIB}\n")
+    stat = f"anon {2 * MIB}\nactive_file {4 * MIB}\ninactive_file {2 * MIB}\n"
+    (tmp_path / "memory.stat").write_text(stat)
+    monkeypatch.setattr(devices, "CGROUPS", tmp_path)
+    assert devices.free_host_memory() == 7 * MIB
+    (tmp_path / "memory.max").write_text("max\n")
+    assert devices.free_host_memory() > 9 * MIB
 
 
 def test_what_does_not_fit_is_refused_in_a_sentence(monkeypatch, op):
