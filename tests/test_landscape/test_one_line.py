@@ -16,8 +16,8 @@ from train import job, opening
 
 # Their fields are numbers, words and functions.
 PLAIN = {
-    "Axis", "Barrier", "Bulk", "Content", "Cost", "Inertia", "Kind", "Named", "Point",
-    "Row", "Site", "Spec", "Trace", "Updater", "Written",
+    "Axis", "Barrier", "Bulk", "Content", "Cost", "Inertia", "Kind", "Memory", "Named",
+    "Point", "Row", "Site", "Spec", "Trace", "Updater", "Written",
 }  # fmt: skip
 UNLIFTED = [
     objective.Aux, objective.Objective, recipe.Components, runs.Description,
