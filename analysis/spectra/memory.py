@@ -93,15 +93,16 @@ class Memory(NamedTuple):
         Raises:
           InputError: what is needed, what is free, and what takes less.
         """
-        on_host = self.storage == "host"
-        needed = self.vectors if on_host else self.total - self.operator
-        free = self.host if on_host else self.free
-        if free is not None and needed > free:
-            where = "the host" if on_host else "each device"
-            raise InputError(
-                f"the spectrum needs {in_bytes(needed)} on {where} beside the operator,"
-                f" more than the {in_bytes(free)} that are free: {instead}."
-            )
+        places = [("each device", self.total - self.operator, self.free)]
+        if self.storage == "host":
+            places.append(("the host", self.vectors, self.host))
+        for where, needed, free in places:
+            if free is not None and needed > free:
+                raise InputError(
+                    f"the spectrum needs {in_bytes(needed)} on {where} beside the"
+                    f" operator, more than the {in_bytes(free)} that are free:"
+                    f" {instead}."
+                )
 
     def placed(self, op: LinearOperator) -> LinearOperator:
         """The operator whose vectors solvers keep where `storage` says."""

@@ -152,7 +152,7 @@ def placed(op: LinearOperator, rows: ArrayLike) -> jax.Array:
         return jax.device_put(np.asarray(rows, op.dtype), _host())
     if not isinstance(op, Sharded):
         return jnp.asarray(rows, op.dtype)
-    if rows.ndim == 1:
+    if np.ndim(rows) == 1:
         return _divided(op.sharding, jnp.asarray(rows, op.dtype))
     # One by one: together they may not fit whole on a device.
     each = [_divided(op.sharding, jnp.asarray(row, op.dtype)) for row in rows]

@@ -108,5 +108,8 @@ def test_what_does_not_fit_is_refused_in_a_sentence(monkeypatch, op):
         needed._replace(free=MIB).check()
     with pytest.raises(InputError, match=r"MiB on the host .*free: fewer --top"):
         needed._replace(storage="host", host=MIB).check("fewer --top")
+    # A product is on the device wherever the vectors are.
+    with pytest.raises(InputError, match=r"MiB on each device .* the 0.0"):
+        needed._replace(storage="host", free=MIB // 64).check()
     monkeypatch.setattr(jax, "local_devices", lambda backend=None: 1 / 0)
     needed._replace(free=None).check()
