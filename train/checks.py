@@ -41,13 +41,18 @@ def check_shapes(configs: Sequence[RunConfig]) -> None:
     """Refuses runs whose model, layers or sparsity do not fit their data.
 
     Raises:
-      InputError: as `landscape.recipe.make`.
+      InputError: as `landscape.recipe.make`, or a network declares units that it has
+        not.
     """
-    from landscape import recipe
+    from landscape import recipe, units
+    from landscape.initial_state import abstract_state
 
     for config in _unfinished(configs):
         dataset = data.load(config)
-        recipe.make(config, dataset.input_shape, dataset.num_classes)
+        shape = dataset.input_shape
+        made = recipe.make(config, shape, dataset.num_classes)
+        if getattr(made.model, "unit_layers", ()):
+            units.specification(made.model, abstract_state(made, shape).params)
 
 
 def _unfinished(configs: Sequence[RunConfig]) -> list[RunConfig]:

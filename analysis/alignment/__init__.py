@@ -2,6 +2,7 @@
 
 from analysis.alignment.matching import match
 from analysis.alignment.permutations import Permutations, apply
+from analysis.alignment.symmetry import check_symmetry
 from landscape.units import Axis, Spec, sequential, specification
 
 __all__ = [
@@ -9,6 +10,7 @@ __all__ = [
     "Permutations",
     "Spec",
     "apply",
+    "check_symmetry",
     "match",
     "sequential",
     "specification",

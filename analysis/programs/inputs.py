@@ -149,8 +149,12 @@ def load(refs: Sequence[runs.Ref], data_dir: str | None = None) -> list[runs.Run
 
 
 def aligned(a: runs.Run, b: runs.Run, seed: int) -> runs.Run:
-    """b with its units permuted so that its weights are closest to a's."""
-    spec = alignment.specification(a.model, jax.device_get(a.state.params))
+    """b with its units permuted so that its weights are closest to a's.
+
+    Raises:
+      InputError: the units of the model are not known, or not those that it declares.
+    """
+    spec = units_of(a)
     found = alignment.match(
         a.state.params,
         b.state.params,
@@ -165,6 +169,21 @@ def aligned(a: runs.Run, b: runs.Run, seed: int) -> runs.Run:
     )
     state = b.state._replace(params=params, batch_stats=stats, masks=masks)
     return b._replace(state=state, masks=masks)
+
+
+def units_of(run: runs.Run) -> alignment.Spec:
+    """The units of a run's network; those that a user's network declares are tried.
+
+    Raises:
+      InputError: they are not known, or their permutations change its outputs.
+    """
+    params = jax.device_get(run.state.params)
+    spec = alignment.specification(run.model, params)
+    if getattr(run.model, "unit_layers", ()):
+        few = {name: array[:4] for name, array in run.data.train.items()}
+        logits = run.objective.bind_logits(run.state.batch_stats)
+        alignment.check_symmetry(lambda p: logits(p, few), params, spec)
+    return spec
 
 
 def same_masks(a: Masks, b: Masks) -> bool:

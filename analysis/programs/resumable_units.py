@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jax.tree_util import Partial
 
-from analysis.programs import results
+from analysis.programs import inputs, results
 from analysis.programs.ranks import rank_correlation
 from landscape import derivatives, rng, runs, units, units_json, weighting
 from landscape.aliases import Batch
@@ -46,10 +46,10 @@ def setup_of(run: runs.Run, where: str, names: Sequence[str], count: int) -> Set
     """The units of a run's network, and the first `count` examples of its splits.
 
     Raises:
-      InputError: the structure of the model is not known, or it has no hidden units.
+      InputError: as `inputs.units_of`, or it has no hidden units.
     """
     try:
-        spec = units.specification(run.model, run.state.params)
+        spec = inputs.units_of(run)
     except InputError as error:
         raise InputError(
             f"{error} Scores work in a notebook, of any function that tells its units:"

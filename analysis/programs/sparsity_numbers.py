@@ -6,7 +6,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from analysis.programs import checks
+from analysis.programs import checks, inputs
 from analysis.programs.sparsity_cost import (
     State,
     cost_of_training,
@@ -69,11 +69,11 @@ def layers(state: State) -> list[dict[str, Any]]:
 def idle(run: runs.Run) -> dict[str, dict[str, int]] | None:
     """By group, its units, and those with no input, no output, or cut off.
 
-    None where the structure of the model is not known.
+    None where its units are not known, or not those that it declares.
     """
     params = run.state.params
     try:
-        spec = units.specification(run.model, params)
+        spec = inputs.units_of(run)
     except InputError:
         return None
     found = units.idle_units(spec, params, run.masks, run.objective.rules)

@@ -144,7 +144,12 @@ def sequential(params: Params, layers: Sequence[str], rules: Rules = ()) -> Spec
 
 def _declared(params, layers: Sequence[str], rules: Rules) -> Spec:
     """Of a network that names its layers; what it leaves out would be left behind."""
-    spec = sequential(params, layers, rules)
+    if isinstance(layers, str) or not all(isinstance(name, str) for name in layers):
+        raise InputError(f"unit_layers must be a tuple of names, not {layers!r}.")
+    try:
+        spec = sequential(params, layers, rules)
+    except InputError as error:
+        raise InputError(f"unit_layers {' '.join(layers)}: {error}") from None
     others = [name for name in layout.leaves(params, rules) if name not in spec.axes]
     if others:
         raise InputError(

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from analysis.alignment.matching import descend, match
 from analysis.alignment.permutations import apply, identity
+from analysis.alignment.symmetry import check_symmetry
 from analysis.evaluation import combinations
 from analysis.planes.directions import inner
 from landscape.errors import InputError
@@ -172,6 +173,21 @@ def test_moving_a_resnets_new_channels_among_the_old_ones_changes_its_function()
     moved = [apply(mixed, tree, untied) for tree in (params, stats)]
     difference = forward("resnet", *moved)[0] - forward("resnet", params, stats)[0]
     assert np.abs(difference).max() > 1e-3
+
+
+def test_layers_of_equal_shapes_in_another_order_are_refused():
+    x = np.random.default_rng(0).normal(size=(2, 3)).astype(np.float32)
+    names = ["a", "b", "c", "d"]
+    params = {name: {"kernel": np.zeros((3, 3), np.float32)} for name in names}
+
+    def outputs(params):
+        return functools.reduce(
+            lambda h, k: jnp.tanh(h @ params[k]["kernel"]), names, x
+        )
+
+    check_symmetry(outputs, params, sequential(params, names))
+    with pytest.raises(InputError, match="once the units of a are permuted"):
+        check_symmetry(outputs, params, sequential(params, ["a", "c", "b", "d"]))
 
 
 def test_masks_move_with_their_weights():

@@ -97,6 +97,13 @@ def test_a_network_that_names_its_layers_has_their_units():
     spec = specification(Own(), params)
     assert spec.sizes == {"first": 3}
     assert spec.axes["last/kernel"] == (Axis(("first",), 2), None)
+    for wrong, message in (
+        ("first", "must be a tuple of names, not 'first'"),
+        (("first", "lost"), "first lost: unknown kernel 'lost/kernel'"),
+    ):
+        Wrong = type("Wrong", (), {"unit_layers": wrong})
+        with pytest.raises(InputError, match=f"unit_layers {message}"):
+            specification(Wrong(), params)
     params["norm"] = {"scale": np.ones(3), "bias": np.ones(3)}
     with pytest.raises(InputError, match=r"first last leaves out norm/.*norm/"):
         specification(Own(), params)
