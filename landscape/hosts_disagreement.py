@@ -37,6 +37,8 @@ _NONE = _Missing()
 
 
 def _short(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        value = " ".join(map(str, value))
     return textwrap.shorten(str(value), 60, placeholder="...")
 
 

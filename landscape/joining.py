@@ -3,6 +3,7 @@
 import json
 import socket
 import sys
+import threading
 import time
 
 from landscape import hosts
@@ -36,6 +37,9 @@ def join(
     jax.config.update("jax_enable_preemption_service", False)
     if coordinator and index:
         wait_for_coordinator(coordinator, index)
+    waiting = threading.Timer(PATIENCE / 60, _say_that_it_waits, (coordinator, count))
+    waiting.daemon = True
+    waiting.start()
     try:
         jax.distributed.initialize(
             coordinator, count, index,
@@ -44,6 +48,8 @@ def join(
         )  # fmt: skip
     except Exception as error:  # a ValueError, a RuntimeError of the library behind it
         raise InputError(cannot_join(coordinator, index, str(error))) from error
+    finally:
+        waiting.cancel()
     place = hosts.place()
     hosts.enter(*place, _meet(*place))
     # Together: JAX waits there for the others, which may wait for what one reads.
@@ -55,10 +61,22 @@ def join(
 def cannot_join(coordinator: str | None, index: int | None, why: str) -> str:
     """The sentence about a process that cannot join the others."""
     where = f"the coordinator {coordinator}" if coordinator else "a cluster"
+    why = why.splitlines()[0]
+    if "should be defined" in why:
+        why = "JAX finds none that it knows"
     return (
-        f"process {index if index is not None else '?'} cannot join {where}"
-        f" ({why.splitlines()[0]}): --coordinator HOST:PORT, --num-processes and"
-        " --process-id say where the others are."
+        f"{'this process' if index is None else f'process {index}'} cannot join {where}"
+        f" ({why}): --coordinator HOST:PORT, --num-processes and --process-id say where"
+        " the others are."
+    )
+
+
+def _say_that_it_waits(coordinator: str | None, count: int | None) -> None:
+    where = f"at {coordinator}" if coordinator else "of this cluster"
+    print(
+        f"this process waits for the other {'ones' if count is None else count - 1}"
+        f" {where}, for at most {PATIENCE} s.",
+        file=sys.stderr,
     )
 
 

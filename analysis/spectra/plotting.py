@@ -28,8 +28,8 @@ def plot(
     Eigenpairs over their rank with their errors: one that has not converged is left
     out, one that is zero within its error is hollow. The density smoothed, with its
     spread over probes, and the fraction of eigenvalues up to each value, between the
-    bounds that the quadrature leaves. With both, isolated eigenvalues are marked, and
-    are no part of the curve.
+    bounds that the quadrature leaves. With both, the eigenvalues of the pairs that are
+    known to differ from zero are marked, and are no part of the curve.
 
     Args:
       found: what `spectral_density` and `top_eigenpairs` return, in any order.
@@ -61,15 +61,15 @@ def plot(
     given = dict(zip(kinds, found, strict=True))
     pairs, density = given.get(Eigenpairs), given.get(Density)
     drawn: dict[str, Any] = {"num_classes": num_classes}
-    isolated = None
+    marked = None
     if pairs is not None:
         drawn |= _ends(pairs, which)
         drawn["size"] = pairs.vectors.shape[1]
-        # Zeros within their error are no isolated eigenvalues: they stay in the curve.
+        # Zeros within their error stay in the curve.
         error = np.maximum(pairs.errors, drawn["resolution"])
-        isolated = pairs.values[pairs.converged & (np.abs(pairs.values) > error)]
+        marked = pairs.values[pairs.converged & (np.abs(pairs.values) > error)]
     if density is not None:
-        drawn["curve"] = smoothed(density, point_masses=isolated)._asdict()
+        drawn["curve"] = smoothed(density, point_masses=marked)._asdict()
         drawn["size"] = density.size
     if title is None:
         title = f"{drawn['size']:,} eigenvalues"

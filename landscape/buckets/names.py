@@ -39,6 +39,11 @@ def copy_of(name: str) -> Path | None:
  'gs://b/runs'?
     """
     match = _URL.match(name)
+    if not match and (start := name.partition(":"))[1] and start[0] in PACKAGES:
+        raise InputError(
+            f"{name!r} is no name of a folder: perhaps you meant"
+            f" '{start[0]}://{start[2]}'?"
+        )
     if not match:
         return None
     scheme, slashes = match.groups()

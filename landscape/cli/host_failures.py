@@ -52,9 +52,11 @@ def say_saved(what: str) -> None:
 
 def join(coordinator: str | None, count: int | None, index: int | None) -> None:
     """As `landscape.joining.join`; and from then on no process fails alone."""
-    _on_abort(
-        lambda: (2, joining.cannot_join(coordinator, index, "JAX says above why"))
-    )
+    why = "JAX says above why"
+    if index == 0:
+        why = f"not all of the {count} processes came within {joining.PATIENCE} s"
+    sentence = f"error: {joining.cannot_join(coordinator, index, why)}"
+    _on_abort(lambda: (2, sentence))
     joining.join(coordinator, count, index)
     if not hosts.are_several():
         _on_abort(None)

@@ -50,6 +50,8 @@ def join(said: Mapping[str, Any]) -> None:
             f" {missing}, too."
         )
     count, index = (said.get(word) for word in ("num-processes", "process-id"))
+    if count is not None and count < 1:
+        raise InputError(f"--num-processes must be at least 1, not {count}.")
     if count is not None and not 0 <= index < count:
         raise InputError(
             f"--process-id must be in 0 ... --num-processes {count} - 1, not {index}."

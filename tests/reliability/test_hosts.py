@@ -152,7 +152,7 @@ def test_a_process_that_fails_ends_the_other_which_says_its_sentence():
     for lines in said:
         assert lines[:3] == [
             f"InputError: process 1 on {HOST} has other settings than process 0 on"
-            f" {HOST}: --steps [9, 8] instead of [9, 7].",
+            f" {HOST}: --steps 9 8 instead of 9 7.",
             "RunFailure: no step of two seeds",
             "['read once', 0, 2]",
         ]
@@ -251,6 +251,7 @@ def test_a_checkpoint_that_one_process_finds_damaged_ends_it(monkeypatch, tmp_pa
     [
         ("--coordinator a:1", "go together: name --num-processes, --process-id, too"),
         ("--num-processes 2 --process-id 2 --coordinator a:1", "must be in 0 ..."),
+        ("--num-processes 0 --process-id 0 --coordinator a:1", "must be at least 1"),
         ("--num-processes 2 --process-id 0 --coordinator a", "must be HOST:PORT, with"),
         ("--num-processes 2 --process-id 1 --coordinator a:99999", "up to 65535, not"),
         ("--num-processes two", "--num-processes must be an integer, not 'two'"),

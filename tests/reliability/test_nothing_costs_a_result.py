@@ -213,7 +213,7 @@ def test_a_read_only_run_is_refused_before_computing_and_output_goes_elsewhere(
 def test_a_workdir_where_nothing_can_be_written_is_refused_before_any_run_trains(
     run, tmp_path, monkeypatch
 ):
-    def only_second(dir):
+    def only_second(dir, suffix):
         assert dir == tmp_path
         read_only()
 

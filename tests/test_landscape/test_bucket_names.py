@@ -27,6 +27,7 @@ def test_a_name_of_a_bucket_is_a_copy_and_back():
     ("name", "sentence"),
     [
         ("gs:/b/run", "perhaps you meant 'gs://b/run'"),
+        ("s3:run", "perhaps you meant 's3://run'"),
         ("s3:///b/run", "perhaps you meant 's3://b/run'"),
         ("gs://", "must be gs://BUCKET/FOLDER"),
         ("memory://b//run", "without empty names"),

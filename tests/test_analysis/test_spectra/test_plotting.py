@@ -34,11 +34,10 @@ def test_pairs_have_both_ends_and_a_density_its_curve_and_its_bounds():
     assert len(spectra.plot(DENSITY).axes) == len(spectra.plot(PAIRS).axes) == 2
 
 
-def test_isolated_eigenvalues_are_those_known_to_differ_from_zero():
+def test_eigenvalues_known_to_differ_from_zero_are_marked_one_by_one():
     density = spectra.plot(DENSITY, PAIRS).axes[2]
-    (marks,) = (
-        c for c in density.collections if c.get_label() == "isolated eigenvalue"
-    )
+    label = "outermost eigenvalue, not in the curve"
+    (marks,) = (c for c in density.collections if c.get_label() == label)
     assert [segment[0][0] for segment in marks.get_segments()] == [3, 5]
 
 
