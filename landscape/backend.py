@@ -101,3 +101,13 @@ def operations(jaxpr: Any) -> Iterator[Any]:
 
 def _is_program(x: Any) -> bool:
     return hasattr(x, "eqns") or hasattr(getattr(x, "jaxpr", None), "eqns")
+
+
+def number_settings() -> dict[str, Any]:
+    """The settings of JAX that decide on numbers, by their environment variables.
+
+    >>> "JAX_ENABLE_X64" in number_settings()
+    True
+    """
+    names = "jax_enable_x64", "jax_default_matmul_precision"
+    return {name.upper(): getattr(jax.config, name) for name in names}

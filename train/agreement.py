@@ -5,9 +5,8 @@ import zlib
 from pathlib import Path
 from typing import Any
 
-import jax
-
 from landscape import buckets, hosts
+from landscape.backend import number_settings
 from landscape.config import RunConfig, to_dict
 from landscape.data import Dataset, streaming
 from landscape.sources import describe_code, describe_data
@@ -29,16 +28,10 @@ def check(config: RunConfig, dataset: Dataset) -> None:
     # A copy of a folder in a bucket is at another place on each host.
     text = buckets.shown(json.dumps(given, default=str))
     hosts.check_equal("settings", json.loads(text))
-    hosts.check_equal("versions", record.versions() | of_jax())
+    hosts.check_equal("versions", record.versions() | number_settings())
     yours = {name: code["files"] for name, code in describe_code(config).items()}
     hosts.check_equal("code", own_code() | yours)
     hosts.check_equal("data", describe_data(dataset) | files_of(dataset))
-
-
-def of_jax() -> dict[str, Any]:
-    """The settings of JAX that decide on numbers."""
-    names = "jax_enable_x64", "jax_default_matmul_precision"
-    return {name.upper(): getattr(jax.config, name) for name in names}
 
 
 def own_code() -> dict[str, int]:

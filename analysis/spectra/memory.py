@@ -1,6 +1,6 @@
 """What a spectrum takes of each device, said before it is computed."""
 
-from dataclasses import replace
+from dataclasses import is_dataclass, replace
 from typing import Any, NamedTuple
 
 import jax
@@ -8,7 +8,11 @@ import jax
 from analysis.spectra import storage
 from analysis.spectra.basis import BLOCK
 from analysis.spectra.eigenpairs import basis_size
-from analysis.spectra.linear_operator import LinearOperator, check_operator
+from analysis.spectra.linear_operator import (
+    LinearOperator,
+    check_operator,
+    from_function,
+)
 from analysis.spectra.quadrature import SKETCH
 from landscape import devices
 from landscape.backend import on_cpu
@@ -112,7 +116,9 @@ class Memory(NamedTuple):
             return storage.on_host(op)
         if self.storage == "device" and op.scannable and not on_cpu():
             # Solvers would vmap its products.
-            return replace(op, scannable=False)
+            if is_dataclass(op):
+                return replace(op, scannable=False)
+            return from_function(op.matvec, op.size, dtype=op.dtype, scannable=False)
         return op
 
 

@@ -158,7 +158,9 @@ def parse_sweep(
         host_flags.join(_said(given))
         host_flags.check_same([point.config for point in points])
         if hosts.are_several():
-            hosts.check_equal("versions", by_package())
+            from landscape.backend import number_settings
+
+            hosts.check_equal("versions", by_package() | number_settings())
     return points
 
 

@@ -19,6 +19,8 @@ Curve = tuple[list[int], list[float]]
 
 _DASH = 6
 """Length, in widths of the line."""
+_LINE = 1.3
+"""Width of a line on which no other lies, in points."""
 
 
 def training(runs: dict[str, list[Lines]]) -> Figure:
@@ -49,17 +51,20 @@ def training(runs: dict[str, list[Lines]]) -> Figure:
         figure = Figure(figsize=size, layout="constrained")
         loss, accuracy, *others = figure.subplots(rows, columns).flat
         accuracies = []
-        trained = _of_all(runs, "accuracy", 100)
+        trained, covered = _of_all(runs, "accuracy", 100), False
         for i, (group, look) in enumerate(zip(runs.values(), marks, strict=True)):
             for split, ls in (("train", "-"), ("test", "--")):
                 curves = [_curve(lines, split, "loss") for lines in group]
                 _draw(loss, curves, look | {"ls": ls})
                 curves = [_curve(lines, split, "accuracy", 100) for lines in group]
                 wide = _width(trained, i, 0.9) if split == "train" else {}
+                covered = covered or wide.get("lw", 0) > _LINE
                 _draw(accuracy, curves, look | {"ls": ls} | wide)
                 accuracies += [value for _, values in curves for value in values]
         loss.set(yscale="log", ylabel="cross-entropy (nats)")
         accuracy.set_ylabel("accuracy (%)")
+        if covered:
+            _note(accuracy, "wide lines: others lie on them")
         stretch(accuracy, accuracies)
         if _any(norms, lambda values: bool(values)):
             _norms(others.pop(0), norms, marks)
@@ -105,8 +110,11 @@ def _sparsities(axes: Axes, every: Sequence[list[Curve]], marks: Sequence[Look])
         _draw(axes, every[i], look | apart, "post")
     axes.set(ylabel="weights removed (%)", ylim=(-3, 103))
     if same:
-        words = "dashes of several colours: equal values"
-        axes.set_title(words, fontsize=7.5, color="0.3")
+        _note(axes, "dashes of several colours: equal values")
+
+
+def _note(axes: Axes, words: str) -> None:
+    axes.set_title(words, fontsize=7.5, color="0.3")
 
 
 def _apart(every: Sequence[list[Curve]], i: int) -> dict[str, Any]:
@@ -130,7 +138,7 @@ def _width(every: Sequence[list[Curve]], i: int, more: float = 1.4) -> dict[str,
         for each in every[i + 1 :]
         if len(_values(each)) > 1 and _touch(every[i], each)
     ]
-    return {"lw": 1.3 + more * min(4, len(others))}
+    return {"lw": _LINE + more * min(4, len(others))}
 
 
 def _values(group: list[Curve]) -> set[float]:

@@ -21,7 +21,9 @@ def save(folder: Path, measured: Measured, formats: Sequence[str] = ("png",)) ->
         halves[label] = [line["half"] for line in lines]
         below[label] = [line["below_chance"] for line in lines]
     ends = [f"{name}: {measured.networks[name]}" for name in (WHOLE, PLAIN)]
-    figure = plots.ablation(curves, halves, below, ";  ".join(ends))
+    data = folder.name.removeprefix("plateau-")
+    note = f"on {data};  {';  '.join(ends)}"
+    figure = plots.ablation(curves, halves, below, note)
     save_figure(figure, folder / "figure.png", formats)
 
 

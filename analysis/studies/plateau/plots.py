@@ -46,7 +46,7 @@ def ablation(
         right.set_yticks(range(len(halves)), list(halves))
         right.invert_yaxis()
         right.set(
-            xlabel="t at which half is left   (open: of what is below chance)",
+            xlabel="t at which half is left (open: of the loss below chance)",
             xlim=(0, 1),
         )
         number = len(next(iter(halves.values())))
