@@ -10,7 +10,7 @@ from jax.tree_util import Partial
 
 from analysis import alignment, evaluation
 from analysis.programs import checks
-from landscape import data, devices, hosts, models, rng, runs
+from landscape import data, devices, hosts, models, rng, runs, units
 from landscape.aliases import Masks
 from landscape.cli import activity
 from landscape.one_line import one_line
@@ -171,14 +171,14 @@ def aligned(a: runs.Run, b: runs.Run, seed: int) -> runs.Run:
     return b._replace(state=state, masks=masks)
 
 
-def units_of(run: runs.Run) -> alignment.Spec:
+def units_of(run: runs.Run) -> units.Spec:
     """The units of a run's network; those that a user's network declares are tried.
 
     Raises:
       InputError: they are not known, or their permutations change its outputs.
     """
     params = jax.device_get(run.state.params)
-    spec = alignment.specification(run.model, params)
+    spec = units.specification(run.model, params)
     if getattr(run.model, "unit_layers", ()):
         few = {name: array[:4] for name, array in run.data.train.items()}
         logits = run.objective.bind_logits(run.state.batch_stats)
