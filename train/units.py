@@ -27,7 +27,7 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Annotated, Any
 
-from landscape import buckets, hosts
+from landscape import buckets
 from landscape.cli import Named, Point, activity, launch, parse_sweep
 from landscape.config import BUDGETS, TrainConfig, UnitsConfig, UnitsRun
 from landscape.errors import InputError
@@ -123,11 +123,6 @@ def run(config: Config) -> list[dict[str, Any]]:
 
 def run_sweep(points: Sequence[Point]) -> list[dict[str, Any]]:
     """As `run`, for each point of a sweep; all are checked before one is made."""
-    if hosts.are_several():
-        raise InputError(
-            "train.units runs in one process, also on a network that several have"
-            " trained: leave --distributed and --coordinator out."
-        )
     configs = [_located(point.config, point.folder) for point in points]
     from train.shrinking import rounds
 
@@ -152,7 +147,12 @@ def run_sweep(points: Sequence[Point]) -> list[dict[str, Any]]:
 def read(argv: list[str] | None = None) -> list[Point]:
     """The settings of a command line, of each point of a sweep."""
     return parse_sweep(
-        Config, __doc__, inherited=inherited, fixed=sweep.FIXED, argv=argv
+        Config,
+        __doc__,
+        inherited=inherited,
+        fixed=sweep.FIXED,
+        distributed=False,
+        argv=argv,
     )
 
 

@@ -60,7 +60,12 @@ MEANINGS = {
 }
 
 
-ELSEWHERE = {"sparsity": "a dense network has none; python -m train.sparse takes it"}
+_ONE_PROCESS = "this program runs in one process"
+ELSEWHERE = {
+    "sparsity": "a dense network has none; python -m train.sparse takes it",
+    "distributed": _ONE_PROCESS,
+    "coordinator": _ONE_PROCESS,
+}
 """Flags that a program lacks, and where they are."""
 
 

@@ -215,9 +215,9 @@ def test_what_a_process_has_otherwise_is_named(what, name, monkeypatch):
 
 
 def test_what_several_processes_cannot_do_is_refused(monkeypatch, tmp_path):
+    with pytest.raises(InputError, match=r"no --distributed: .* in one process"):
+        units.read(["--distributed"])
     monkeypatch.setattr(hosts, "_count", 2)
-    with pytest.raises(InputError, match=r"train\.units runs in one process"):
-        units.run_sweep([])
     monkeypatch.setattr(hosts, "CACHED", 0)
     with pytest.raises(InputError, match=rf"does not see {tmp_path}/60, which process"):
         hosts.await_file(tmp_path / "60")
