@@ -193,7 +193,7 @@ def _restored(folder: Path, like: TrainState, step: int | None):
     try:
         return checkpoint.restore(folder, like, found)
     except checkpoint.CheckpointError as error:
-        # Not as one that all have refused: the first process has read it and goes on.
+        # Not as one that all have refused: the first process has read it, and trains.
         raise RunFailure(f"{hosts.name_of(hosts.index())}: {error}") from error
 
 

@@ -231,7 +231,7 @@ def test_what_several_processes_cannot_do_is_refused(monkeypatch, tmp_path):
 
 
 def test_a_checkpoint_that_one_process_finds_damaged_ends_it(monkeypatch, tmp_path):
-    """It takes no other one instead: the first process goes on with this one."""
+    """It takes no other one instead: the first process continues with this one."""
     folder = tmp_path / "checkpoints"
     state = TrainState(np.int32(3), {"w": np.ones(2)}, {}, {}, (), ())
     checkpoint.save(folder, state)
