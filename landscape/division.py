@@ -65,13 +65,15 @@ def mesh_of(batch: Batch) -> Mesh | None:
 
     None, too, inside jit.
     """
+    found = None
     for leaf in jax.tree.leaves(batch):
         sharding = getattr(leaf, "sharding", None)
         if isinstance(leaf, jax.core.Tracer) or not isinstance(sharding, NamedSharding):
             return None
-        if sharding.mesh.size == 1 or sharding.spec[:1] != ("data",):
+        found, spec = sharding.mesh, sharding.spec
+        if found.axis_names != ("data",) or found.size == 1 or spec[:1] != ("data",):
             return None
-    return sharding.mesh
+    return found
 
 
 def chunk_of(x: jax.Array, start: Any, length: int, num_devices: int) -> jax.Array:

@@ -10,8 +10,9 @@ from scipy.stats import wasserstein_distance
 
 from analysis import curvature, spectra
 from analysis.spectra import lanczos
-from landscape import devices
+from landscape import derivatives, devices, division, units
 from landscape.objective import cross_entropy
+from landscape.sparsity import saliency
 from landscape.weighting import weighted_mean
 
 COUNTS = 1, 2, 4, 8
@@ -153,6 +154,8 @@ def check():
                 size = assert_memory_as_predicted(op, matvec)
                 # The 65th example, and what belongs to none, is on each device.
                 assert whole / count < size < whole / count + whole / 10
+    dense = spectra.materialise(found[0])
+    assert_close(dense, spectra.materialise(plain[0]), 1e-12)
     divided = spectra.sharded(found[0])
     assert_same_spectrum(divided, want)
     state = lanczos.start(divided, np.ones(40), 16)
@@ -160,7 +163,51 @@ def check():
     assert {x.addressable_shards[0].data.shape for x in state.basis} == {(16, 5)}
 
 
+def tapped(params, batch, tap):
+    """Losses of the examples, with what weights and units are scored by."""
+    z = tap("in/output", tap("in/input", batch["image"]) @ params["in"]["w"])
+    hidden = tap("hidden", jnp.tanh(z + params["in"]["b"]))
+    logits = tap("out/output", tap("out/input", hidden) @ params["out"]["w"])
+    return cross_entropy(logits, batch["label"])
+
+
+def scores(batches):
+    """Of each kind of work: averages, single weights, units, outputs of units."""
+    params, _ = inputs()
+    params["in"]["b"] += 1.0
+    params = params | {"out": {"w": params["out"]}}
+    sites = {"hidden": units.Site(units.Axis(("hidden",)), (5,))}
+    at = {"chunk_size": 16}
+    given = tapped, params, batches
+    loss = partial(tapped, tap=lambda name, x: x)
+    found = [
+        saliency.empirical_fisher.score(
+            lambda p, b: weighted_mean(loss(p, b), b["weight"]), params, batches, **at
+        ),
+        units.removal_changes(*given, "in/w", np.arange(0, 20, 3), **at),
+        units.unit_scores("rp", *given, sites, None, **at),
+        units.output_statistics(*given, sites, **at),
+    ]
+    return [np.asarray(x) for x in jax.tree.leaves(found)]
+
+
+def check_scores():
+    """Chunks of divided examples have some of each device, and scores are the same."""
+    mesh, (batch, more) = devices.make_mesh(8), inputs()[1]
+    batch = {name: np.concatenate([x, more[name]]) for name, x in batch.items()}
+    divided = [division.put(mesh, part) for part in division.cut(mesh, [batch])]
+    sizes = [
+        chunk["image"].addressable_shards[0].data.shape[0]
+        for chunk in derivatives.chunks(divided, 16)
+    ]
+    # The 65th is on each device.
+    assert sizes == [2, 2, 2, 2, 1]
+    for got, want in zip(scores(divided), scores([batch]), strict=True):
+        assert_close(got, want, 1e-12)
+
+
 if __name__ == "__main__":
     jax.config.update("jax_enable_x64", True)
     check()
+    check_scores()
     print("agreed")

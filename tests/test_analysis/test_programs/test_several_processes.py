@@ -9,22 +9,26 @@ import sys
 import time
 from pathlib import Path
 
+import jax
 import numpy as np
 
 from analysis import path, spectrum
 from analysis.programs import inputs, results
 from landscape.cli import parse
+from tests.test_analysis import over_processes
 
 ROOT = Path(__file__).parents[3]
 PROGRAM = """
 import json, sys
 from landscape.cli import watch_signals
 watch_signals()
+import jax
 import numpy as np
 from analysis import path, spectra, spectrum
 from analysis.programs import inputs
 from landscape import devices, rng
 from landscape.cli import launch, parse
+from tests.test_analysis import over_processes
 
 inputs.FLOPS_PER_SAVE = 1  # so that each point is saved
 words, paths, place = map(json.loads, sys.argv[1:])
@@ -35,6 +39,8 @@ def main():
     divided = spectra.sharded(spectra.from_matrix(np.eye(5)), devices.make_mesh())
     # Each process has the whole rows in the end.
     assert spectra.xtrace(divided, 10, key=rng.stream(0, "trace")).value == 5
+    with jax.enable_x64(True):
+        print("numbers", json.dumps(over_processes.numbers(devices.make_mesh())))
     path.main_of_several(parse(path.Flags, argv=paths))
 
 launch(main)
@@ -89,6 +95,10 @@ def test_two_processes_find_what_one_does_and_a_signal_to_one_ends_both(
             process.kill()
     assert [process.returncode for process in started] == [143, 143], said
     assert "Written to" in said[0][0] and "Written to" not in said[1][0]
+    found = json.loads(said[0][0].split("numbers ")[1].splitlines()[0])
+    with jax.enable_x64(True):
+        expected = over_processes.numbers(None)
+    assert np.abs(np.subtract(found, expected)).max() < 1e-12 * np.abs(expected).max()
     (partial,) = both.glob(f"path*/{results.PARTIAL}")
     kept = results.read_arrays(partial)
     assert 0 < len(kept["values/loss"]) < POINTS
