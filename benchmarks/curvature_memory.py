@@ -15,7 +15,7 @@ from jax.tree_util import Partial
 
 from analysis import curvature
 from analysis.curvature import memory_plan
-from analysis.spectra import lanczos
+from analysis.spectra import lanczos, recurrence
 from analysis.spectra.basis import BLOCK
 from benchmarks.networks import EXAMPLES, make_network
 from landscape import derivatives
@@ -64,9 +64,9 @@ def rows_of(name):
     state = lanczos.start(op, start, STEPS)
     vectors = -(-STEPS // BLOCK) * BLOCK
     grown = (
-        analysis_of(lanczos._loop, op, state, STEPS)
+        analysis_of(recurrence.loop, op, state, STEPS)
         if op.scannable
-        else analysis_of(lanczos._absorb_in_place, state, start)
+        else analysis_of(recurrence.absorb_in_place, state, start)
     )
     given = op.size * 4 * (vectors + 2)
     rest = sum(x.nbytes for x in jax.tree.leaves(op)) if op.scannable else 0

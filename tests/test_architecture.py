@@ -88,7 +88,7 @@ IMPURE_PLACES = {
     "landscape/data_names.py",
     "landscape/export",
     "landscape/refs.py",
-    "landscape/runs.py",
+    "landscape/runs",
     "landscape/sources.py",
     "landscape/units_json.py",
     "landscape/user_code.py",
