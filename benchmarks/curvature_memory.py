@@ -15,11 +15,11 @@ from jax.tree_util import Partial
 
 from analysis import curvature
 from analysis.curvature import memory_plan
-from analysis.spectra import lanczos, recurrence
+from analysis.spectra import lanczos, recurrence, storage
 from analysis.spectra.basis import BLOCK
 from benchmarks.networks import EXAMPLES, make_network
 from landscape import derivatives
-from landscape.derivatives import as_partial
+from landscape.callables import as_partial
 from landscape.objective import Objective
 from landscape.tables import format_table
 
@@ -66,7 +66,9 @@ def rows_of(name):
     grown = (
         analysis_of(recurrence.loop, op, state, STEPS)
         if op.scannable
-        else analysis_of(recurrence.absorb_in_place, state, start)
+        else analysis_of(
+            recurrence.absorb_in_place, state, start, op.size, storage.sharding_of(op)
+        )
     )
     given = op.size * 4 * (vectors + 2)
     rest = sum(x.nbytes for x in jax.tree.leaves(op)) if op.scannable else 0
