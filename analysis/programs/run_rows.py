@@ -146,7 +146,7 @@ def _state(
 
 
 def _recipe(folder: Path, known: dict[Path, str]) -> str:
-    """The settings but for seeds and places; a run that they name by its own recipe."""
+    """The settings except seeds and places; a run that they name by its own recipe."""
     place = folder.resolve()
     if place not in known:
         # What a damaged run names may name it in return.

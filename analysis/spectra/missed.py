@@ -114,7 +114,7 @@ def _look(op, found, goal, key) -> tuple[Search, float | None]:
 
 
 def _ends(found: Search, goal: Goal) -> Ends:
-    """Between the last values sought of each end, but for what tol lets pass."""
+    """Between the last values sought of each end, except what tol lets pass."""
     values = found.values[found.selected]
     margin = np.maximum(goal.tol * np.abs(values), 100 * found.rounding())
     above, below = values + margin, values - margin

@@ -49,7 +49,7 @@ def step_of(ref: Ref, settings: config.RunConfig | None = None) -> int:
 
 
 def fingerprint(ref: Ref) -> str:
-    """A hash of a run's settings, but for `FREE` ones, and of a checkpoint's digest.
+    """A hash of a run's settings, except `FREE` ones, and of a checkpoint's digest.
 
     A copy of the run has the same, wherever it and its sources are; one with other
     settings, another step, or a byte of difference in a leaf or a file of the
@@ -63,7 +63,7 @@ def fingerprint(ref: Ref) -> str:
     fields = config.to_dict(settings) | dict.fromkeys(FREE | {"mask_from"})
     # What they give is part of the state, as the masks are.
     fields |= dict.fromkeys(fields.keys() & {"source", "parent"})
-    # A setting that came later leaves the fingerprints of before as they were.
+    # A setting that was added later does not change older fingerprints.
     later = {k: v for k, v in config.ADDED.items() if k not in _IN_ALL}
     fields = {
         k: v

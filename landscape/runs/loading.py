@@ -98,7 +98,7 @@ def describe(
     sources.tell_changed_code(folder, settings)
     known = sources.read(folder).get("data")
     dataset = None
-    # A run of before does not tell the shapes of its data.
+    # Older runs do not record the shapes of their data.
     if data or known is None:
         dataset = load_data(settings)
         sources.check_data(folder, dataset)

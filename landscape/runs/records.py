@@ -41,6 +41,6 @@ def read_metrics(folder: Path) -> list[dict[str, Any]]:
 
 
 def read_end(folder: Path) -> str | None:
-    """Why a run ended before its last step, if it said so and has not gone on since."""
+    """Why a run ended early, if it recorded that and has not resumed since."""
     lines = read_lines(folder / TIMINGS)
     return lines[-1].get("ended") if lines else None
