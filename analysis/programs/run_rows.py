@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from landscape import checkpoint_tables, config, refs, runs, sources
 from landscape.buckets import shown
 from landscape.errors import InputError
+from landscape.folders import folder_of
 from landscape.tables import counted
 
 SIZES = ("num_params", "sparsity", "sparsity_total", "num_nonzero")
@@ -72,7 +73,7 @@ def find(roots: Iterable[str | Path]) -> list[Path]:
     """
     found: dict[Path, Path] = {}
     for root in roots:
-        root = runs.folder_of(root)
+        root = folder_of(root)
         if not root.is_dir():
             raise InputError(f"{root} is not a folder.")
         for folder in runs.find(root):
