@@ -9,7 +9,7 @@ from jax.tree_util import Partial
 
 from analysis.programs import inputs, results
 from analysis.programs.ranks import rank_correlation
-from landscape import derivatives, rng, runs, units, units_json, weighting
+from landscape import derivatives, models, rng, runs, units, units_json, weighting
 from landscape.aliases import Batch
 from landscape.callables import Static
 from landscape.cli import Progress
@@ -64,6 +64,11 @@ def setup_of(run: runs.Run, where: str, names: Sequence[str], count: int) -> Set
         name: {k: v[:count] for k, v in getattr(run.data, name).items()}
         for name in ("train", "test")
     }
+    if models.is_adapted(run.model):
+        raise InputError(
+            f"{run.config.workdir} is a network in NNX or Equinox, and units are seen"
+            " in the layers of Linen modules alone; analysis.path --align works."
+        )
     sites = units.sites_of(spec, run.state.params, where)
     chosen = {name: first[name] for name in names}
     return Setup(run.objective, spec, sites, chosen, first["train"])

@@ -82,6 +82,10 @@ class FromEquinox(nn.Module):
     def layout_rules(self) -> Rules:
         return self.network.rules
 
+    @property
+    def unit_layers(self) -> Any:
+        return getattr(self.network.static, "unit_layers", ())
+
     @nn.compact
     def __call__(self, image: Any, train: bool = False) -> Any:
         if self.is_initializing():
