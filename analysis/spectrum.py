@@ -140,11 +140,15 @@ def run(config: Config) -> dict[str, Any]:
 def _check(config: Config, where: Path) -> None:
     """Refuses what can be known to fail, before JAX is loaded."""
     from analysis.programs import checks
+    from landscape import runs
 
     finished = checks.is_finished(where)
     for ref in _refs(config):
         (run,) = checks.same_space([ref], config.data_dir)
         if not finished:
+            summary = runs.read_summary(ref.folder) or {}
+            if "num_params" in summary and not config.layers:
+                checks.check_top(config, ref, summary["num_params"])
             checks.num_examples(run, config.num_examples)
             checks.check_layers(ref, config.layers)
     if not finished:

@@ -19,6 +19,7 @@ from landscape import user_files
 from landscape.data import Dataset, streaming
 from landscape.data_names import is_function
 from landscape.errors import InputError
+from landscape.hosts_disagreement import differences
 from landscape.user_code import is_user_code
 
 SOURCES = "sources.json"
@@ -101,7 +102,7 @@ def check_data(folder: Path, data: Dataset) -> None:
             )
         raise InputError(
             f"{folder} was trained on other data than the {data.name} that is found"
-            f" here (its {', '.join(odd)} differ): --data-dir names where its data are."
+            f" here ({differences(here, known)}): --data-dir names where its data are."
         )
 
 

@@ -88,6 +88,14 @@ def test_flags_win_over_a_preset():
     assert config.workdir is None
 
 
+def test_a_refusal_says_which_settings_are_the_presets():
+    words = "--preset difficulty-resnet50 --steps 20"
+    with pytest.raises(InputError, match="That --warmup is of --preset difficulty"):
+        config_of(words)
+    with pytest.raises(InputError, match=r"at most 20, not 99\.$"):
+        config_of(f"{words} --warmup 99")
+
+
 def test_every_preset_is_of_a_method_and_its_name_is_checked():
     for name in presets.PRESETS:
         assert set(presets.of(name)["method"]) <= set(methods.METHODS)
