@@ -170,7 +170,7 @@ def folder(config: Config) -> Path:
     settings = asdict(config)
     # The result does not depend on it.
     del settings["export"]
-    # Those of before had other fields.
+    # Older ones had other fields.
     settings["fields"] = 2
     return results.folder("sparsity", [], _refs(config), settings)
 

@@ -210,7 +210,7 @@ def folder(config: Config) -> Path:
         # Which steps are all of them may be others tomorrow.
         settings["steps"] = [runs.fingerprint(ref) for ref in states(config)]
     else:
-        # Folders of before have no such setting.
+        # Older folders have no such setting.
         del settings["steps"]
     if config.exact:
         words.append("exact")
@@ -219,7 +219,7 @@ def folder(config: Config) -> Path:
     refs = _refs(config)
     found = results.folder("spectrum", words, refs, settings)
     if not config.layers or found.exists():
-        # Those of before do not name their layers.
+        # Older ones do not name their layers.
         return found
     layers = [re.sub(r"[^\w.-]", "_", layer) for layer in config.layers]
     return results.folder("spectrum", [*words, *layers], refs, settings)

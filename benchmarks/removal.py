@@ -9,7 +9,7 @@ fraction of the parameters is left; nothing is trained after. Their means are me
 at the inputs of the next convolutions, which pad with zeros: the means then move with
 an error, which is the largest difference of logits from those with the means in the
 units' place, as a fraction of the largest. Corrected: batch norm's means and variances
-are put right over the training split. Loss and accuracy of the test split; a minute.
+are computed again on the training split. Loss and accuracy of the test split; a minute.
 """
 
 import sys

@@ -23,10 +23,10 @@ def on_cpu() -> bool:
 def in_full_precision(function: Callable) -> Partial:
     """`function` with the matrix products and convolutions in it in their own dtype.
 
-    Its derivatives too, but for the backward rule of a `jax.custom_vjp`, which is
+    Its derivatives too, except the backward rule of a `jax.custom_vjp`, which is
     traced when they are taken: wrap what takes them. A Hessian in TF32 is off by about
     1e-3 of its largest eigenvalue, ten thousand times the rounding of float32. Whoever
-    sets `jax_default_matmul_precision` decides for himself; a CPU rounds nothing.
+    sets `jax_default_matmul_precision` gets that precision; a CPU rounds nothing.
 
     >>> jaxpr = jax.make_jaxpr(in_full_precision(lambda x: x @ x))(jax.numpy.eye(2))
     >>> jaxpr.eqns[0].params["precision"][0].name

@@ -3,7 +3,7 @@
 The data set and the run whose masks or network were taken may move; their digests say
 that what is found is what was used. With the shapes of the data, weights load without
 it. Models, data sets and methods of the user's own are known by the digests of their
-files: one that has changed is told when a run is loaded, as an edit may leave the
+files: a changed one is reported when a run is loaded, as an edit may leave the
 network as it was, and refused when a training resumes, which would be of two codes.
 """
 
@@ -68,7 +68,7 @@ def _describe_split(split: dict[str, Any]) -> dict[str, int]:
 
 
 def read(folder: Path) -> dict[str, Any]:
-    """The content of sources.json; empty where a run of before has none.
+    """The content of sources.json; empty where an older run has none.
 
     Raises:
       InputError: it is damaged.

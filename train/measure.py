@@ -87,7 +87,7 @@ def summary(
     splits: Splits,
     mesh: Mesh,
 ) -> dict[str, Any]:
-    """The content of summary.json, but for the seconds."""
+    """The content of summary.json, except the seconds."""
     train, test = (
         evaluate(
             components.objective, state.params, state.batch_stats, splits[name], mesh

@@ -10,7 +10,8 @@ from jax.tree_util import Partial
 
 from analysis.curvature import memory_plan
 from analysis.curvature.coordinates import Coordinates, kept_entries
-from analysis.curvature.operator_algebra import Operator, less_outer_product
+from analysis.curvature.leaf_products import less_outer_product
+from analysis.curvature.operator_algebra import Operator
 from landscape import devices
 from landscape.aliases import Batch, Batches, Masks, Params
 from landscape.arrays import check_arrays

@@ -13,7 +13,7 @@ from jax.sharding import Mesh
 from jax.tree_util import Partial
 
 from analysis.curvature import over_devices
-from landscape import backend, devices
+from landscape import backend, devices, division
 from landscape.aliases import Batch
 from landscape.callables import Static
 from landscape.derivatives import (
@@ -133,8 +133,8 @@ def plan(
         work = held
         if mesh is not None:
             description += f" on each of {count} devices"
-            parts = over_devices.cut(mesh, batches)
-            batches = [over_devices.put(mesh, part) for part in parts]
+            parts = division.cut(mesh, batches)
+            batches = [division.put(mesh, part) for part in parts]
         elif part_size is not None:
             batches = [part for b in batches for part in _cut(b, part_size)]
             # Their products are computed one by one.
@@ -172,8 +172,8 @@ def _parts(batches, chunk_size, scannable, on_device, mesh) -> list:
     if mesh is None:
         return batches
     # Whole ones where each device takes its chunks of them in a compiled loop.
-    parts = over_devices.cut(mesh, batches, None if scannable else chunk_size)
-    return [over_devices.put(mesh, part) for part in parts] if on_device else parts
+    parts = division.cut(mesh, batches, None if scannable else chunk_size)
+    return [division.put(mesh, part) for part in parts] if on_device else parts
 
 
 def _memory() -> int:

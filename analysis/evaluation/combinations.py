@@ -17,6 +17,7 @@ from analysis.evaluation import engine, layout
 from analysis.evaluation.batch_statistics import BatchStatistics, over_all
 from analysis.evaluation.cached_engine import cached_means_at_rows
 from analysis.evaluation.engine import combine
+from analysis.evaluation.placement import Placed, placed
 from landscape import devices, trees, weighting
 from landscape.aliases import Batches, Params
 from landscape.arrays import check_arrays
@@ -63,10 +64,10 @@ def evaluate(
     points: Sequence[Params],
     coefficients: ArrayLike,
     loss_fn: Callable,
-    batches: Batches,
+    batches: Batches | Placed,
     *,
     statistics: BatchStatistics | None = None,
-    statistics_batches: Batches | None = None,
+    statistics_batches: Batches | Placed | None = None,
     order: str = "auto",
     chunk_size: int | None = None,
     mesh: Mesh | None = None,
@@ -86,7 +87,7 @@ def evaluate(
         batch has its own. Arrays it closes over are folded into the compiled program,
         slowly: bind them with `jax.tree_util.Partial`.
       batches: one batch or a list of them, whose "weight" counts; see
-        `landscape.derivatives`.
+        `landscape.derivatives`. For several calls with a mesh: `placed`.
       statistics: how batch norm takes statistics of the data, as `of_objective` gives
         it beside the loss; None: it takes none.
       statistics_batches: the data that re-estimated statistics are of, those of
@@ -96,8 +97,8 @@ def evaluate(
         takes 30 to 75 times less memory, and vmapped elsewhere.
       chunk_size: examples at a time; the last chunk of a batch may be smaller. Default:
         chosen from the size of the activations.
-      mesh: spreads the examples of every chunk over its devices; what is left when the
-        examples do not divide is computed by each of them.
+      mesh: the examples are divided among its devices; those that are left when they
+        do not divide are on each.
       shortcut: whether to compute what is linear in the parameters once a point rather
         than at each combination (`linear_part`); by itself where that pays.
 
@@ -124,8 +125,8 @@ def evaluate(
         )
     check_choice("order", order, ORDERS)
     loss_fn = in_full_precision(loss_fn)
-    batches = as_batches(batches, chunk_size)
-    chunk_size = _check_chunks(statistics, batches, chunk_size, mesh)
+    chunk_size = _check_chunks(statistics, chunk_size, mesh)
+    batches = _batches(batches, statistics, chunk_size, mesh)
     options = layout.Options(order, chunk_size, mesh, shortcut, scalars=False)
     if mesh is not None:
         points, rows, loss_fn = devices.replicate(mesh, (points, rows, loss_fn))
@@ -136,8 +137,7 @@ def evaluate(
             moments = devices.replicate(mesh, moments)
         data = batches
         if statistics_batches is not None:
-            data = as_batches(statistics_batches, chunk_size)
-            _check_chunks(statistics, data, chunk_size, mesh)
+            data = _batches(statistics_batches, statistics, chunk_size, mesh)
         unweighted = [weighting.without(batch) for batch in data]
         means = _average(moments, points, rows, (), unweighted, options)
         extras = (over_all(means),)
@@ -156,7 +156,7 @@ def _numbers(coefficients: ArrayLike) -> jax.Array:
         raise InputError(f"the coefficients must be real numbers: {error}.") from None
 
 
-def _check_chunks(statistics, batches, chunk_size, mesh) -> int | None:
+def _check_chunks(statistics, chunk_size, mesh) -> int | None:
     """The chunk size, which is that of batches with statistics where there are any."""
     if statistics is not None:
         if chunk_size not in (None, statistics.batch_size):
@@ -165,8 +165,6 @@ def _check_chunks(statistics, batches, chunk_size, mesh) -> int | None:
                 " loss takes its batch statistics over; leave it out."
             )
         chunk_size = statistics.batch_size
-        for batch in batches:
-            statistics.check(batch)
     if mesh is not None and chunk_size is not None and chunk_size % mesh.size:
         raise InputError(
             f"chunk_size {chunk_size} is not divisible by the {mesh.size} devices."
@@ -174,10 +172,20 @@ def _check_chunks(statistics, batches, chunk_size, mesh) -> int | None:
     return chunk_size
 
 
+def _batches(batches, statistics, chunk_size, mesh) -> list:
+    """The batches, checked; on the devices of a mesh."""
+    if mesh is not None:
+        if not isinstance(batches, Placed):
+            batches = as_batches(batches, chunk_size)
+        return placed(mesh, batches, statistics).parts
+    batches = as_batches(batches, chunk_size)
+    for batch in batches if statistics is not None else ():
+        statistics.check(batch)
+    return batches
+
+
 def _average(loss_fn, points, rows, extras, batches, options):
     def part(batch):
-        if options.mesh is not None:
-            batch = devices.replicate(options.mesh, batch)
         return weighted_sums(loss_fn, points, rows, extras, batch, options)
 
     return reduce(added, map(part, batches)).mean()

@@ -5,6 +5,7 @@ and at each of them the function itself is called.
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import compress
 from typing import Any, NamedTuple
 
@@ -12,6 +13,7 @@ import jax
 import jax.numpy as jnp
 from jax.sharding import Mesh
 
+from analysis.evaluation.placement import chunk_of
 from landscape import devices
 from landscape.aliases import Batch, Params
 from landscape.derivatives import (
@@ -94,7 +96,7 @@ def weighted_sums(
       rows: [T, k], the coefficients.
       extras: pytrees of arrays whose leading axis is that of the rows.
       batch: arrays whose leading axis is that of the examples.
-      mesh: spreads the examples of every chunk that its devices divide.
+      mesh: the devices among which the examples are divided, if they divide.
       means: what gives the means of a chunk, called as `means_at_rows` is.
 
     Returns:
@@ -104,15 +106,18 @@ def weighted_sums(
     shapes, structure = jax.tree.flatten(layout.shapes)
     size, on_data = num_examples(batch), layout.on_data
 
+    divided = mesh is not None and size % mesh.size == 0
+
     def cut(start, length):
-        return jax.tree.map(
-            lambda x: jax.lax.dynamic_slice_in_dim(x, start, length), batch
-        )
+        if divided:
+            cut_leaf = partial(chunk_of, num_devices=mesh.size)
+        else:
+            cut_leaf = jax.lax.dynamic_slice_in_dim
+        chunk = jax.tree.map(lambda x: cut_leaf(x, start, length), batch)
+        return devices.spread(mesh, chunk) if divided else chunk
 
     def part(start, length):
         chunk = cut(start, length)
-        if mesh is not None and length % mesh.size == 0:
-            chunk = devices.spread(mesh, chunk)
         values = jax.tree.leaves(means(*at_rows, chunk, layout.group))
         return weighted(list(compress(values, on_data)), total_weight(chunk)), values
 

@@ -101,6 +101,7 @@ def _widest(program, cut) -> int:
 
 def _chunk_size(bytes_per_example: float, size: int, mesh: Mesh | None) -> int:
     limit = CHUNK if on_cpu() else CHUNK_ELSEWHERE
+    limit *= 1 if mesh is None else mesh.size
     largest = min(max(int(limit / bytes_per_example), MIN_CHUNK_SIZE), size)
     if mesh is not None:
         return max(largest - largest % mesh.size, mesh.size)

@@ -163,7 +163,8 @@ def evaluate_rows(
       (row, values): the block's first row, and for each name an array [rows of the
       block, columns].
     """
-    batches = as_batches(batches)
+    if not isinstance(batches, evaluation.Placed):
+        batches = as_batches(batches)
     points = [plane.origin, plane.u, plane.v]
     for block in blocks(alphas, betas, start_row, rows_per_block):
         values = evaluation.evaluate(

@@ -7,10 +7,10 @@ import jax
 import numpy as np
 
 from analysis import paths, planes
-from analysis.evaluation import evaluate
+from analysis.evaluation import evaluate, placed
 from analysis.programs import results
 from analysis.programs.inputs import EvaluationSetup
-from landscape import devices, rng, trees
+from landscape import rng, trees
 from landscape.cli import Progress
 from landscape.runs import Run
 
@@ -163,5 +163,8 @@ def _on_devices(setup: EvaluationSetup) -> tuple[Any, Any]:
     """The examples, and those of the statistics, put on the devices once."""
     both = setup.examples, setup.statistics_examples
     if setup.mesh is not None:
-        return devices.replicate(setup.mesh, both)
+        return tuple(
+            None if some is None else placed(setup.mesh, some, setup.statistics)
+            for some in both
+        )
     return jax.tree.map(jax.numpy.asarray, setup.examples), setup.statistics_examples

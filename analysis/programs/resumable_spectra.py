@@ -19,7 +19,16 @@ TOLERANCE = 1e-6
 TRACE_PRODUCTS = 60
 """Products for the trace."""
 
+STORAGE = "storage"
+"""Name of the piece that says where vectors are kept."""
+
 Arrays = dict[str, np.ndarray]
+
+
+def storage_of(folder: Path) -> str | None:
+    """Where the vectors of an interrupted spectrum were kept; None if unknown."""
+    found = results.kept(folder).get(STORAGE)
+    return None if found is None else str(found)
 
 
 def estimated(
@@ -30,6 +39,7 @@ def estimated(
     key: jax.Array,
     *,
     folder: Path | None = None,
+    storage: str = "device",
     say: Callable[[str], None] = lambda text: None,
 ) -> Summary:
     """The spectrum by Lanczos: eigenpairs of both ends, and the density without them.
@@ -44,6 +54,7 @@ def estimated(
       num_steps, num_probes: of the density, see `spectra.spectral_density`.
       key: of the random starts.
       folder: where pieces are saved; None: nowhere.
+      storage: of vectors, as `spectra.Memory.storage`; it is saved with the pieces.
       say: is called with a line for the user before the trace.
 
     >>> op = spectra.from_matrix(jax.numpy.diag(jax.numpy.arange(8.0) - 2))
@@ -53,6 +64,7 @@ def estimated(
     """
     keys = rng.split(key, 3)
     saved = {} if folder is None else results.kept(folder)
+    saved[STORAGE] = np.array(storage)
 
     def save(pieces: Arrays) -> None:
         saved.update(pieces)

@@ -54,16 +54,25 @@ def found(
     else:
         steps, probes = config.num_steps, config.num_probes
         key = rng.stream(config.seed, "spectrum")
-        memory = spectra.memory_needed(op, top, steps, probes, memory=_memory(config))
+        before = resumable_spectra.storage_of(folder)
+        memory = spectra.memory_needed(
+            op, top, steps, probes, memory=_memory(config), before=before
+        )
         say(str(memory))
+        if before not in (None, memory.storage):
+            where = memory._replace(storage=before).where
+            say(f"it began with vectors {where}: the rest may differ in rounding")
         memory.check(
             "fewer --num-steps or --top, a smaller --memory for what is linearised, or"
             " more devices"
         )
+        if memory.warning:
+            say(memory.warning)
         op = memory.placed(op)
         summary = resumable_spectra.estimated(
-            op, top, steps, probes, key, folder=folder, say=say
-        )
+            op, top, steps, probes, key,
+            folder=folder, storage=memory.storage, say=say,
+        )  # fmt: skip
     result = {
         "size": op.size,
         "num_classes": run.data.num_classes,

@@ -203,6 +203,22 @@ def product(op: LinearOperator, x: ArrayLike) -> jax.Array:
     return _product(op, x) if op.scannable else op.matvec(x)
 
 
+def workspace(op: LinearOperator) -> int | None:
+    """Bytes of a product beside the operator, vectors included, of what is compiled.
+
+    None where that is not one program, or the backend does not say. `product` compiles
+    nothing again.
+
+    >>> workspace(from_matrix(jnp.eye(2), scannable=False))
+    """
+    if not op.scannable:
+        return None
+    compiled = _product.lower(op, np.zeros(op.size, op.dtype)).compile()
+    found = compiled.memory_analysis()
+    row = op.size * jnp.dtype(op.dtype).itemsize
+    return None if found is None else found.temp_size_in_bytes + 2 * row
+
+
 def products(op: LinearOperator, rows: ArrayLike) -> jax.Array:
     """The product with each row of [k, size]: sequential on a CPU, else vmapped.
 

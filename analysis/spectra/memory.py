@@ -1,11 +1,11 @@
 """What a spectrum takes of each device, said before it is computed."""
 
-from dataclasses import is_dataclass, replace
 from typing import Any, NamedTuple
 
 import jax
+from jax.tree_util import Partial
 
-from analysis.spectra import storage
+from analysis.spectra import linear_operator, storage
 from analysis.spectra.basis import BLOCK
 from analysis.spectra.eigenpairs import basis_size
 from analysis.spectra.linear_operator import (
@@ -41,7 +41,7 @@ class Memory(NamedTuple):
 
     Attributes:
       operator: parameters, examples, and what was linearised.
-      product: what a product takes while it is computed, about.
+      product: what a product takes while it is computed.
       pairs, density, trace: the vectors of each of the three, one after another.
       vectors: the largest of these, of which each device has what `storage` says.
       storage: where the vectors are: "vmapped" and "device" whole on each device,
@@ -49,6 +49,7 @@ class Memory(NamedTuple):
       num_devices: of the operator.
       free: what is free, the operator being there; None: not known.
       host: what is free on the host; None: not known.
+      estimated: `product` was not read from a compiled program: it may be half.
     """
 
     operator: int
@@ -60,6 +61,7 @@ class Memory(NamedTuple):
     num_devices: int
     free: int | None
     host: int | None
+    estimated: bool = False
 
     @property
     def vectors(self) -> int:
@@ -80,10 +82,30 @@ class Memory(NamedTuple):
         many = f" on each of {self.num_devices} devices" if self.num_devices > 1 else ""
         return (
             f"memory{many}: {in_bytes(self.total)}{free}: parameters, data and what is"
-            f" linearised {in_bytes(self.operator)}, a product about"
+            f" linearised {in_bytes(self.operator)}, a product{self._about}"
             f" {in_bytes(self.product)}, vectors of the eigenpairs"
             f" {in_bytes(self.pairs)}, the density {in_bytes(self.density)}, the trace"
-            f" {in_bytes(self.trace)}, {WHERE[self.storage]}"
+            f" {in_bytes(self.trace)}, {self.where}"
+        )
+
+    @property
+    def where(self) -> str:
+        """In words, where the vectors are."""
+        return WHERE[self.storage]
+
+    @property
+    def _about(self) -> str:
+        return " at most about" if self.estimated else ""
+
+    @property
+    def warning(self) -> str | None:
+        """A sentence if it fits only if a product takes less than is estimated."""
+        needed = self.total - self.operator
+        if not self.estimated or self.free is None or needed <= self.free:
+            return None
+        return (
+            f"it may not fit: a product is estimated at {in_bytes(self.product)}, and"
+            f" may take less; {in_bytes(self.free)} are free on each device"
         )
 
     def check(
@@ -91,13 +113,16 @@ class Memory(NamedTuple):
     ) -> None:
         """Refuses what does not fit.
 
+        What a product is only estimated to take is not counted.
+
         Args:
           instead: what takes less.
 
         Raises:
           InputError: what is needed, what is free, and what takes less.
         """
-        places = [("each device", self.total - self.operator, self.free)]
+        needed = self.total - self.operator - self.estimated * self.product
+        places = [("each device", needed, self.free)]
         if self.storage == "host":
             places.append(("the host", self.vectors, self.host))
         for where, needed, free in places:
@@ -116,9 +141,8 @@ class Memory(NamedTuple):
             return storage.on_host(op)
         if self.storage == "device" and op.scannable and not on_cpu():
             # Solvers would vmap its products.
-            if is_dataclass(op):
-                return replace(op, scannable=False)
-            return from_function(op.matvec, op.size, dtype=op.dtype, scannable=False)
+            product = Partial(linear_operator.product, op)
+            return from_function(product, op.size, dtype=op.dtype, scannable=False)
         return op
 
 
@@ -129,6 +153,7 @@ def memory_needed(
     num_probes: int,
     *,
     memory: int | None = None,
+    before: str | None = None,
 ) -> Memory:
     """What eigenpairs, density and trace of an operator take, and where vectors go.
 
@@ -141,6 +166,7 @@ def memory_needed(
       top: eigenpairs of each end, as in `top_eigenpairs` with its default basis.
       num_steps, num_probes: as in `spectral_density`, with these eigenpairs.
       memory: bytes that vectors may take of each device; default: what is free.
+      before: where vectors of an interrupted spectrum were: there again if they fit.
 
     >>> from analysis.spectra.linear_operator import from_matrix
     >>> found = memory_needed(from_matrix(jax.numpy.eye(100)), 2, 80, 1)
@@ -152,6 +178,8 @@ def memory_needed(
     pairs = min(2 * top, op.size)
     basis = basis_size(pairs, op.size)
     count = min(TRACE // 2, op.size)
+    measured = linear_operator.workspace(op)
+    estimate = getattr(op, "workspace", 0) + PRODUCT * row
     # A restart has the old basis and the new one, and makes it block by block.
     search = 2 * (_blocks(basis) + BLOCK)
     bases = _blocks(pairs + min(num_steps, op.size))
@@ -159,7 +187,7 @@ def memory_needed(
     mesh = storage.mesh_of(op)
     found = Memory(
         operator=_bytes_on_each(op),
-        product=getattr(op, "workspace", 0) + PRODUCT * row,
+        product=estimate if measured is None else measured,
         pairs=(search + STEP) * row,
         density=(density + STEP + 2 * pairs) * row,
         trace=(7 * count + pairs) * row,
@@ -167,6 +195,7 @@ def memory_needed(
         num_devices=1 if mesh is None else mesh.size,
         free=devices.free_memory(),
         host=devices.free_host_memory(),
+        estimated=measured is None,
     )
     vmapped = found._replace(
         storage="vmapped",
@@ -180,7 +209,8 @@ def memory_needed(
         options.append(found._replace(storage="sharded"))
     if not on_cpu():
         options.append(found._replace(storage="host"))
-    return next((x for x in options if _fits(x, memory)), options[-1])
+    fitting = [x for x in options if _fits(x, memory)] or options[-1:]
+    return next((x for x in fitting if x.storage == before), fitting[0])
 
 
 def _fits(found: Memory, memory: int | None) -> bool:

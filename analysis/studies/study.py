@@ -169,7 +169,7 @@ def differences(full: Any, small: Any) -> list[str]:
             found += [f"{name} {each}" for each in differences(before, after)]
         elif before != after:
             found.append(f"{name} {_short(after)} instead of {_short(before)}")
-    # What the full scale leaves at its default, but for empty values.
+    # What the full scale leaves at its default, except empty values.
     new = {name: x for name, x in _fields(small).items() if name not in _fields(full)}
     return found + [f"{name} {_short(x)}" for name, x in sorted(new.items()) if x]
 

@@ -18,7 +18,7 @@ CONFIG = Flag(
 )  # fmt: skip
 LIKE = Flag(
     "", "like", group="defaults",
-    text="Run with these settings, but for --workdir; flags and --config win.",
+    text="Run with these settings, except --workdir; flags and --config win.",
 )  # fmt: skip
 PRESET = Flag(
     "", "preset", group="defaults",

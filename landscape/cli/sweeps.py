@@ -179,7 +179,7 @@ def _swept(
     found: dict[str, list[Any]] = {}
     for each in given:
         flag, texts, _ = each
-        # Of a flag that is repeated the last one counts, but for that of a sweep.
+        # The last of a repeated flag counts, unless it is that of a sweep.
         if sum(e.flag == flag for e in given) > 1 and flag.takes == ONE and texts[1:]:
             raise twice(flag)
         if flag.takes != ONE or len(texts) < 2:

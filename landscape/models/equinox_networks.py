@@ -15,7 +15,7 @@ from landscape.models.train_flag import keywords
 
 
 class _Parts:
-    """What a network is, but for its arrays; equal to itself alone.
+    """What a network is, except its arrays; equal to itself alone.
 
     Attributes:
       make: `make(key=key) -> equinox.Module`.

@@ -16,7 +16,7 @@ _COLLECTIONS = {"params": nnx.Param, "batch_stats": nnx.BatchStat}
 
 
 class _Graph:
-    """What a network is, but for its arrays; equal to itself alone.
+    """What a network is, except its arrays; equal to itself alone.
 
     Attributes:
       make: `make(rngs=nnx.Rngs) -> nnx.Module`.

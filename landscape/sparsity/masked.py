@@ -184,7 +184,7 @@ def scored_update(
 def _inside(updater, masks, info, stepped, opt_state, renewed):
     """Parameters and optimizer's state on the masks, out of what the optimizer stepped.
 
-    Both are on the old masks already, but for latent weights.
+    Both are on the old masks already, except latent weights.
     """
     if updater.latent:
         return masks_lib.apply(masks, stepped), opt_state

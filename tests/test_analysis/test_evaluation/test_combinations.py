@@ -31,6 +31,13 @@ def loss_fn(params, batch):
     }
 
 
+def normalised(params, batch, statistics):
+    """With batch norm of its hidden units, by statistics of the batch."""
+    hidden = batch["image"] @ params["a"] + params["b"]
+    hidden = (hidden - hidden.mean(0)) / hidden.std(0)
+    return ((hidden @ params["c"] - batch["label"][:, None]) ** 2).mean()
+
+
 def make_points(count, seed=0, dtype=None):
     draw = np.random.default_rng(seed)
     shapes = {"a": (5, 4), "b": (4,), "c": (4, 2)}
@@ -275,14 +282,14 @@ def test_what_is_not_of_the_data_is_traced_with_a_chunk_or_is_one(size, passes):
 
 def test_examples_are_spread_over_devices_without_changing_the_result():
     code = """
-import sys
+import re, sys
 sys.path.insert(0, "tests/test_analysis/test_evaluation")
 import jax
 jax.config.update("jax_enable_x64", True)
 import jax.numpy as jnp
 import test_combinations as t
 from jax.tree_util import Partial
-from analysis.evaluation import combinations, layout
+from analysis.evaluation import batch_statistics, combinations, layout, placement
 from landscape import devices
 mesh = devices.make_mesh(4)
 points, rows = t.make_points(3), t.random_rows(5, 3)
@@ -293,12 +300,21 @@ for size, chunk_size, shortcut in ((27, 8, True), (22, None, False), (3, None, N
     four = combinations.evaluate(points, rows, t.loss_fn, batch, mesh=mesh, **options)
     t.assert_close(four, t.slow(points, rows, [batch]))
     assert len(four["loss"].sharding.device_set) == 4
-batch = devices.replicate(mesh, t.make_batch(16))
+given = {"statistics": batch_statistics.BatchStatistics(8)}
+batch = t.make_batch(24)
+want = combinations.evaluate(points, rows, t.normalised, batch, **given)
+for data in (batch, placement.placed(mesh, batch, given["statistics"])):
+    got = combinations.evaluate(points, rows, t.normalised, data, mesh=mesh, **given)
+    t.assert_close(got, want)
+(batch,) = placement.placed(mesh, t.make_batch(16)).parts
+# A fourth of the examples is on each device.
+assert batch["image"].addressable_shards[0].data.shape == (4, 5)
 options = layout.Options("sequential", 8, mesh, False, True)
 lowered = combinations.weighted_sums.lower(
     Partial(t.loss_fn), tuple(points), jnp.asarray(rows), (), batch, options)
 text = lowered.compile().as_text()
 assert "all-reduce" in text and "f64[2,4]" in text and "f64[8,4]" not in text
+assert not set(re.findall("all-gather|all-to-all|collective|f64.4,4,5", text))
 print("agreed")
 """
     settings = {"JAX_PLATFORMS": "cpu", "JAX_NUM_CPU_DEVICES": "4"}

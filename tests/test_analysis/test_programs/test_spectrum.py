@@ -250,7 +250,7 @@ def test_the_next_command_keeps_what_was_asked_for(settings, following):
     assert parse(spectrum.Config, argv=words[3:]) == replace(config, **following)
 
 
-def test_an_interrupted_spectrum_resumes_to_the_same_bits(name, monkeypatch):
+def test_an_interrupted_spectrum_resumes_to_the_same_bits(name, monkeypatch, capsys):
     """The pieces are the eigenpairs and two probes: each is found once."""
     settings = {"top": 4, "num_steps": 20, "num_probes": 2}
     run, config = runs.load(name), spectrum.Config(name, **settings)
@@ -271,11 +271,16 @@ def test_an_interrupted_spectrum_resumes_to_the_same_bits(name, monkeypatch):
         for _ in range(3):
             with pytest.raises(KeyboardInterrupt):
                 spectrum.run(config)
-    assert [len(names) for names in pieces] == [7, 11, 15]
+    assert [len(names) for names in pieces] == [8, 12, 16]
     assert told == [f"the eigenpairs and {n} of 2 probes" for n in range(3)]
     with monkeypatch.context() as patch:
         patch.setattr(resumable_spectra.spectra, "top_eigenpairs", None)
+        assert resumable_spectra.storage_of(spectrum.folder(config)) == "device"
+        monkeypatch.setattr(resumable_spectra, "storage_of", lambda folder: "sharded")
         result = spectrum.run(config)
+    # This one device has no other place for them.
+    said = capsys.readouterr().err
+    assert "it began with vectors divided among the devices: the rest may dif" in said
     assert len(pieces) == 3
     assert result.items() >= whole.result.items()
     arrays = results.read_arrays(spectrum.folder(config) / "arrays.npz")

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from analysis import spectra
+from analysis import curvature, spectra
 from analysis.spectra import basis, lanczos, memory, quadrature, storage
 from landscape import devices
 from landscape.errors import InputError
@@ -75,6 +75,45 @@ def test_vectors_go_where_there_is_room(
         assert isinstance(placed, storage.OnHost) == (chosen == "host")
         assert placed.scannable == (on_cpu or chosen == "vmapped")
         assert np.allclose(placed.matvec(np.ones(N)), op.matvec(jnp.ones(N)))
+
+
+def test_a_spectrum_that_resumes_keeps_its_vectors_where_they_were(monkeypatch, op):
+    mesh = jax.sharding.AbstractMesh((8,), ("data",))
+    monkeypatch.setattr(storage, "mesh_of", lambda op: mesh)
+    free = 9 * MIB
+    monkeypatch.setattr(devices, "free_memory", lambda: free)
+    found = [spectra.memory_needed(op, 20, 80, 10, before=b) for b in (None, "sharded")]
+    assert [x.storage for x in found] == ["device", "sharded"]
+    free = MIB
+    # There is no room as before.
+    assert spectra.memory_needed(op, 20, 80, 10, before="device").storage == "sharded"
+
+
+def test_a_product_takes_in_a_loop_of_lanczos_what_is_said():
+    data = np.random.default_rng(0).normal(size=(64, 8)).astype(np.float32)
+    op = curvature.hessian(loss, jnp.ones((8, 24)), data, check=False)
+    needed = spectra.memory_needed(op, 2, 12, 1)
+    assert not needed.estimated and "a product 0" in str(needed)
+    state = lanczos.start(op, jnp.ones(op.size), 16)
+    taken = lanczos._loop.lower(op, state, 16).compile().memory_analysis()
+    assert 0.9 < taken.temp_size_in_bytes / needed.product < 1.3
+
+
+def loss(w, x):
+    return jnp.mean(jnp.tanh(x @ w) ** 4)
+
+
+def test_what_a_product_is_only_estimated_to_take_is_no_reason_to_refuse(op):
+    op = spectra.from_function(op.matvec, N, scannable=False)
+    needed = spectra.memory_needed(op, 20, 80, 2)
+    assert needed.estimated and "a product at most about" in str(needed)
+    certain = needed.vectors
+    for free in (certain, certain + needed.product):
+        found = needed._replace(free=free)
+        found.check()
+        assert (found.warning is None) == (free > certain)
+    with pytest.raises(InputError, match="on each device"):
+        needed._replace(free=certain - 1).check()
 
 
 def test_vmapped_probes_hold_their_bases_as_often_as_is_said(monkeypatch, op):
