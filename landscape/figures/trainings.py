@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from landscape.figures.axis_scales import stretch
+from landscape.figures.axis_scales import plain_numbers, stretch
 from landscape.figures.method_looks import Look, looks, mean_and_range
 from landscape.figures.styles import Figure, plain, style
 
@@ -21,6 +21,8 @@ _DASH = 6
 """Length, in widths of the line."""
 _LINE = 1.3
 """Width of a line on which no other lies, in points."""
+_FEW = 50
+"""Quotient of the ends of a log axis up to which its numbers are written out."""
 _COVERED = "wide lines: others lie on them"
 
 
@@ -63,6 +65,7 @@ def training(runs: dict[str, list[Lines]]) -> Figure:
                 _draw(accuracy, curves, look | {"ls": ls} | wide)
                 accuracies += [value for _, values in curves for value in values]
         loss.set(yscale="log", ylabel="cross-entropy (nats)")
+        _plain_if_few(loss)
         accuracy.set_ylabel("accuracy (%)")
         if covered:
             _note(accuracy, _COVERED)
@@ -101,6 +104,14 @@ def _norms(axes: Axes, every: Sequence[list[Curve]], marks: Sequence[Look]) -> N
         _draw(axes, group, look)
     positive = _any(every, lambda values: min(values, default=0) > 0)
     axes.set(ylabel="gradient norm", yscale="log" if positive else "linear")
+    _plain_if_few(axes)
+
+
+def _plain_if_few(axes: Axes) -> None:
+    """Numbers of a log axis over few magnitudes, of which those between are shown."""
+    low, high = axes.get_ylim()
+    if axes.get_yscale() == "log" and high < _FEW * low:
+        plain_numbers(axes.yaxis)
 
 
 def _sparsities(axes: Axes, every: Sequence[list[Curve]], marks: Sequence[Look]):
