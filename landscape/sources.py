@@ -131,6 +131,16 @@ def describe_code(config: Any) -> dict[str, Any]:
     return found
 
 
+def check_code(config: Any) -> None:
+    """Refuses settings that name code of the user's own which is not there.
+
+    Raises:
+      InputError: as `landscape.user_files.check`.
+    """
+    for setting, name in _named(config).items():
+        user_files.check(f"--{setting}", name)
+
+
 def changed_code(folder: Path, config: Any) -> list[str]:
     """What is other now of the user's code that the run in `folder` was made with.
 
