@@ -90,32 +90,35 @@ def _check(config: Config, where: Path) -> None:
 
 def _measure(config: Config, where: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     """Numbers and arrays; what is found of each kept state is kept in `where`."""
-    from analysis.programs import checks, inputs, resumable_units
+    from analysis.programs import checks, inputs, resumable_units, units_numbers
+    from landscape import derivatives
 
     refs = checks.kept_states(_ref(config))
     first_units = resumable_units.first_units(refs[-1].folder)
     (loaded,) = inputs.load([refs[-1]], config.data_dir)
     count = config.num_examples or EXAMPLES
     setup = resumable_units.setup_of(loaded, config.where, config.split, count)
+    state = setup.where.whole(loaded.state)
     losses = resumable_units.losses(setup, refs)
     for name, values in losses.items():
         for ref, loss in zip(refs, values, strict=True):
             check_tolerance(config.tolerance, loss, f"{ref} on the {name} split")
     arrays = resumable_units.penalties(where, setup, refs)
-    arrays |= resumable_units.scores(setup, loaded.state, config.scores, config.seed)
-    found = resumable_units.judged(setup, refs, arrays, config.tolerance)
-    correlations = resumable_units.correlations(setup, arrays, config.scores)
+    arrays |= resumable_units.scores(setup, state, config.scores, config.seed)
+    found = units_numbers.judged(setup, refs, arrays, config.tolerance)
+    correlations = units_numbers.correlations(setup, arrays, config.scores)
     result = {
         **{k: v for k, v in asdict(config).items() if k != "export"},
         "split": list(config.split),
         "score": list(config.scores),
-        "num_examples": {k: len(v["label"]) for k, v in setup.splits.items()},
+        "num_examples": {
+            name: sum(map(derivatives.num_examples, split))
+            for name, split in setup.splits.items()
+        },
         "steps": [ref.step for ref in refs],
         "losses": losses,
         "groups": found,
-        "together": resumable_units.together(
-            setup, loaded.state, arrays, config.tolerance
-        ),
+        "together": resumable_units.together(setup, state, arrays, config.tolerance),
         "first_units": first_units,
         "correlations": correlations,
     }

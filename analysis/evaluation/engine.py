@@ -13,7 +13,6 @@ import jax
 import jax.numpy as jnp
 from jax.sharding import Mesh
 
-from analysis.evaluation.placement import chunk_of
 from landscape import devices
 from landscape.aliases import Batch, Params
 from landscape.derivatives import (
@@ -23,6 +22,7 @@ from landscape.derivatives import (
     total_weight,
     weighted,
 )
+from landscape.division import chunk_of
 
 
 def combine(points: Sequence[Params], coefficients: jax.Array) -> Params:

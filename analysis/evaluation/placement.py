@@ -70,20 +70,6 @@ batch has other statistics: use 4 examples or a batch size that divides them.
     return Placed(parts, size)
 
 
-def chunk_of(x: jax.Array, start: Any, length: int, num_devices: int) -> jax.Array:
-    """`length` examples of a divided array, as many of each device: none is moved.
-
-    `start` and `length` are divisible by the devices. Under jit.
-
-    >>> chunk_of(jax.numpy.arange(8), 2, 4, 2).tolist()
-    [1, 2, 5, 6]
-    """
-    own = x.reshape(num_devices, -1, *x.shape[1:])
-    start, each = start // num_devices, length // num_devices
-    own = jax.lax.dynamic_slice_in_dim(own, start, each, axis=1)
-    return own.reshape(length, *x.shape[1:])
-
-
 def _part(batch: Batch, start: int, stop: int | None) -> Batch:
     return jax.tree.map(lambda x: x[start:stop], batch)
 
@@ -91,7 +77,7 @@ def _part(batch: Batch, start: int, stop: int | None) -> Batch:
 def _by_device(x: Any, num_devices: int, size: int) -> Any:
     """Batches of `size` in the order in which `chunk_of` finds each one's examples.
 
-    >>> chunk_of(_by_device(jax.numpy.arange(8), 2, 4), 4, 4, 2).tolist()
+    >>> division.chunk_of(_by_device(jax.numpy.arange(8), 2, 4), 4, 4, 2).tolist()
     [4, 5, 6, 7]
     """
     apart = x.reshape(-1, num_devices, size // num_devices, *x.shape[1:])

@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.tree_util import Partial
 
-from analysis.programs import inputs, results
+from analysis.programs import inputs, on_devices, results
 from analysis.programs.saliency_numbers import ALL
 from landscape import backend, derivatives, methods, patterns, rng, runs, trees, units
 from landscape.cli import Progress
@@ -38,14 +38,16 @@ class Setup(NamedTuple):
 
     Attributes:
       run: a loaded run.
-      batch: the examples.
+      examples: on the host.
+      batches: the same, divided among the devices.
       kept: by the name of a kernel, the indices of its kept weights, row by row.
       loss: of the network, in eval mode, nats.
       chunk: examples that are evaluated at a time.
     """
 
     run: runs.Run
-    batch: dict[str, Any]
+    examples: dict[str, np.ndarray]
+    batches: list[dict[str, jax.Array]]
     kept: dict[str, np.ndarray]
     loss: float
     chunk: int
@@ -83,15 +85,19 @@ def setup_of(run: runs.Run, layers: Sequence[str], num_examples: int | None) -> 
             f"{', '.join(layers) or 'the network'} has no kernel that keeps a weight;"
             f" kernels are {', '.join(names) or 'none'}."
         )
+    where = on_devices.all_devices()
     examples = inputs.examples_of(run, num_examples)
-    batch = {name: jnp.asarray(examples[name]) for name in ("image", "label")}
+    examples = {name: np.asarray(examples[name]) for name in ("image", "label")}
+    batches = where.divided(examples)
+    run = run._replace(state=where.whole(run.state))
+    params = run.state.params
     loss_fn = run.objective.bind(run.state.batch_stats)
-    slow = not backend.scannable(jax.grad(loss_fn), params, batch)
-    chunk = CONVOLUTION_CHUNK if slow else CHUNK
-    loss = float(derivatives.average(loss_fn, batch, params, chunk_size=chunk))
+    slow = not backend.scannable(jax.grad(loss_fn), params, batches[0])
+    chunk = where.chunk_size(CONVOLUTION_CHUNK if slow else CHUNK)
+    loss = float(derivatives.average(loss_fn, batches, params, chunk_size=chunk))
     if not np.isfinite(loss):
         raise InputError(f"the loss of the run is {loss}: no weight can be scored.")
-    return Setup(run, batch, kept, loss, chunk)
+    return Setup(run, examples, batches, kept, loss, chunk)
 
 
 def loss_changes(folder: Path, setup: Setup, max_weights: int, seed: int) -> Arrays:
@@ -118,7 +124,7 @@ def loss_changes(folder: Path, setup: Setup, max_weights: int, seed: int) -> Arr
         weights = found[f"weights/{name}"]
         while (at := len(found.get(f"change/{name}", ()))) < len(weights):
             new = units.removal_changes(
-                tapped, params, setup.batch, name, weights[at : at + PIECE],
+                tapped, params, setup.batches, name, weights[at : at + PIECE],
                 rules=objective.rules,
                 report=lambda now, of, before=done: bar.update(before + now),
             )  # fmt: skip
@@ -137,13 +143,16 @@ def loss_changes(folder: Path, setup: Setup, max_weights: int, seed: int) -> Arr
 
 
 def _rounding(setup, name, weights, changes) -> np.ndarray:
-    """The largest difference from forward passes in float64, of some weights."""
+    """The largest difference from forward passes in float64, of some weights.
+
+    These are too few for several devices.
+    """
     some = np.unique(np.linspace(0, len(weights) - 1, COMPARED).astype(int))
     state = setup.run.state
     losses = setup.run.objective.bind_per_example(state.batch_stats)
     with jax.enable_x64(True):
         exact = saliency.loss_change.changes(
-            *trees.widened((losses, state.params, setup.batch)), name, weights[some],
+            *trees.widened((losses, state.params, setup.examples)), name, weights[some],
             chunk_size=setup.chunk,
         )  # fmt: skip
     return np.abs(exact - changes[some]).max()
@@ -165,7 +174,7 @@ def scores(folder: Path, setup: Setup, names: Sequence[str], seed: int) -> Array
             chunks = {"chunk_size": setup.chunk} if "chunk_size" in row.settings else {}
             try:
                 values = methods.resolve(row.score)(
-                    function, setup.run.state.params, setup.batch,
+                    function, setup.run.state.params, setup.batches,
                     setup.run.masks, rng.stream(seed, f"saliency-{name}"), **chunks,
                 )  # fmt: skip
             except InputError as error:
@@ -223,7 +232,7 @@ def _increase(setup, ranks, target, fraction) -> float:
         for name, kept in setup.kept.items()
     }
     args = setup.loss_fn, setup.run.state.params, ranks, counts
-    loss = derivatives.average(_without, setup.batch, *args, chunk_size=setup.chunk)
+    loss = derivatives.average(_without, setup.batches, *args, chunk_size=setup.chunk)
     return float(loss) - setup.loss
 
 

@@ -7,8 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jax.tree_util import Partial
 
-from analysis.programs import inputs, results
-from analysis.programs.ranks import rank_correlation
+from analysis.programs import inputs, on_devices, results
 from landscape import derivatives, models, rng, runs, units, units_json, weighting
 from landscape.aliases import Batch
 from landscape.callables import Static
@@ -31,15 +30,26 @@ class Setup(NamedTuple):
     Attributes:
       objective: of the run.
       spec, sites: its units, and where they are seen.
-      splits: the examples that each is judged on, by the name of their split.
+      splits: the examples that each is judged on, by the name of their split: batches.
       train: those whose means take the units' place.
+      where: on which devices, among which examples are divided.
     """
 
     objective: Objective
     spec: units.Spec
     sites: dict[str, units.Site]
-    splits: dict[str, Batch]
-    train: Batch
+    splits: dict[str, list[Batch]]
+    train: list[Batch]
+    where: on_devices.OnDevices
+
+    @property
+    def chunk(self) -> int:
+        """Examples in one forward pass of all devices."""
+        return self.where.chunk_size(CHUNK)
+
+    def state(self, ref: runs.Ref) -> Any:
+        """Of a run that it kept, on the devices."""
+        return self.where.whole(runs.load(ref, data=False).state)
 
 
 def setup_of(run: runs.Run, where: str, names: Sequence[str], count: int) -> Setup:
@@ -60,29 +70,30 @@ def setup_of(run: runs.Run, where: str, names: Sequence[str], count: int) -> Set
             f"{run.config.workdir} has no units to look at: no layer of its"
             f" {run.config.model} is followed by another."
         )
-    first = {
-        name: {k: v[:count] for k, v in getattr(run.data, name).items()}
-        for name in ("train", "test")
-    }
     if models.is_adapted(run.model):
         raise InputError(
             f"{run.config.workdir} is a network in NNX or Equinox, and units are seen"
             " in the layers of Linen modules alone; analysis.path --align works."
         )
+    there = on_devices.all_devices()
+    first = {}
+    for name in ("train", *names):
+        split = {k: v[:count] for k, v in getattr(run.data, name).items()}
+        first[name] = first.get(name) or there.divided(split)
     sites = units.sites_of(spec, run.state.params, where)
     chosen = {name: first[name] for name in names}
-    return Setup(run.objective, spec, sites, chosen, first["train"])
+    return Setup(run.objective, spec, sites, chosen, first["train"], there)
 
 
 def losses(setup: Setup, refs: Sequence[runs.Ref]) -> dict[str, list[float]]:
     """The mean loss of each split at each step, in eval mode."""
     found: dict[str, list[float]] = {name: [] for name in setup.splits}
     for ref in refs:
-        state = runs.load(ref, data=False).state
+        state = setup.state(ref)
         loss_fn = setup.objective.bind(state.batch_stats)
         for name, split in setup.splits.items():
             loss = derivatives.average(
-                _flipped, split, loss_fn, state.params, chunk_size=CHUNK
+                _flipped, split, loss_fn, state.params, chunk_size=setup.chunk
             )
             found[name].append(float(loss))
     return found
@@ -104,7 +115,7 @@ def penalties(folder: Path, setup: Setup, refs: Sequence[runs.Ref]) -> Arrays:
     bar = Progress("kept steps", len(refs), unit="step")
     for count, ref in enumerate(refs, 1):
         if ref.step not in found:
-            found[ref.step] = _of_state(setup, runs.load(ref, data=False).state)
+            found[ref.step] = _of_state(setup, setup.state(ref))
             if count < len(refs):
                 partial = _stacked(found) | {STEPS: np.array(list(found))}
                 results.keep(folder, partial, f"{count} of {len(refs)} steps")
@@ -128,13 +139,14 @@ def _stacked(found: dict[int, Arrays]) -> Arrays:
 def _of_state(setup: Setup, state: Any) -> Arrays:
     tapped = units.tapped_losses(setup.objective, state.batch_stats, setup.sites)
     args = (tapped, state.params)
-    outputs = units.output_statistics(*args, setup.train, setup.sites, chunk_size=CHUNK)
+    chunks = {"chunk_size": setup.chunk}
+    outputs = units.output_statistics(*args, setup.train, setup.sites, **chunks)
     constant = units.constant_units(outputs, setup.sites)
     found = {f"constant/{group}": values for group, values in constant.items()}
     means = {name: each.mean for name, each in outputs.items()}
     for name, split in setup.splits.items():
         penalty = units.unit_scores(
-            "mrp", *args, split, setup.sites, setup.spec, means=means, chunk_size=CHUNK
+            "mrp", *args, split, setup.sites, setup.spec, means=means, **chunks
         )
         found |= {f"penalty/{name}/{g}": np.asarray(x) for g, x in penalty.items()}
     return found
@@ -149,38 +161,11 @@ def scores(setup: Setup, state: Any, names: Sequence[str], seed: int) -> Arrays:
     for done, name in enumerate(names, 1):
         values = units.unit_scores(
             name, tapped, state.params, split, setup.sites, setup.spec,
-            rng.stream(seed, f"units-{name}"), chunk_size=CHUNK,
+            rng.stream(seed, f"units-{name}"), chunk_size=setup.chunk,
         )  # fmt: skip
         found |= {f"score/{name}/{g}": np.asarray(x) for g, x in values.items()}
         bar.update(done)
     bar.close()
-    return found
-
-
-def judged(
-    setup: Setup, refs: Sequence[runs.Ref], arrays: Arrays, tolerance: float
-) -> dict[str, dict[str, Any]]:
-    """Which units are dead, and since when.
-
-    Args:
-      arrays: of `penalties`.
-
-    Returns:
-      By group: "units"; "constant", indices at the last step; and by split "dead",
-      indices at the last step, "since", of each unit the step from which it is dead to
-      the end, or None, and "counts", the dead units of each step.
-    """
-    found = {}
-    steps = [ref.step for ref in refs]
-    for group, size in setup.spec.sizes.items():
-        constant = np.flatnonzero(arrays[f"constant/{group}"][-1]).tolist()
-        found[group] = {"units": size, "constant": constant}
-        found[group] |= {"dead": {}, "since": {}, "counts": {}}
-        for name in setup.splits:
-            dead = arrays[f"penalty/{name}/{group}"] < tolerance
-            found[group]["dead"][name] = np.flatnonzero(dead[-1]).tolist()
-            found[group]["since"][name] = units.dead_since(steps, dead)
-            found[group]["counts"][name] = dead.sum(axis=1).tolist()
     return found
 
 
@@ -199,7 +184,7 @@ def together(
     """
     tapped = units.tapped_losses(setup.objective, state.batch_stats, setup.sites)
     means = units.mean_outputs(
-        tapped, state.params, setup.train, setup.sites, chunk_size=CHUNK
+        tapped, state.params, setup.train, setup.sites, chunk_size=setup.chunk
     )
     change = Partial(Static(_change, (tuple(setup.sites.items()),)), tapped)
     found = {}
@@ -207,7 +192,7 @@ def together(
         last = {g: arrays[f"penalty/{name}/{g}"][-1] for g in setup.spec.sizes}
         dead = {group: penalty < tolerance for group, penalty in last.items()}
         value = derivatives.average(
-            change, split, state.params, dead, means, chunk_size=CHUNK
+            change, split, state.params, dead, means, chunk_size=setup.chunk
         )
         alone = sum(float(last[group][dead[group]].sum()) for group in last)
         found[name] = {"change": float(value), "alone": alone}
@@ -218,23 +203,6 @@ def _change(sites, tapped, params, dead, means, batch):
     replaced = tapped(params, batch, units.replacing(dict(sites), dead, means))
     plain = tapped(params, batch, lambda name, x: x)
     return weighting.weighted_mean(replaced - plain, weighting.of_batch(batch))
-
-
-def correlations(
-    setup: Setup, arrays: Arrays, names: Sequence[str]
-) -> dict[str, dict[str, float | None]]:
-    """Of each score with the penalties of the last step, by group."""
-    split = next(iter(setup.splits))
-    return {
-        name: {
-            group: rank_correlation(
-                arrays[f"score/{name}/{group}"],
-                arrays[f"penalty/{split}/{group}"][-1],
-            )
-            for group in setup.spec.sizes
-        }
-        for name in names
-    }
 
 
 def first_units(folder: Path) -> dict[str, list[int]] | None:

@@ -6,7 +6,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from analysis.programs import checks, inputs
+from analysis.programs import checks, inputs, on_devices
 from analysis.programs.sparsity_cost import (
     State,
     cost_of_training,
@@ -126,16 +126,18 @@ def gradients(
       where the masks are the same; "predicted", the decrease of the loss by a small
       step of gradient descent at the run's learning rate, eta norm^2.
     """
+    where = on_devices.all_devices()
     examples = {name: x[:count] for name, x in run.data.train.items()}
+    batches = where.divided(examples)
     shape, classes = run.data.input_shape, run.data.num_classes
     rate = recipe.make(run.config, shape, classes).learning_rate
     found: list[dict[str, Any]] = []
     bar = Progress("gradients", len(states), unit="state")
     for done, state in enumerate(states, 1):
-        loaded = runs.load(state.ref, data=False).state
+        loaded = where.whole(runs.load(state.ref, data=False).state)
         loss_fn = run.objective.bind(loaded.batch_stats, l2=True)
         gradient = derivatives.gradient(
-            loss_fn, loaded.params, examples, chunk_size=CHUNK
+            loss_fn, loaded.params, batches, chunk_size=where.chunk_size(CHUNK)
         )
         norm, before = _norm(gradient, state.masks), None
         if done > 1 and _differ(states[done - 2].masks, state.masks):

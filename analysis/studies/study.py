@@ -1,8 +1,9 @@
 """What the studies share: flags, the files they leave, and what they print."""
 
+import contextlib
 import functools
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
@@ -123,6 +124,23 @@ def one_process(run: Callable[..., T]) -> Callable[..., T]:
             return run(config, *args, **options)
 
     return locked
+
+
+@contextlib.contextmanager
+def few_optimisations(quick: bool) -> Iterator[None]:
+    """If `quick`, programs are compiled here with few optimisations.
+
+    Compiling is most of what a quick study does, and each program computes little.
+    """
+    import jax
+
+    name = "jax_disable_most_optimizations"
+    before = jax.config.values[name]
+    jax.config.update(name, before or quick)
+    try:
+        yield
+    finally:
+        jax.config.update(name, before)
 
 
 def write(

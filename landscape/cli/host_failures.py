@@ -130,8 +130,10 @@ def _listen() -> None:
             told = json.loads(client.blocking_key_value_get(_FAILED, BEAT * 1000))
         except Exception as error:
             if "DEADLINE_EXCEEDED" not in str(error):
-                # The end of the program, or of process 0: JAX acts on it.
-                return
+                # A connection that fails for a moment; the end of process 0, on which
+                # JAX acts; or of the program, which `_over` tells.
+                _over.wait(BEAT)
+                continue
             with contextlib.suppress(Exception):
                 _note_silent(client, seen)
             continue

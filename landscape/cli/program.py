@@ -68,6 +68,8 @@ def _launch(run: Callable[[], Any]) -> None:
         end(signal.SIGINT)
     except BrokenPipeError:
         # The reader of a table has closed the pipe (`| head`).
+        if hosts.are_several():
+            _stop(1, "stopped: the reader of what is printed has closed the pipe.")
         sys.stderr.close()
         sys.exit(1)
     except ValueError as error:

@@ -41,6 +41,7 @@ from landscape.derivatives.products import (
     linearized,
     product_of,
 )
+from landscape.division import first
 
 __all__ = [
     "Product",
@@ -56,6 +57,7 @@ __all__ = [
     "chunks",
     "diagonal",
     "examples",
+    "first",
     "gauss_newton_map",
     "gradient",
     "gradient_and_product",

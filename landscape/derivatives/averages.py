@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.tree_util import Partial
 
+from landscape import division
 from landscape.aliases import Batch, Batches
 from landscape.callables import as_partial
 from landscape.derivatives.batches import as_batches, num_examples, total_weight
@@ -103,12 +104,20 @@ def sums_of(
 def chunks(batches: list, chunk_size: int | None = None) -> Iterator[Batch]:
     """The batches that `as_batches` gave, in parts of at most `chunk_size` examples.
 
+    Of a batch that is divided among devices (`landscape.division`) a part has as many
+    examples of each, and at least one.
+
     >>> [len(chunk) for chunk in chunks([jnp.ones(5), jnp.ones(2)], 3)]
     [3, 2, 2]
     """
     for batch in batches:
         if chunk_size is None or chunk_size >= num_examples(batch):
             yield batch
+        elif mesh := division.mesh_of(batch):
+            size = max(chunk_size - chunk_size % mesh.size, mesh.size)
+            for start in range(0, num_examples(batch), size):
+                length = min(size, num_examples(batch) - start)
+                yield division.chunk(mesh, batch, start, length)
         else:
             for start in range(0, num_examples(batch), chunk_size):
                 yield _slice(batch, start, chunk_size)

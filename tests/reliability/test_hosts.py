@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from landscape import checkpoint, data, devices, hosts, joining, runs
-from landscape.cli import host_failures, host_flags
+from landscape.cli import host_failures, host_flags, launch
 from landscape.config import SparseRun
 from landscape.data import photographs
 from landscape.errors import InputError, RunFailure
@@ -270,3 +270,46 @@ def test_one_process_is_the_first_and_waits_for_nobody():
     hosts.wait("here")
     hosts.check_equal("settings", {"a": 1})
     hosts.await_file(Path("nowhere"))
+
+
+class Unreliable:
+    """A connection that fails twice before it tells that process 1 has failed."""
+
+    def __init__(self):
+        self.errors = ["UNAVAILABLE: connection reset", "INTERNAL: a broken answer"]
+
+    def key_value_set(self, *args, **kwargs):
+        pass
+
+    def blocking_key_value_get(self, key, timeout):
+        if self.errors:
+            raise RuntimeError(self.errors.pop())
+        return json.dumps({"index": 1, "status": 2, "said": "error: no shard"})
+
+
+def test_a_process_still_hears_of_a_failure_after_errors_of_the_connection(monkeypatch):
+    ended = []
+    monkeypatch.setattr(hosts, "client", Unreliable)
+    monkeypatch.setattr(hosts, "_names", ["a", "b"])
+    monkeypatch.setattr(host_failures, "BEAT", 0)
+    monkeypatch.setattr(host_failures, "fail", lambda *args: ended.append(args))
+    host_failures._listen()
+    assert ended == [(2, "ends with process 1 on b, which said: error: no shard")]
+
+
+def test_a_reader_that_closes_the_pipe_of_one_process_ends_all(monkeypatch):
+    ended = []
+
+    def fail(*args):
+        ended.append(args)
+        raise SystemExit(args[0])
+
+    def closed():
+        raise BrokenPipeError
+
+    monkeypatch.setattr(hosts, "are_several", lambda: True)
+    monkeypatch.setattr(host_failures, "fail", fail)
+    with pytest.raises(SystemExit):
+        launch(closed)
+    (end,) = ended
+    assert end == (1, "stopped: the reader of what is printed has closed the pipe.")

@@ -80,7 +80,7 @@ def removal_changes(
     """
     batches = as_batches(batches, chunk_size)
     tapped = backend.in_full_precision(tapped)
-    few = jax.tree.map(lambda x: x[:FEW], batches[0])
+    few = derivatives.first(batches[0], FEW)
     layer = usable_layer(tapped, params, few, name, rules)
     if layer is None:
         return saliency.loss_change.changes(
