@@ -39,7 +39,7 @@ class Curvature:
         model = models.create(name, shape, classes)
         self.params, stats = models.init(model, jax.random.key(0), shape)
         self.loss = Objective(model).bind(stats)
-        self.chunk = 16 if options.small else 64
+        self.chunk = 16 if options.small else 32
         self.batch = images(options.round_up(self.chunk), shape, classes)
         self.size = len(self.batch["label"])
         self.steps = 8 if options.small else 80
