@@ -11,6 +11,7 @@ from analysis.evaluation import evaluate
 from analysis.programs import results
 from analysis.programs.inputs import EvaluationSetup
 from landscape import devices, rng, trees
+from landscape.arrays import on_device
 from landscape.cli import Progress
 from landscape.runs import Run
 
@@ -164,4 +165,4 @@ def _on_devices(setup: EvaluationSetup) -> tuple[Any, Any]:
     both = setup.examples, setup.statistics_examples
     if setup.mesh is not None:
         return devices.replicate(setup.mesh, both)
-    return jax.tree.map(jax.numpy.asarray, setup.examples), setup.statistics_examples
+    return on_device(setup.examples), setup.statistics_examples
