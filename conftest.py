@@ -4,7 +4,7 @@ Every program that XLA compiles for a CPU maps memory, and Linux lets a process 
 65,530 maps: compiled programs are dropped after modules that have many. Most of a
 test's time is compiling, so programs are compiled with few optimisations unless
 XLA_FLAGS is set. Some tests run processes of their own with the optimisations that
-users have: XLA_FLAGS="".
+users have: XLA_FLAGS="". On a GPU: see `benchmarks/accelerator/__main__.py`.
 """
 
 import ctypes
@@ -54,8 +54,11 @@ def compiled_programs_are_dropped(request):
         gc.collect()
         if hasattr(libc := ctypes.CDLL(None), "malloc_trim"):
             libc.malloc_trim(0)
-    assert maps < 15_000, f"{module} holds {maps} maps of memory: split it."
-    assert PEAKS["MiB"][0] < 2_048, f"the worker took more than 2 GiB: {PEAKS}."
+    # The libraries of a GPU map and take more than all tests.
+    on_cpu = jax.default_backend() == "cpu"
+    assert maps < 15_000 or not on_cpu, f"{module} holds {maps} maps: split it."
+    few = PEAKS["MiB"][0] < 2_048
+    assert few or not on_cpu, f"the worker took more than 2 GiB: {PEAKS}."
 
 
 @pytest.fixture(autouse=True)

@@ -148,7 +148,7 @@ def folder(config: Config) -> Path:
     words += ["aligned"] if config.align else []
     settings = asdict(config)
     if config.split == "train":
-        del settings["split"]  # Analyses of before are found.
+        del settings["split"]  # Older analyses are found.
     else:
         words.append(config.split)
     return results.folder("path", words, _refs(config), settings)

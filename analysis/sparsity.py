@@ -23,7 +23,7 @@ if __name__ == "__main__":
 
     watch_signals()
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
@@ -33,7 +33,6 @@ from analysis.programs.sparsity_text import describe, exported, next_command, ti
 from landscape import hosts
 from landscape.cli import Positional, activity, launch, parse
 from landscape.errors import InputError
-from landscape.needs import Need, when
 
 EXAMPLES = 1000
 """Training examples that gradients are averaged over, by default."""
@@ -43,13 +42,12 @@ EXAMPLES = 1000
 class Config(DataOptions):
     GROUPS: ClassVar[dict[str, str]] = {"export": "output"}
 
-    NEEDS: ClassVar[dict[str, Need]] = {
-        "seed": when(lambda config: False, "has no effect: nothing here is random")
-    }
-
     runs: Positional[tuple[str, ...]]
     """RUN, RUN@STEP or RUN@init, one or more of one model. --num-examples, of the
     gradient: default 1,000, or all if fewer."""
+    seed: int = field(default=0, init=False)
+    """No flag: nothing here is random. Results of before have it among their
+    settings."""
     export: str | None = None
     """Also write the first run's network to this .zip of sparse matrices."""
 
@@ -172,7 +170,7 @@ def folder(config: Config) -> Path:
     settings = asdict(config)
     # The result does not depend on it.
     del settings["export"]
-    # Those of before had other fields.
+    # Older ones had other fields.
     settings["fields"] = 2
     return results.folder("sparsity", [], _refs(config), settings)
 

@@ -140,11 +140,15 @@ def run(config: Config) -> dict[str, Any]:
 def _check(config: Config, where: Path) -> None:
     """Refuses what can be known to fail, before JAX is loaded."""
     from analysis.programs import checks
+    from landscape import runs
 
     finished = checks.is_finished(where)
     for ref in _refs(config):
         (run,) = checks.same_space([ref], config.data_dir)
         if not finished:
+            summary = runs.read_summary(ref.folder) or {}
+            if "num_params" in summary and not config.layers:
+                checks.check_top(config, ref, summary["num_params"])
             checks.num_examples(run, config.num_examples)
             checks.check_layers(ref, config.layers)
     if not finished:
@@ -206,7 +210,7 @@ def folder(config: Config) -> Path:
         # Which steps are all of them may be others tomorrow.
         settings["steps"] = [runs.fingerprint(ref) for ref in states(config)]
     else:
-        # Folders of before have no such setting.
+        # Older folders have no such setting.
         del settings["steps"]
     if config.exact:
         words.append("exact")
@@ -215,7 +219,7 @@ def folder(config: Config) -> Path:
     refs = _refs(config)
     found = results.folder("spectrum", words, refs, settings)
     if not config.layers or found.exists():
-        # Those of before do not name their layers.
+        # Older ones do not name their layers.
         return found
     layers = [re.sub(r"[^\w.-]", "_", layer) for layer in config.layers]
     return results.folder("spectrum", [*words, *layers], refs, settings)

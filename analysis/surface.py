@@ -153,7 +153,7 @@ def folder(config: Config) -> Path:
     words += [config.subspace] if directed else []
     settings = asdict(config) | {"plane": config.kind}
     if config.split == "train":
-        del settings["split"]  # Analyses of before are found.
+        del settings["split"]  # Older analyses are found.
     else:
         words.append(config.split)
     return results.folder("surface", words, _refs(config), settings)

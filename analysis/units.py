@@ -164,7 +164,7 @@ def folder(config: Config) -> Path:
     """The folder that `run` writes."""
     from analysis.programs import results
 
-    # Analyses of before have this name.
+    # Older analyses have this name.
     split = "both" if config.split == SPLITS else " ".join(config.split)
     settings = asdict(config) | {"split": split}
     # The result does not depend on it.

@@ -3,7 +3,7 @@
     python -m benchmarks.convolutions
 
 Expected time: two minutes. Prints milliseconds a gradient, called alone and as a
-step of a fori_loop (the fastest of some calls, the forms in turn; compilation apart),
+step of a fori_loop (the fastest of some calls, forms alternating, without compilation),
 and in brackets the ratio to the first line's gradient called alone: first for whole
 networks that differ in the form of their convolutions, then for max-pooling alone at
 the shape of LeNet-5's first. Last, CPU time of ResNet-20's gradient in training mode,

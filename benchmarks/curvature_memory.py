@@ -15,11 +15,11 @@ from jax.tree_util import Partial
 
 from analysis import curvature
 from analysis.curvature import memory_plan
-from analysis.spectra import lanczos
+from analysis.spectra import lanczos, recurrence, storage
 from analysis.spectra.basis import BLOCK
 from benchmarks.networks import EXAMPLES, make_network
 from landscape import derivatives
-from landscape.derivatives import as_partial
+from landscape.callables import as_partial
 from landscape.objective import Objective
 from landscape.tables import format_table
 
@@ -64,9 +64,11 @@ def rows_of(name):
     state = lanczos.start(op, start, STEPS)
     vectors = -(-STEPS // BLOCK) * BLOCK
     grown = (
-        analysis_of(lanczos._loop, op, state, STEPS)
+        analysis_of(recurrence.loop, op, state, STEPS)
         if op.scannable
-        else analysis_of(lanczos._absorb_in_place, state, start)
+        else analysis_of(
+            recurrence.absorb_in_place, state, start, op.size, storage.sharding_of(op)
+        )
     )
     given = op.size * 4 * (vectors + 2)
     rest = sum(x.nbytes for x in jax.tree.leaves(op)) if op.scannable else 0

@@ -23,7 +23,7 @@ import optax
 from jax.flatten_util import ravel_pytree
 
 from analysis import curvature, spectra
-from benchmarks.spectra import distance, small
+from benchmarks.spectra_problems import distance, small
 from benchmarks.timing import race
 from landscape.tables import format_table
 
@@ -65,7 +65,7 @@ def regression():
 
 
 def classification():
-    """Loss, parameters and data of the network of `benchmarks.spectra`."""
+    """Loss, parameters and data of the network of `benchmarks.spectra_problems`."""
     objective, params, batch = small()
     return objective.bind(), params, batch
 

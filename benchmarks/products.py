@@ -5,7 +5,7 @@
 MLP 784-300-100-10 with tanh, 4,096 examples, float32; every rival blocks, rounds
 alternate, and a time is the median of 7 rounds of 5 calls. The unit is one gradient by
 plain `jax.jit(jax.grad(...))` in the same run; the first call (tracing, compilation)
-stands apart. About a minute on 2 cores.
+is reported apart. About a minute on 2 cores.
 
 Expected, in gradients of CPU time: our gradient 1.0; H linearised 1.1 to 1.3, not 1.6
 to 1.8 (as plain jvp of grad), in chunks of 512 or in a loop 1.4 to 2.0; G linearised

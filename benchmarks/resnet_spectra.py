@@ -23,7 +23,7 @@ import numpy as np
 
 from analysis import curvature, spectra
 from benchmarks.networks import make_network, torch_network
-from benchmarks.spectra import compatible_torch
+from benchmarks.spectra_problems import compatible_torch
 from benchmarks.timing import Time, race
 from landscape import derivatives, trees
 from landscape.objective import Objective

@@ -8,8 +8,10 @@ a Hessian product and of a forward pass of one image (`cost_analysis` of what is
 lowered; a multiply-add is two), and every experiment is a number of these. Time is
 operations / (peak of the machine x utilisation): a prediction, not a measurement. The
 utilisation is an assumption; convolutions of small images rarely reach more than a
-quarter of the peak, and batch norm and input lower it. Products and forward passes are
-taken in float32, at the machine's rate for that. About half a minute, on the CPU.
+quarter of the peak, and batch norm and input lower it. Networks train in bfloat16;
+products and forward passes are in full float32, as the analyses have them, and the
+steps of a curve in float32 as JAX rounds it by default ("rounded"). About half a
+minute, on the CPU.
 """
 
 import argparse
@@ -17,33 +19,28 @@ import argparse
 import jax
 import jax.numpy as jnp
 
+from benchmarks.machines import MACHINES, Machine
 from landscape import models
 from landscape.objective import Objective
 from landscape.tables import format_table
 from train import presets
 
 IMAGES = presets.IMAGENET
-MACHINES = {
-    # Peak operations a second of one device, dense, in bfloat16 and in float32 (TF32
-    # on GPUs); GiB of memory. From the vendors' data sheets.
-    "A100 80 GB": (312e12, 156e12, 80),
-    "H100 SXM": (989e12, 494e12, 80),
-    "TPU v4": (275e12, 275e12 / 6, 32),
-    "TPU v5e": (197e12, 197e12 / 6, 16),
-    "TPU v5p": (459e12, 459e12 / 6, 95),
-}
-"""A TPU multiplies float32 by six passes of bfloat16."""
 
 
-def operations() -> dict[str, float]:
+def operations(
+    name: str = "resnet50",
+    shape: tuple[int, ...] = (224, 224, 3),
+    num_classes: int = 1000,
+) -> dict[str, float]:
     """Operations for one image of a step, a Hessian product and a forward pass."""
-    model = models.create("resnet50", (224, 224, 3), 1000)
+    model = models.create(name, shape, num_classes)
     objective = Objective(model)
     shapes = jax.eval_shape(
-        lambda key: models.init(model, key, (224, 224, 3)), jax.random.key(0)
+        lambda key: models.init(model, key, shape), jax.random.key(0)
     )
     batch = {
-        "image": jax.ShapeDtypeStruct((8, 224, 224, 3), jnp.float32),
+        "image": jax.ShapeDtypeStruct((8, *shape), jnp.float32),
         "label": jax.ShapeDtypeStruct((8,), jnp.int32),
     }
 
@@ -63,28 +60,48 @@ def operations() -> dict[str, float]:
     return {each.__name__: count(each) for each in (training, product, forward)}
 
 
-def experiments(count: dict[str, float]) -> dict[str, tuple[float, str]]:
-    """Name -> operations, and the precision that they are in."""
+PRODUCTS = 140 + 10 * 80 + 60
+"""Of `python -m analysis.spectrum` with its defaults: eigenpairs that converge without
+a restart, density and trace."""
+
+Work = list[tuple[float, str]]
+"""Operations, and the precision that they are in."""
+
+
+def experiments(count: dict[str, float]) -> dict[str, Work]:
+    """Name -> what is computed."""
     run = 48_000 * presets.BATCH * count["training"]
-    curve = 4_000 * 2_048 * count["training"]
-    path = 71 * 500_000 * count["forward"]
+    curve = (4_000 * 2_048 * count["training"], "rounded")
+    path = (71 * 500_000 * count["forward"], "float32")
+    product = count["product"]
     return {
-        "one run: 48,000 steps of 4,096 images": (run, "bf16"),
-        "the grid: 4 sparsities x 3 schedules x (pruned, lottery, scratch)": (
-            36 * run,
-            "bf16",
-        ),
-        "a line: 71 points on 500,000 images": (path, "f32"),
-        "a curve: 4,000 steps of 2,048 images, then its line": (curve + path, "f32"),
-        "a density: 100 Hessian products on 10,000 images": (
-            100 * 10_000 * count["product"],
-            "f32",
-        ),
-        "a density: 100 Hessian products on all of ImageNet": (
-            100 * IMAGES * count["product"],
-            "f32",
-        ),
+        "one run: 48,000 steps of 4,096 images": [(run, "bfloat16")],
+        "the grid: 4 sparsities x 3 schedules x (pruned, lottery, scratch)": [
+            (36 * run, "bfloat16")
+        ],
+        "a line: 71 points on 500,000 images": [path],
+        "a curve: 4,000 steps of 2,048 images, then its line": [curve, path],
+        "a density: 100 Hessian products on 10,000 images": [
+            (100 * 10_000 * product, "float32")
+        ],
+        f"a spectrum by default: {PRODUCTS:,} products on 10,000 images": [
+            (PRODUCTS * 10_000 * product, "float32")
+        ],
+        "a density: 100 Hessian products on all of ImageNet": [
+            (100 * IMAGES * product, "float32")
+        ],
     }
+
+
+def seconds(work: Work, machine: Machine, utilisation: float) -> float:
+    """Of one device.
+
+    >>> machine = Machine(8e12, 4e12, 2e12, 80)
+    >>> seconds([(8e12, "bfloat16"), (2e12, "float32")], machine, 0.5)
+    4.0
+    """
+    rates = machine._asdict()
+    return sum(total / (rates[kind] * utilisation) for total, kind in work)
 
 
 def main() -> None:
@@ -101,19 +118,22 @@ def main() -> None:
         for name, value in count.items()
     ]
     print(format_table(["program", "operations", "forward passes"], rows))
-    for machine, (bf16, f32, memory) in MACHINES.items():
+    header = ["experiment", "precision", "hours"]
+    if options.price is not None:
+        header.append("price")
+    for name, machine in MACHINES.items():
         print(
-            f"\n{options.devices} x {machine} ({memory} GiB each), utilisation"
+            f"\n{options.devices} x {name} ({machine.memory} GiB each), utilisation"
             f" {options.utilisation}:"
         )
         rows = []
-        for name, (total, precision) in experiments(count).items():
-            peak = {"bf16": bf16, "f32": f32}[precision] * options.utilisation
-            hours = total / (peak * options.devices) / 3600
-            cost = [] if options.price is None else [hours * options.devices]
-            money = [f"{options.price * each:,.0f}" for each in cost]
-            rows.append([name, precision, f"{hours:,.2f}", *money])
-        header = ["experiment", "precision", "hours", *(["price"] if cost else [])]
+        for what, work in experiments(count).items():
+            total = seconds(work, machine, options.utilisation) / 3600
+            kinds = ", ".join(kind for _, kind in work)
+            row = [what, kinds, f"{total / options.devices:,.2f}"]
+            if options.price is not None:
+                row.append(f"{total * options.price:,.2f}")
+            rows.append(row)
         print(format_table(header, rows))
 
 

@@ -1,4 +1,4 @@
-"""Seeds trained side by side in one compiled program, against the same seeds in turn.
+"""Seeds trained side by side in one compiled program, against one after another.
 
     python -m benchmarks.seeds
     python -m benchmarks.seeds --num-seeds 32
@@ -29,7 +29,7 @@ CASES = {
 
 
 def calls(settings, shape, num_examples, num_seeds):
-    """Two functions that train all seeds: side by side, and in turn."""
+    """Two functions that train all seeds: side by side, and one after another."""
     config = SparseRun(**settings, steps=STEPS, batch_size=BATCH)
     made, mesh = recipe.make(config, shape, 10), devices.make_mesh(1)
     draw = np.random.default_rng(0)
@@ -50,12 +50,12 @@ def calls(settings, shape, num_examples, num_seeds):
     def side_by_side():
         jax.block_until_ready(segments(states, split, indices, STEPS)[0])
 
-    def in_turn():
+    def one_by_one():
         for segment, state, index in zip(each, states, indices, strict=True):
             copy = jax.tree.map(lambda x: x.copy(), state)
             jax.block_until_ready(segment(copy, split, index, STEPS)[0])
 
-    return {"side by side": side_by_side, "in turn": in_turn}
+    return {"side by side": side_by_side, "one by one": one_by_one}
 
 
 def main():
@@ -65,7 +65,7 @@ def main():
     rows = []
     for name, case in CASES.items():
         times = race(calls(*case, num_seeds), rounds=3)
-        one, other = times["side by side"], times["in turn"]
+        one, other = times["side by side"], times["one by one"]
         rows.append(
             [
                 name,
@@ -75,7 +75,7 @@ def main():
             ]
         )
     print(f"{num_seeds} seeds on {jax.devices()[0].device_kind}; ms a step of all")
-    header = ["network", "side by side", "in turn", "ratio, wall", "ratio, CPU"]
+    header = ["network", "side by side", "one by one", "ratio, wall", "ratio, CPU"]
     print(format_table(header, rows))
 
 

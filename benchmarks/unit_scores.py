@@ -6,7 +6,7 @@ ResNet-20, trained for 100 steps on noisy images of ten classes, 256 of them sco
 oracle (the loss with a unit replaced by its mean) runs for 176 of the 400 units, those
 seen inside three blocks and where the stream's last group is read, and its time is
 taken times 400 / 176: each unit is one forward pass of one program. CPU seconds of the
-second call; what the first took longer (tracing, compilation) stands apart. About
+second call; what the first took longer (tracing, compilation) is reported apart. About
 three minutes on 2 cores.
 
 Expected: a unit of the oracle costs 1.1 forward passes, mean replacement saliency of

@@ -6,8 +6,8 @@
 sets one of them to 0 and runs the network, weights and scores staying on the device:
 `fori_loop`, or one jitted call a weight, each with convolutions as sums of matrix
 products or plain: the fastest counts. Every rival blocks; rounds alternate; a time is
-the median of 5 rounds; the first call (tracing, compilation) stands apart. About two
-minutes on 2 quiet cores.
+the median of 5 rounds; the first call (tracing, compilation) is reported apart. About
+two minutes on 2 quiet cores.
 
 Expected: LeNet-300-100's first layer at least 20 times faster, LeNet-5's first
 convolution at least 4 times.

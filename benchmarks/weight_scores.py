@@ -5,8 +5,8 @@
 One batch of 128 images of CIFAR-10's shape, eval mode, float32. The unit is one plain
 `jax.jit(jax.grad(...))` of the same loss on the same batch in the same run; every rival
 blocks until its scores are there (and found to be numbers), rounds alternate, a time is
-the median of the rounds, and the first call (tracing, compilation) stands apart. About
-two minutes on 2 quiet cores.
+the median of the rounds, and the first call (tracing, compilation) is reported apart.
+About two minutes on 2 quiet cores.
 
 Expected, in gradients: magnitude and at_random 0.01, taylor1 1.0 (at most 1.1),
 taylor2 and hessian_product 2.1 (at most 3.2). Beside them, without a bound: the

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
+from jax.experimental.xla_metadata import set_xla_metadata
 from jax.tree_util import Partial
 
 from landscape.callables import as_partial
@@ -23,10 +24,10 @@ def on_cpu() -> bool:
 def in_full_precision(function: Callable) -> Partial:
     """`function` with the matrix products and convolutions in it in their own dtype.
 
-    Its derivatives too, but for the backward rule of a `jax.custom_vjp`, which is
+    Its derivatives too, except the backward rule of a `jax.custom_vjp`, which is
     traced when they are taken: wrap what takes them. A Hessian in TF32 is off by about
     1e-3 of its largest eigenvalue, ten thousand times the rounding of float32. Whoever
-    sets `jax_default_matmul_precision` decides for himself; a CPU rounds nothing.
+    sets `jax_default_matmul_precision` gets that precision; a CPU rounds nothing.
 
     >>> jaxpr = jax.make_jaxpr(in_full_precision(lambda x: x @ x))(jax.numpy.eye(2))
     >>> jaxpr.eqns[0].params["precision"][0].name
@@ -42,6 +43,27 @@ def _in_full_precision(function, *args, **kwargs):
         return function(*args, **kwargs)
     with jax.default_matmul_precision("highest"):
         return function(*args, **kwargs)
+
+
+def apart(function: Callable) -> Callable:
+    """`function` as a call that XLA does not inline on a CPU; elsewhere as it is.
+
+    XLA's loops for a CPU compute what they read once for each place that reads it. What
+    goes into and comes out of a call is an array, computed once. The derivatives of the
+    call are such calls, too, and so are functions in it that are jitted themselves, as
+    `jax.numpy.where` is: use `jax.lax` there.
+
+    >>> float(apart(lambda x: 2 * x)(1.0))
+    2.0
+    """
+
+    def call(*args):
+        if not on_cpu():
+            return function(*args)
+        with set_xla_metadata(inlineable="false"):
+            return jax.jit(function)(*args)
+
+    return call
 
 
 def scannable(function: Callable, *args: Any) -> bool:

@@ -22,11 +22,20 @@ def check_choice(what: str, value: str, allowed: Iterable[str]) -> str:
     ...
     landscape.errors.InputError: unknown model 'lenet30': perhaps you meant \
 'lenet300'? Allowed: lenet300, lenet5.
+    >>> check_choice("model", "nets.cnn", ["mlp", "package.module:factory"])
+    Traceback (most recent call last):
+    ...
+    landscape.errors.InputError: unknown model 'nets.cnn': perhaps you meant \
+'nets:cnn'? Allowed: mlp, package.module:factory.
     """
     allowed = sorted(allowed)
     if value in allowed:
         return value
     near = difflib.get_close_matches(value, allowed, n=1, cutoff=0.5)
+    module, dot, name = value.rpartition(".")
+    # One of the user's own, with a dot where a colon is meant.
+    if dot and module and name.isidentifier() and any(":" in each for each in allowed):
+        near = [f"{module}:{name}"]
     hint = f": perhaps you meant {near[0]!r}?" if near else "."
     raise InputError(f"unknown {what} {value!r}{hint} Allowed: {', '.join(allowed)}.")
 

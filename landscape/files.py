@@ -65,7 +65,7 @@ def writing(path: Path, kept: str) -> Iterator[None]:
 
     Args:
       path: what is written.
-      kept: a sentence on what is not lost, and how to go on.
+      kept: a sentence on what is not lost, and how to continue.
 
     Raises:
       RunFailure: instead of the `OSError`.

@@ -194,7 +194,7 @@ def gathered(value: T) -> list[T]:
 
 
 def check_equal(what: str, values: Mapping[str, Any]) -> None:
-    """Refuses to go on where the processes differ.
+    """Raises InputError where the processes differ.
 
     Args:
       what: is compared, in words.

@@ -6,6 +6,8 @@ from typing import Any
 
 MOST = 3
 """Differences that a sentence names."""
+CHECKSUM = "_crc32"
+"""Ends the names of checksums."""
 
 
 def differences(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> str:
@@ -16,14 +18,12 @@ def differences(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> str:
     'steps 9 instead of 8, train examples 4 instead of 5'
     >>> differences({"a.py": 1}, {"a.py": 1, "b.py": 2})
     'b.py missing instead of 2'
+    >>> differences({"train": {"labels_crc32": 1}}, {"train": {"labels_crc32": 2}})
+    'other train labels'
     """
     one, other = _flat(theirs), _flat(ours)
     odd = [n for n in sorted(one | other) if one.get(n, _NONE) != other.get(n, _NONE)]
-    told = [
-        f"{name} {_short(one.get(name, _NONE))} instead of"
-        f" {_short(other.get(name, _NONE))}"
-        for name in odd[:MOST]
-    ]
+    told = [_told(name, one, other) for name in odd[:MOST]]
     more = [f"{len(odd) - MOST} more"] if odd[MOST:] else []
     return ", ".join(told + more)
 
@@ -34,6 +34,14 @@ class _Missing:
 
 
 _NONE = _Missing()
+
+
+def _told(name: str, one: Mapping[str, Any], other: Mapping[str, Any]) -> str:
+    if name.endswith(CHECKSUM) and {name} <= one.keys() & other.keys():
+        # The number says nothing to a reader.
+        return f"other {name.removesuffix(CHECKSUM)}"
+    values = (_short(values.get(name, _NONE)) for values in (one, other))
+    return f"{name} {' instead of '.join(values)}"
 
 
 def _short(value: Any) -> str:

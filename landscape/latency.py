@@ -17,7 +17,7 @@ _SECONDS = 1.0
 
 
 def call_times(calls: Mapping[str, Callable[[], Any]]) -> dict[str, list[float]]:
-    """Seconds of each of several calls, in turn, so that all see the same load.
+    """Seconds of each of several calls that alternate, so that all see the same load.
 
     Ten calls follow each other before those of the next: after other work the threads
     of a compiled program sleep, and it is two to a hundred times slower. There are

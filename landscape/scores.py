@@ -33,7 +33,7 @@ class Score(NamedTuple):
     @property
     def entries(self) -> str:
         """`(params, grads, key)`, the scores inside a compiled step, where the loss is
-        not needed: in the file of `score`, by the same name but for its beginning."""
+        not needed: in the file of `score`, by the same name except its beginning."""
         return self.score.replace(":score", ":entries")
 
 

@@ -3,7 +3,7 @@
 The data set and the run whose masks or network were taken may move; their digests say
 that what is found is what was used. With the shapes of the data, weights load without
 it. Models, data sets and methods of the user's own are known by the digests of their
-files: one that has changed is told when a run is loaded, as an edit may leave the
+files: a changed one is reported when a run is loaded, as an edit may leave the
 network as it was, and refused when a training resumes, which would be of two codes.
 """
 
@@ -19,6 +19,7 @@ from landscape import user_files
 from landscape.data import Dataset, streaming
 from landscape.data_names import is_function
 from landscape.errors import InputError
+from landscape.hosts_disagreement import differences
 from landscape.user_code import is_user_code
 
 SOURCES = "sources.json"
@@ -67,7 +68,7 @@ def _describe_split(split: dict[str, Any]) -> dict[str, int]:
 
 
 def read(folder: Path) -> dict[str, Any]:
-    """The content of sources.json; empty where a run of before has none.
+    """The content of sources.json; empty where an older run has none.
 
     Raises:
       InputError: it is damaged.
@@ -101,7 +102,7 @@ def check_data(folder: Path, data: Dataset) -> None:
             )
         raise InputError(
             f"{folder} was trained on other data than the {data.name} that is found"
-            f" here (its {', '.join(odd)} differ): --data-dir names where its data are."
+            f" here ({differences(here, known)}): --data-dir names where its data are."
         )
 
 
@@ -128,6 +129,16 @@ def describe_code(config: Any) -> dict[str, Any]:
         if code is not None:
             found[setting] = code._asdict()
     return found
+
+
+def check_code(config: Any) -> None:
+    """Refuses settings that name code of the user's own which is not there.
+
+    Raises:
+      InputError: as `landscape.user_files.check`.
+    """
+    for setting, name in _named(config).items():
+        user_files.check(f"--{setting}", name)
 
 
 def changed_code(folder: Path, config: Any) -> list[str]:

@@ -1,7 +1,7 @@
 """Models, data sets and methods of the user's own: `package.module:name`.
 
 They are looked for from the working directory, as `python -m` does. What can be told
-without importing them is told by `landscape.user_files`.
+without importing them is found by `landscape.user_files`.
 """
 
 import ast

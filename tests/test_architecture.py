@@ -88,7 +88,7 @@ IMPURE_PLACES = {
     "landscape/data_names.py",
     "landscape/export",
     "landscape/refs.py",
-    "landscape/runs.py",
+    "landscape/runs",
     "landscape/sources.py",
     "landscape/units_json.py",
     "landscape/user_code.py",
@@ -248,3 +248,28 @@ def test_the_settings_import_nothing_heavy():
     paths += [Path(f"landscape/{name}.py") for name in names.split()]
     for path in paths:
         assert not tops(path) & heavy
+
+
+def names_of(module):
+    """The names at the top of a module of this repository."""
+    path = ROOT / module.replace(".", "/")
+    path = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+    for node in ast.parse(path.read_text()).body:
+        if isinstance(node, ast.ImportFrom | ast.Import):
+            yield from (alias.asname or alias.name for alias in node.names)
+        elif isinstance(node, ast.Assign):
+            names = (n for target in node.targets for n in ast.walk(target))
+            yield from (name.id for name in names if isinstance(name, ast.Name))
+        elif isinstance(node, ast.FunctionDef | ast.ClassDef):
+            yield node.name
+
+
+def test_what_benchmarks_import_is_there():
+    """No test runs them: a name that moves would leave them broken."""
+    for path in (ROOT / "benchmarks").glob("*.py"):
+        for name in imported(path):
+            module, _, last = name.rpartition(".")
+            if module.split(".")[0] in ("analysis", "benchmarks", "landscape", "train"):
+                file = ROOT / name.replace(".", "/")
+                there = file.is_dir() or file.with_suffix(".py").exists()
+                assert there or last in names_of(module), f"{path.name}: {name}"

@@ -45,7 +45,7 @@ def files_of(dataset: Dataset) -> dict[str, Any]:
     """The CRC-32 of the names of the files of each split that is read in time."""
     splits = {name: getattr(dataset, name) for name in ("train", "validation", "test")}
     return {
-        f"files of {name}": split.stream.source.names_crc32
+        f"names of {name} files_crc32": split.stream.source.names_crc32
         for name, split in splits.items()
         if isinstance(split, streaming.StreamedSplit)
     }

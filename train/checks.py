@@ -5,6 +5,7 @@ from pathlib import Path
 
 from landscape import data, locks, runs, sources
 from landscape.config import RunConfig
+from landscape.errors import InputError
 from landscape.methods import method_row
 from train import mask_source, record, telemetry
 
@@ -25,7 +26,12 @@ def check(configs: Sequence[RunConfig]) -> None:
     """
     made = {config.workdir for config in configs}
     for config in configs:
-        record.check_same(Path(config.workdir), config)
+        try:
+            record.check_same(Path(config.workdir), config)
+        except InputError:
+            # A name that is not there is what the user wants to know first.
+            sources.check_code(config)
+            raise
         locks.check_free(Path(config.workdir))
     for config in _unfinished(configs):
         telemetry.check(config)

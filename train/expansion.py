@@ -6,6 +6,7 @@ from typing import Any
 from landscape.config import SparseRun
 from landscape.folders import folder_of
 from landscape.methods import METHODS, Method, method_row
+from landscape.scores import SCORES
 from landscape.user_code import is_user_code
 from train import levels, sweep
 
@@ -40,6 +41,8 @@ def expand(config: Any, below: str = "") -> list[SparseRun]:
             if row.name == "pruning":
                 found = folder
             new = {"method": row.name, "seed": seed, "workdir": folder}
+            if not alone:
+                new |= _without_others_settings(config, row)
             if not is_user_code(row.name):
                 new["method_args"] = ()
             # Of this command's pruning only what cannot do without masks takes them.
@@ -50,3 +53,37 @@ def expand(config: Any, below: str = "") -> list[SparseRun]:
             made = SparseRun.of(config, **new)
             settings += levels.expand(made) if "level" in row.takes else [made]
     return settings
+
+
+def _without_others_settings(config: Any, row: Method) -> dict[str, Any]:
+    """As by default: what other methods of a command have, and this one lacks.
+
+    Of one method alone such a setting is refused, and so is one that none of several
+    has. The sparsity of a pattern is that of all, unless --sparsity is given.
+    """
+    takes = row.taken(config.mask_from)
+    if takes and not config.mask_from and "level" not in takes:
+        # It has the settings of the pruning whose masks it takes.
+        row = METHODS["pruning"]
+    elif takes and "level" not in takes:
+        return {}
+    rows = [method_row(name) for name in config.method]
+    has = {name for each in rows for name in each.settings}
+    new: dict[str, Any] = {}
+    if "global_pruning" in has - {*row.settings}:
+        new["global_pruning"] = False
+    if "score" in has - {*row.settings}:
+        new |= {"score": "magnitude", "score_scale": None}
+    score = SCORES.get(row.score or ("score" in row.settings and config.score))
+    if score is not None and not score.of_data:
+        new["score_examples"] = None
+    if config.sparse_init != "dense" and not config.has_sparse_init(row.name):
+        new["sparse_init"] = "dense"
+    if row.name == "nm" or (config.nm and "pattern" in row.settings):
+        same = {"sparsity": None, "distribution": "uniform", "max_sparsity": {}}
+        return new | same | {"global_pruning": False}
+    if config.nm:
+        new["nm"] = None
+        if config.sparsity is None:
+            new["sparsity"] = config.sparsity_of_pattern
+    return new

@@ -22,7 +22,7 @@ ARGUMENTS = {"dataset": "data_args", "model": "model_args", "method": "method_ar
 
 
 def like(name: str, kind: type[RunConfig], without: set[str]) -> dict[str, Any]:
-    """The settings of a run, by their names, but for those of `without`; says which.
+    """The settings of a run, by their names, except those of `without`; says which.
 
     Those of a level of iterative magnitude pruning are the settings of the command that
     ends at that level.

@@ -9,9 +9,11 @@ from typing import Any
 from landscape import buckets, figures, hosts, locks, models, runs
 from landscape.cli import activity, limit_compiled_programs
 from landscape.config import RunConfig
+from landscape.errors import RunFailure
 from landscape.folders import folder_of
 from landscape.sparsity import accounting, choices
 from landscape.state import TrainState
+from landscape.tables import counted
 from train import checks, mask_source, measure, opening, record, together, training
 from train.opening import Opened, Start
 
@@ -115,6 +117,7 @@ def _run(
             starts = [start_of(group[i]) for i in left]
             opened = opening.open_runs([group[i] for i in left], starts)
             check_locks = [check_of[i] for i in left]
+            failures: list[RunFailure] = []
             by_step: dict[int, list[tuple[Opened, Callable[[], None]]]] = {}
             for each, check_lock in zip(opened, check_locks, strict=True):
                 at = int(each.state.step)
@@ -123,7 +126,15 @@ def _run(
                 at_one_step, their_locks = zip(*alike, strict=True)
                 states = training.train(at_one_step, their_locks)
                 for each, state in zip(at_one_step, states, strict=True):
-                    _close(each, state)
+                    if isinstance(state, RunFailure):
+                        failures.append(state)
+                    else:
+                        _close(each, state)
+            if failures:
+                told = [str(failure) for failure in failures]
+                if others := len(left) - len(failures):
+                    told.append(f"Finished beside it: {counted(others, 'run')}.")
+                raise RunFailure(" ".join(told))
     hosts.wait("trained")
     for folder in folders if not hosts.is_first() else []:
         # The next run may take its weights or masks.

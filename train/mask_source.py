@@ -100,7 +100,7 @@ def is_same(name: str, before: str, folder: Path, kind: str = "masks") -> bool:
     known = sources.read(folder).get(kind)
     if known is not None and _is_run(name):
         return _state(runs.parse(name)) == known["state"]
-    # The source is not there, or the run is of before digests.
+    # The source is not there, or the run is older than digests.
     here, there = (os.path.abspath(folder_of(each)) for each in (name, before))
     return here == there
 

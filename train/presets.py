@@ -1,5 +1,6 @@
 """Published recipes as settings: --preset NAME; flags and --config win."""
 
+from collections.abc import Callable
 from typing import Any
 
 from landscape.errors import check_choice
@@ -47,7 +48,7 @@ def epochs(*numbers: float) -> tuple[int, ...]:
     return tuple(round(number * IMAGENET / BATCH) for number in numbers)
 
 
-def difficulty_resnet50(sparsity: float) -> dict[str, Any]:
+def difficulty_resnet50(sparsity: float = 0.8) -> dict[str, Any]:
     """Evci et al. 2019 (arXiv:1906.10732), appendix A: gradual pruning of ResNet-50.
 
     The schedule is that of the nearest sparsity of table 1.
@@ -69,7 +70,7 @@ def difficulty_resnet50(sparsity: float) -> dict[str, Any]:
     }
 
 
-def rigl_resnet50(sparsity: float) -> dict[str, Any]:
+def rigl_resnet50(sparsity: float = 0.8) -> dict[str, Any]:
     """Evci et al. 2020 (arXiv:1911.11134), section 4.1: RigL, Erdos-Renyi-kernel."""
     (warmup,) = epochs(5)
     return {k: v for k, v in _RESNET50.items() if k != "dense_layers"} | {
@@ -87,14 +88,62 @@ def rigl_resnet50(sparsity: float) -> dict[str, Any]:
     }
 
 
-PRESETS = {
+def cifar10_resnet20() -> dict[str, Any]:
+    """He et al. 2016 (arXiv:1512.03385), section 4.2: ResNet-20, dense.
+
+    All 50,000 images are trained on, and the last step is tested: the paper takes 5,000
+    of them away for choosing the schedule alone. Its weight decay is of all parameters.
+    """
+    return {
+        "dataset": "cifar10",
+        "augment": True,
+        "model": "resnet20",
+        "batch_size": 128,
+        "steps": 64_000,
+        "learning_rate": 0.1,
+        "schedule": "step",
+        "decay_steps": (32_000, 48_000),
+        "optimizer": "sgd",
+        "momentum": 0.9,
+        "weight_decay": 1e-4,
+        "decay_all": True,
+        "eval_every": 3_200,
+        "save_every": 3_200,
+    }
+
+
+def sparse_cifar10_resnet20(sparsity: float = 0.9) -> dict[str, Any]:
+    """The same recipe for pruned, static and RigL networks, equally sparse by layer.
+
+    Masks change as by default, cubic pruning from a fifth to two thirds of the steps;
+    RigL's as in Evci et al. 2020, until three quarters of them.
+    """
+    return cifar10_resnet20() | {
+        "sparsity": sparsity,
+        "distribution": "erk",
+        "update_every": 100,
+        "update_end": 48_000,
+        "drop_fraction": 0.3,
+        "drop_schedule": "cosine",
+        "method": ("pruning", "static", "rigl"),
+    }
+
+
+PRESETS: dict[str, Callable[..., dict[str, Any]]] = {
     "difficulty-resnet50": difficulty_resnet50,
     "rigl-resnet50": rigl_resnet50,
+    "cifar10-resnet20": sparse_cifar10_resnet20,
 }
+"""Those of train.sparse."""
+
+DENSE_PRESETS: dict[str, Callable[[], dict[str, Any]]] = {
+    "cifar10-resnet20": cifar10_resnet20
+}
+"""Those of train.dense."""
 
 
 def of(name: str, sparsity: float | None = None) -> dict[str, Any]:
-    """The settings of a preset, at the sparsity that is asked for (default: 0.8).
+    """The settings of a preset, at the sparsity that is asked for, or its own.
 
     Raises:
       InputError: there is no such preset.
@@ -103,4 +152,17 @@ def of(name: str, sparsity: float | None = None) -> dict[str, Any]:
     1000
     """
     check_choice("preset", name, PRESETS)
-    return PRESETS[name](0.8 if sparsity is None else sparsity)
+    return PRESETS[name](*[] if sparsity is None else [sparsity])
+
+
+def of_dense(name: str) -> dict[str, Any]:
+    """The settings of a preset of a dense network.
+
+    Raises:
+      InputError: there is no such preset.
+
+    >>> of_dense("cifar10-resnet20")["steps"]
+    64000
+    """
+    check_choice("preset", name, DENSE_PRESETS)
+    return DENSE_PRESETS[name]()

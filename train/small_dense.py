@@ -36,7 +36,14 @@ def _sized(config: SparseRun) -> SparseRun:
     params = models.shapes(models.create(*named), shape)
     sizes = {name: leaf.size for name, leaf in trees.named_leaves(params).items()}
     # Biases and the parameters of batch norm are in none of the counts.
-    kept = sum((sizes | recipe.sparse_counts(config, params)).values())
+    try:
+        counts = recipe.sparse_counts(config, params)
+    except InputError as error:
+        raise InputError(
+            "--method small-dense has as many parameters as a sparse network of the"
+            f" same --sparsity, of which there is none: {error}"
+        ) from None
+    kept = sum((sizes | counts).values())
     found = models.scaled_to(kept, *named)
     print(
         f"{config.workdir}: a dense {found.name} of widths"

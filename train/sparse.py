@@ -39,7 +39,7 @@ def inherited(said: Mapping[str, Any]) -> dict[str, Any]:
     """The defaults that --preset NAME or --like RUN and --mask-from RUN bring.
 
     --like brings all settings but --workdir, --mask-from all but a few; of both, those
-    of --like but for what describes the masks.
+    of --like except what describes the masks.
 
     Args:
       said: what the command line and its file say, by the names of the settings.
@@ -83,7 +83,7 @@ def inherited(said: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def defaults_of_mask(name: str, theirs: SparseRun) -> Config:
-    """The defaults beside `--mask-from`: the settings of that run but for a few."""
+    """The defaults beside `--mask-from`: the settings of that run except a few."""
     names = ("workdir", "seed", "rewind_to", "method_args")
     own = {f: getattr(Config(), f) for f in names}
     # Named on the command line as well; here it lets the defaults pass their checks.

@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from landscape import checkpoint, hosts, order, runs
 from landscape.cli import Progress, activity, noted_signals, say_saved
@@ -26,10 +27,14 @@ from train.step import Metrics
 
 def train(
     opened: Sequence[Opened], check_locks: Sequence[Callable[[], None]]
-) -> list[TrainState]:
+) -> list[TrainState | RunFailure]:
     """From boundary to boundary: steps, checks, lines of metrics, checkpoints.
 
-    Of one run, or of several that differ by their seeds and are at the same step.
+    Of one run, or of several that differ by their seeds and are at the same step. One
+    of several that fails makes its steps with the others, and nothing of it is kept.
+
+    Returns:
+      The last state of each, or why it failed.
     """
     with contextlib.ExitStack() as files:
         recorders = []
@@ -45,7 +50,7 @@ def train(
 
 def _train(
     opened: Sequence[Opened], recorders: Sequence[record.Recorder]
-) -> list[TrainState]:
+) -> list[TrainState | RunFailure]:
     folder, config, components, _, _, splits, mesh, _ = opened[0]
     states = [each.state for each in opened]
     at = int(states[0].step)
@@ -74,6 +79,7 @@ def _train(
     ]
     alone = {step - before for step in updates or () for before in (0, 1)}
     stops = alone | rescoring[0].steps
+    failed: dict[int, RunFailure] = {}
     more = f" and {len(opened) - 1} more" if opened[1:] else ""
     bar = Progress(f"{folder}{more}", config.steps, at)
     with (
@@ -103,30 +109,36 @@ def _train(
                 states, new = segment(states, examples, indices, stop - at)
                 at, parts = stop, [*parts, new]
                 metrics = [loop.joined(own) for own in zip(*parts, strict=True)]
-                _check_finite(opened, recorders, states, metrics)
-                if at in rescoring[0].steps:
-                    for i, recorder in enumerate(recorders):
-                        try:
-                            states[i] = rescoring[i].update(states[i])
-                        except InputError as error:
-                            recorder.log_end(at, str(error))
-                            raise RunFailure(
-                                f"{recorder.folder}: at step {at} {error}"
-                            ) from error
+                for i, recorder in _left(recorders, failed):
+                    if bad := measure.non_finite(states[i], metrics[i]):
+                        recorder.log_end(at, f"the {bad} is not finite")
+                        failed[i] = RunFailure(_not_finite(bad, opened[i].config))
+                for i, recorder in _left(recorders, failed):
+                    if at not in rescoring[0].steps:
+                        break
+                    try:
+                        states[i] = rescoring[i].update(states[i])
+                    except InputError as error:
+                        recorder.log_end(at, str(error))
+                        text = f"{recorder.folder}: at step {at} {error}"
+                        failed[i] = RunFailure(text)
+                if len(failed) == len(opened):
+                    return list(failed.values())
             last = at == config.steps
-            for state, own, recorder in zip(states, metrics, recorders, strict=True):
-                lines = [measure.window(components, state, own)]
+            shown: list[dict[str, Any]] = []
+            for i, recorder in _left(recorders, failed):
+                lines = [measure.window(components, states[i], metrics[i])]
                 if last or at % config.eval_interval == 0:
-                    lines += measure.held_out(components, state, splits, mesh)
+                    lines += measure.held_out(components, states[i], splits, mesh)
                 recorder.log(at, *lines)
-                if recorder is recorders[0]:
-                    bar.update(at, lines)
+                shown = shown or lines
+            bar.update(at, shown)
             trace(at)
             signum = hosts.largest(signal_that_came() or 0)
             due = (config.save_every, config.keep_every or config.save_every)
             if last or signum or any(at % every == 0 for every in due):
-                for state, recorder in zip(states, recorders, strict=True):
-                    recorder.save(state)
+                for i, recorder in _left(recorders, failed):
+                    recorder.save(states[i])
                 say_saved(f"step {at} of {folder}{more} is saved")
                 damage.share(folder, splits)
                 # Or while it was saved.
@@ -137,7 +149,14 @@ def _train(
                     f"{folder}{more}: interrupted; step {at} is saved, and the same"
                     " command resumes from there.",
                 )
-    return states
+    return [failed.get(i, state) for i, state in enumerate(states)]
+
+
+def _left(
+    recorders: Sequence[record.Recorder], failed: dict[int, RunFailure]
+) -> list[tuple[int, record.Recorder]]:
+    """The runs that have not failed, by their number."""
+    return [pair for pair in enumerate(recorders) if pair[0] not in failed]
 
 
 def _segment(
@@ -169,18 +188,6 @@ def _segment(
         return [state], [metrics]
 
     return alone
-
-
-def _check_finite(opened, recorders, states, metrics) -> None:
-    """Raises RunFailure for the first of the runs that is not finite."""
-    for each, recorder, state, own in zip(
-        opened, recorders, states, metrics, strict=True
-    ):
-        bad = measure.non_finite(state, own)
-        if bad:
-            recorder.log_end(int(state.step), f"the {bad} is not finite")
-            others = " (the runs trained with it end with it)" if opened[1:] else ""
-            raise RunFailure(_not_finite(bad, each.config) + others)
 
 
 def _not_finite(what: str, config: RunConfig) -> str:

@@ -42,7 +42,7 @@ FINE_TUNING = 3
 class Config(UnitsConfig):
     source: Annotated[str, Named("from")] = ""
     """Run whose network is made smaller: RUN, RUN@STEP or RUN@init. Settings that are
-    not given are its own, but for --workdir and --steps."""
+    not given are its own, except --workdir and --steps."""
     workdir: str | None = None
     """The folder of the result; default: that of --from and "-small"."""
 
@@ -51,7 +51,7 @@ def inherited(said: Mapping[str, Any]) -> dict[str, Any]:
     """The defaults that --like RUN and --from RUN bring.
 
     --from brings all settings but a few; --like those of a command that made a network
-    smaller, but for --workdir and the network, which is that of --from.
+    smaller, except --workdir and the network, which is that of --from.
 
     Args:
       said: what the command line and its file say, by the names of the settings.
@@ -88,7 +88,7 @@ def inherited(said: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def defaults_of(name: str, theirs: TrainConfig) -> Config:
-    """The defaults beside `--from`: the settings of that run but for a few.
+    """The defaults beside `--from`: the settings of that run except a few.
 
     Steps are fewer, as are those of the schedule; of a network that was made smaller
     before they are its own.

@@ -17,8 +17,8 @@ import scipy.sparse.linalg
 from jax.tree_util import Partial
 from jax.typing import ArrayLike
 
+from analysis.curvature import leaf_products as products
 from analysis.curvature.coordinates import Coordinates, kept_entries
-from landscape import trees
 from landscape.errors import InputError
 
 
@@ -104,7 +104,7 @@ class Operator:
         Raises:
           InputError: another number of entries.
         """
-        product = _compiled_matvec if self.scannable else _matvec
+        product = products.compiled_matvec if self.scannable else products.matvec
         return product(self, self._flat(x)).reshape(np.shape(x))
 
     def _flat(self, x: ArrayLike) -> jax.Array:
@@ -125,7 +125,7 @@ class Operator:
           InputError: another structure or other shapes.
         """
         leaves = self.coordinates.leaves(v)
-        product = _compiled_call if self.scannable else _call
+        product = products.compiled_call if self.scannable else products.call
         return self.coordinates.tree(product(self, leaves))
 
     def unravel(self, x: ArrayLike) -> Any:
@@ -136,13 +136,13 @@ class Operator:
         >>> op.unravel(jnp.array([1.0, 2.0]))
         {'w': Array([[1., 2.]], dtype=float32)}
         """
-        return self.coordinates.tree(_scatter(self, self._flat(x)))
+        return self.coordinates.tree(products.scatter(self, self._flat(x)))
 
     def to_dense(self) -> jax.Array:
         """The matrix [size, size]; large ones: `analysis.spectra.materialise`."""
         rows = np.eye(self.size, dtype=self.dtype)
         if self.scannable:
-            return _dense(self, rows)
+            return products.dense(self, rows)
         return jnp.stack([self.matvec(row) for row in rows], axis=1)
 
     def to_scipy(self) -> scipy.sparse.linalg.LinearOperator:
@@ -191,7 +191,7 @@ class Operator:
             self._check_partner(other)
             terms = [*self.description.split("; "), *other.description.split("; ")]
             description = "; ".join(dict.fromkeys(terms))
-            both = Partial(_sum, self.leaf_product, other.leaf_product)
+            both = Partial(products.added, self.leaf_product, other.leaf_product)
             scannable = self.scannable and other.scannable
             kind = f"{self.kind} + {other.kind}".replace("+ -", "- ")
             found = self.with_product(both, description, kind)
@@ -199,14 +199,14 @@ class Operator:
         if not _is_scalar(other):
             return NotImplemented
         shift = jnp.asarray(other, self.dtype)
-        shifted = Partial(_shifted, self.leaf_product, shift)
+        shifted = Partial(products.shifted, self.leaf_product, shift)
         return self.with_product(shifted, kind=f"{self.kind} + c")
 
     def __mul__(self, factor: Any) -> "Operator":
         if not _is_scalar(factor):
             return NotImplemented
         factor = jnp.asarray(factor, self.dtype)
-        scaled = Partial(_scaled, self.leaf_product, factor)
+        scaled = Partial(products.scaled, self.leaf_product, factor)
         return self.with_product(scaled, kind=f"c * {_term(self.kind)}")
 
     def __truediv__(self, divisor: Any) -> "Operator":
@@ -247,58 +247,3 @@ def _term(kind: str) -> str:
 def _is_scalar(x: Any) -> bool:
     real = isinstance(x, Real) or hasattr(x, "dtype")
     return real and np.shape(x) == () and not jnp.iscomplexobj(x)
-
-
-def _matvec(op: Operator, flat: jax.Array) -> jax.Array:
-    return _gather(op, op.leaf_product(_scatter(op, flat)))
-
-
-def _call(op: Operator, leaves: tuple) -> tuple:
-    if op.kept is None:
-        return op.leaf_product(leaves)
-    return _scatter(op, _matvec(op, _gather(op, leaves)))
-
-
-@jax.jit
-def _gather(op: Operator, leaves: tuple) -> jax.Array:
-    flat = jnp.concatenate([jnp.ravel(leaf).astype(op.dtype) for leaf in leaves])
-    return flat if op.kept is None else flat[op.kept]
-
-
-@jax.jit
-def _scatter(op: Operator, flat: jax.Array) -> tuple:
-    if op.kept is not None:
-        whole = jnp.zeros(op.coordinates.size, op.dtype)
-        flat = whole.at[op.kept].set(flat, unique_indices=True, indices_are_sorted=True)
-    return op.coordinates.split(flat)
-
-
-_compiled_matvec = jax.jit(_matvec)
-_compiled_call = jax.jit(_call)
-
-
-@jax.jit
-def _dense(op: Operator, rows: jax.Array) -> jax.Array:
-    return jax.lax.map(partial(_matvec, op), rows).T
-
-
-def _sum(first: Callable, second: Callable, v: tuple) -> tuple:
-    return jax.tree.map(jnp.add, first(v), second(v))
-
-
-def _scaled(product: Callable, factor: jax.Array, v: tuple) -> tuple:
-    return jax.tree.map(lambda x: (factor * x).astype(x.dtype), product(v))
-
-
-def less_outer_product(leaf_product: Callable, mean: tuple) -> Partial:
-    """The product v -> A v - m (m . v), m and v tuples of arrays of one structure."""
-    return Partial(_less_outer_product, leaf_product, mean)
-
-
-def _less_outer_product(product: Callable, mean: tuple, v: tuple) -> tuple:
-    along = trees.dot(mean, v)
-    return jax.tree.map(lambda x, m: x - along.astype(x.dtype) * m, product(v), mean)
-
-
-def _shifted(product: Callable, shift: jax.Array, v: tuple) -> tuple:
-    return jax.tree.map(lambda x, u: (x + shift * u).astype(x.dtype), product(v), v)

@@ -117,6 +117,25 @@ def no_whole_batch(batch_size: int, count: int) -> InputError:
     )
 
 
+def check_top(config: Any, run: Any, size: int) -> None:
+    """Refuses more eigenvalues of each end than half of all; the default is cut down.
+
+    Args:
+      config: `analysis.spectrum.Config`.
+      run: names the run.
+      size: the parameters that vary, or more.
+
+    Raises:
+      InputError: says how many there are.
+    """
+    if config.top > max(size // 2, type(config).top):
+        raise InputError(
+            f"--top {config.top} is of each end, and {run} has"
+            f" {counted(size, 'eigenvalue')}: at most {size // 2};"
+            " --exact finds all of a small network."
+        )
+
+
 def kept_states(ref: runs.Ref) -> list[runs.Ref]:
     """The states that a run kept, up to that of `ref`, in order.
 

@@ -180,9 +180,13 @@ def units_of(run: runs.Run) -> units.Spec:
     params = jax.device_get(run.state.params)
     spec = units.specification(run.model, params)
     if getattr(run.model, "unit_layers", ()):
-        few = {name: array[:4] for name, array in run.data.train.items()}
-        logits = run.objective.bind_logits(run.state.batch_stats)
-        alignment.check_symmetry(lambda p: logits(p, few), params, spec)
+        few = run.data.train["image"][:4]
+        alignment.check_symmetry(
+            lambda params, stats: run.objective.logits(params, few, stats)[0],
+            params,
+            spec,
+            run.state.batch_stats,
+        )
     return spec
 
 

@@ -134,7 +134,7 @@ class Flags(PathOptions):
         return list(zip(self.runs[:half], self.runs[half:], strict=True))
 
     def paths(self) -> list[Config]:
-        """The paths, each once, those of one pair after one another."""
+        """The paths, each once, those of one pair together."""
         shared = {f.name: getattr(self, f.name) for f in fields(PathOptions)}
         found = [
             Config(*pair, kind=kind, split=split, **shared)

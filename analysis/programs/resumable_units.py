@@ -8,7 +8,7 @@ import numpy as np
 from jax.tree_util import Partial
 
 from analysis.programs import inputs, on_devices, results
-from landscape import derivatives, rng, runs, units, units_json, weighting
+from landscape import derivatives, models, rng, runs, units, units_json, weighting
 from landscape.aliases import Batch
 from landscape.callables import Static
 from landscape.cli import Progress
@@ -69,6 +69,11 @@ def setup_of(run: runs.Run, where: str, names: Sequence[str], count: int) -> Set
         raise InputError(
             f"{run.config.workdir} has no units to look at: no layer of its"
             f" {run.config.model} is followed by another."
+        )
+    if models.is_adapted(run.model):
+        raise InputError(
+            f"{run.config.workdir} is a network in NNX or Equinox, and units are seen"
+            " in the layers of Linen modules alone; analysis.path --align works."
         )
     there = on_devices.all_devices()
     first = {}

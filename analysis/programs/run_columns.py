@@ -29,7 +29,7 @@ _MEAN_SPECS = {"num_nonzero": ",.1f", "num_params": ",.1f"}
 
 
 def header(name: str) -> str:
-    """What stands above a column.
+    """The heading of a column.
 
     >>> header("num_params"), header("learning_rate")
     ('parameters', 'learning rate')

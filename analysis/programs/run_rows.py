@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from landscape import checkpoint_tables, config, refs, runs, sources
 from landscape.buckets import shown
 from landscape.errors import InputError
+from landscape.folders import folder_of
 from landscape.tables import counted
 
 SIZES = ("num_params", "sparsity", "sparsity_total", "num_nonzero")
@@ -72,7 +73,7 @@ def find(roots: Iterable[str | Path]) -> list[Path]:
     """
     found: dict[Path, Path] = {}
     for root in roots:
-        root = runs.folder_of(root)
+        root = folder_of(root)
         if not root.is_dir():
             raise InputError(f"{root} is not a folder.")
         for folder in runs.find(root):
@@ -145,7 +146,7 @@ def _state(
 
 
 def _recipe(folder: Path, known: dict[Path, str]) -> str:
-    """The settings but for seeds and places; a run that they name by its own recipe."""
+    """The settings except seeds and places; a run that they name by its own recipe."""
     place = folder.resolve()
     if place not in known:
         # What a damaged run names may name it in return.

@@ -17,7 +17,7 @@ from landscape.layout import layer_name
 from landscape.sparsity import masks as masks_lib
 
 Found = tuple[dict[str, Any], results.Arrays]
-"""What result.json, but for the settings, and arrays.npz hold."""
+"""What result.json, except the settings, and arrays.npz hold."""
 
 
 def by_layer(

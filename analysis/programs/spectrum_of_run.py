@@ -7,7 +7,13 @@ from typing import Any
 import jax
 
 from analysis import curvature, spectra
-from analysis.programs import inputs, results, resumable_spectra, spectrum_figures
+from analysis.programs import (
+    checks,
+    inputs,
+    results,
+    resumable_spectra,
+    spectrum_figures,
+)
 from landscape import devices, rng, runs
 from landscape.cli import activity
 from landscape.errors import InputError
@@ -36,6 +42,9 @@ def found(
         op = operator(config, run, examples)
     if op.size < MIN_PARAMETERS:
         raise too_few(config.run, op.size, config.layers)
+    if not config.layers:
+        # Of a layer that has fewer, as with --by-layer, all are found.
+        checks.check_top(config, config.run, op.size)
     top = min(config.top, op.size // 2) or 1
     description = op.description
     products = f"products: {description}"

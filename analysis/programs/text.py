@@ -19,7 +19,7 @@ def describe_data(result: dict[str, Any]) -> str:
     """
     norm = result["batch_norm"]
     norms = "" if norm == "none" else f", batch norm: {norm} statistics"
-    # Results of before name no data set, and are of the training split.
+    # Older results name no data set, and are of the training split.
     dataset = f"{result['dataset']}: " if "dataset" in result else ""
     example = EXAMPLE[result.get("split", "train")]
     return f"{dataset}{counted(result['num_examples'], example)}{norms}"

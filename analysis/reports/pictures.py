@@ -29,7 +29,7 @@ class Picture(NamedTuple):
       uri: the file as a data URI.
       width, height: in CSS pixels, in which its letters have the size of a text.
       alt: what it shows, for those who do not see it.
-      caption: what stands below it.
+      caption: the text below it.
     """
 
     uri: str

@@ -15,7 +15,7 @@ from analysis.spectra.estimates import (
 from analysis.spectra.exact import eigenvalues
 from analysis.spectra.exact_cost import Cost, check_memory, predicted_cost
 from analysis.spectra.factorisation import Inertia, inertia
-from analysis.spectra.lanczos import Ritz, ritz, tridiagonalise
+from analysis.spectra.lanczos import tridiagonalise
 from analysis.spectra.linear_operator import LinearOperator, from_function, from_matrix
 from analysis.spectra.memory import Memory, memory_needed
 from analysis.spectra.outliers import elbow, largest_gap, largest_ratio
@@ -28,6 +28,7 @@ from analysis.spectra.random_matrices import (
     marchenko_pastur_edges,
     spiked_outlier,
 )
+from analysis.spectra.ritz_values import Ritz, ritz
 from analysis.spectra.smoothing import Curve, smoothed
 from analysis.spectra.stochastic_trace import Trace, xtrace
 from analysis.spectra.storage import is_apart, on_host, sharded

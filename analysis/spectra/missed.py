@@ -13,6 +13,7 @@ import numpy as np
 from analysis.spectra import lanczos
 from analysis.spectra.linear_operator import LinearOperator
 from analysis.spectra.rayleigh_ritz import Goal, Search, rayleigh_ritz
+from analysis.spectra.ritz_values import ritz
 from analysis.spectra.thick_restart import continued, locked, random_vector
 
 LOOK = 25
@@ -100,7 +101,7 @@ def _look(op, found, goal, key) -> tuple[Search, float | None]:
         goal.report(int(found.converged(goal.tol).sum()), products)
         if short or _beyond(found.values, ends) > before:
             return found, None
-        seen = lanczos.ritz(state, first)
+        seen = ritz(state, first)
         lowest = min(lowest, seen.values[0] - seen.bounds[0])
         highest = max(highest, seen.values[-1] + seen.bounds[-1])
         steps, size = int(state.step) - first, op.size - first
@@ -113,7 +114,7 @@ def _look(op, found, goal, key) -> tuple[Search, float | None]:
 
 
 def _ends(found: Search, goal: Goal) -> Ends:
-    """Between the last values sought of each end, but for what tol lets pass."""
+    """Between the last values sought of each end, except what tol lets pass."""
     values = found.values[found.selected]
     margin = np.maximum(goal.tol * np.abs(values), 100 * found.rounding())
     above, below = values + margin, values - margin

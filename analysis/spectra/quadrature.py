@@ -18,6 +18,8 @@ from analysis.spectra import lanczos, storage
 from analysis.spectra.basis import dot
 from analysis.spectra.eigenpairs import Eigenpairs
 from analysis.spectra.linear_operator import LinearOperator, check_operator
+from analysis.spectra.recurrence import State, run_until
+from analysis.spectra.ritz_values import ritz
 from landscape import rng
 from landscape.arrays import check_integer, check_key
 from landscape.backend import on_cpu
@@ -109,10 +111,10 @@ def probe_quadratures(
         sketch_key=sketch_key if num_probes > 1 else None,
     )  # fmt: skip
     for state, sketch in states:
-        ritz = lanczos.ritz(state, known)
-        rows = np.asarray(sketch, np.float64)[known : known + len(ritz.values)]
-        sketches = ritz.vectors.T @ rows
-        yield Quadrature(ritz.values, ritz.vectors[0] ** 2, ritz.bounds, sketches)
+        found = ritz(state, known)
+        rows = np.asarray(sketch, np.float64)[known : known + len(found.values)]
+        sketches = found.vectors.T @ rows
+        yield Quadrature(found.values, found.vectors[0] ** 2, found.bounds, sketches)
 
 
 def tridiagonalise_each(
@@ -125,7 +127,7 @@ def tridiagonalise_each(
     locked: ArrayLike | None = None,
     report: Callable[[int], None] = lambda done: None,
     sketch_key: jax.Array | None = None,
-) -> Iterator[tuple[lanczos.State, jax.Array]]:
+) -> Iterator[tuple[State, jax.Array]]:
     """The state after `num_steps` steps from each start, with a sketch for its basis.
 
     The sketch is [rows, SKETCH], the inner products of the basis' rows with random
@@ -184,13 +186,13 @@ def tridiagonalise_each(
 
 @jax.jit
 def _vmapped(op, states, until, key):
-    states = jax.vmap(lanczos.run_until, (None, 0, None))(op, states, until)
+    states = jax.vmap(run_until, (None, 0, None))(op, states, until)
     sketches = jax.vmap(_sketch, (0, None))(states, key)
     return states._replace(basis=()), sketches
 
 
 @jax.jit
-def _sketch(state: lanczos.State, key: jax.Array | None) -> jax.Array:
+def _sketch(state: State, key: jax.Array | None) -> jax.Array:
     """The basis' rows times random signs: see `tridiagonalise_each`."""
     if not state.basis or key is None:
         return jax.numpy.zeros((len(state.alphas), SKETCH))

@@ -14,8 +14,8 @@ import numpy as np
 
 from analysis.spectra import storage
 from analysis.spectra.basis import Basis, combine, dot, norm, orthogonalise
-from analysis.spectra.lanczos import State
 from analysis.spectra.linear_operator import LinearOperator
+from analysis.spectra.recurrence import State
 
 
 class Goal(NamedTuple):

@@ -43,7 +43,7 @@ def xtrace(op: LinearOperator, num_products: int, *, key: jax.Array) -> Trace:
     as 1 / products, or faster where few eigenvalues make up most of the trace;
     Hutchinson's falls as 1 / sqrt(products).
 
-    The variance of each estimate is known but for the size of what the others leave of
+    The variance of each estimate is known up to the size of what the others leave of
     the operator, which its product with the test vector measures. Estimates that
     measure the same part count as one, and few measured dimensions make the interval
     wider; the spread of the estimates would say less (Student's quantile with few
@@ -197,7 +197,7 @@ def _mean(each: _Samples, gram, norms, escaped, size, eps) -> tuple[float, float
 
     u . B u of u uniform on the sphere of radius sqrt(N) in N dimensions has variance
     2 N / (N + 2) (tr B^2 - (tr B)^2 / N), which is the mean of 2 N / (N + 2) times
-    |B u - (u . B u / N) u|^2 but for what the quotient varies.
+    |B u - (u . B u / N) u|^2 up to the variation of the quotient.
     """
     rounding = 4 * eps * (norms.sum() + (each.sizes / each.lengths).mean())
     if escaped.max() <= 10 * eps * norms.max() < 1e-2 * each.differences:

@@ -11,7 +11,6 @@ import numpy as np
 
 from analysis.spectra import lanczos, storage
 from analysis.spectra.basis import Basis, norm, orthogonalise, restarted
-from analysis.spectra.lanczos import State
 from analysis.spectra.linear_operator import LinearOperator
 from analysis.spectra.rayleigh_ritz import (
     Goal,
@@ -22,6 +21,7 @@ from analysis.spectra.rayleigh_ritz import (
     select,
     split,
 )
+from analysis.spectra.recurrence import State
 from landscape import rng
 
 EMPTY = Head(np.zeros(0), np.zeros(0), np.zeros((0, 0)), (), 0)

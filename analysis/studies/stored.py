@@ -16,7 +16,7 @@ def stored(
     settings: dict[str, Any],
     measure: Callable[[], dict[str, Any]],
 ) -> dict[str, Any]:
-    """The content of `measure()` for runs, or that of before; values json can hold.
+    """The content of `measure()` for runs, or an older one; values json can hold.
 
     Args:
       study: its name.

@@ -1,8 +1,9 @@
 """What the studies share: flags, the files they leave, and what they print."""
 
+import contextlib
 import functools
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
@@ -125,6 +126,23 @@ def one_process(run: Callable[..., T]) -> Callable[..., T]:
     return locked
 
 
+@contextlib.contextmanager
+def few_optimisations(quick: bool) -> Iterator[None]:
+    """If `quick`, programs are compiled here with few optimisations.
+
+    Compiling is most of what a quick study does, and each program computes little.
+    """
+    import jax
+
+    name = "jax_disable_most_optimizations"
+    before = jax.config.values[name]
+    jax.config.update(name, before or quick)
+    try:
+        yield
+    finally:
+        jax.config.update(name, before)
+
+
 def write(
     config: StudyOptions, measured: Any, claims: Sequence[Claim], texts: dict[str, str]
 ) -> dict[str, Any]:
@@ -169,7 +187,7 @@ def differences(full: Any, small: Any) -> list[str]:
             found += [f"{name} {each}" for each in differences(before, after)]
         elif before != after:
             found.append(f"{name} {_short(after)} instead of {_short(before)}")
-    # What the full scale leaves at its default, but for empty values.
+    # What the full scale leaves at its default, except empty values.
     new = {name: x for name, x in _fields(small).items() if name not in _fields(full)}
     return found + [f"{name} {_short(x)}" for name, x in sorted(new.items()) if x]
 

@@ -1,7 +1,7 @@
 """Folders in buckets, gs://BUCKET/FOLDER: a program works on a copy on its own disk.
 
 A folder of a bucket has a copy in a temporary folder of the process. What is there is
-fetched before the copy is used, but for the arrays of checkpoints, which are fetched
+fetched before the copy is used, except the arrays of checkpoints, which are fetched
 when one is read; what is written is sent file by file, in the order in which it is
 written. An object of a bucket is replaced as a whole or not at all, so a kill leaves in
 the bucket what it leaves on a disk.

@@ -3,7 +3,9 @@
 Buckets make an object by one process only, and change none by itself. Who finds no
 lease makes number 1; who has watched the one with the highest number for as long as a
 lease lasts, and it was not renewed, makes the next number, which takes the folder over.
-No clocks of two machines are compared.
+Its holder renews it by making the next number, too: of the two one alone can, however
+long one of them sleeps before. No clocks of two machines are compared. A holder on the
+same machine that has ended is not waited for.
 """
 
 import contextlib
@@ -19,6 +21,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from landscape import hosts
+from landscape.buckets import processes
 from landscape.buckets.names import name_of
 from landscape.buckets.transfer import LEASE, fetch, located
 from landscape.errors import InputError, RunFailure
@@ -79,7 +82,9 @@ class _Lease:
         if not self.lost:
             # What cannot be removed is taken over.
             with contextlib.suppress(Exception):
-                self._drop(self.number)
+                for number, text in self._read().items():
+                    if self._is_own(text):
+                        self._drop(number)
 
     def check(self) -> None:
         """Raises RunFailure if another process has taken the folder over."""
@@ -100,13 +105,16 @@ class _Lease:
         # The number follows from what was last found dead: one that another makes after
         # that has the same number, which only one of the two can make.
         while living := (found := self._read()).items() - dead:
+            if ended := {each for each in living if processes.has_ended(each[1])}:
+                dead |= ended
+                continue
             self._watch(dict(living))
             # Those that are there as they were, and not those that were removed.
             dead |= living & self._read().items()
         self.number = max(found, default=0) + 1
         failure = None
         try:
-            self._write("create")
+            self._make(self.number)
         except Exception as error:  # what says that it is there differs by library
             failure = error
         now = self._read()
@@ -125,7 +133,7 @@ class _Lease:
         """Returns when leases were not renewed for long enough, or were removed."""
         print(
             f"{self.name}: waits {self.duration:.0f} s for a sign of life of"
-            f" {_holder(living)}.",
+            f" {processes.holder(living)}.",
             file=sys.stderr,
             flush=True,
         )
@@ -140,7 +148,8 @@ class _Lease:
 
     def _refusal(self, found: dict[int, bytes]) -> InputError:
         return InputError(
-            f"{self.name} is being written by {_holder(found)}: wait until it ends."
+            f"{self.name} is being written by {processes.holder(found)}: wait until it"
+            " ends."
         )
 
     def _renew_in_time(self) -> None:
@@ -151,26 +160,38 @@ class _Lease:
 
     def _renew(self) -> None:
         found = self._read()
-        newer = {number: text for number, text in found.items() if number > self.number}
-        if newer:
-            self.lost = f"{self.name} was taken over by {_holder(newer)}"
-        elif not self._is_own(found.get(self.number, b"")):
+        own = {number for number, text in found.items() if self._is_own(text)}
+        others = found.keys() - own
+        if others and max(others) > self.number:
+            newest = {max(others): found[max(others)]}
+            self.lost = f"{self.name} was taken over by {processes.holder(newest)}"
+        elif not own:
             self.lost = f"the lease of {self.name} was removed"
         else:
-            self._write("overwrite")
+            # One that was made although an error said that it was not is among them.
+            self.number = max(own) + 1
+            try:
+                self._make(self.number)
+            except Exception:
+                self.number = max(own)
+                raise
+            for number in own:
+                self._drop(number)
 
     def _is_own(self, text: bytes) -> bool:
         # Not the whole text: of a renewal that failed the old one may be there.
         return self.token.encode() in text
 
-    def _write(self, mode: str) -> None:
+    def _make(self, number: int) -> None:
+        """Makes a lease; raises what the library does if another process has."""
         now = time.time()
         content = {
             "process": os.getpid(), "host": socket.gethostname(),
             "token": self.token, "taken": self.taken, "renewed": now,
+            **processes.own(),
         }  # fmt: skip
         text = json.dumps(content).encode()
-        self.system.pipe_file(self._path(self.number), text, mode=mode)
+        self.system.pipe_file(self._path(number), text, mode="create")
         self.renewed = now
 
     def _drop(self, number: int) -> None:
@@ -221,15 +242,3 @@ def _leases(name: str) -> dict[int, bytes]:
         elif not isinstance(content, FileNotFoundError):
             raise content
     return found
-
-
-def _holder(found: dict[int, bytes]) -> str:
-    """Who holds the lease with the highest number, and for how long."""
-    try:
-        content = json.loads(found[max(found)])
-        seconds = max(0, round(time.time() - content["taken"]))
-        who = f"process {content['process']} on {content['host']}"
-    except (ValueError, KeyError, TypeError):
-        return "another process"
-    age = f"{seconds} s" if seconds < 120 else f"{seconds / 60:.0f} minutes"
-    return f"{who}, for {age} now"

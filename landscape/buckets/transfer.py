@@ -25,6 +25,9 @@ LEASE = ".lock"
 LATER = re.compile(r"/\d+/state/")
 """What is below such a folder, arrays of a checkpoint, is fetched when it is read."""
 
+TRACES = "profile"
+"""The folder of a run whose files no program reads: they stay in the bucket."""
+
 TOGETHER = 64
 """Files that are fetched at once, and are in memory until they are written."""
 
@@ -68,10 +71,13 @@ def fetch(path: Path, *, again: bool = True) -> None:
     for folder in sorted(path.rglob("*"), reverse=True):
         if folder.is_dir() and not any(folder.iterdir()):
             folder.rmdir()
+    left_out = {each.parent / TRACES for each in there if each.name == "config.json"}
     wanted = {
         copy: each
         for copy, each in there.items()
-        if not copy.exists() and not LATER.search(f"/{copy.relative_to(path)}")
+        if not copy.exists()
+        and not LATER.search(f"/{copy.relative_to(path)}")
+        and left_out.isdisjoint(copy.parents)
     }
     try:
         _download(name, wanted)

@@ -38,7 +38,7 @@ class Unreadable(RunFailure):
 
 
 def write(folder: Path, name: str, arrays: dict[str, np.ndarray]) -> None:
-    """Makes `folder` and fills it; durable, but for its own name, when this returns.
+    """Makes `folder` and fills it; durable, except its own name, when this returns.
 
     Args:
       folder: must not exist; its parents need not.

@@ -1,6 +1,7 @@
 """Settings that stand in a file: --config FILE gives defaults, and flags win."""
 
 import json
+import re
 import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -17,7 +18,7 @@ CONFIG = Flag(
 )  # fmt: skip
 LIKE = Flag(
     "", "like", group="defaults",
-    text="Run with these settings, but for --workdir; flags and --config win.",
+    text="Run with these settings, except --workdir; flags and --config win.",
 )  # fmt: skip
 PRESET = Flag(
     "", "preset", group="defaults",
@@ -59,6 +60,49 @@ def settings_of(path: str, flags: Mapping[str, Flag]) -> dict[str, Any]:
             )
         found[words[word].name] = _value(path, words[word], value)
     return found
+
+
+def with_origin(
+    error: InputError,
+    file: Mapping[str, Any],
+    below: Mapping[str, Any],
+    said: Mapping[str, Any],
+) -> InputError:
+    """A refusal that says of settings that the user did not type where they are from.
+
+    Args:
+      error: the refusal.
+      file: settings of --config that were not typed.
+      below: those of a preset or another run.
+      said: what the command line says, by the names of the settings.
+
+    >>> error = InputError("--warmup must be at most 20, not 99.")
+    >>> print(with_origin(error, {}, {"warmup": 99}, {"preset": "small"}))
+    --warmup must be at most 20, not 99. That --warmup is of --preset small: type \
+another.
+    """
+    where = {name: CONFIG.word for name in file}
+    for name in below.keys() - file.keys():
+        found = (key for key in _BRINGS if said.get(key))
+        where[name] = next(found, "")
+    told = [
+        f" That --{word} is of --{_BRINGS.get(source, source)} {said[source]}: type"
+        " another."
+        for name, source in where.items()
+        if source and _names(error, word := name.replace("_", "-"))
+    ]
+    return InputError(f"{error}{told[0]}") if told else error
+
+
+_BRINGS = {
+    "preset": "preset", "like": "like", "mask_from": "mask-from", "source": "from"
+}  # fmt: skip
+"""Fields that name what brings other settings, and their flags."""
+
+
+def _names(error: InputError, word: str) -> bool:
+    """Whether a sentence names a flag."""
+    return re.search(rf"--{re.escape(word)}(?![\w-])", str(error)) is not None
 
 
 def _content(path: str) -> dict[str, Any]:

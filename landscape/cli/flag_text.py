@@ -1,4 +1,4 @@
-"""How --help writes one flag: what stands for its value, its text, its default."""
+"""How --help writes one flag: the placeholder of its value, its text, its default."""
 
 import re
 import textwrap
@@ -21,7 +21,7 @@ METAVARS = {
     "export": "FILE", "config": "FILE", "nm": "N:M", "layers": "PATTERN",
     "dense_layers": "PATTERN", "keep_layers": "PATTERN", "max_sparsity": "PATTERN",
 }  # fmt: skip
-"""What stands for the value of a field, if not its name or kind does."""
+"""The placeholder of a field's value, if it is not its name or kind."""
 
 
 def row(start: str, flag: Flag, width: int) -> list[str]:
@@ -52,7 +52,7 @@ def _first_sentence(text: str) -> str:
 
 
 def name_of(flag: Flag) -> str:
-    """A flag with what stands for its values."""
+    """A flag with the placeholder of its values."""
     if flag.kind is bool:
         return flag.word if not flag.default else f"[no-]{flag.word}"
     value = METAVARS.get(flag.name or flag.word, _value(flag))

@@ -63,6 +63,7 @@ MEANINGS = {
 _ONE_PROCESS = "this program runs in one process"
 ELSEWHERE = {
     "sparsity": "a dense network has none; python -m train.sparse takes it",
+    "seed": "nothing here is random",
     "distributed": _ONE_PROCESS,
     "coordinator": _ONE_PROCESS,
 }

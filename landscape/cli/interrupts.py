@@ -75,7 +75,7 @@ def leave(status: int, sentence: str) -> NoReturn:
 
 
 def call_at_end(call: Callable[[int], None]) -> None:
-    """From now on a signal that ends the process is told to `call` first."""
+    """From now on a signal that ends the process is first passed to `call`."""
     _at_end.append(call)
 
 

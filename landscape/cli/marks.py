@@ -14,4 +14,4 @@ class Named(NamedTuple):
 POSITIONAL = Named("")
 
 Positional = Annotated[T, POSITIONAL]
-"""`Positional[str]`: the value stands without a flag, in the order of the fields."""
+"""`Positional[str]`: the value is given without a flag, in the order of the fields."""

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from landscape import hosts
 from landscape.cli import host_flags
-from landscape.cli.defaults import CONFIG, LIKE, PRESET, settings_of
+from landscape.cli.defaults import CONFIG, LIKE, PRESET, settings_of, with_origin
 from landscape.cli.flags import REQUIRED, Flag, flags_of
 from landscape.cli.help import help_asked
 from landscape.cli.versions import by_package, versions
@@ -148,7 +148,15 @@ def parse_sweep(
         below = dict(inherited(file | _said(given) | each)) if inherited else {}
         values = usual | below | file | typed | each
         _check_complete(flags, values, given)
-        points.append(Point(config_class(**values), each))
+        try:
+            points.append(Point(config_class(**values), each))
+        except InputError as error:
+            # What was typed needs no origin, nor do defaults.
+            brought = [
+                {n: v for n, v in part.items() if n not in typed and v != usual.get(n)}
+                for part in (file, below)
+            ]
+            raise with_origin(error, *brought, _said(given)) from None
     _check_apart(points)
     # None and () are as by default; commands may share a file.
     named = {name for name, value in typed.items() if value not in (None, ())}
@@ -171,7 +179,7 @@ def _swept(
     found: dict[str, list[Any]] = {}
     for each in given:
         flag, texts, _ = each
-        # Of a flag that is repeated the last one counts, but for that of a sweep.
+        # The last of a repeated flag counts, unless it is that of a sweep.
         if sum(e.flag == flag for e in given) > 1 and flag.takes == ONE and texts[1:]:
             raise twice(flag)
         if flag.takes != ONE or len(texts) < 2:

@@ -15,7 +15,7 @@ _NEGATIVE = re.compile(r"-(\d|\.\d|inf|nan)")
 
 
 class Given(NamedTuple):
-    """A flag as it was typed: its values, or whether it stands without `--no-`."""
+    """A flag as it was typed: its values, or whether it is without `--no-`."""
 
     flag: Flag
     values: list[str]
@@ -65,7 +65,7 @@ def tell_apart(flags: Mapping[str, Flag], words: Sequence[str]) -> list[Given]:
 
 
 def twice(flag: Flag) -> InputError:
-    """A flag of several values that stands twice."""
+    """A flag of several values that is given twice."""
     return InputError(
         f"--{flag.word} is given twice: its values stand after one --{flag.word}, with"
         " spaces between them."
@@ -116,7 +116,7 @@ def _is_misspelt(word: str, choices: Sequence[str]) -> bool:
 
 
 def _positional(names: list[Flag], found: list[Given], word: str) -> Flag:
-    """The flag that gets a value which stands alone."""
+    """The flag that gets a value without a flag."""
     before = [each.flag for each in found]
     for flag in names:
         if flag.takes != ONE or flag not in before:

@@ -48,8 +48,8 @@ class SparseRun(AtInitialisation, Dynamic, NM, Phases, Levels, TrainConfig):
     0.5."""
     score_examples: int | None = None
     """pruning, snip, grasp: number of examples that scores are of. They are the first
-    ones of the training split; default: 1024 or all, but for pruning by taylor1 or
-    taylor1_abs the batch of the step."""
+    ones of the training split; default: 1024 or all; for pruning by taylor1 or
+    taylor1_abs, the batch of the step."""
     dense_layers: tuple[str, ...] = ()
     """Patterns (Conv_0, Dense_*) of layers that stay dense."""
     max_sparsity: dict[str, float] = field(default_factory=dict, hash=False)
@@ -58,7 +58,7 @@ class SparseRun(AtInitialisation, Dynamic, NM, Phases, Levels, TrainConfig):
     """pruning, nm, ste: first step with a mask update; default: 0.2 of all."""
     prune_end: int | None = None
     """pruning, nm, ste: step at which the sparsity is reached. It is the last mask
-    update but for ste; default: 0.67 of all steps."""
+    update, except with ste; default: 0.67 of all steps."""
     prune_every: int | None = None
     """pruning, nm, ste: steps between mask updates. Default: 0.01 of all steps, but 1
     for ste."""

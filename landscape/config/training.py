@@ -217,7 +217,7 @@ class TrainConfig:
 
     @classmethod
     def of(cls, other: "TrainConfig", **changes: Any) -> Self:
-        """The settings that `other` shares with this class, but for `changes`.
+        """The settings that `other` shares with this class, except `changes`.
 
         Shared are those of the nearest class that both are kinds of: a score of weights
         is none of units. `method` is not shared: each class has its own, named in

@@ -26,7 +26,7 @@ class UnitsConfig(TrainConfig):
 
     source: str = ""
     """Run whose network is made smaller: RUN, RUN@STEP or RUN@init. Settings that are
-    not given are its own, but for --workdir and --steps."""
+    not given are its own, except --workdir and --steps."""
     keep_params: float | None = None
     """Keep at most this fraction of the parameters, in (0, 1)."""
     keep_flops: float | None = None

@@ -15,6 +15,9 @@ from landscape.tables import counted
 
 TEST_FRACTION = 5
 """Of arrays without a test split one example in this many is held out for it."""
+MOST_CLASSES = 10
+"""Classes for each one of which there is an example: where more are meant, a function
+says so by "num_classes"."""
 ALLOWED = (
     "(inputs, labels), ((inputs, labels), (inputs, labels)) of the training and the"
     ' test split, or {"train": (inputs, labels), "test": (inputs, labels)}, perhaps'
@@ -190,9 +193,10 @@ def _num_classes(name: str, parts: dict, *labels: np.ndarray) -> int:
     largest = max(int(each.max()) for each in labels)
     given = parts.get("num_classes")
     if given is None:
-        size = sum(map(len, labels))
-        if largest < 1 or largest >= size:
-            there = counted(len(np.unique(np.concatenate(labels))), "class", "classes")
+        size, seen = sum(map(len, labels)), len(np.unique(np.concatenate(labels)))
+        # Of many more classes than are there, most would be outputs of nothing.
+        if largest < 1 or largest >= min(size, MOST_CLASSES * seen):
+            there = counted(seen, "class", "classes")
             raise InputError(
                 f"--dataset {name}: the labels of {counted(size, 'example')} are of"
                 f" {there}, and the largest is {largest}: labels must be 0 to K - 1 of"

@@ -95,7 +95,7 @@ def scale_ends(axes: Axes, ends: list[Known], largest: float) -> None:
 
 
 def mark_classes(axes: Axes, num_classes: int | None, ranks: np.ndarray) -> None:
-    """A line behind as many eigenvalues as there are classes, if so many are drawn."""
+    """A line after the first `num_classes` eigenvalues, if more than that are drawn."""
     if num_classes and num_classes < len(ranks):
         label = f"number of classes ({num_classes})"
         axes.axvline(num_classes + 0.5, color="0.4", ls=":", lw=1, label=label)

@@ -79,6 +79,11 @@ def path(
                 wide = grey | ({"lw": _WIDE} if _is_covered(below, [above]) else {})
                 accuracy.plot(at, 100 * others["accuracy"], **wide)
         for label, found, line in terms:
+            if label == "L2 term" and _is_far_below(found, terms[0][1]):
+                # Drawn, it would press all others flat.
+                label = f"L2 term: {np.mean(found):.2g}, not drawn"
+                loss.plot([], [], line, label=label)
+                continue
             loss.plot(ts, found, line, label=label)
         loss.set(ylabel=f"loss{unit}")
         if accuracy is not None:
@@ -142,6 +147,19 @@ def several_paths(
         columns = max(1, min(len(names), 110 // (8 + max(map(len, names)))))
         figure.legend(handles, names, loc="outside lower center", ncols=columns)
         return figure
+
+
+def _is_far_below(values: np.ndarray, others: np.ndarray) -> bool:
+    """Whether values hardly change, and lie further below others than those reach.
+
+    >>> flat, high = np.full(3, 0.1), np.array([1.0, 1.2, 1.1])
+    >>> _is_far_below(flat, high), _is_far_below(flat, high - 0.9)
+    (True, False)
+    """
+    height = np.ptp(others)
+    return bool(
+        np.ptp(values) < 0.1 * height and np.min(others) - np.max(values) > height
+    )
 
 
 def _is_covered(curve: Curve, later: Sequence[Curve]) -> bool:

@@ -28,7 +28,7 @@ def spectra_by_layer(
 
     Args:
       found: name of a layer -> "trace", perhaps with "trace_error", and the numbers
-        that `spectrum` takes, but for the curve.
+        that `spectrum` takes, except the curve.
       curves: name -> grid and value, see `analysis.spectra.Curve`.
       title: of the figure.
     """
@@ -73,7 +73,7 @@ def spectra_of_runs(
     """Both edges and the density of several runs, over each other.
 
     Args:
-      found: name of a run -> the numbers that `spectrum` takes, but for the curve.
+      found: name of a run -> the numbers that `spectrum` takes, except the curve.
       curves: name -> grid and value, see `analysis.spectra.Curve`.
       title: of the figure.
     """

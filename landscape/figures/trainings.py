@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from landscape.figures.axis_scales import stretch
+from landscape.figures.axis_scales import plain_numbers, stretch
 from landscape.figures.method_looks import Look, looks, mean_and_range
 from landscape.figures.styles import Figure, plain, style
 
@@ -21,6 +21,9 @@ _DASH = 6
 """Length, in widths of the line."""
 _LINE = 1.3
 """Width of a line on which no other lies, in points."""
+_FEW = 50
+"""Quotient of the ends of a log axis up to which its numbers are written out."""
+_COVERED = "wide lines: others lie on them"
 
 
 def training(runs: dict[str, list[Lines]]) -> Figure:
@@ -29,8 +32,8 @@ def training(runs: dict[str, list[Lines]]) -> Figure:
     A method has its colour, and what is none one of its own. Of runs that share a label
     the line is their mean and the band goes from the least to the largest. Sparsity is
     drawn where that of some run changes, the gradient's norm where it is known; labels
-    whose sparsities are the same are dashes of one line, and of those that partly are
-    the first is the widest.
+    whose sparsities are the same are dashes of one line; of those that partly are the
+    first is the widest, and a constant one is wider than those that come to it.
 
     Accuracies over more than 20 points are on an axis that is stretched towards the
     best one: as far from 99 to 100 % as from 97 to 99 %, and so on.
@@ -62,9 +65,10 @@ def training(runs: dict[str, list[Lines]]) -> Figure:
                 _draw(accuracy, curves, look | {"ls": ls} | wide)
                 accuracies += [value for _, values in curves for value in values]
         loss.set(yscale="log", ylabel="cross-entropy (nats)")
+        _plain_if_few(loss)
         accuracy.set_ylabel("accuracy (%)")
         if covered:
-            _note(accuracy, "wide lines: others lie on them")
+            _note(accuracy, _COVERED)
         stretch(accuracy, accuracies)
         if _any(norms, lambda values: bool(values)):
             _norms(others.pop(0), norms, marks)
@@ -100,17 +104,27 @@ def _norms(axes: Axes, every: Sequence[list[Curve]], marks: Sequence[Look]) -> N
         _draw(axes, group, look)
     positive = _any(every, lambda values: min(values, default=0) > 0)
     axes.set(ylabel="gradient norm", yscale="log" if positive else "linear")
+    _plain_if_few(axes)
+
+
+def _plain_if_few(axes: Axes) -> None:
+    """Numbers of a log axis over few magnitudes, of which those between are shown."""
+    low, high = axes.get_ylim()
+    if axes.get_yscale() == "log" and high < _FEW * low:
+        plain_numbers(axes.yaxis)
 
 
 def _sparsities(axes: Axes, every: Sequence[list[Curve]], marks: Sequence[Look]):
-    same = False
+    notes = {}
     for i, look in enumerate(marks):
         apart = _apart(every, i)
-        same = same or "ls" in apart
+        if "ls" in apart:
+            notes["dashes of several colours: equal values"] = True
+        if apart.get("lw", 0) > _LINE:
+            notes[_COVERED] = True
         _draw(axes, every[i], look | apart, "post")
     axes.set(ylabel="weights removed (%)", ylim=(-3, 103))
-    if same:
-        _note(axes, "dashes of several colours: equal values")
+    _note(axes, "\n".join(notes))
 
 
 def _note(axes: Axes, words: str) -> None:
@@ -123,20 +137,23 @@ def _apart(every: Sequence[list[Curve]], i: int) -> dict[str, Any]:
     # A constant one lies below those that come to its value and leave it.
     values = _values(every[i])
     look: dict[str, Any] = {"zorder": 3 - 1 / max(1, len(values)) + 0.001 * i}
+    look |= _width(every, i)
     if len(same) > 1:
         gap = _DASH * (len(same) - 1)
         look["ls"] = (-_DASH * same.index(i) % (_DASH + gap), (_DASH, gap))
-    elif len(values) > 1:
-        look |= _width(every, i)
     return look
 
 
 def _width(every: Sequence[list[Curve]], i: int, more: float = 1.4) -> dict[str, float]:
-    """That of the i-th of all, on which later ones may lie: more for each."""
+    """That of the i-th of all, on which later ones may lie: more for each.
+
+    On a constant one all lie that are not.
+    """
+    above = every if len(_values(every[i])) == 1 else every[i + 1 :]
     others = [
         each
-        for each in every[i + 1 :]
-        if len(_values(each)) > 1 and _touch(every[i], each)
+        for each in above
+        if len(_values(each)) > 1 and each != every[i] and _touch(every[i], each)
     ]
     return {"lw": _LINE + more * min(4, len(others))}
 

@@ -11,6 +11,7 @@ from landscape.models.nnx_networks import from_nnx
 from landscape.models.output_positions import positions
 from landscape.models.resnet import ResNet
 from landscape.models.scaling import scaled_to
+from landscape.models.users import is_adapted
 from landscape.models.vgg import VGG
 from landscape.models.wide_resnet import WideResNet
 from landscape.models.widths import layers_in_order, widths_of
@@ -28,6 +29,7 @@ __all__ = [
     "from_equinox",
     "from_nnx",
     "init",
+    "is_adapted",
     "layers_in_order",
     "max_pool_2x2",
     "positions",

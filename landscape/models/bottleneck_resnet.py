@@ -61,7 +61,7 @@ class BottleneckResNet(nn.Module):
     it have stride 2, as have the first blocks of all stages but the first; then the
     mean over pixels and one dense layer. Of an image of 224x224 ResNet-50 takes 4.1e9
     multiply-adds, 3.9e9 with `stride_first`. Kernels are initialised He normal, the
-    dense one too; biases zero; batch norm as in `landscape.models.normed`, but for the
+    dense one too; biases zero; batch norm as in `landscape.models.normed`, except the
     scales of the last norm of each block, which start at zero: scores at step 0 that
     are products with gradients (SNIP, GraSP, SynFlow) are zero before them.
     `train=True` needs mutable=["batch_stats"]. float32 params; the result has the

@@ -15,7 +15,7 @@ from landscape.models.train_flag import keywords
 
 
 class _Parts:
-    """What a network is, but for its arrays; equal to itself alone.
+    """What a network is, except its arrays; equal to itself alone.
 
     Attributes:
       make: `make(key=key) -> equinox.Module`.
@@ -81,6 +81,10 @@ class FromEquinox(nn.Module):
     @property
     def layout_rules(self) -> Rules:
         return self.network.rules
+
+    @property
+    def unit_layers(self) -> Any:
+        return getattr(self.network.static, "unit_layers", ())
 
     @nn.compact
     def __call__(self, image: Any, train: bool = False) -> Any:

@@ -16,12 +16,13 @@ _COLLECTIONS = {"params": nnx.Param, "batch_stats": nnx.BatchStat}
 
 
 class _Graph:
-    """What a network is, but for its arrays; equal to itself alone.
+    """What a network is, except its arrays; equal to itself alone.
 
     Attributes:
       make: `make(rngs=nnx.Rngs) -> nnx.Module`.
       graph: of the modules and variables.
-      rules: its attribute `layout_rules`, if it has one.
+      rules, unit_layers: its attributes `layout_rules` and `unit_layers`, if it has
+        them.
       states: by collection, variables without arrays.
     """
 
@@ -33,6 +34,7 @@ class _Graph:
                 f"an NNX module is needed, not {type(abstract).__name__!r}."
             )
         self.rules = getattr(abstract, "layout_rules", ())
+        self.unit_layers = getattr(abstract, "unit_layers", ())
         self.graph, *states, rest = nnx.split(abstract, *_COLLECTIONS.values(), ...)
         self.states = dict(zip(_COLLECTIONS, states, strict=True))
         if left := nnx.to_flat_state(rest):
@@ -75,6 +77,10 @@ class FromNNX(nn.Module):
 
     network: _Graph
     layout_rules: Rules = ()
+
+    @property
+    def unit_layers(self) -> Any:
+        return self.network.unit_layers
 
     @nn.compact
     def __call__(self, image: Any, train: bool = False) -> Any:

@@ -1,4 +1,4 @@
-"""Networks that are told otherwise, or not at all, whether they are being trained."""
+"""Networks with another flag, or none, for whether they are being trained."""
 
 import dataclasses
 import inspect

@@ -19,8 +19,8 @@ from flax import linen as nn
 
 from landscape import layout
 from landscape.errors import InputError, with_article
-from landscape.models.equinox_networks import from_equinox
-from landscape.models.nnx_networks import from_nnx
+from landscape.models.equinox_networks import FromEquinox, from_equinox
+from landscape.models.nnx_networks import FromNNX, from_nnx
 from landscape.models.train_flag import with_train
 from landscape.user_code import arguments, call, check_arguments, resolve, told
 
@@ -54,6 +54,15 @@ def create(
     """
     factory = resolve(FLAG, name)
     return _create(factory, name, input_shape, num_classes, tuple(model_args))
+
+
+def is_adapted(model: Any) -> bool:
+    """Whether a module holds a network of NNX or Equinox: its layers are not Linen's.
+
+    >>> is_adapted(from_nnx(nnx.Linear, 3, 2)), is_adapted(nn.Dense(2))
+    (True, False)
+    """
+    return isinstance(model, FromNNX | FromEquinox)
 
 
 @functools.lru_cache(maxsize=16)

@@ -81,6 +81,32 @@ def renewed(
     return projected(projected(opt_state, params, masks), params, stayed, new)
 
 
+def forgotten(opt_state: Any, when: Any) -> Any:
+    """The state, in which a line search has no value and gradient of the parameters.
+
+    `optax.value_and_grad_from_state` computes both again then.
+
+    Args:
+      opt_state: of any optimizer.
+      when: a boolean scalar; where it is False, the state is as it was.
+
+    >>> search = optax.scale_by_backtracking_linesearch(5, store_grad=True)
+    >>> state = search.init({"w": jnp.ones(2)})._replace(value=jnp.array(3.0))
+    >>> float(forgotten(state, True).value), float(forgotten(state, False).value)
+    (inf, 3.0)
+    """
+
+    def is_search(node):
+        return {"value", "grad"} <= {*getattr(node, "_fields", ())}
+
+    def forget(node):
+        if not is_search(node):
+            return node
+        return node._replace(value=jnp.where(when, jnp.inf, node.value))
+
+    return jax.tree.map(forget, opt_state, is_leaf=is_search)
+
+
 def projected(opt_state: Any, params: Params, masks: Masks, other: Any = None) -> Any:
     """The optimizer's state, zero wherever an array has an entry for a pruned weight.
 

@@ -52,10 +52,14 @@ def sparse_state(
     (0, 1.0)
     """
     masks, updater_state = updater.init(key, params)
-    params = masks_lib.apply(masks, params)
+    params = _applied(masks, params)
     stepped = updater_state.latent if updater.latent else params
     step = jnp.zeros((), jnp.int32)
     return SparseState(step, params, masks, optimizer.init(stepped), updater_state)
+
+
+# One program for all leaves.
+_applied = jax.jit(masks_lib.apply)
 
 
 def masked_update(
@@ -184,7 +188,7 @@ def scored_update(
 def _inside(updater, masks, info, stepped, opt_state, renewed):
     """Parameters and optimizer's state on the masks, out of what the optimizer stepped.
 
-    Both are on the old masks already, but for latent weights.
+    Both are on the old masks already, except latent weights.
     """
     if updater.latent:
         return masks_lib.apply(masks, stepped), opt_state

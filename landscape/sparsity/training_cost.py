@@ -117,7 +117,7 @@ def gradual_densities(
 def by_density(known: Sequence[tuple[float, float]]) -> Callable[[float], float]:
     """f(m) as a function of the density, linear between states in which both are known.
 
-    Exact but for rounding where the layers' counts move on a line from dense to final
+    Exact up to rounding where the layers' counts move on a line from dense to final
     ones (gradual pruning within layers, phases, masks of constant counts); with scores
     that are compared over layers it is exact at the known states alone.
 

@@ -44,11 +44,13 @@ def sparsify(
     After `update` and `optax.apply_updates` a pruned weight is exactly 0.0, whatever it
     was before, if that was finite: its update is -w, and w - w = 0 in every dtype. The
     update of a kept weight is the optimizer's own. The optimizer sees masked gradients
-    and parameters, and its state becomes zero where the masks prune a weight: see
-    `masked_update`, which does the same to the parameters themselves. An initial state
-    that is not zero (rprop's rates, adagrad's sums) stays at the weights that the first
-    masks prune, and adafactor and adabelief add their epsilon there: neither moves a
-    pruned weight.
+    and parameters, and its state is zero where the masks prune a weight: see
+    `masked_update`, which does the same to the parameters themselves. Only adafactor
+    and adabelief add their epsilon there, which moves no pruned weight. In float16
+    Adam's eps of 1e-8 is 0, and what has no gradient becomes nan, as without masks:
+    give `eps=1e-4`, or float32 parameters. What a line search keeps for
+    `optax.value_and_grad_from_state` is forgotten where the masks have changed or are
+    about to, as the gradient that it kept is masked.
 
     Nothing may change the updates afterwards: in `optax.chain` this comes last (what
     clips or adds decay goes before it or inside), and `check` tells if something did,
@@ -58,7 +60,8 @@ def sparsify(
     gradients; inside, each call is a step. A step is what the updater's settings count.
 
     The ordinary steps (not in `updater.steps(params)`) may be those of `sparsify` with
-    `updaters.unchanging`, which has the same state and needs no temporary memory.
+    `updaters.unchanging` (`updaters.unchanging_latent` of an updater with latent
+    weights), which has the same state and needs no temporary memory.
 
     The parameters of step 0 are the caller's: `project` makes them those of the masks,
     else the first update does.
@@ -103,6 +106,8 @@ def sparsify(
         if updater.latent:
             stepped = updater_state.latent
         inner_state = optimizer.init(stepped)
+        if not updater.latent:
+            inner_state = inner.projected(inner_state, params, masks)
         _check_update(optimizer, masks, inner_state, params)
         step = jnp.zeros((), jnp.int32)
         return SparsifyState(step, number, masks, inner_state, updater_state)
@@ -110,6 +115,12 @@ def sparsify(
     def update(grads, state, params=None, **extra_args):
         if params is None:
             raise InputError("sparsify wants update(gradients, state, params).")
+        if updater.latent != hasattr(state.updater_state, "latent"):
+            raise InputError(
+                "the state is of an updater with latent weights and the updater has"
+                " none, or the reverse: their ordinary steps are those of"
+                " updaters.unchanging_latent, all others' those of updaters.unchanging."
+            )
         take = _latent_step if updater.latent else _step
         return take(optimizer, updater, grads, state, params, extra_args)
 
@@ -167,6 +178,8 @@ def _step(optimizer, updater, grads, state, params, extra_args):
             lambda inner_state: inner_state,
             inner_state,
         )
+        soon = True if steps is None else jnp.any(jnp.array(steps) == step + 1)
+        inner_state = inner.forgotten(inner_state, due | soon)
     # Some optimizers (muon) move a weight without a gradient, too.
     stayed = masks if steps == () else jax.tree.map(jnp.logical_and, state.masks, masks)
     updates = jax.tree.map(_to_zero, stayed, updates, params)

@@ -60,7 +60,7 @@ def check_tolerance(tolerance: float, loss: float, dtype: np.dtype) -> None:
 def constant_units(
     statistics: Mapping[str, Outputs], sites: Mapping[str, Site]
 ) -> dict[str, np.ndarray]:
-    """The units whose output is one constant, but for rounding: by group, booleans [n].
+    """The units whose output is one constant up to rounding: by group, booleans [n].
 
     Their standard deviation is at most 8 roundings of their mean, at all their sites.
 

@@ -13,13 +13,11 @@ Other symmetries (scales around relu and batch norm, signs around tanh) are no
 permutations, and not covered.
 """
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from landscape import layout
 from landscape.aliases import Params
-from landscape.errors import InputError, check_choice, with_article
-from landscape.layout import Rules
+from landscape.errors import InputError, with_article
 from landscape.models import (
     MLP,
     VGG,
@@ -29,46 +27,17 @@ from landscape.models import (
     WideResNet,
     layers_in_order,
 )
-
-
-class Axis(NamedTuple):
-    """What permutes an axis: channels, laid side by side, at each of the positions.
-
-    Attributes:
-      names: the permutations of consecutive groups of channels.
-      positions: how often the channels are repeated, H * W where [H, W, C] was
-        flattened; the channel is the last index.
-    """
-
-    names: tuple[str, ...]
-    positions: int = 1
-
-
-class Spec(NamedTuple):
-    """The permutation symmetry of a network; write one by hand for any other network.
-
-    Attributes:
-      sizes: number of units of each permutation, in the order of the forward pass.
-      axes: for each leaf's name, what acts on each of its axes; None: nothing does.
-
-    >>> tied = Axis(("hidden",))
-    >>> spec = Spec({"hidden": 3}, {"in": (None, tied), "out": (tied, None)})
-    >>> spec.sizes["hidden"], spec.axes["out"][0] == tied
-    (3, True)
-    """
-
-    sizes: dict[str, int]
-    axes: dict[str, tuple[Axis | None, ...]]
+from landscape.units.chains import Axis, Spec, declared, sequential
 
 
 def specification(model: Any, params: Params) -> Spec:
     """The symmetry of an MLP, LeNet, AlexNet, VGG or (wide) ResNet of this repository.
 
-    And that of any network whose attribute `unit_layers` names its layers, all of them,
-    one after another as in `sequential`. It covers parameters, masks (scalar leaves
-    have no units), gradients and batch norm's statistics: whatever has the names of
-    the leaves of one of them. Permutations are called after the layer whose outputs
-    they permute; "stream_0" and so on for residual streams.
+    And that of any network whose attribute `unit_layers` names its layers and norms,
+    all of them, one after another as in `sequential`. It covers parameters, masks
+    (scalar leaves have no units), gradients and batch norm's statistics: whatever has
+    the names of the leaves of one of them. Permutations are called after the layer
+    whose outputs they permute; "stream_0" and so on for residual streams.
 
     Raises:
       InputError: the model is of another kind, or names not all of its layers.
@@ -81,7 +50,7 @@ def specification(model: Any, params: Params) -> Spec:
     {'Dense_0': 5, 'Dense_1': 3}
     """
     if layers := getattr(model, "unit_layers", ()):
-        return _declared(params, layers, layout.rules_of(model))
+        return declared(params, layers, layout.rules_of(model))
     if isinstance(model, MLP) and model.batch_norm:
         return _normed(params, "Dense")
     if isinstance(model, MLP | LeNet | AlexNet):
@@ -97,66 +66,6 @@ def specification(model: Any, params: Params) -> Spec:
         " its layers, if they are one after another, in its class attribute unit_layers"
         " (docs/add_a_model.md), or in a notebook make its Spec by hand."
     )
-
-
-def sequential(params: Params, layers: Sequence[str], rules: Rules = ()) -> Spec:
-    """The symmetry of dense and convolutional layers one after another.
-
-    Args:
-      params: leaves called "LAYER/kernel" and, where there is one, "LAYER/bias" [out].
-      layers: names in the order of the forward pass. Where a layer has m times as many
-        inputs as the one before it has outputs, the latter were flattened from
-        [..., C]: their C channels are repeated at m positions.
-      rules: for leaves that `landscape.layout` does not know.
-
-    Raises:
-      InputError: there is no such layer, or its inputs are no multiple of the outputs
-        of the one before, or are on several axes, as of attention.
-    """
-    leaves = layout.leaves(params, rules)
-    kernels = {name: leaf for name, leaf in leaves.items() if leaf.kind == "kernel"}
-    sizes, axes, before = {}, {}, None
-    for layer in layers:
-        name = check_choice("kernel", f"{layer}/kernel", kernels)
-        kernel = kernels[name]
-        if sorted(kernel.axes.replace("k", "")) != ["i", "o"]:
-            raise InputError(
-                f"the units of {name}, axes {kernel.axes}, are not those of one axis:"
-                " write its Spec."
-            )
-        *_, fan_in, fan_out = kernel.canonical
-        inputs, outputs = None, Axis((layer,)) if layer != layers[-1] else None
-        if before is not None:
-            positions, rest = divmod(fan_in, sizes[before])
-            if rest:
-                raise InputError(
-                    f"{layer} has {fan_in} inputs, not a multiple of the"
-                    f" {sizes[before]} outputs of {before}."
-                )
-            inputs = Axis((before,), positions)
-        axes[name] = tuple({"i": inputs, "o": outputs}.get(a) for a in kernel.axes)
-        if f"{layer}/bias" in leaves:
-            axes[f"{layer}/bias"] = (outputs,)
-        if outputs:
-            sizes[layer], before = fan_out, layer
-    return Spec(sizes, axes)
-
-
-def _declared(params, layers: Sequence[str], rules: Rules) -> Spec:
-    """Of a network that names its layers; what it leaves out would be left behind."""
-    if isinstance(layers, str) or not all(isinstance(name, str) for name in layers):
-        raise InputError(f"unit_layers must be a tuple of names, not {layers!r}.")
-    try:
-        spec = sequential(params, layers, rules)
-    except InputError as error:
-        raise InputError(f"unit_layers {' '.join(layers)}: {error}") from None
-    others = [name for name in layout.leaves(params, rules) if name not in spec.axes]
-    if others:
-        raise InputError(
-            f"unit_layers {' '.join(layers)} leaves out {', '.join(others)}: units are"
-            " known of kernels and biases one after another alone."
-        )
-    return spec
 
 
 def _normed(params, kind: str) -> Spec:

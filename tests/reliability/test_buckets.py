@@ -143,6 +143,16 @@ def test_arrays_are_fetched_when_they_are_read():
     }
 
 
+def test_traces_of_a_run_stay_in_the_bucket():
+    system = fsspec.filesystem("memory")
+    for name in ("run/config.json", "run/profile/a/b", "profile/c/config.json"):
+        system.pipe_file(f"/b/{name}", b"{}")
+    folder = folder_of("memory://b")
+    found = [path for path in folder.rglob("*") if path.is_file()]
+    names = {str(path.relative_to(folder)) for path in found}
+    assert names == {"run/config.json", "profile/c/config.json"}
+
+
 def test_a_copy_follows_what_others_change_and_remove():
     system = fsspec.filesystem("memory")
     system.pipe({"/b/r/a": b"1", "/b/r/b/c": b"2", "/b/rest": b"", "/b/r/.lock-1": b""})

@@ -1,11 +1,14 @@
 """One process writes a folder in a bucket: leases that are objects."""
 
+import json
+import os
 import time
 
 import fsspec
 import pytest
 
 from landscape import locks
+from landscape.buckets import processes
 from landscape.buckets.leases import _Lease
 from landscape.errors import InputError, RunFailure
 from landscape.folders import folder_of
@@ -24,7 +27,8 @@ def folder(monkeypatch):
 
 def test_a_folder_is_refused_while_its_lease_is_renewed(folder):
     with locks.locked(folder) as check:
-        assert list(SYSTEM.store) == ["/leases/run/.lock-1"]
+        (lease,) = SYSTEM.store
+        assert lease.startswith("/leases/run/.lock-")
         for ask in (locks.check_free, lambda where: locks.locked(where).__enter__()):
             with pytest.raises(
                 InputError, match=r"memory://leases/run is being.* wait"
@@ -119,3 +123,40 @@ def test_a_network_that_fails_for_a_moment_loses_no_lease(folder, what, monkeypa
         lease._renew()
         lease.check()
     assert not SYSTEM.store
+
+
+def test_a_renewal_that_comes_too_late_takes_nothing_back(folder, monkeypatch):
+    """The process sleeps after it has read its lease, and another takes over."""
+    monkeypatch.setattr(_Lease, "_renew_in_time", lambda lease: None)
+    really = _Lease._make
+    lease, other = (_Lease("memory://leases/run", 0.3) for _ in range(2))
+
+    def sleeps(self, number):
+        monkeypatch.setattr(_Lease, "_make", really)
+        other.__enter__()
+        self._make(number)
+
+    with lease:
+        monkeypatch.setattr(_Lease, "_make", sleeps)
+        with pytest.raises(FileExistsError):
+            lease._renew()
+        assert list(SYSTEM.store) == ["/leases/run/.lock-2"]
+        with pytest.raises(RunFailure, match="taken over by process"):
+            lease.check()
+    other.check()
+    other.__exit__()
+    assert not SYSTEM.store
+
+
+def test_a_holder_that_has_ended_on_this_machine_is_not_waited_for(folder, capsys):
+    mine = processes.own()
+    if not mine:
+        pytest.skip("only Linux tells which processes there are")
+    ended = {"process": os.getpid(), "host": "here", "taken": 0}
+    text = json.dumps(ended | mine | {"began": mine["began"] - 1})
+    SYSTEM.pipe_file("/leases/run/.lock-4", text.encode())
+    locks.check_free(folder)
+    assert not SYSTEM.store and not capsys.readouterr().err
+    for living in (mine, mine | {"place": "elsewhere", "began": 0}):
+        assert not processes.has_ended(json.dumps(ended | living).encode())
+    assert processes.has_ended(json.dumps(ended | mine | {"process": 0}).encode())

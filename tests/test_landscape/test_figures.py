@@ -118,6 +118,13 @@ def test_of_sparsities_that_are_partly_equal_the_first_is_the_widest():
     first, second, constant = sparsity.lines
     assert first.get_linewidth() > second.get_linewidth()
     assert constant.get_zorder() < first.get_zorder() < second.get_zorder()
+    # Two lines come to it and stay.
+    last = LINES[2] | {"step": 99}
+    groups = {"pruned": [[*LINES, last]], "ste": [[LINES[1], *LINES[2:], last]]}
+    groups["static"] = [[*LINES[2:], last]]
+    *_, sparsity = figures.training(groups).axes
+    assert sparsity.lines[2].get_linewidth() == first.get_linewidth() + 1.4
+    assert sparsity.get_title().endswith("\nwide lines: others lie on them")
 
 
 def test_accuracies_from_chance_on_are_all_within_an_axis_stretched_at_its_top():

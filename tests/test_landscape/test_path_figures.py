@@ -91,3 +91,12 @@ def test_where_all_curves_are_dashed_their_key_is_too():
     assert [line.get_linestyle() for line in keys] == ["--", "--"]
     first, second = (line.get_linewidth() for line in curves(figure.axes[1]))
     assert first == second
+
+
+def test_an_l2_term_far_below_a_flat_objective_is_told_and_not_drawn():
+    ts = np.linspace(0, 1, 5)
+    flat = VALUES | {"loss": 2 + 0.1 * ts, "l2": np.full(5, 0.25)}
+    loss, _ = figures.path(ts, flat, ("a", "b")).axes
+    labels = [line.get_label() for line in loss.lines]
+    assert labels[:3] == ["objective", "cross-entropy", "L2 term: 0.25, not drawn"]
+    assert loss.get_ylim()[0] > 1.9

@@ -7,6 +7,7 @@ import pytest
 
 from landscape import config, runs
 from landscape.errors import InputError
+from landscape.runs import fingerprints
 
 
 def test_a_step_is_told_from_a_name_with_an_at_sign(tmp_path):
@@ -32,8 +33,10 @@ def test_settings_that_came_later_leave_fingerprints_as_they_were(
     tmp_path, monkeypatch
 ):
     """Else every new one would have all analyses of before computed again."""
-    monkeypatch.setattr(runs, "step_of", lambda ref, settings: 7)
-    monkeypatch.setattr(runs.checkpoint_tables, "digest", lambda folder, step: "digest")
+    monkeypatch.setattr(fingerprints, "step_of", lambda ref, settings: 7)
+    monkeypatch.setattr(
+        fingerprints.checkpoint_tables, "digest", lambda folder, step: "digest"
+    )
 
     def fingerprint(settings):
         (tmp_path / runs.CONFIG).write_text(json.dumps(config.to_dict(settings)))

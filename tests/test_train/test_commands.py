@@ -124,6 +124,41 @@ def test_what_takes_masks_has_the_number_of_scored_examples_of_their_run(tmp_pat
         SparseRun(score_examples=9)
 
 
+@pytest.mark.parametrize(
+    ("line", "setting", "expected"),
+    [
+        ("pruning lottery nm --nm 2:4", "nm", [None, None, "2:4"]),
+        ("pruning nm --nm 1:4", "sparsity", [0.75, 0.75]),
+        ("pruning nm ste --nm 1:4 --sparsity 0.9", "sparsity", [0.9, 0.75, 0.75]),
+        ("rigl nm --nm 2:4 --distribution erk", "distribution", ["erk", "uniform"]),
+        ("pruning rigl acdc --global-pruning", "global_pruning", [True, False, True]),
+        (
+            "pruning scratch set --score taylor1",
+            "score",
+            ["taylor1"] * 2 + ["magnitude"],
+        ),
+        ("pruning snip synflow --score-examples 9", "score_examples", [None, 9, None]),
+        ("pruning rigl --sparse-init unit", "sparse_init", ["dense", "unit"]),
+    ],
+)
+def test_of_several_methods_each_has_the_flags_that_it_knows(line, setting, expected):
+    made = sparse.expand(read(f"--method {line}".split()))
+    assert [getattr(each, setting) for each in made] == expected
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("set rigl --global-pruning", "--global-pruning goes with --method pruning"),
+        ("pruning acdc --sparse-init unit", "not pruning acdc, which starts dense"),
+        ("nm ste --nm 1:4 --sparsity 0.9", "does not go with --nm 1:4"),
+    ],
+)
+def test_a_flag_that_no_method_knows_is_refused(line, message):
+    with pytest.raises(InputError, match=message):
+        sparse.expand(read(f"--method {line}".split()))
+
+
 @pytest.mark.parametrize("flag", ["--mask-from", "--workdir"])
 def test_a_value_that_is_missing_is_told_as_of_every_flag(flag):
     with pytest.raises(InputError, match=f"{flag} needs a value"):

@@ -69,6 +69,11 @@ def test_another_value_of_what_has_no_effect_is_the_same_run(pruned):
     other = SparseRun(**TINY, workdir=str(folder), data_seed=3)
     with pytest.raises(InputError, match="data_seed 0 there, 3 here"):
         job.run_training(other)
+    # What is not there is told first.
+    other = SparseRun(**TINY | {"model": "landscape.errors:Cnn", "widths": ()},
+                      workdir=str(folder))  # fmt: skip
+    with pytest.raises(InputError, match=r"errors\.py defines no 'Cnn'"):
+        job.run_training(other)
 
 
 def test_init_is_the_lottery_start_with_the_masks_of_step_0(pruned):

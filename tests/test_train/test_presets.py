@@ -7,7 +7,7 @@ import pytest
 from landscape import methods, models, recipe, sparsity
 from landscape.config import SparseRun
 from landscape.errors import InputError
-from train import presets, sparse
+from train import dense, presets, sparse
 
 
 def config_of(words):
@@ -51,6 +51,33 @@ def test_the_preset_of_rigl_keeps_a_fifth_of_all_weights():
     assert kept == round(0.2 * total)
 
 
+def test_the_preset_of_resnet20_is_the_recipe_of_its_authors():
+    (point,) = dense.read(["--preset", "cifar10-resnet20"])
+    (alone,) = dense.expand(point.config)
+    runs = sparse.expand(config_of("--preset cifar10-resnet20"))
+    assert [run.method for run in runs] == ["pruning", "static", "rigl"]
+    for run in (alone, *runs):
+        assert (run.model, run.steps, run.batch_size) == ("resnet20", 64_000, 128)
+        assert (run.learning_rate, run.decay_steps) == (0.1, (32_000, 48_000))
+        assert (run.schedule, run.decay_factor) == ("step", 0.1)
+        assert (run.momentum, run.nesterov) == (0.9, False)
+        assert (run.weight_decay, run.decay_all, run.augment) == (1e-4, True, True)
+    assert runs[2].last_update == 48_000
+    shapes = models.shapes(models.create("resnet20", (32, 32, 3), 10), (32, 32, 3))
+    sizes = {k: math.prod(v) for k, v in sparsity.prunable(shapes).items()}
+    for run in runs:
+        kept = recipe.sparse_counts(run, shapes)
+        assert sum(kept.values()) == round(0.1 * sum(sizes.values()))
+        assert min(kept.values()) > 0
+
+
+def test_the_preset_of_a_dense_network_is_no_run_to_be_like():
+    with pytest.raises(InputError, match="--preset and --like each bring all"):
+        dense.read("--preset cifar10-resnet20 --like runs/a".split())
+    with pytest.raises(InputError, match="cifar10-resnet20"):
+        dense.read(["--preset", "rigl-resnet50"])
+
+
 def test_flags_win_over_a_preset():
     config = config_of("--preset rigl-resnet50 --dataset digits --steps 30000")
     assert (config.dataset, config.steps, config.batch_size) == (
@@ -61,10 +88,17 @@ def test_flags_win_over_a_preset():
     assert config.workdir is None
 
 
+def test_a_refusal_says_which_settings_are_the_presets():
+    words = "--preset difficulty-resnet50 --steps 20"
+    with pytest.raises(InputError, match="That --warmup is of --preset difficulty"):
+        config_of(words)
+    with pytest.raises(InputError, match=r"at most 20, not 99\.$"):
+        config_of(f"{words} --warmup 99")
+
+
 def test_every_preset_is_of_a_method_and_its_name_is_checked():
     for name in presets.PRESETS:
-        (method,) = presets.of(name)["method"]
-        assert method in methods.METHODS
+        assert set(presets.of(name)["method"]) <= set(methods.METHODS)
         assert set(presets.of(name)) <= set(SparseRun.__dataclass_fields__)
     with pytest.raises(InputError, match="perhaps you meant 'rigl-resnet50'"):
         config_of("--preset rigl-resnet5")

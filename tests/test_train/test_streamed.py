@@ -164,7 +164,7 @@ def test_the_pixels_are_the_centre_normalised_by_imagenet(images):
 
 def test_processes_compare_the_files_of_each_split(images):
     found = agreement.files_of(data.load(DenseRun(**settings(images, "unused"))))
-    assert found.keys() == {"files of train", "files of test"}
+    assert found.keys() == {"names of train files_crc32", "names of test files_crc32"}
     assert len(set(found.values())) == 2
 
 

@@ -155,15 +155,27 @@ def test_seeds_that_were_never_begun_make_all_their_steps(
             )
 
 
-def test_a_seed_that_diverges_is_named(tmp_path, monkeypatch):
+def test_a_seed_that_diverges_is_named_and_ends_no_other(
+    together_and_alone, tmp_path, monkeypatch
+):
     monkeypatch.setattr(
         opening,
         "_open",
         lambda config, *rest, really=opening._open: _spoiled(really(config, *rest)),
     )
-    with pytest.raises(RunFailure, match=r"seed1: the loss of step 1 is not finite.*"):
+    message = r"seed1: the loss of step 1 is not finite.* Finished beside it: 2 runs\.$"
+    with pytest.raises(RunFailure, match=message):
         job.run_all(configs(tmp_path), seeds_at_once=SEEDS)
-    assert runs.read_end(tmp_path / "seed1") and not runs.read_end(tmp_path / "seed0")
+    assert checkpoint.steps(tmp_path / "seed1" / runs.CHECKPOINTS) == [0]
+    assert [line["step"] for line in runs.read_metrics(tmp_path / "seed1")] == [0]
+    whole, _ = together_and_alone
+    for seed in (0, 2):
+        assert runs.read_summary(tmp_path / f"seed{seed}")
+        lines = (tmp_path / f"seed{seed}" / runs.METRICS).read_text()
+        assert lines == (whole / f"seed{seed}" / runs.METRICS).read_text()
+    # The same command trains the one alone, from its last checkpoint.
+    with pytest.raises(RunFailure, match=r"workdir\.$"):
+        job.run_all(configs(tmp_path), seeds_at_once=SEEDS)
 
 
 def _spoiled(opened):

@@ -1,7 +1,7 @@
 """Checks C2.1 to C2.10 of paper 2, and what was found.
 
 The thresholds were set before anything was measured here. The thesis' own numbers are
-not to be had, but for the model five times smaller of its abstract.
+not available, except the model five times smaller of its abstract.
 """
 
 from analysis.studies.claims import Claim

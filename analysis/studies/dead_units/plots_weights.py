@@ -89,7 +89,7 @@ def removal(
       note: above the figure.
     """
     with style():
-        size = (2.2 * len(columns) + 0.4, 4.9)
+        size = (2.4 * len(columns) + 0.4, 6.6)
         figure = Figure(figsize=size, layout="constrained")
         grid = figure.subplots(2, len(columns), sharex=True, sharey="row")
         grid = np.reshape(grid, (2, len(columns)))

@@ -53,7 +53,8 @@ def run(config: Config, scale: Any = None) -> dict[str, Any]:
     from analysis.studies.difficulty import claims, figures, runs
     from landscape.figures import attempt
 
-    measured = runs.measure(config, scale)
+    with study.few_optimisations(config.quick):
+        measured = runs.measure(config, scale)
     judged = claims.claims(measured)
     table = verdict_table(judged)
     result = study.write(config, measured, judged, {"claims.txt": table})

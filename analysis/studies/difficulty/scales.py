@@ -116,18 +116,23 @@ def of(config: SparseStudyOptions) -> Scale:
 def quick(config: SparseStudyOptions) -> Scale:
     """The same, made small."""
     scale = full(config)
-    few = {"steps": 60, "prune_every": 5, "num_train": 300}
+    few: dict[str, Any] = {"steps": 60, "prune_every": 5, "num_train": 300}
     if "schedule" in scale.training:
         few |= {"schedule": "cosine", "decay_steps": ()}
+    fit_steps, points = 40, 11
     if scale.training["model"] in ("resnet8", "resnet20"):
-        few["widths"] = (4, 4, 8)
+        # Most of the rest is compilation, and evaluation on all test images, three
+        # times a network.
+        few |= {"widths": (2, 2, 4), "steps": 20, "num_train": 192, "batch_size": 32}
+        fit_steps, points = 10, 7
+        scale = scale._replace(sparsities=config.sparsities or scale.sparsities[:1])
     return scale._replace(
         training=scale.training | few,
         num_seeds=config.num_seeds or 1,
         zeros=(0.0, 0.95),
         zeros_seeds=1,
-        fit_steps=40,
-        points=11,
+        fit_steps=fit_steps,
+        points=points,
         num_examples=None,
     )
 

@@ -15,13 +15,23 @@ from analysis.studies.stored import stored
 from analysis.studies.training import train
 from landscape import runs
 from landscape.config import RunConfig, SparseRun
-from train import mask_source, small_dense
+from train import levels, mask_source, small_dense
 
 Part = dict[str, Any]
 
 
 def train_one(settings: RunConfig) -> Part:
-    """Accuracy, training loss, FLOPs of the training, and the density of each layer."""
+    """Accuracy, training loss, FLOPs of the training, and the density of each layer.
+
+    Of levels those of the last one, and the FLOPs of all.
+    """
+    if settings.method == "imp":
+        each = [_trained(level) for level in levels.expand(settings)]
+        return each[-1] | {"flops": sum(part["flops"] for part in each)}
+    return _trained(settings)
+
+
+def _trained(settings: RunConfig) -> Part:
     start = None
     if isinstance(settings, SparseRun):
         (settings,) = small_dense.sized([settings])

@@ -8,7 +8,7 @@ from analysis.studies.gradient_flow.scales import Scale, Sweep
 from landscape import data
 from landscape.cli import activity
 from landscape.config import RunConfig, SparseRun
-from train import checks
+from train import checks, levels
 
 
 def root_of(config: Config) -> str:
@@ -37,10 +37,15 @@ def of_row(scale: Scale, root: str, row: Row) -> list[RunConfig]:
 def _of_sweep(sweep: Sweep, root: str) -> list[RunConfig]:
     """Its networks with equal steps; the others follow from what these cost."""
     seeds = range(sweep.num_seeds)
-    return [sweep_settings.dense(sweep, root, seed) for seed in seeds] + [
+    settings = [
         sweep_settings.settings_of(sweep, root, entry, key, seed)
         for entry, key in sweep_settings.cells(sweep)
         for seed in seeds
+    ]
+    return [sweep_settings.dense(sweep, root, seed) for seed in seeds] + [
+        run
+        for each in settings
+        for run in (levels.expand(each) if each.method == "imp" else [each])
     ]
 
 

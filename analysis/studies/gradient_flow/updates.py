@@ -1,7 +1,7 @@
 """The Hessian within the mask just before and after a mask update of RigL.
 
 The paper (arXiv:2010.03533) says that an update makes new directions of negative
-curvature. Both states here differ in nothing but the update: no step is between them.
+curvature. Both states here differ only by the update: no step is between them.
 The same update with random growth (SET's) says what is due to the gradient.
 """
 

@@ -50,7 +50,7 @@ SHARED = {
     "eval_every": 500,
     # So that kernels shrink in these few steps as they do in the paper's 48,000 with
     # 1e-4, where their sum of squares falls to about a fifth: by
-    # exp(-2 w sum of rates / (1 - momentum)) = exp(-1.5) but for the loss' gradient.
+    # exp(-2 w sum of rates / (1 - momentum)) = exp(-1.5) without the loss' gradient.
     "weight_decay": 2e-3,
 }
 SCALES = {

@@ -45,22 +45,25 @@ class AtInitialisation:
         )
         named = (self.method,) if isinstance(self.method, str) else self.method
         for name in named:
-            self._check_masks_of(name)
+            self._check_layers_of(name)
+        if self.sparse_init != "dense" and not any(map(self.has_sparse_init, named)):
+            raise InputError(
+                f"--sparse-init {self.sparse_init} goes with --method"
+                f" {_either(MASKED_AT_0)}, not {' '.join(named)}, which starts dense."
+            )
 
-    def _check_masks_of(self: Any, method: str) -> None:
+    def has_sparse_init(self: Any, method: str) -> bool:
+        """Whether a method has masks at step 0, or takes weights of another run, which
+        are as they were there."""
+        takes = METHODS[method].takes if method in METHODS else ()
+        return method in MASKED_AT_0 or "weights" in takes or "solution" in takes
+
+    def _check_layers_of(self: Any, method: str) -> None:
         layers = self.max_sparsity or self.distribution != "uniform"
         if method in AT_INITIALISATION and layers and not self.per_layer:
             raise InputError(
                 f"{method} compares all layers: it goes with neither --max-sparsity nor"
                 " --distribution, unless --per-layer is given."
-            )
-        # Weights that are taken from another run are as they were there.
-        takes = METHODS[method].takes if method in METHODS else ()
-        taken = "weights" in takes or "solution" in takes
-        if self.sparse_init != "dense" and method not in MASKED_AT_0 and not taken:
-            raise InputError(
-                f"--sparse-init {self.sparse_init} goes with --method"
-                f" {_either(MASKED_AT_0)}, not {method}, which starts dense."
             )
 
     @property

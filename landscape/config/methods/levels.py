@@ -17,9 +17,9 @@ class Levels:
     CHOICES: ClassVar[dict[str, tuple[str, ...]]] = {"rewind": REWINDS}
 
     levels: int | None = None
-    """imp: how often weights are removed; default: as often as it takes. Each level
-    after the dense one is a run. By default as often as removing --level-fraction of
-    what is left takes to --sparsity."""
+    """imp: how often weights are removed; default: until --sparsity. Each level
+    after the dense one is a run. By default as many as it takes to reach --sparsity by
+    removing --level-fraction of the weights that are left."""
     level_fraction: float = 0.2
     """imp: fraction of the kept weights that each level removes. The last one meets
     --sparsity."""

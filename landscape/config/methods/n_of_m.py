@@ -20,7 +20,10 @@ class NM:
         match = re.fullmatch(r"([1-9]\d*):([1-9]\d*)", self.nm or "1:2")
         allowed = "N:M with 1 <= N < M, as in 2:4"
         require(self, "nm", bool(match) and int(match[1]) < int(match[2]), allowed)
-        if self.nm is None:
+        named = (self.method,) if isinstance(self.method, str) else self.method
+        # Of several methods each has settings of its own in the end.
+        others = len(named) > 1 and not {"nm", "ste"}.issuperset(named)
+        if self.nm is None or others:
             return
         # In a stored run the pattern's own sparsity is beside it.
         if self.sparsity not in (None, self.sparsity_of_pattern):

@@ -20,8 +20,8 @@ def score(
     """H_ii w_i^2 / 2, with the exact diagonal; negative where the curvature is.
 
     At a minimum it is the second-order change of the loss when w_i alone is set to 0.
-    Dear: one product with the Hessian for each weight that is kept, hence for networks
-    of some thousand weights; `score_hutchinson` is for larger ones.
+    Expensive: one product with the Hessian for each kept weight, so for networks of
+    some thousand weights; `score_hutchinson` is for larger ones.
 
     Args:
       block_size, chunk_size: as in `landscape.derivatives.hessian_diagonal`. Without a

@@ -31,7 +31,7 @@ def score(
     All leaves of `params` are replaced by their absolute values, biases and the scales
     of batch norm too. What else `model_fn` holds stays as it is: batch norm must be in
     eval mode, where the stored statistics of initialisation (mean 0, variance 1) make
-    it the identity but for its epsilon. The paper's code does the same.
+    it the identity up to its epsilon. The paper's code does the same.
 
     R grows with depth and may overflow: in float32 a ResNet-56 does. Then scores are
     infinite or no numbers; give float64 parameters, within `jax.enable_x64(True)`.

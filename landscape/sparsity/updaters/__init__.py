@@ -16,7 +16,10 @@ from landscape.sparsity.updaters.gradual import pruning
 from landscape.sparsity.updaters.levels import next_masks
 from landscape.sparsity.updaters.n_of_m import n_of_m
 from landscape.sparsity.updaters.rigged import rigl
-from landscape.sparsity.updaters.straight_through import straight_through
+from landscape.sparsity.updaters.straight_through import (
+    straight_through,
+    unchanging_latent,
+)
 
 __all__ = [
     "acdc",
@@ -32,4 +35,5 @@ __all__ = [
     "static",
     "straight_through",
     "unchanging",
+    "unchanging_latent",
 ]

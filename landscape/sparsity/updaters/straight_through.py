@@ -11,9 +11,10 @@ from landscape.aliases import Masks, Params
 from landscape.layout import Rules
 from landscape.sparsity import choices
 from landscape.sparsity.choices import Choice
-from landscape.sparsity.masks import pruned_leaves
+from landscape.sparsity.masks import dense, pruned_leaves
 from landscape.sparsity.saliency import magnitude
 from landscape.sparsity.updater import Updater
+from landscape.sparsity.updaters.constant import never, unchanged
 from landscape.sparsity.updaters.gradual import kept_at
 
 
@@ -89,6 +90,15 @@ def straight_through(choice: Choice, start: int, end: int, every: int) -> Update
         return masks, state, {"changed": changed}
 
     return Updater(init, update, latent=True)
+
+
+unchanging_latent = Updater(
+    lambda key, params: (dense(params), Latent(params)),
+    unchanged,
+    steps=never,
+    latent=True,
+)
+"""As `unchanging`, of updaters with latent weights, which are stepped."""
 
 
 def straight_through_of_settings(

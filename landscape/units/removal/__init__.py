@@ -1,4 +1,4 @@
-"""Units removed from a network: which may go, by which constants, and smaller networks.
+"""Removal of units: which can be removed, their constants, and smaller networks.
 
 `plan_removal` says which units go and why others stay; `remove` carries the plan out in
 the network's full size, `shrink` makes it smaller.

@@ -68,7 +68,7 @@ def corrected(
     *,
     chunk_size: int | None = None,
 ) -> Network:
-    """The removed network with the outputs of approximate layers put right on average.
+    """The removed network with the mean outputs of approximate layers corrected.
 
     For each layer of `plan.approximate`, first to last, in one pass over the data: the
     bias takes the difference of its outputs' means from those in the whole network; of
@@ -175,7 +175,7 @@ def _without(plan: Plan, tree: Any) -> Any:
             if axis is not None:
                 gone = np.tile(at(axis, plan.removed), axis.positions)
                 np.moveaxis(values, i, 0)[gone] = 0
-        return jnp.asarray(values)
+        return jax.device_put(values)
 
     return trees.map_named(cut, tree)
 

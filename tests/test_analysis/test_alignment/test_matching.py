@@ -180,7 +180,7 @@ def test_layers_of_equal_shapes_in_another_order_are_refused():
     names = ["a", "b", "c", "d"]
     params = {name: {"kernel": np.zeros((3, 3), np.float32)} for name in names}
 
-    def outputs(params):
+    def outputs(params, _):
         return functools.reduce(
             lambda h, k: jnp.tanh(h @ params[k]["kernel"]), names, x
         )
@@ -188,6 +188,28 @@ def test_layers_of_equal_shapes_in_another_order_are_refused():
     check_symmetry(outputs, params, sequential(params, names))
     with pytest.raises(InputError, match="once the units of a are permuted"):
         check_symmetry(outputs, params, sequential(params, ["a", "c", "b", "d"]))
+
+
+@pytest.mark.parametrize("groups", [1, 3])
+def test_statistics_move_with_the_units_and_norms_over_groups_are_refused(groups):
+    x = np.random.default_rng(0).normal(size=(2, 3)).astype(np.float32)
+    kernel = {"kernel": np.zeros((3, 3), np.float32)}
+    params = {"a": kernel, "norm": {"scale": np.zeros(3, np.float32)}, "b": kernel}
+    stats = {"norm": {"var": np.zeros(3, np.float32)}}
+
+    def outputs(params, stats):
+        h = x @ params["a"]["kernel"] / stats["norm"]["var"]
+        h = h * params["norm"]["scale"] * (jnp.arange(3) % groups + 1)
+        return jnp.tanh(h) @ params["b"]["kernel"]
+
+    spec = sequential(params, ["a", "norm", "b"])
+    if groups == 1:
+        check_symmetry(outputs, params, spec, stats)
+    else:
+        with pytest.raises(InputError, match="no norms over groups of channels"):
+            check_symmetry(outputs, params, spec, stats)
+    with pytest.raises(InputError, match="the statistics lost belong to no layer"):
+        check_symmetry(outputs, params, spec, stats | {"lost": np.zeros(3)})
 
 
 def test_masks_move_with_their_weights():
@@ -437,9 +459,7 @@ def test_bad_input_is_refused_in_words():
     with pytest.raises(InputError, match="not a multiple of the 7 outputs"):
         shapes = {"a": {"kernel": np.ones((2, 7))}, "b": {"kernel": np.ones((8, 2))}}
         sequential(shapes, ["a", "b"])
-    with pytest.raises(
-        InputError, match="unknown kernel 'a_/kernel': perhaps you meant"
-    ):
+    with pytest.raises(InputError, match="unknown layer 'a_': perhaps you meant"):
         sequential(shapes, ["a_", "b"])
     with pytest.raises(InputError, match="key must be of floating point, not key"):
         match(*[params | {"key": KEY}] * 2, spec, KEY)

@@ -16,6 +16,7 @@ import pytest
 from analysis import spectra, spectrum
 from analysis.curvature import Operator, coordinates
 from analysis.programs import (
+    checks,
     edges_by_step,
     results,
     resumable_spectra,
@@ -448,3 +449,12 @@ def test_the_page_on_adding_an_analysis_holds_a_program(
     program.main(config)
     printed = capsys.readouterr().out
     assert f"Dense_1: sharpness {twin:.3g}"[:-1] in printed and "figure.png" in printed
+
+
+def test_more_eigenvalues_than_there_are_at_each_end_are_refused():
+    checks.check_top(spectrum.Config("a", top=50), "a", 100)
+    # The default is cut down.
+    checks.check_top(spectrum.Config("a"), "a", 3)
+    message = "--top 51 is of each end, and a has 100 eigenvalues: at most 50"
+    with pytest.raises(InputError, match=message):
+        checks.check_top(spectrum.Config("a", top=51), "a", 100)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from jax.tree_util import Partial
 
-from analysis.spectra import lanczos, linear_operator
+from analysis.spectra import lanczos, linear_operator, ritz
 from analysis.spectra.basis import BLOCK, allocate, orthogonalise
 from landscape.errors import InputError, RunFailure
 
@@ -87,7 +87,7 @@ def test_products_are_those_of_the_tridiagonal_and_the_bounds_are_the_residuals(
         off = rows @ dense - tridiagonal @ rows
         off[-1] -= betas[-1] * np.asarray(state.current)
         assert np.abs(off).max() < rounding * 3  # The matrix' norm.
-        found = lanczos.ritz(state)
+        found = ritz(state)
         vectors = rows.T @ found.vectors
         residuals = np.linalg.norm(dense @ vectors - vectors * found.values, axis=0)
         np.testing.assert_allclose(found.bounds, residuals, atol=1e-13)
@@ -100,7 +100,7 @@ def test_a_long_basis_is_orthonormal_and_has_no_ghost(steps):
     state = lanczos.tridiagonalise(op, vector(300), steps)
     rows = basis(state)
     assert np.abs(rows @ rows.T - np.eye(steps)).max() < 20 * eps
-    values = lanczos.ritz(state).values
+    values = ritz(state).values
     assert (values > 0.5).sum() == 8
     np.testing.assert_allclose(values[-8:], outlying()[-8:], rtol=20 * eps)
 
@@ -118,7 +118,7 @@ def test_a_small_remainder_of_a_vector_is_orthogonal_too(length):
 def test_without_reorthogonalisation_ghosts_come():
     op = linear_operator.from_matrix(matrix(outlying()))
     state = lanczos.tridiagonalise(op, vector(300), LONG, reorthogonalise="none")
-    assert state.basis == () and (lanczos.ritz(state).values > 0.5).sum() > 8
+    assert state.basis == () and (ritz(state).values > 0.5).sum() > 8
 
 
 SPECIAL = {
@@ -137,7 +137,7 @@ def test_a_breakdown_gives_the_distinct_eigenvalues(name, scale, scannable):
     op = linear_operator.from_matrix(scale * matrix(values), scannable=scannable)
     state = lanczos.tridiagonalise(op, vector(50), 30)
     chex.assert_tree_all_finite(state)
-    found = lanczos.ritz(state)
+    found = ritz(state)
     assert bool(state.breakdown) and not found.bounds.any()
     # Rounding may add a step or two within an eigenspace: never a value.
     assert len(distinct) <= len(found.values) <= len(distinct) + 3
@@ -150,7 +150,7 @@ def test_all_steps_give_the_whole_spectrum():
         op = linear_operator.from_matrix(matrix(EVEN))
         state = lanczos.tridiagonalise(op, vector(32), 32)
         assert bool(state.breakdown)
-        np.testing.assert_allclose(lanczos.ritz(state).values, EVEN, atol=1e-12)
+        np.testing.assert_allclose(ritz(state).values, EVEN, atol=1e-12)
 
 
 @pytest.mark.parametrize("scale", [2.0**-17, 2.0**-80, 1e-5])
@@ -164,8 +164,8 @@ def test_a_scaled_operator_has_the_scaled_tridiagonal(scale):
     if scale == 2.0**-17:  # One program, and a power of two rounds nothing.
         for a, b in ((one.alphas, two.alphas), (one.betas, two.betas)):
             np.testing.assert_array_equal(np.asarray(a) * np.float32(scale), b)
-    top = lanczos.ritz(one).values[-8:]
-    np.testing.assert_allclose(lanczos.ritz(two).values[-8:] / scale, top, rtol=1e-6)
+    top = ritz(one).values[-8:]
+    np.testing.assert_allclose(ritz(two).values[-8:] / scale, top, rtol=1e-6)
 
 
 @pytest.mark.parametrize("scannable", [True, False], ids=["compiled", "stepwise"])
@@ -188,7 +188,7 @@ def test_the_basis_is_orthogonal_to_locked_vectors():
         vectors = np.linalg.eigh(dense)[1]
         op = linear_operator.from_matrix(dense)
         state = lanczos.tridiagonalise(op, vector(32), 27, locked=vectors[:, -5:].T)
-        found = lanczos.ritz(state, first=5)
+        found = ritz(state, first=5)
         assert int(state.step) == 32 and len(found.values) == 27
         np.testing.assert_allclose(found.values, EVEN[:-5], rtol=0, atol=1e-12)
 
@@ -244,7 +244,7 @@ def test_a_product_that_is_not_finite_is_refused(scannable):
             lambda op: lanczos.advance(op, lanczos.start(op, jnp.ones(4), 2), 17),
             "capacity for 16 more steps, not 17",
         ),
-        (lambda op: lanczos.ritz(lanczos.start(op, jnp.ones(4), 2)), "no Ritz values"),
+        (lambda op: ritz(lanczos.start(op, jnp.ones(4), 2)), "no Ritz values"),
         (lambda op: linear_operator.from_matrix(jnp.ones((2, 3))), "square"),
         (lambda op: linear_operator.from_function(lambda x: x, 0), "at least 1"),
     ],

@@ -150,7 +150,7 @@ def test_the_published_rows_alone_are_a_part(tmp_path, monkeypatch, chosen):
 
 
 def test_the_sweep_runs_and_is_read_back(tmp_path, monkeypatch, steps_said):
-    names = "pruning", "lottery", "static"
+    names = "pruning", "lottery", "static", "imp"
     few = tuple(e for e in sweep_settings.ENTRIES if e.name in names)
     for module in (sweep, sweep_settings):
         monkeypatch.setattr(module, "ENTRIES", few)
@@ -166,6 +166,10 @@ def test_the_sweep_runs_and_is_read_back(tmp_path, monkeypatch, steps_said):
     whole = result["sweep"]["dense"]["0"]["flops"][0]
     for part in (static, result["equal"]["dense"]["0"]):
         assert part["flops"][0] == pytest.approx(0.25 * whole, rel=0.02)
+    # A dense training, and one of half of its weights.
+    imp = result["sweep"]["imp"]["0.5"]
+    assert imp["flops"][0] == pytest.approx(1.5 * whole, rel=0.02)
+    assert imp["layers"]["Dense_1"] == [0.5]
     layers = result["sweep"]["static"]["0.5"]["layers"]
     assert set(layers) == {"Dense_0", "Dense_1", "Dense_2"}
     monkeypatch.setattr(sweep, "_cost", refuse)

@@ -3,6 +3,7 @@
 import importlib
 import shlex
 
+import jax
 import pytest
 
 from analysis import path, spectrum, surface, units
@@ -21,6 +22,7 @@ from analysis.studies.plateau.config import Config as Plateau
 from analysis.studies.subspace import scales as subspace
 from analysis.studies.subspace.config import Config as Subspace
 from landscape.cli import parse
+from landscape.errors import InputError
 
 ROOT = "my runs/sparsity-0.98/seed-0/{}"
 STUDIES = [
@@ -129,6 +131,17 @@ def test_a_path_is_evaluated_on_no_more_than_is_trained_on(make, module):
             trained = scale.training.get("num_train", 1297)
             trained = scale.training.get("blob_samples", trained)
             assert (scale.num_examples or 0) <= trained
+
+
+def test_a_quick_study_compiles_with_few_optimisations():
+    name = "jax_disable_most_optimizations"
+    before = jax.config.values[name]
+    with study.few_optimisations(False):
+        assert jax.config.values[name] == before
+    with pytest.raises(InputError), study.few_optimisations(True):
+        assert jax.config.values[name]
+        raise InputError("a run is refused.")
+    assert jax.config.values[name] == before
 
 
 def test_the_report_lists_what_differs(capsys, tmp_path):

@@ -30,7 +30,7 @@ REFUSED = [
     ("analysis.spectrum", "a --exact --seed 3", "--exact, in which nothing is random"),
     ("analysis.spectrum", "a --steps all --top 20", "--top does not go with --steps"),
     ("analysis.units", "a --score norm --seed 1", "only with --score at_random"),
-    ("analysis.sparsity", "a --seed 1", "--seed has no effect: nothing here is random"),
+    ("analysis.sparsity", "a --seed 1", "no --seed: nothing here is random"),
     ("analysis.studies.hessian.config", "--data-dir d", "digits and blobs are in no"),
     ("analysis.studies.plateau.config", "--scale blobs --data-dir d", "has no effect"),
 ]

@@ -108,6 +108,7 @@ RAGGED = np.array([[1.0], [2.0, 3.0]], dtype=object)
     [
         (None, "must return .inputs, labels.*, not None"),
         ((X.tolist(), Y.tolist()), "list, list.: np.asarray makes an array of a list"),
+        ((X, Y % 2 * 20), "of 2 classes, and the largest is 20: labels must"),
         ((X, Y % 2 * 10**6), "of 2 classes, and the largest is 1000000: labels must"),
         (X, "not a ndarray"),
         ((X, Y, Y), "not a tuple of 3 .ndarray, ndarray, ndarray"),
@@ -306,5 +307,5 @@ def test_a_function_that_returns_other_inputs_at_each_call_is_told(own, tmp_path
     sources.check_data(tmp_path, load(lambda: (X * np.float32(1 + 1e-7), Y)))
     with pytest.raises(InputError, match="must return the same arrays whenever"):
         sources.check_data(tmp_path, load(lambda: (draw.normal(size=X.shape), Y)))
-    with pytest.raises(InputError, match=r"its .*test.* differ"):
+    with pytest.raises(InputError, match="other test labels, other train"):
         sources.check_data(tmp_path, load(lambda: (X, Y[::-1])))

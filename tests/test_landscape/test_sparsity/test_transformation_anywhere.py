@@ -391,3 +391,64 @@ def test_steps_without_a_mask_update_may_be_of_unchanging():
     np.testing.assert_array_equal(state.masks["kernel"], same.masks["kernel"])
     assert state.step == 5 and updater.steps(params) == (2, 4, 6, 8)
     np.testing.assert_allclose(params["kernel"], want["kernel"], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["rprop", "adagrad"])
+def test_an_initial_state_that_is_not_zero_is_zero_where_a_weight_is_pruned(name):
+    optimizer = getattr(optax, name)(0.1)
+    state = sparsify(optimizer, updaters.fixed(KEPT), 0).init(PARAMS)
+    found = [x for x in jax.tree.leaves(state.inner_state) if jnp.shape(x) == (3, 4)]
+    plain = jax.tree.leaves(optimizer.init(PARAMS))
+    plain = [x for x in plain if jnp.shape(x) == (3, 4)]
+    assert any(jnp.any(x != 0) for x in plain)
+    for own, whole in zip(found, plain, strict=True):
+        want = np.where(KEPT["kernel"], whole, 0)
+        np.testing.assert_array_equal(own, want)
+
+
+def test_a_line_search_keeps_no_gradient_that_a_mask_update_needs_or_has_changed():
+    seen = []
+
+    def update(step, key, params, grads, masks, state):
+        seen.append(grads)
+        new = KEPT if step == 2 else ALL if step == 4 else masks
+        return new, state, {"changed": (step == 2) | (step == 4)}
+
+    search = optax.scale_by_backtracking_linesearch(2, store_grad=True)
+    optimizer = optax.chain(optax.sgd(0.01), search)
+    grows = Updater(lambda *_: (ALL, ()), update, steps=lambda params: (2, 4))
+    tx = sparsify(optimizer, grows, 0)
+    params, state = PARAMS, tx.init(PARAMS)
+    value_and_grad = optax.value_and_grad_from_state(loss)
+    with jax.disable_jit():
+        for step in range(1, 6):
+            value, grads = value_and_grad(params, state=state.inner_state)
+            true_value, true_grads = jax.value_and_grad(loss)(params)
+            np.testing.assert_allclose(value, true_value, rtol=1e-5)
+            masks = state.masks if step not in (2, 4) else ALL
+            for leaf, true, mask in zip(
+                *map(jax.tree.leaves, (grads, true_grads, masks)), strict=True
+            ):
+                np.testing.assert_allclose(leaf * mask, true * mask, rtol=1e-4)
+            extra = dict(value=value, grad=grads, value_fn=loss)
+            updates, state = tx.update(grads, state, params, **extra)
+            params = optax.apply_updates(params, updates)
+
+
+def test_ordinary_steps_of_latent_weights_are_those_of_unchanging_latent():
+    choice = sparsity.choices.by_layer({"kernel": 5})
+    optimizer = optax.sgd(0.1, 0.9)
+    whole = sparsify(optimizer, updaters.straight_through(choice, 0, 2, 2), 0)
+    ordinary = sparsify(optimizer, updaters.unchanging_latent, 0)
+    with jax.disable_jit():
+        found = []
+        for others in (whole, ordinary):
+            params, state = PARAMS, whole.init(PARAMS)
+            for tx in (others, whole, others):
+                updates, state = tx.update(jax.grad(loss)(params), state, params)
+                params = optax.apply_updates(params, updates)
+            found.append((params, state))
+    jax.tree.map(np.testing.assert_array_equal, *found)
+    mixed = sparsify(optimizer, updaters.unchanging, 0)
+    with pytest.raises(InputError, match=r"those of updaters\.unchanging_latent"):
+        mixed.update(PARAMS, whole.init(PARAMS), PARAMS)

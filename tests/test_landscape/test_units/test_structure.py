@@ -99,7 +99,8 @@ def test_a_network_that_names_its_layers_has_their_units():
     assert spec.axes["last/kernel"] == (Axis(("first",), 2), None)
     for wrong, message in (
         ("first", "must be a tuple of names, not 'first'"),
-        (("first", "lost"), "first lost: unknown kernel 'lost/kernel'"),
+        (("first", "lost"), "first lost: unknown layer 'lost'"),
+        (("first", "first", "last"), "first first last names first twice"),
     ):
         Wrong = type("Wrong", (), {"unit_layers": wrong})
         with pytest.raises(InputError, match=f"unit_layers {message}"):
@@ -107,6 +108,40 @@ def test_a_network_that_names_its_layers_has_their_units():
     params["norm"] = {"scale": np.ones(3), "bias": np.ones(3)}
     with pytest.raises(InputError, match=r"first last leaves out norm/.*norm/"):
         specification(Own(), params)
+
+
+def test_norms_in_a_chain_act_on_the_units_before_them():
+    def leaf(*shape):
+        return np.ones(shape)
+
+    params = {
+        "conv": {"weight": leaf(3, 2, 3, 3), "bias": leaf(3, 1, 1)},
+        "norm": {"scale": leaf(3), "bias": leaf(3)},
+        "flat": {"weight": leaf(12)},
+        "first": {"scale": leaf(2)},
+        "dense": {"kernel": leaf(12, 5), "bias": leaf(5)},
+        "last": {"scale": leaf(5)},
+    }
+    names = ("first", "conv", "norm", "flat", "dense", "last")
+    own = type("Own", (), {"unit_layers": names})
+    spec = specification(own(), params)
+    assert spec.sizes == {"conv": 3}
+    conv, flat = Axis(("conv",)), Axis(("conv",), 4)
+    assert spec.axes == {
+        "first/scale": (None,), "first/mean": (None,), "first/var": (None,),
+        "conv/weight": (conv, None, None, None), "conv/bias": (conv, None, None),
+        "norm/scale": (conv,), "norm/bias": (conv,), "norm/mean": (conv,),
+        "norm/var": (conv,),
+        "flat/weight": (flat,), "flat/mean": (flat,), "flat/var": (flat,),
+        "dense/kernel": (flat, None), "dense/bias": (None,),
+        "last/scale": (None,), "last/mean": (None,), "last/var": (None,),
+    }  # fmt: skip
+    for odd, message in (
+        ({"scale": leaf(5)}, "norm has 5 inputs, not a multiple of the 3 outputs of"),
+        ({"scale": leaf(3, 1)}, "norm/scale, shape .*, is no part of a dense or"),
+    ):
+        with pytest.raises(InputError, match=message):
+            specification(own(), params | {"norm": odd})
 
 
 def test_an_unknown_network_is_refused_in_one_sentence():
