@@ -1,8 +1,5 @@
 """From functions, parameters and data to an operator: memory, devices, refusals."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import jax
@@ -108,17 +105,13 @@ def test_parameters_and_data_stay_as_they_were():
     jax.tree.map(np.testing.assert_array_equal, (params, batch), before)
 
 
-def test_examples_are_divided_among_devices_without_changing_the_result():
+def test_examples_are_divided_among_devices_without_changing_the_result(start_program):
     settings = {"JAX_PLATFORMS": "cpu", "JAX_NUM_CPU_DEVICES": "8"}
-    done = subprocess.run(
-        [sys.executable, ROOT / "tests/test_analysis/over_devices.py"],
-        cwd=ROOT,
-        env=os.environ | settings | {"PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=240,
-    )
-    assert done.stdout == "agreed\n", done.stderr
+    path = str(ROOT / "tests/test_analysis/over_devices.py")
+    code = f"import runpy; runpy.run_path({path!r}, run_name='__main__')"
+    process = start_program(["-c", code], ROOT, settings)
+    said, errors = process.communicate(timeout=240)
+    assert said == "agreed\n", errors
 
 
 @pytest.mark.parametrize(
