@@ -12,6 +12,22 @@ from landscape.trees import leaf_name, named_leaves
 APART = "keep what is no array apart, as equinox.partition does"
 
 
+def on_device(tree: Any) -> Any:
+    """`tree` as JAX arrays; its NumPy arrays are copied to the default device.
+
+    The same as `jnp.asarray` of each leaf, which compiles a program for each shape.
+
+    >>> on_device({"w": np.ones(2, np.float32)})
+    {'w': Array([1., 1.], dtype=float32)}
+    """
+
+    def leaf(x):
+        # On a CPU the device may use the memory that it is given.
+        return jax.device_put(x.copy() if isinstance(x, np.ndarray) else x)
+
+    return jax.tree.map(leaf, tree)
+
+
 def check_arrays(tree: Any, what: str, advice: str = APART) -> None:
     """Raises InputError unless every leaf is an array that JAX takes, or a number.
 

@@ -9,6 +9,7 @@ import numpy as np
 from jax.sharding import Mesh
 
 from landscape import recipe, trees
+from landscape.aliases import Params
 from landscape.config import RunConfig
 from landscape.recipe import Components
 from landscape.sparsity import masks
@@ -74,10 +75,22 @@ def non_finite(state: TrainState, metrics: Metrics) -> str | None:
         at = int(bad.argmax())
         name = "gradient norm" if np.isfinite(metrics.loss[at]) else "loss"
         return f"{name} of step {first + at}"
-    for name, leaf in trees.named_leaves(state.params).items():
-        if not bool(jnp.isfinite(leaf).all()):
+    for name, finite in trees.named_leaves(_finite(state.params)).items():
+        if not finite:
             return f"parameter {name} of step {int(state.step)}"
     return None
+
+
+@jax.jit
+def _finite(params: Params) -> Any:
+    """Whether each leaf is finite: one program, not some for each shape."""
+    return jax.tree.map(lambda leaf: jnp.isfinite(leaf).all(), params)
+
+
+@jax.jit
+def _nonzeros(params: Params) -> list[jax.Array]:
+    """The number of nonzero entries of each leaf."""
+    return [jnp.count_nonzero(leaf) for leaf in jax.tree.leaves(params)]
 
 
 def summary(
@@ -95,7 +108,6 @@ def summary(
         for name in ("train", "test")
     )
     l2 = float(components.objective.l2(state.params))
-    leaves = jax.tree.leaves(state.params)
     # A method of the user's own may keep other weights than it was asked to.
     asked = {}
     if is_user_code(config.method):
@@ -111,7 +123,7 @@ def summary(
         **asked,
         "sparsity_total": masks.sparsity_total(state.masks, state.params),
         "num_params": trees.size(state.params),
-        "num_nonzero": sum(int(jnp.count_nonzero(leaf)) for leaf in leaves),
+        "num_nonzero": sum(map(int, _nonzeros(state.params))),
         "train_loss": train["loss"],
         "train_objective": train["objective"] + l2,
         "test_loss": test["loss"],

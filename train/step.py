@@ -72,11 +72,25 @@ def _step(components, augmented, parts, updater_key, augment_key, state, batch):
         batch = batch | {"image": augment.crop_and_flip(key, batch["image"])}
     gradient = accumulation.value_and_grad(components.objective.training, parts)
     (_, aux), grads = gradient(state.params, batch, state.batch_stats)
-    norm = trees.norm(masks.apply(state.masks, grads))
-    metrics = Metrics(aux.data, aux.l2, aux.accuracy, norm)
+    kept = masks.apply(state.masks, grads)
+    squares = trees.dot(kept, kept)
+    metrics = Metrics(aux.data, aux.l2, aux.accuracy, jnp.sqrt(squares))
+    state = state._replace(params=_after(aux.l2 + squares, state.params))
     key = jax.random.fold_in(updater_key, state.step)
     state, _ = masked_update(
         components.optimizer, components.updater, key, state, grads
     )
     state = state._replace(batch_stats=aux.batch_stats)
     return state, jax.tree.map(lambda x: x.astype(jnp.float32), metrics)
+
+
+def _after(sum_of_squares, params):
+    """The parameters, as numbers that are not there before a sum of squares is.
+
+    XLA writes new weights over the old ones only where it knows that all that reads
+    the old ones comes before. Of the L2 term, a metric, and of the gradients of other
+    layers it does not know that, and each step would copy all weights for them.
+    """
+    # Never negative, but XLA does not know it.
+    known = ~(sum_of_squares < 0)
+    return jax.tree.map(lambda w: jnp.where(known, w, 0), params)

@@ -14,7 +14,7 @@ from analysis.curvature.leaf_products import less_outer_product
 from analysis.curvature.operator_algebra import Operator
 from landscape import devices
 from landscape.aliases import Batch, Batches, Masks, Params
-from landscape.arrays import check_arrays
+from landscape.arrays import check_arrays, on_device
 from landscape.backend import in_full_precision
 from landscape.callables import Static
 from landscape.derivatives import as_batches, examples, same_twice
@@ -67,7 +67,7 @@ def construct(
       InputError: they do not fit together; see `analysis.curvature.hessian`.
     """
     check_arrays(params, "the parameters")
-    params = jax.tree.map(jnp.asarray, params)
+    params = on_device(params)
     coordinates = Coordinates.of(params, layers)
     kept = kept_entries(coordinates, mask)
     kept = None if kept is None else jnp.asarray(kept, jnp.int32)

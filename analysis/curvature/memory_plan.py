@@ -13,7 +13,7 @@ from jax.sharding import Mesh
 from jax.tree_util import Partial
 
 from analysis.curvature import over_devices
-from landscape import backend, devices, division
+from landscape import arrays, backend, devices, division
 from landscape.aliases import Batch
 from landscape.callables import Static
 from landscape.derivatives import (
@@ -114,7 +114,7 @@ def plan(
             # One batch needs one program, and one call of it.
             batches = [joined(batches)]
         if mesh is None:
-            batches = jax.tree.map(jnp.asarray, batches)
+            batches = arrays.on_device(batches)
     convolves = not backend.scannable(
         linearized, linearize, leaves, _abstract(batches[0])
     )

@@ -20,7 +20,7 @@ from analysis.evaluation.engine import combine
 from analysis.evaluation.placement import Placed, placed
 from landscape import devices, trees, weighting
 from landscape.aliases import Batches, Params
-from landscape.arrays import check_arrays
+from landscape.arrays import check_arrays, on_device
 from landscape.backend import in_full_precision
 from landscape.derivatives import added, as_batches
 from landscape.errors import InputError, check_choice, with_article
@@ -44,7 +44,7 @@ def check_points(points: Sequence[Params]) -> tuple[Params, ...]:
     points = tuple(points)
     for i, point in enumerate(points):
         check_arrays(point, f"point {i}")
-    points = tuple(jax.tree.map(jnp.asarray, point) for point in points)
+    points = tuple(map(on_device, points))
     if not points:
         raise InputError("combinations need at least one point, not none.")
     for i, point in enumerate(points):

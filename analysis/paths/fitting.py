@@ -13,7 +13,7 @@ from jax.tree_util import Partial
 from analysis.paths.curves import Path
 from landscape import backend, devices, order, rng, trees, weighting
 from landscape.aliases import Batches, LossFn, Masks
-from landscape.arrays import check_floating, check_integer, check_key
+from landscape.arrays import check_floating, check_integer, check_key, on_device
 from landscape.callables import Static, as_partial
 from landscape.derivatives import (
     as_batches,
@@ -117,7 +117,7 @@ def fit(
     """
     # A step that saw padding alone would have no mean.
     data = weighting.without_padding(joined(as_batches(batches)))
-    data = jax.tree.map(jnp.asarray, data)
+    data = on_device(data)
     _check(path, mask, num_examples(data), batch_size, num_steps)
     check_key(key)
     optimizer = default_optimizer() if optimizer is None else optimizer
@@ -235,12 +235,15 @@ def _check(path, mask, num_examples, batch_size, num_steps) -> None:
     if mask is None:
         return
     for i, point in enumerate(path.points):
-        pairs = zip(
-            trees.named_leaves(point).items(), jax.tree.leaves(mask), strict=True
-        )
-        for (name, leaf), kept in pairs:
-            if count := int(jnp.sum(jnp.where(kept, 0, leaf) != 0)):
+        for name, count in trees.named_leaves(_outside(mask, point)).items():
+            if count > 0:
                 raise InputError(
                     f"point {i} of the path is not in the sparse subspace: {count}"
                     f" entries of {name} are not 0 where the mask is False."
                 )
+
+
+@jax.jit
+def _outside(mask: Masks, point: Any) -> Any:
+    """For each leaf the number of entries that are not 0 where `mask` is False."""
+    return jax.tree.map(lambda m, x: jnp.sum(jnp.where(m, 0, x) != 0), mask, point)

@@ -11,6 +11,7 @@ from analysis.evaluation import evaluate, placed
 from analysis.programs import results
 from analysis.programs.inputs import EvaluationSetup
 from landscape import rng, trees
+from landscape.arrays import on_device
 from landscape.cli import Progress
 from landscape.runs import Run
 
@@ -167,4 +168,4 @@ def _on_devices(setup: EvaluationSetup) -> tuple[Any, Any]:
             None if some is None else placed(setup.mesh, some, setup.statistics)
             for some in both
         )
-    return jax.tree.map(jax.numpy.asarray, setup.examples), setup.statistics_examples
+    return on_device(setup.examples), setup.statistics_examples

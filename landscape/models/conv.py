@@ -15,7 +15,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jax import lax
 
-from landscape.backend import on_cpu
+from landscape.backend import apart, on_cpu
 from landscape.errors import InputError, check_choice
 from landscape.models import kernel_gradient
 
@@ -86,13 +86,20 @@ def matmul_convolution(x, kernel, strides, padding):
     right = pads[1][1] + max(short, 0)
     x = jnp.pad(x, ((0, 0), pads[0], (pads[1][0], right), (0, 0)))
 
-    def rows(start):
+    def rows(x, start):
         slices = (
             x[:, i : i + (h - 1) * sh + 1 : sh, start : start + span] for i in range(kh)
         )
         return jnp.concatenate([s.reshape(*s.shape[:2], -1) for s in slices], axis=-1)
 
-    columns = jnp.stack([rows(band * t * sw) for band in range(bands)], axis=2)
+    def side_by_side(x):
+        columns = jnp.stack([rows(x, band * t * sw) for band in range(bands)], axis=2)
+        # A matrix: XLA transposes what the product's gradient contracts over several
+        # axes, into an order of the factors that its CPU backend multiplies slowly.
+        return columns.reshape(-1, columns.shape[-1])
+
+    # Apart: each pixel is read several times, and images may be taken from many.
+    columns = apart(side_by_side)(x)
     shifted = (
         jnp.pad(kernel, ((0, 0), (j * sw, (t - 1 - j) * sw), (0, 0), (0, 0)))
         for j in range(t)
@@ -173,14 +180,20 @@ def max_pool_2x2(x: jax.Array) -> jax.Array:
             f" {x.shape[1]}x{x.shape[2]}: they are too small for this number of layers."
         )
     batch, *_, channels = x.shape
-    # Indexing would gather where the number of examples is a symbol, as in an export.
-    a, b, c, d = (
-        lax.slice(x, (0, i, j, 0), (batch, height, width, channels), (1, 2, 2, 1))
-        for i in (0, 1)
-        for j in (0, 1)
-    )
+
+    def pool(x):
+        # Indexing would gather where the number of examples is a symbol, as in an
+        # export.
+        a, b, c, d = (
+            lax.slice(x, (0, i, j, 0), (batch, height, width, channels), (1, 2, 2, 1))
+            for i in (0, 1)
+            for j in (0, 1)
+        )
+        return larger(larger(a, b), larger(c, d))
 
     def larger(p, q):
-        return jnp.where((p >= q) | jnp.isnan(p), p, q)
+        # Only a number that is none differs from itself.
+        return lax.select((p >= q) | (p != p), p, q)
 
-    return larger(larger(a, b), larger(c, d))
+    # The gradient at the maxima would be computed for each of the four corners else.
+    return apart(pool)(x)

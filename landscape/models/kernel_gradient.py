@@ -20,9 +20,10 @@ from functools import partial
 import jax
 from jax import lax
 from jax.custom_derivatives import SymbolicZero
-from jax.experimental.xla_metadata import set_xla_metadata
 from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
+
+from landscape.backend import apart
 
 DIMENSIONS = ("NHWC", "HWIO", "NHWC")
 
@@ -96,8 +97,7 @@ def _kernel_gradient(x, dy, *, size, strides, pads):
 
 
 def _called_gradient(x, dy, **how):
-    with set_xla_metadata(inlineable="false"):
-        return jax.jit(partial(_kernel_gradient, **how))(x, dy)
+    return apart(partial(_kernel_gradient, **how))(x, dy)
 
 
 def _primitive(name, plain, lowered):

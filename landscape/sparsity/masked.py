@@ -52,10 +52,14 @@ def sparse_state(
     (0, 1.0)
     """
     masks, updater_state = updater.init(key, params)
-    params = masks_lib.apply(masks, params)
+    params = _applied(masks, params)
     stepped = updater_state.latent if updater.latent else params
     step = jnp.zeros((), jnp.int32)
     return SparseState(step, params, masks, optimizer.init(stepped), updater_state)
+
+
+# One program for all leaves.
+_applied = jax.jit(masks_lib.apply)
 
 
 def masked_update(

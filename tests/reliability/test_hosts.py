@@ -1,11 +1,8 @@
 """Several processes that train one network, as several hosts do."""
 
 import json
-import os
 import signal
 import socket
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -25,18 +22,22 @@ ROOT = Path(__file__).parents[2]
 HOST = socket.gethostname()
 SETTINGS = {
     "dataset": "photographs", "model": "mlp", "widths": (8,), "image_size": 8,
-    "batch_size": 16, "log_every": 10, "save_every": 600, "eval_every": 10,
+    "batch_size": 8, "log_every": 10, "save_every": 600, "eval_every": 20,
     "sparsity": 0.5, "steps": 600, "prune_start": 5, "prune_every": 5, "prune_end": 30,
 }  # fmt: skip
 
 
-def start(command, index, port, num_devices):
-    place = ["--coordinator", f"127.0.0.1:{port}", "--num-processes", "2"]
-    return subprocess.Popen(
-        [sys.executable, *map(str, command), *place, "--process-id", str(index)],
-        cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        env=os.environ | {"JAX_NUM_CPU_DEVICES": num_devices, "JAX_PLATFORMS": "cpu"},
-    )  # fmt: skip
+@pytest.fixture
+def start(start_program):
+    """Starts one of two processes: start(command, index, port, num_devices)."""
+
+    def start(command, index, port, num_devices):
+        place = ["--coordinator", f"127.0.0.1:{port}", "--num-processes", "2"]
+        words = [*map(str, command), *place, "--process-id", str(index)]
+        settings = {"JAX_NUM_CPU_DEVICES": num_devices, "JAX_PLATFORMS": "cpu"}
+        return start_program(words, ROOT, settings)
+
+    return start
 
 
 def free_port():
@@ -46,7 +47,7 @@ def free_port():
 
 
 def test_a_signal_to_one_process_saves_the_step_of_all_and_one_process_goes_on(
-    tmp_path,
+    tmp_path, start
 ):
     """What two processes of four devices log is what one logs, and is written once.
 
@@ -135,19 +136,24 @@ launch(run)
 """
 
 
-def outcome(how):
-    """Statuses and lines of stderr of two processes."""
-    port = free_port()
-    both = [start(["-c", PROGRAM, how], index, port, "1") for index in (0, 1)]
-    try:
-        said = [process.communicate(timeout=120)[1] for process in both]
-    finally:
-        for process in both:
-            process.kill()
-    return [process.returncode for process in both], [s.splitlines() for s in said]
+@pytest.fixture
+def outcome(start):
+    """Statuses and lines of stderr of two processes: outcome(how)."""
+
+    def outcome(how):
+        port = free_port()
+        both = [start(["-c", PROGRAM, how], index, port, "1") for index in (0, 1)]
+        try:
+            said = [process.communicate(timeout=120)[1] for process in both]
+        finally:
+            for process in both:
+                process.kill()
+        return [process.returncode for process in both], [s.splitlines() for s in said]
+
+    return outcome
 
 
-def test_a_process_that_fails_ends_the_other_which_says_its_sentence():
+def test_a_process_that_fails_ends_the_other_which_says_its_sentence(outcome):
     statuses, said = outcome("raise")
     for lines in said:
         assert lines[:3] == [
@@ -162,7 +168,7 @@ def test_a_process_that_fails_ends_the_other_which_says_its_sentence():
     assert statuses == [2, 2]
 
 
-def test_a_process_that_is_killed_ends_the_other_with_a_sentence():
+def test_a_process_that_is_killed_ends_the_other_with_a_sentence(outcome):
     statuses, said = outcome("kill")
     assert statuses == [host_failures.STATUS, -signal.SIGKILL], said
     assert said[0][-1] == (

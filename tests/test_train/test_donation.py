@@ -1,5 +1,7 @@
 """Programs that train write the new state over the old one."""
 
+import re
+
 import jax
 import jax.numpy as jnp
 import pytest
@@ -55,3 +57,19 @@ def test_the_state_of_every_program_is_written_over(setting):
         text = lowered.as_text()
         given = text.count("tf.aliasing_output") + text.count("jax.buffer_donor")
         assert given == len(jax.tree.leaves(state)), name
+
+
+def test_a_loop_of_steps_copies_no_kernel():
+    config = SparseRun(model="mlp", widths=(6, 5), sparsity=0.5, batch_size=4)
+    dataset = data.load(config)
+    made = recipe.make(config, dataset.input_shape, dataset.num_classes)
+    split = {name: x[:8] for name, x in dataset.train.items()}
+    state = abstract_state(made, dataset.input_shape)
+    mesh, at = devices.make_mesh(1), jax.ShapeDtypeStruct((2, 4), jnp.int32)
+    each = step.make(made, ordinary=True)
+    text = loop._loop.lower(mesh, each, state, split, at, 2).compile().as_text()
+    # In a program for a CPU a copy is written with the shape of its result.
+    copied = set(re.findall(r"= f32\[([\d,]+)\]\S* copy\(", text))
+    kernels = {"64,6", "6,5", "5,10"}
+    assert all(f"f32[{kernel}]" in text for kernel in kernels)
+    assert not copied & kernels

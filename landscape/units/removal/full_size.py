@@ -175,7 +175,7 @@ def _without(plan: Plan, tree: Any) -> Any:
             if axis is not None:
                 gone = np.tile(at(axis, plan.removed), axis.positions)
                 np.moveaxis(values, i, 0)[gone] = 0
-        return jnp.asarray(values)
+        return jax.device_put(values)
 
     return trees.map_named(cut, tree)
 

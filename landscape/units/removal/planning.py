@@ -12,6 +12,7 @@ from collections.abc import Mapping
 import jax
 import numpy as np
 
+from landscape import layout, trees
 from landscape.aliases import Batch
 from landscape.errors import InputError, check_choice
 from landscape.objective import Objective
@@ -47,9 +48,10 @@ def plan_removal(
         mean of it over the positions moves.
 
     Raises:
-      InputError: a group, a site or a shape is not that of the network, or a constant
-        of a chosen unit is not finite.
+      InputError: a group, a site or a shape is not that of the network, a constant of
+        a chosen unit is not finite, or a norm is over units (layer norm).
     """
+    _refuse_norms_over_units(objective, spec, network)
     draft = Draft(objective, spec, network, batch, approximate)
     wanted = _checked_units(spec, chosen or {})
     given = _checked_constants(draft.readers, constants or {}, wanted)
@@ -63,6 +65,20 @@ def plan_removal(
             draft.remove("no input", idle, draft.measured())
         if before == sum(int(r.sum()) for r in draft.removed.values()):
             return draft.plan()
+
+
+def _refuse_norms_over_units(objective, spec, network):
+    """Those that are left would be normalised by others, which are fewer."""
+    statistics = trees.named_leaves(network.batch_stats)
+    for name, leaf in layout.leaves(network.params, objective.rules).items():
+        layer = name.rpartition("/")[0]
+        of_units = leaf.kind == "norm" and any(spec.axes.get(name, ()))
+        # Batch norm is over examples: it has a mean of each unit.
+        if of_units and f"{layer}/mean" not in statistics:
+            raise InputError(
+                f"no unit can be removed in front of {layer}, which normalises over"
+                " units: the others' outputs would change."
+            )
 
 
 def _checked_units(spec, chosen):

@@ -72,6 +72,6 @@ def take(plan: Plan, tree: Any) -> Any:
             if axis is not None:
                 gone = np.tile(at(axis, plan.removed), axis.positions)
                 values = values.take(np.flatnonzero(~gone), axis=i)
-        return jnp.asarray(values)
+        return jax.device_put(values)
 
     return jax.tree_util.tree_map_with_path(smaller, tree)

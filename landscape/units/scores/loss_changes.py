@@ -9,6 +9,7 @@ from jax.tree_util import Partial
 
 from landscape import derivatives, weighting
 from landscape.aliases import Batch, Batches, Params
+from landscape.arrays import on_device
 from landscape.backend import in_full_precision, scannable
 from landscape.callables import Static
 from landscape.units.sites import Site, group_sizes
@@ -68,7 +69,7 @@ def loss_changes(
 
 def _of_chunk(function, params, chunk, values, count) -> derivatives.WeightedSum:
     # NumPy arrays would be sent to the device for each unit.
-    args = (params, jax.tree.map(jnp.asarray, chunk), values)
+    args = (params, on_device(chunk), values)
     # The loss with no unit replaced, -1, is of the same program as the others, and so
     # equal to the last bit where a unit does nothing.
     if scannable(_call, function, *args, jax.ShapeDtypeStruct((), jnp.int32)):

@@ -38,11 +38,13 @@ TINY = Scale(
     IMAGES, {"digits": Phases(IMAGES, ("mlp", (2,)), 0.1, 20, (5, 20))},
     num_seeds=1,
     blobs=Blobs(
-        classes=(2,), many=3, samples=20, dim=8, widths=(4, 4), steps=4,
+        classes=(2,), many=5, samples=20, dim=10, widths=(8, 8), steps=4,
         exact_up_to=1000,
     ),
+    # The shapes of the networks on blobs: each is compiled once. (The products are
+    # those of 10-8-8-5.)
     parts=Parts(
-        classes=(2,), samples=20, dim=6, widths=(4, 4), steps=4, products_steps=4
+        classes=(2,), samples=20, dim=10, widths=(8, 8), steps=4, products_steps=4
     ),
     plane=Plane(stds=(0.2, 1.0), per_cluster=10, steps=4, initialisations=3,
                 per_save=3),

@@ -216,3 +216,17 @@ def test_without_differentiation_the_plain_form_is_one_convolution_of_xla():
     )
     names = [eqn.primitive.name for eqn in operations(program.jaxpr)]
     assert names == ["custom_jvp_call", "conv_general_dilated"]
+
+
+def test_products_of_a_convolution_contract_one_axis_of_matrices():
+    def loss(x, kernel):
+        return matmul_convolution(x, kernel, (1, 1), "VALID").sum()
+
+    arrays = jnp.ones((2, 7, 9, 3)), jnp.ones((3, 3, 3, 2))
+    inside = operations(jax.make_jaxpr(jax.grad(loss, (0, 1)))(*arrays).jaxpr)
+    products = [each for each in inside if each.primitive is jax.lax.dot_general_p]
+    assert len(products) == 3
+    for each in products:
+        (left, right), batched = each.params["dimension_numbers"]
+        assert [len(left), len(right), batched] == [1, 1, ((), ())]
+        assert [factor.aval.ndim for factor in each.invars] == [2, 2]
