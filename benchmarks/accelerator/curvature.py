@@ -10,7 +10,6 @@ from analysis import curvature, spectra
 from benchmarks.accelerator import measuring
 from benchmarks.accelerator.measuring import seconds
 from benchmarks.accelerator.rows import Case, Options, Row
-from benchmarks.scale import operations
 from landscape import models
 from landscape.objective import Objective
 
@@ -43,7 +42,7 @@ class Curvature:
         self.batch = images(options.round_up(self.chunk), shape, classes)
         self.size = len(self.batch["label"])
         self.steps = 8 if options.small else 80
-        self.count = operations(*network(options))["product"]
+        self.count = measuring.operations(network(options), "product")
         self.result = self.taken = None
 
     def operator(self, size: int):

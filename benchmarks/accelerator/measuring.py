@@ -1,5 +1,6 @@
 """Time without compilation, memory, and the share of a device's peak."""
 
+import math
 import statistics
 import time
 from collections.abc import Callable
@@ -7,7 +8,7 @@ from typing import NamedTuple
 
 import jax
 
-from benchmarks import machines
+from benchmarks import machines, scale
 from benchmarks.accelerator.rows import Options
 
 _COMPILED: list[tuple[float, float]] = []
@@ -70,6 +71,8 @@ def share(rate: float, precision: str, options: Options) -> float | None:
         it by default.
       options: with the peaks in bfloat16 and float32, if they are given.
     """
+    if math.isnan(rate):
+        return None
     given = dict(zip(("bfloat16", "float32"), options.peaks or (), strict=False))
     if precision not in given:
         machine = machines.of_kind(jax.devices()[0].device_kind)
@@ -78,6 +81,19 @@ def share(rate: float, precision: str, options: Options) -> float | None:
         rates = machine._asdict()
         given[precision] = rates["rounded" if precision == "tf32" else precision]
     return rate / given[precision]
+
+
+def operations(network: tuple, what: str) -> float:
+    """Of one image; NaN where the device's compiler does not count them.
+
+    Args:
+      network: name, shape of an image and number of classes.
+      what: "training", "product" or "forward".
+    """
+    try:
+        return scale.operations(*network)[what]
+    except Exception:
+        return float("nan")
 
 
 def precision_of_products() -> str:

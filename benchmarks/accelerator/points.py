@@ -12,7 +12,6 @@ from benchmarks.accelerator.curvature import images, network
 from benchmarks.accelerator.measuring import seconds
 from benchmarks.accelerator.rows import Case, Options, Row
 from benchmarks.networks import make_network
-from benchmarks.scale import operations
 from landscape import models
 from landscape.objective import Objective
 
@@ -60,7 +59,8 @@ def resnet_line(what: str, options: Options) -> Row:
     if count < len(parts):
         note += f"; {size:,} images would take {seconds(run * len(parts) / count)}"
     precision = measuring.precision_of_products()
-    rate = points * count * part * operations(name, shape, classes)["forward"] / run
+    each = measuring.operations((name, shape, classes), "forward")
+    rate = points * count * part * each / run
     share = measuring.share(rate, precision, options)
     return Row(
         f"{what}, {precision}",

@@ -125,7 +125,10 @@ def quick(config: SparseStudyOptions) -> Scale:
         # times a network.
         few |= {"widths": (2, 2, 4), "steps": 20, "num_train": 192, "batch_size": 32}
         fit_steps, points = 10, 7
-        scale = scale._replace(sparsities=config.sparsities or scale.sparsities[:1])
+        scale = scale._replace(
+            sparsities=config.sparsities or scale.sparsities[:1],
+            norm_modes=scale.norm_modes[:1],
+        )
     return scale._replace(
         training=scale.training | few,
         num_seeds=config.num_seeds or 1,
