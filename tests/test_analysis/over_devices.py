@@ -15,7 +15,7 @@ from landscape.objective import cross_entropy
 from landscape.sparsity import saliency
 from landscape.weighting import weighted_mean
 
-COUNTS = 1, 2, 4, 8
+COUNTS = 2, 4, 8
 COLLECTIVE = r"= (.*?) (all-\w+|collective-\w+|reduce-scatter|ragged\S*)\("
 
 
