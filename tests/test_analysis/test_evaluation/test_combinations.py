@@ -1,7 +1,4 @@
 import functools
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import jax
@@ -280,7 +277,7 @@ def test_what_is_not_of_the_data_is_traced_with_a_chunk_or_is_one(size, passes):
     assert whole == size and len(chunks) == passes and max(chunks) <= 4
 
 
-def test_examples_are_spread_over_devices_without_changing_the_result():
+def test_examples_are_spread_over_devices_without_changing_the_result(start_program):
     code = """
 import re, sys
 sys.path.insert(0, "tests/test_analysis/test_evaluation")
@@ -318,18 +315,10 @@ assert not set(re.findall("all-gather|all-to-all|collective|f64.4,4,5", text))
 print("agreed")
 """
     settings = {"JAX_PLATFORMS": "cpu", "JAX_NUM_CPU_DEVICES": "4"}
-    settings |= {"PYTHONPATH": str(ROOT)}
     # With the optimisations that users have.
-    environment = os.environ | settings | {"XLA_FLAGS": ""}
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=ROOT,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=240,
-    )
-    assert done.stdout == "agreed\n", done.stderr
+    process = start_program(["-c", code], ROOT, settings | {"XLA_FLAGS": ""})
+    said, errors = process.communicate(timeout=240)
+    assert said == "agreed\n", errors
 
 
 def test_half_precision_points_are_combined_in_single_precision():
