@@ -14,10 +14,10 @@ from landscape import objective, recipe, runs, state
 from landscape.config import SparseRun
 from train import job, opening
 
-# Their fields are numbers, words, paths and functions.
+# Their fields are numbers, words, paths and functions; a run's is tested below.
 PLAIN = {
     "Axis", "Barrier", "Bulk", "Content", "Cost", "Inertia", "Kind", "Memory", "Named",
-    "Point", "Ref", "Row", "Site", "Spec", "Trace", "Updater", "Written",
+    "Point", "Ref", "Row", "Run", "Site", "Spec", "Trace", "Updater", "Written",
 }  # fmt: skip
 UNLIFTED = [
     objective.Aux, objective.Objective, recipe.Components, runs.Description,
