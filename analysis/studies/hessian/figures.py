@@ -131,12 +131,18 @@ def _negated(curve: tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarray, np.ndarr
     return ranks[values < 0], -values[values < 0]
 
 
-def _known(found: dict[str, Any], end: str) -> np.ndarray:
-    """NaN, which is not drawn, for what has not converged; 0 for what is zero."""
+def _known(found: dict[str, Any], end: str, within: float = 0.0) -> np.ndarray:
+    """NaN, which is not drawn, for what is not known; 0 for what is zero up to errors.
+
+    Known is what has converged, or has an error of at most the fraction `within` of the
+    outermost value: what can be seen on a linear axis.
+    """
     values = np.array(found[end])
     errors = np.array(found.get(f"{end}_errors", np.zeros(len(values))))
-    converged = np.array(found.get(f"{end}_converged", [True] * len(values)), bool)
-    return np.where(converged, np.where(np.abs(values) <= errors, 0.0, values), np.nan)
+    known = np.array(found.get(f"{end}_converged", [True] * len(values)), bool)
+    if within:
+        known |= errors <= within * np.abs(values).max(initial=0)
+    return np.where(known, np.where(np.abs(values) <= errors, 0.0, values), np.nan)
 
 
 def _tops(seeds: list[dict[str, Any]], count: int = 136) -> list[list[float]]:
@@ -153,13 +159,15 @@ def _left(seeds: list[dict[str, Any]], upto: float | None):
     Up to `upto`; without it in units of the largest eigenvalue, up to -1e-5 of it.
     """
     found = seeds[0]
-    values = (
-        np.array(found["all"])[::-1] if "all" in found else _known(found, "smallest")
-    )
+    if "all" in found:
+        values = np.array(found["all"])[::-1]
+    else:
+        values = _known(found, "smallest", 0.02 if upto is None else 0.0)
     ranks = np.arange(len(values)) / found["size"]
     if upto is None:
         values = values / found["largest"][0]
-        shown = values < -1e-5
+        # With what is not known, which leaves a gap.
+        shown = ~(values >= -1e-5)
     else:
         shown = ranks <= upto
     return [(ranks[shown], values[shown])]

@@ -236,6 +236,13 @@ def test_figures_and_table_leave_out_what_is_not_known():
     assert np.isnan(figures._tops([found])[0]).tolist() == [False, True] + [False] * 6
     ((_, values),) = figures._left([found], 0.02)
     assert values.tolist() == [-1e-5, 0.0]
+    # On a linear axis, what has an error that cannot be seen is known, too.
+    edge = {"size": 4, "largest": [2.0], "smallest": [-1.0, -0.8, -0.6, 0.0]}
+    edge |= {"smallest_errors": [0.0, 0.021, 0.019, 0.019]}
+    edge |= {"smallest_converged": [True, False, False, False]}
+    ((ranks, values),) = figures._left([edge], None)
+    np.testing.assert_array_equal(values, [-0.5, np.nan, -0.3])
+    assert ranks.tolist() == [0, 0.25, 0.5]
     (row,) = table_one(measured()._replace(blobs={"a": {"2": [found]}})).splitlines()[
         2:
     ]
