@@ -134,6 +134,13 @@ def test_a_method_of_ones_own_by_its_page(executed):
     assert max(own_lines("add_a_method.md")) < 10
 
 
+def test_no_page_has_both_sides_of_a_merge():
+    """Else a reader sees what was and what is."""
+    for page in (*DOCS.glob("*.md"), DOCS.parent / "README.md"):
+        marks = re.findall(r"^(?:<{7}|={7}|>{7})(?: .*)?$", page.read_text(), re.M)
+        assert not marks, f"{page.name}: {marks}"
+
+
 PLACE = r" --(distributed|(coordinator|num-processes|process-id) \S+)"
 
 
