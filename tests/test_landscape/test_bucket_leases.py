@@ -148,7 +148,9 @@ def test_a_renewal_that_comes_too_late_takes_nothing_back(folder, monkeypatch):
     assert not SYSTEM.store
 
 
-def test_a_holder_that_has_ended_on_this_machine_is_not_waited_for(folder, capsys):
+def test_a_holder_that_has_ended_on_this_machine_is_not_waited_for(
+    folder, capsys, monkeypatch
+):
     mine = processes.own()
     if not mine:
         pytest.skip("only Linux tells which processes there are")
@@ -159,4 +161,12 @@ def test_a_holder_that_has_ended_on_this_machine_is_not_waited_for(folder, capsy
     assert not SYSTEM.store and not capsys.readouterr().err
     for living in (mine, mine | {"place": "elsewhere", "began": 0}):
         assert not processes.has_ended(json.dumps(ended | living).encode())
-    assert processes.has_ended(json.dumps(ended | mine | {"process": 0}).encode())
+    # Linux has no process of a number above 2^22.
+    other = json.dumps(ended | mine | {"process": 2**22 + 1}).encode()
+    assert processes.has_ended(other)
+
+    def of_another_user(number, signal):
+        raise PermissionError
+
+    monkeypatch.setattr(os, "kill", of_another_user)
+    assert not processes.has_ended(other)
