@@ -6,6 +6,7 @@ they round the factors of float32 products by default: to 10 bits after the poin
 GPUs (TF32), to 7 on TPUs (bfloat16).
 """
 
+import functools
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -45,25 +46,31 @@ def _in_full_precision(function, *args, **kwargs):
         return function(*args, **kwargs)
 
 
-def apart(function: Callable) -> Callable:
-    """`function` as a call that XLA does not inline on a CPU; elsewhere as it is.
+def not_inlined(function: Callable, *args: Any, **static: Any) -> Any:
+    """`function(*args, **static)`, on a CPU as a call that XLA does not inline.
 
-    XLA's loops for a CPU compute what they read once for each place that reads it. What
-    goes into and comes out of a call is an array, computed once. The derivatives of the
-    call are such calls, too, and so are functions in it that are jitted themselves, as
+    XLA's fusions for a CPU recompute an input for every place that reads it. What goes
+    into and comes out of a call is an array, computed once. The derivatives of the call
+    are such calls, too, and so are functions in it that are jitted themselves, as
     `jax.numpy.where` is: use `jax.lax` there.
 
-    >>> float(apart(lambda x: 2 * x)(1.0))
-    2.0
+    Args:
+      function: of a module: what is compiled is kept for it and `static`.
+      args: pytrees of arrays.
+      static: hashable.
+
+    >>> float(not_inlined(jax.lax.mul, 2.0, 3.0))
+    6.0
     """
+    if not on_cpu():
+        return function(*args, **static)
+    with set_xla_metadata(inlineable="false"):
+        return _compiled(function, tuple(sorted(static.items())))(*args)
 
-    def call(*args):
-        if not on_cpu():
-            return function(*args)
-        with set_xla_metadata(inlineable="false"):
-            return jax.jit(function)(*args)
 
-    return call
+@functools.cache
+def _compiled(function, static):
+    return jax.jit(functools.partial(function, **dict(static)))
 
 
 def scannable(function: Callable, *args: Any) -> bool:

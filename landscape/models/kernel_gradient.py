@@ -23,7 +23,7 @@ from jax.custom_derivatives import SymbolicZero
 from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
 
-from landscape.backend import apart
+from landscape.backend import not_inlined
 
 DIMENSIONS = ("NHWC", "HWIO", "NHWC")
 
@@ -97,7 +97,7 @@ def _kernel_gradient(x, dy, *, size, strides, pads):
 
 
 def _called_gradient(x, dy, **how):
-    return apart(partial(_kernel_gradient, **how))(x, dy)
+    return not_inlined(_kernel_gradient, x, dy, **how)
 
 
 def _primitive(name, plain, lowered):
