@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from analysis import curvature, spectra
-from analysis.spectra import basis, lanczos, memory, quadrature, storage
+from analysis.spectra import basis, lanczos, memory, quadrature, recurrence, storage
 from landscape import devices
 from landscape.errors import InputError
 
@@ -95,7 +95,7 @@ def test_a_product_takes_in_a_loop_of_lanczos_what_is_said():
     needed = spectra.memory_needed(op, 2, 12, 1)
     assert not needed.estimated and "a product 0" in str(needed)
     state = lanczos.start(op, jnp.ones(op.size), 16)
-    taken = lanczos._loop.lower(op, state, 16).compile().memory_analysis()
+    taken = recurrence.loop.lower(op, state, 16).compile().memory_analysis()
     assert 0.9 < taken.temp_size_in_bytes / needed.product < 1.3
 
 
