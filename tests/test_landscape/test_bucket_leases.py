@@ -3,6 +3,7 @@
 import json
 import os
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import fsspec
 import pytest
@@ -146,6 +147,26 @@ def test_a_renewal_that_comes_too_late_takes_nothing_back(folder, monkeypatch):
     other.check()
     other.__exit__()
     assert not SYSTEM.store
+
+
+def test_a_renewal_by_the_thread_and_one_by_check_do_not_meet(folder, monkeypatch):
+    """Both come when a process has slept: each makes the number after the last."""
+    monkeypatch.setattr(_Lease, "_renew_in_time", lambda lease: None)
+    really = _Lease._read
+
+    def read(lease):
+        found = really(lease)
+        time.sleep(0.05)
+        return found
+
+    lease = _Lease("memory://leases/run", 10)
+    with lease:
+        monkeypatch.setattr(_Lease, "_read", read)
+        with ThreadPoolExecutor(2) as pool:
+            for each in [pool.submit(lease._renew) for _ in range(2)]:
+                each.result()
+        assert list(SYSTEM.store) == ["/leases/run/.lock-3"]
+        lease.check()
 
 
 def test_a_holder_that_has_ended_on_this_machine_is_not_waited_for(
