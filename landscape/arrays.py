@@ -15,15 +15,18 @@ APART = "keep what is no array apart, as equinox.partition does"
 def on_device(tree: Any) -> Any:
     """`tree` as JAX arrays; its NumPy arrays are copied to the default device.
 
-    The same as `jnp.asarray` of each leaf, which compiles a program for each shape.
+    The same as `jnp.asarray` of each leaf, which compiles a program for each shape of
+    NumPy arrays.
 
     >>> on_device({"w": np.ones(2, np.float32)})
     {'w': Array([1., 1.], dtype=float32)}
     """
 
     def leaf(x):
+        if not isinstance(x, np.ndarray):
+            return jnp.asarray(x)
         # On a CPU the device may use the memory that it is given.
-        return jax.device_put(x.copy() if isinstance(x, np.ndarray) else x)
+        return jax.device_put(x.copy())
 
     return jax.tree.map(leaf, tree)
 

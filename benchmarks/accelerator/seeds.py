@@ -23,7 +23,7 @@ def cases(options: Options) -> Iterator[Case]:
 def compared(what: str, case: tuple, num_seeds: int) -> Row:
     """Milliseconds of a step of all seeds."""
     times = race(calls(*case, num_seeds), rounds=3)
-    together, other = times["side by side"], times["in turn"]
+    together, other = times["side by side"], times["one by one"]
     each = [f"{1e3 * t.wall / STEPS:.2f} ms" for t in (together, other)]
     return Row(
         what,

@@ -64,7 +64,7 @@ class _Lease:
         self.token, self.taken = uuid.uuid4().hex, time.time()
         self.number = 0
         self.renewed, self.lost = 0.0, ""
-        self.ended = threading.Event()
+        self.ended, self.renewing = threading.Event(), threading.Lock()
         self.thread = threading.Thread(target=self._renew_in_time, daemon=True)
 
     def __enter__(self) -> None:
@@ -159,24 +159,26 @@ class _Lease:
                 self._renew()
 
     def _renew(self) -> None:
-        found = self._read()
-        own = {number for number, text in found.items() if self._is_own(text)}
-        others = found.keys() - own
-        if others and max(others) > self.number:
-            newest = {max(others): found[max(others)]}
-            self.lost = f"{self.name} was taken over by {processes.holder(newest)}"
-        elif not own:
-            self.lost = f"the lease of {self.name} was removed"
-        else:
-            # One that was made although an error said that it was not is among them.
-            self.number = max(own) + 1
-            try:
-                self._make(self.number)
-            except Exception:
-                self.number = max(own)
-                raise
-            for number in own:
-                self._drop(number)
+        # The thread, and `check` after the process has slept, may come at once.
+        with self.renewing:
+            found = self._read()
+            own = {number for number, text in found.items() if self._is_own(text)}
+            others = found.keys() - own
+            if others and max(others) > self.number:
+                newest = {max(others): found[max(others)]}
+                self.lost = f"{self.name} was taken over by {processes.holder(newest)}"
+            elif not own:
+                self.lost = f"the lease of {self.name} was removed"
+            else:
+                # Also one that was made although an error said that it was not.
+                self.number = max(own) + 1
+                try:
+                    self._make(self.number)
+                except Exception:
+                    self.number = max(own)
+                    raise
+                for number in own:
+                    self._drop(number)
 
     def _is_own(self, text: bytes) -> bool:
         # Not the whole text: of a renewal that failed the old one may be there.

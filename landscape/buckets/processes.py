@@ -3,6 +3,7 @@
 That is seen on Linux alone, on the same machine and in the same container.
 """
 
+import contextlib
 import json
 import os
 import time
@@ -38,7 +39,10 @@ def has_ended(text: bytes) -> bool:
         number, place, began = (content[k] for k in ("process", "place", "began"))
     except (ValueError, KeyError, TypeError):
         return False
-    return place == _place() and _running(number) != began
+    try:
+        return place == _place() and _running(number) != began
+    except PermissionError:
+        return False
 
 
 def holder(found: dict[int, bytes]) -> str:
@@ -67,10 +71,16 @@ def _place() -> str | None:
 
 def _running(number: int) -> int | None:
     """When a process began; None if there is none, or it has ended and waits for its
-    parent."""
+    parent.
+
+    Raises:
+      PermissionError: it is another user's, and /proc hides those (hidepid).
+    """
     try:
         stat = Path(f"/proc/{number}/stat").read_text()
     except OSError:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(number, 0)
         return None
     # Behind the name, which may hold anything: the state, and 19 fields later the time.
     state, *fields = stat.rpartition(")")[2].split()

@@ -50,7 +50,7 @@ def sparsify(
     Adam's eps of 1e-8 is 0, and what has no gradient becomes nan, as without masks:
     give `eps=1e-4`, or float32 parameters. What a line search keeps for
     `optax.value_and_grad_from_state` is forgotten where the masks have changed or are
-    about to, as the gradient that it kept is masked.
+    about to, as the gradient that it kept is masked; with latent weights always.
 
     Nothing may change the updates afterwards: in `optax.chain` this comes last (what
     clips or adds decay goes before it or inside), and `check` tells if something did,
@@ -61,7 +61,8 @@ def sparsify(
 
     The ordinary steps (not in `updater.steps(params)`) may be those of `sparsify` with
     `updaters.unchanging` (`updaters.unchanging_latent` of an updater with latent
-    weights), which has the same state and needs no temporary memory.
+    weights), which has the same state and needs no temporary memory. Not so the step
+    before a mask update if a line search keeps gradients, which is to forget one then.
 
     The parameters of step 0 are the caller's: `project` makes them those of the masks,
     else the first update does.
@@ -192,6 +193,8 @@ def _latent_step(optimizer, updater, grads, state, params, extra_args):
     updates, inner_state = inner.step(
         optimizer, state.masks, grads, state.inner_state, latent, extra_args, True
     )
+    # Of a line search: the gradient is masked, and the value is of the old masks.
+    inner_state = inner.forgotten(inner_state, True)
     latent = optax.apply_updates(latent, updates)
     masks, updater_state, _ = updater.update(
         step,

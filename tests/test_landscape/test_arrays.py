@@ -4,7 +4,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from landscape.arrays import check_arrays, check_floating
+from landscape.arrays import check_arrays, check_floating, on_device
 from landscape.errors import InputError
 
 
@@ -33,6 +33,30 @@ def test_what_jax_takes_is_an_array():
     array = jnp.ones(2), jax.ShapeDtypeStruct((2,), np.float32), jax.random.key(0)
     check_arrays({"a": number, "b": array, "c": None}, "it")
     jax.jit(lambda x: check_arrays(x, "it"))({"a": 1.0})
+
+
+class Lazy:
+    """An array of another library, made when JAX asks for it."""
+
+    def __init__(self, value):
+        self.value = value
+
+    def __jax_array__(self):
+        return self.value
+
+
+def test_what_jax_takes_goes_to_the_device_as_jnp_asarray_makes_it():
+    numbers = {"a": np.ones(2), "b": np.float64(1), "c": 3, "d": 1.0, "e": jnp.ones(2)}
+    tree = numbers | {"f": jax.random.key(0), "g": Lazy(jnp.ones(3))}
+    for x64 in (False, True):
+        with jax.enable_x64(x64):
+            for name, found in on_device(tree).items():
+                want = jnp.asarray(tree[name])
+                assert found.aval == want.aval, name
+    array = np.zeros(64, np.float32)
+    found = on_device(array)
+    array[:] = 1
+    assert not found.any()
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import json
 import os
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import fsspec
 import pytest
@@ -148,7 +149,29 @@ def test_a_renewal_that_comes_too_late_takes_nothing_back(folder, monkeypatch):
     assert not SYSTEM.store
 
 
-def test_a_holder_that_has_ended_on_this_machine_is_not_waited_for(folder, capsys):
+def test_a_renewal_by_the_thread_and_one_by_check_do_not_meet(folder, monkeypatch):
+    """Both come when a process has slept: each makes the number after the last."""
+    monkeypatch.setattr(_Lease, "_renew_in_time", lambda lease: None)
+    really = _Lease._read
+
+    def read(lease):
+        found = really(lease)
+        time.sleep(0.05)
+        return found
+
+    lease = _Lease("memory://leases/run", 10)
+    with lease:
+        monkeypatch.setattr(_Lease, "_read", read)
+        with ThreadPoolExecutor(2) as pool:
+            for each in [pool.submit(lease._renew) for _ in range(2)]:
+                each.result()
+        assert list(SYSTEM.store) == ["/leases/run/.lock-3"]
+        lease.check()
+
+
+def test_a_holder_that_has_ended_on_this_machine_is_not_waited_for(
+    folder, capsys, monkeypatch
+):
     mine = processes.own()
     if not mine:
         pytest.skip("only Linux tells which processes there are")
@@ -159,4 +182,12 @@ def test_a_holder_that_has_ended_on_this_machine_is_not_waited_for(folder, capsy
     assert not SYSTEM.store and not capsys.readouterr().err
     for living in (mine, mine | {"place": "elsewhere", "began": 0}):
         assert not processes.has_ended(json.dumps(ended | living).encode())
-    assert processes.has_ended(json.dumps(ended | mine | {"process": 0}).encode())
+    # Linux has no process of a number above 2^22.
+    other = json.dumps(ended | mine | {"process": 2**22 + 1}).encode()
+    assert processes.has_ended(other)
+
+    def of_another_user(number, signal):
+        raise PermissionError
+
+    monkeypatch.setattr(os, "kill", of_another_user)
+    assert not processes.has_ended(other)

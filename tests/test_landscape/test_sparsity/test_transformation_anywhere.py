@@ -435,6 +435,25 @@ def test_a_line_search_keeps_no_gradient_that_a_mask_update_needs_or_has_changed
             params = optax.apply_updates(params, updates)
 
 
+def test_a_line_search_keeps_no_gradient_of_latent_weights():
+    """What it keeps is masked, and they are stepped by the dense gradient."""
+    choice = sparsity.choices.by_layer({"kernel": 5})
+    search = optax.scale_by_backtracking_linesearch(2, store_grad=True)
+    optimizer = optax.chain(optax.sgd(0.01), search)
+    tx = sparsify(optimizer, updaters.straight_through(choice, 0, 2, 1), 0)
+    params, state = PARAMS, tx.init(PARAMS)
+    with jax.disable_jit():
+        for _ in range(3):
+            found = optax.value_and_grad_from_state(loss)(
+                params, state=state.inner_state
+            )
+            want = value, grads = jax.value_and_grad(loss)(params)
+            jax.tree.map(np.testing.assert_array_equal, found, want)
+            extra = dict(value=value, grad=grads, value_fn=loss)
+            updates, state = tx.update(grads, state, params, **extra)
+            params = optax.apply_updates(params, updates)
+
+
 def test_ordinary_steps_of_latent_weights_are_those_of_unchanging_latent():
     choice = sparsity.choices.by_layer({"kernel": 5})
     optimizer = optax.sgd(0.1, 0.9)
