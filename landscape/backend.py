@@ -7,13 +7,14 @@ GPUs (TF32), to 7 on TPUs (bfloat16).
 """
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import jax
 from jax.experimental.xla_metadata import set_xla_metadata
 from jax.tree_util import Partial
 
-from landscape.callables import as_partial
+from landscape.callables import Static, as_partial
 
 
 def on_cpu() -> bool:
@@ -45,25 +46,36 @@ def _in_full_precision(function, *args, **kwargs):
         return function(*args, **kwargs)
 
 
-def apart(function: Callable) -> Callable:
-    """`function` as a call that XLA does not inline on a CPU; elsewhere as it is.
+def apart(function: Callable, *settings: Any) -> Callable:
+    """`function(*settings, ...)` as a call that XLA does not inline on a CPU.
+
+    Elsewhere it is no call.
 
     XLA's loops for a CPU compute what they read once for each place that reads it. What
     goes into and comes out of a call is an array, computed once. The derivatives of the
     call are such calls, too, and so are functions in it that are jitted themselves, as
     `jax.numpy.where` is: use `jax.lax` there.
 
-    >>> float(apart(lambda x: 2 * x)(1.0))
-    2.0
+    Calls outside of jit compile once if the function is one of a module: closures are
+    equal to themselves alone. So hashable settings come first.
+
+    >>> float(apart(pow, 2.0)(3.0))
+    8.0
     """
 
     def call(*args):
         if not on_cpu():
             return function(*args)
         with set_xla_metadata(inlineable="false"):
-            return jax.jit(function)(*args)
+            return _called(function, *args)
 
+    function = Static(function, settings)
     return call
+
+
+@partial(jax.jit, static_argnums=0)
+def _called(function, *args):
+    return function(*args)
 
 
 def scannable(function: Callable, *args: Any) -> bool:

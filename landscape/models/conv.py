@@ -85,27 +85,30 @@ def matmul_convolution(x, kernel, strides, padding):
     short = (bands - 1) * t * sw + span - (x.shape[2] + sum(pads[1]))
     right = pads[1][1] + max(short, 0)
     x = jnp.pad(x, ((0, 0), pads[0], (pads[1][0], right), (0, 0)))
-
-    def rows(x, start):
-        slices = (
-            x[:, i : i + (h - 1) * sh + 1 : sh, start : start + span] for i in range(kh)
-        )
-        return jnp.concatenate([s.reshape(*s.shape[:2], -1) for s in slices], axis=-1)
-
-    def side_by_side(x):
-        columns = jnp.stack([rows(x, band * t * sw) for band in range(bands)], axis=2)
-        # A matrix: XLA transposes what the product's gradient contracts over several
-        # axes, into an order of the factors that its CPU backend multiplies slowly.
-        return columns.reshape(-1, columns.shape[-1])
-
+    starts = tuple(band * t * sw for band in range(bands))
     # Apart: each pixel is read several times, and images may be taken from many.
-    columns = apart(side_by_side)(x)
+    columns = apart(_side_by_side, kh, sh, h, span, starts)(x)
     shifted = (
         jnp.pad(kernel, ((0, 0), (j * sw, (t - 1 - j) * sw), (0, 0), (0, 0)))
         for j in range(t)
     )
     matrix = jnp.stack(list(shifted), axis=3).reshape(-1, t * features)
     return (columns @ matrix).reshape(-1, h, bands * t, features)[:, :, :w]
+
+
+def _side_by_side(kh, sh, h, span, starts, x):
+    """The rows beneath each output of each band, one below the other."""
+
+    def rows(start):
+        slices = (
+            x[:, i : i + (h - 1) * sh + 1 : sh, start : start + span] for i in range(kh)
+        )
+        return jnp.concatenate([s.reshape(*s.shape[:2], -1) for s in slices], axis=-1)
+
+    columns = jnp.stack([rows(start) for start in starts], axis=2)
+    # A matrix: XLA transposes what the product's gradient contracts over several axes,
+    # into an order of the factors that its CPU backend multiplies slowly.
+    return columns.reshape(-1, columns.shape[-1])
 
 
 FORMS = {"plain": plain_convolution, "matmul": matmul_convolution}
@@ -173,27 +176,25 @@ def max_pool_2x2(x: jax.Array) -> jax.Array:
     >>> float(max_pool_2x2(jnp.arange(4.0).reshape(1, 2, 2, 1))[0, 0, 0, 0])
     3.0
     """
-    height, width = x.shape[1] // 2 * 2, x.shape[2] // 2 * 2
-    if not height or not width:
+    if min(x.shape[1:3]) < 2:
         raise InputError(
             f"max-pooling over 2x2 needs images of at least 2x2, not"
             f" {x.shape[1]}x{x.shape[2]}: they are too small for this number of layers."
         )
-    batch, *_, channels = x.shape
+    # The gradient at the maxima would be computed for each of the four corners else.
+    return apart(_pool)(x)
 
-    def pool(x):
-        # Indexing would gather where the number of examples is a symbol, as in an
-        # export.
-        a, b, c, d = (
-            lax.slice(x, (0, i, j, 0), (batch, height, width, channels), (1, 2, 2, 1))
-            for i in (0, 1)
-            for j in (0, 1)
-        )
-        return larger(larger(a, b), larger(c, d))
+
+def _pool(x):
+    batch, height, width, channels = x.shape
+    end = batch, height // 2 * 2, width // 2 * 2, channels
+    # Indexing would gather where the number of examples is a symbol, as in an export.
+    a, b, c, d = (
+        lax.slice(x, (0, i, j, 0), end, (1, 2, 2, 1)) for i in (0, 1) for j in (0, 1)
+    )
 
     def larger(p, q):
         # Only a number that is none differs from itself.
         return lax.select((p >= q) | (p != p), p, q)
 
-    # The gradient at the maxima would be computed for each of the four corners else.
-    return apart(pool)(x)
+    return larger(larger(a, b), larger(c, d))

@@ -76,7 +76,7 @@ def _input_gradient(dy, kernel, x, **how):
     return jax.linear_transpose(lambda x: _plain(x, kernel, **how), x)(dy)[0]
 
 
-def _kernel_gradient(x, dy, *, size, strides, pads):
+def _kernel_gradient(size, strides, pads, x, dy):
     """The same with the images as the channels that are contracted."""
     extents = zip(size, dy.shape[1:3], strides, x.shape[1:3], pads, strict=True)
     # dy, its entries `stride` apart, slides over x: to k places, so the padding behind
@@ -96,8 +96,8 @@ def _kernel_gradient(x, dy, *, size, strides, pads):
     return dkernel.transpose(1, 2, 0, 3)
 
 
-def _called_gradient(x, dy, **how):
-    return apart(partial(_kernel_gradient, **how))(x, dy)
+def _called_gradient(x, dy, *, size, strides, pads):
+    return apart(_kernel_gradient, size, strides, pads)(x, dy)
 
 
 def _primitive(name, plain, lowered):
