@@ -6,6 +6,8 @@ they round the factors of float32 products by default: to 10 bits after the poin
 GPUs (TF32), to 7 on TPUs (bfloat16).
 """
 
+import contextlib
+import contextvars
 import functools
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -62,7 +64,7 @@ def not_inlined(function: Callable, *args: Any, **static: Any) -> Any:
     >>> float(not_inlined(jax.lax.mul, 2.0, 3.0))
     6.0
     """
-    if not on_cpu():
+    if not on_cpu() or _all_inlined.get():
         return function(*args, **static)
     with set_xla_metadata(inlineable="false"):
         return _compiled(function, tuple(sorted(static.items())))(*args)
@@ -71,6 +73,19 @@ def not_inlined(function: Callable, *args: Any, **static: Any) -> Any:
 @functools.cache
 def _compiled(function, static):
     return jax.jit(functools.partial(function, **dict(static)))
+
+
+@contextlib.contextmanager
+def all_inlined() -> Iterator[None]:
+    """What is traced in it holds no calls of `not_inlined`: it is for all platforms."""
+    token = _all_inlined.set(True)
+    try:
+        yield
+    finally:
+        _all_inlined.reset(token)
+
+
+_all_inlined = contextvars.ContextVar("all_inlined", default=False)
 
 
 def scannable(function: Callable, *args: Any) -> bool:

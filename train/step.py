@@ -9,6 +9,7 @@ from jax.tree_util import Partial
 
 from landscape import augment, rng, trees
 from landscape.aliases import Batch
+from landscape.backend import on_cpu
 from landscape.callables import Static
 from landscape.recipe import Components
 from landscape.sparsity import masked_update, masks, updaters
@@ -89,8 +90,11 @@ def _after(sum_of_squares, params):
 
     XLA writes new weights over the old ones only where it knows that all that reads
     the old ones comes before. Of the L2 term, a metric, and of the gradients of other
-    layers it does not know that, and each step would copy all weights for them.
+    layers it does not know that, and on a CPU each step would copy all weights for
+    them. (A CPU's compiler drops `jax.lax.optimization_barrier` before it could help.)
     """
+    if not on_cpu():
+        return params
     # Never negative, but XLA does not know it.
     known = ~(sum_of_squares < 0)
     return jax.tree.map(lambda w: jnp.where(known, w, 0), params)

@@ -11,7 +11,7 @@ import jax
 import numpy as np
 from jax import export
 
-from landscape.backend import in_full_precision
+from landscape.backend import all_inlined, in_full_precision
 from landscape.errors import InputError
 from landscape.export.networks import Network
 
@@ -41,7 +41,8 @@ def content(network: Network) -> bytes:
         disabled_checks=[export.DisabledSafetyCheck.platform()],
     )
     try:
-        return bytes(exported(images_of(network)).serialize())
+        with all_inlined():
+            return bytes(exported(images_of(network)).serialize())
     except (jax.errors.InconclusiveDimensionOperation, TypeError) as error:
         raise fixed_batch(network, error) from None
 

@@ -150,7 +150,8 @@ def test_a_convolution_is_one_operation_of_the_file(name, written):
     assert not {"Gather", "GatherND", "Einsum"} & set(kinds)
     module = by_module(written[name][".stablehlo"].path)
     assert module.count("stablehlo.convolution(") == CONVOLUTIONS[name]
-    assert "gather" not in module
+    # Nor calls that are not inlined, which are a matter of the CPU at hand.
+    assert "gather" not in module and "inlineable" not in module
 
 
 def by_module(path):

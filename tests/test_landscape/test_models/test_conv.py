@@ -11,6 +11,7 @@ from flax import linen as nn
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
+from landscape import backend
 from landscape.backend import operations
 from landscape.errors import InputError
 from landscape.models import conv
@@ -230,3 +231,12 @@ def test_products_of_a_convolution_contract_one_axis_of_matrices():
         (left, right), batched = each.params["dimension_numbers"]
         assert [len(left), len(right), batched] == [1, 1, ((), ())]
         assert [factor.aval.ndim for factor in each.invars] == [2, 2]
+
+
+def test_outside_of_jit_nothing_is_compiled_again():
+    x, kernel = jnp.ones((2, 6, 6, 1)), jnp.ones((3, 3, 1, 2))
+    sizes = []
+    for _ in range(2):
+        max_pool_2x2(matmul_convolution(x, kernel, (1, 1), "SAME"))
+        sizes.append(backend._compiled.cache_info().misses)
+    assert sizes[0] == sizes[1]
