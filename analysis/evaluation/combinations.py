@@ -174,11 +174,15 @@ def _check_chunks(statistics, chunk_size, mesh) -> int | None:
 
 def _batches(batches, statistics, chunk_size, mesh) -> list:
     """The batches, checked; on the devices of a mesh."""
-    if mesh is not None:
-        if not isinstance(batches, Placed):
-            batches = as_batches(batches, chunk_size)
+    if isinstance(batches, Placed):
+        if mesh is None:
+            raise InputError(
+                "the examples are placed on the devices of a mesh: give `mesh`, too."
+            )
         return placed(mesh, batches, statistics).parts
     batches = as_batches(batches, chunk_size)
+    if mesh is not None:
+        return placed(mesh, batches, statistics).parts
     for batch in batches if statistics is not None else ():
         statistics.check(batch)
     return batches

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from jax.tree_util import Partial
 
-from analysis.evaluation import combinations, layout
+from analysis.evaluation import combinations, layout, placement
+from landscape import devices
 from landscape.errors import InputError
 
 ROOT = Path(__file__).parents[3]
@@ -319,6 +320,12 @@ print("agreed")
     process = start_program(["-c", code], ROOT, settings | {"XLA_FLAGS": ""})
     said, errors = process.communicate(timeout=240)
     assert said == "agreed\n", errors
+
+
+def test_placed_examples_are_refused_without_their_mesh():
+    there = placement.placed(devices.make_mesh(1), make_batch(4))
+    with pytest.raises(InputError, match="give `mesh`, too"):
+        combinations.evaluate(make_points(1), [[1.0]], loss_fn, there)
 
 
 def test_half_precision_points_are_combined_in_single_precision():
