@@ -1,11 +1,8 @@
 """Two processes that analyse a run together, as two hosts do."""
 
 import json
-import os
 import signal
 import socket
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -66,23 +63,24 @@ def free_port():
         return one.getsockname()[1]
 
 
-def start(words, index, port):
+def program(words, index, port):
+    """What comes after `python` for one of the two processes."""
     place = ["--coordinator", f"127.0.0.1:{port}", "--num-processes", "2"]
     arguments = map(json.dumps, (*words, [*place, "--process-id", str(index)]))
-    return subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, *arguments],
-        cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        env=os.environ | {"JAX_NUM_CPU_DEVICES": "2", "JAX_PLATFORMS": "cpu"},
-    )  # fmt: skip
+    return ["-c", PROGRAM, *arguments]
 
 
 def test_two_processes_find_what_one_does_and_a_signal_to_one_ends_both(
-    tmp_path, names, monkeypatch
+    tmp_path, names, monkeypatch, start_program
 ):
     """A spectrum and a line; one process continues the path that two began."""
     spectra, paths = words_of(names["pruned"], tmp_path / "both")
     both, port = tmp_path / "both", free_port()
-    started = [start((spectra, paths), index, port) for index in (0, 1)]
+    settings = {"JAX_NUM_CPU_DEVICES": "2", "JAX_PLATFORMS": "cpu"}
+    started = [
+        start_program(program((spectra, paths), index, port), ROOT, settings)
+        for index in (0, 1)
+    ]
     try:
         while not list(both.glob(f"path*/{results.PARTIAL}")):
             if any(process.poll() is not None for process in started):
