@@ -82,7 +82,7 @@ def with_origin(
 another.
     """
     where = {name: CONFIG.word for name in file}
-    for name in below.keys() - file.keys():
+    for name in (n for n in below if n not in file):
         found = (key for key in _BRINGS if said.get(key))
         where[name] = next(found, "")
     told = [

@@ -151,9 +151,13 @@ def parse_sweep(
         try:
             points.append(Point(config_class(**values), each))
         except InputError as error:
-            # What was typed needs no origin, nor do defaults.
+            # What was typed needs no origin, nor do defaults, nor what a file replaces.
             brought = [
-                {n: v for n, v in part.items() if n not in typed and v != usual.get(n)}
+                {
+                    n: v
+                    for n, v in part.items()
+                    if n not in typed and v == values[n] != usual.get(n)
+                }
                 for part in (file, below)
             ]
             raise with_origin(error, *brought, _said(given)) from None

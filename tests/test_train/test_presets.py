@@ -96,6 +96,15 @@ def test_a_refusal_says_which_settings_are_the_presets():
         config_of(f"{words} --warmup 99")
 
 
+def test_what_a_file_replaces_is_not_said_to_be_the_presets(tmp_path):
+    # Its value is that by default.
+    file = tmp_path / "settings.json"
+    file.write_text('{"schedule": "cosine"}')
+    words = f"--preset difficulty-resnet50 --config {file}"
+    with pytest.raises(InputError, match="That --decay-steps is of --preset"):
+        config_of(words)
+
+
 def test_every_preset_is_of_a_method_and_its_name_is_checked():
     for name in presets.PRESETS:
         assert set(presets.of(name)["method"]) <= set(methods.METHODS)
