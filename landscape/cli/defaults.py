@@ -81,13 +81,12 @@ def with_origin(
     --warmup must be at most 20, not 99. That --warmup is of --preset small: type \
 another.
     """
-    where = {name: CONFIG.word for name in file}
-    for name in (n for n in below if n not in file):
-        found = (key for key in _BRINGS if said.get(key))
-        where[name] = next(found, "")
+    others = [f"--{flag} {said[key]}" for key, flag in _BRINGS.items() if said.get(key)]
+    # Which of several brings a setting is not known here.
+    where = dict.fromkeys(below, " or ".join(others))
+    where |= {name: f"--config {said[CONFIG.word]}" for name in file}
     told = [
-        f" That --{word} is of --{_BRINGS.get(source, source)} {said[source]}: type"
-        " another."
+        f" That --{word} is of {source}: type another."
         for name, source in where.items()
         if source and _names(error, word := name.replace("_", "-"))
     ]
