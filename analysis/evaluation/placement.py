@@ -56,6 +56,10 @@ batch has other statistics: use 4 examples or a batch size that divides them.
                 f" no statistics of {size}."
             )
         return batches
+    if size is not None and size % mesh.size:
+        raise InputError(
+            f"batches of {size} examples do not divide among {mesh.size} devices."
+        )
     parts = []
     for batch in as_batches(batches):
         if statistics is not None:

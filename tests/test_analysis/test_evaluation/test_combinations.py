@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from jax.tree_util import Partial
 
-from analysis.evaluation import combinations, layout, placement
+from analysis.evaluation import batch_statistics, combinations, layout, placement
 from landscape import devices
 from landscape.errors import InputError
 
@@ -326,6 +326,14 @@ def test_placed_examples_are_refused_without_their_mesh():
     there = placement.placed(devices.make_mesh(1), make_batch(4))
     with pytest.raises(InputError, match="give `mesh`, too"):
         combinations.evaluate(make_points(1), [[1.0]], loss_fn, there)
+
+
+def test_batches_with_statistics_are_placed_only_if_the_devices_divide_them():
+    mesh = jax.sharding.AbstractMesh((4,), ("data",))
+    statistics = batch_statistics.BatchStatistics(6)
+    # In parts of 4 devices they would be batches of other examples.
+    with pytest.raises(InputError, match=r"batches of 6 examples .* 4 devices"):
+        placement.placed(mesh, make_batch(24), statistics)
 
 
 def test_half_precision_points_are_combined_in_single_precision():
