@@ -146,8 +146,12 @@ def test_a_training_is_interrupted_from_its_first_lines_to_its_last(tmp_path):
         time.sleep(seconds)
         process.send_signal(number)
         _, err = process.communicate(timeout=120)
-        assert process.returncode in (128 + number, 0), err
         assert "Traceback" not in err
+        if process.returncode == -number:
+            # As it ends, Python gives signals their usual effect: all is written then.
+            assert (tmp_path / "run/summary.json").exists(), err
+            continue
+        assert process.returncode in (128 + number, 0), err
         if process.returncode:
             *_, sentence = err.splitlines()
             assert "kept" in sentence or "is saved" in sentence
