@@ -113,9 +113,8 @@ def _train(
                     if bad := measure.non_finite(states[i], metrics[i]):
                         recorder.log_end(at, f"the {bad} is not finite")
                         failed[i] = RunFailure(_not_finite(bad, opened[i].config))
-                for i, recorder in _left(recorders, failed):
-                    if at not in rescoring[0].steps:
-                        break
+                rescored = _left(recorders, failed) if at in rescoring[0].steps else []
+                for i, recorder in rescored:
                     try:
                         states[i] = rescoring[i].update(states[i])
                     except InputError as error:
