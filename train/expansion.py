@@ -75,7 +75,7 @@ def _without_others_settings(config: Any, row: Method) -> dict[str, Any]:
     if "score" in has - {*row.settings}:
         new |= {"score": "magnitude", "score_scale": None}
     score = SCORES.get(row.score or ("score" in row.settings and config.score))
-    if score is not None and not score.of_data:
+    if score is None or not score.of_data:
         new["score_examples"] = None
     if config.sparse_init != "dense" and not config.has_sparse_init(row.name):
         new["sparse_init"] = "dense"

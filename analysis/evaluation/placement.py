@@ -38,7 +38,8 @@ def placed(
       statistics: as there.
 
     Raises:
-      InputError: batches that `evaluate` refuses, or placed for other statistics.
+      InputError: batches that `evaluate` refuses, or placed for other statistics or on
+        other devices.
 
     >>> from landscape import devices
     >>> examples = jax.numpy.arange(5.0)
@@ -55,6 +56,8 @@ batch has other statistics: use 4 examples or a batch size that divides them.
                 f"examples placed for batches of {batches.batch_size or 'any'} have"
                 f" no statistics of {size}."
             )
+        if any(division.mesh_of(part) not in (None, mesh) for part in batches.parts):
+            raise InputError("the examples are placed on the devices of another mesh.")
         return batches
     if size is not None and size % mesh.size:
         raise InputError(

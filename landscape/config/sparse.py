@@ -126,10 +126,14 @@ class SparseRun(AtInitialisation, Dynamic, NM, Phases, Levels, TrainConfig):
             if name == "pruning" or name in AT_INITIALISATION
         ]
         of_data = [row.of_data for row in rows]
-        if self.score_examples is not None and of_data and not any(of_data):
+        if self.score_examples is None or any(of_data):
+            return
+        takes = any(methods.method_row(n).taken(self.mask_from) for n in named)
+        if rows or not takes:
+            names = {row.name for row in rows} or {f"--method {n}" for n in named}
             raise InputError(
                 "--score-examples goes with a --score of data, not"
-                f" {' or '.join(sorted({row.name for row in rows}))}."
+                f" {' or '.join(sorted(names))}."
             )
 
     def _check_method(self) -> None:

@@ -91,6 +91,7 @@ TABLE = [
     ("train.dense --model wrn-22-3", "perhaps you meant 'wrn-22-2'"),
     ("train.sparse --score-scale 0.5", "--score taylor2 or taylor2_abs, not magnitude"),
     ("train.sparse --score-examples 9", "a --score of data, not magnitude"),
+    ("train.sparse --method static --score-examples 9", "data, not --method static"),
     ("train.sparse --score obd --score-examples 0", "at least 1, not 0"),
     ("train.sparse --score obd --score-examples 1298", "than the 1297 training"),
     ("train.sparse --method lottery --mask-from pruned --score obd", "not lottery"),

@@ -117,9 +117,8 @@ def test_what_takes_masks_has_the_number_of_scored_examples_of_their_run(tmp_pat
     record.open_folder(tmp_path / "snip", SparseRun(method="snip", score_examples=9))
     config = read(["--mask-from", name, "--method", "restart"])
     assert [each.score_examples for each in sparse.expand(config)] == [9]
-    # Of methods side by side each has the settings of the command.
     both = read("--method snip static --score-examples 9".split())
-    assert [each.score_examples for each in sparse.expand(both)] == [9, 9]
+    assert [each.score_examples for each in sparse.expand(both)] == [None, 9]
     with pytest.raises(InputError, match="of data, not magnitude"):
         SparseRun(score_examples=9)
 

@@ -70,9 +70,14 @@ def plan_removal(
 def _refuse_norms_over_units(objective, spec, network):
     """Those that are left would be normalised by others, which are fewer."""
     statistics = trees.named_leaves(network.batch_stats)
-    for name, leaf in layout.leaves(network.params, objective.rules).items():
+    leaves = layout.leaves(network.params, objective.rules)
+    kernels = [name for name, leaf in leaves.items() if leaf.kind == "kernel"]
+    layers = {name.rpartition("/")[0] for name in kernels}
+    for name, leaf in leaves.items():
         layer = name.rpartition("/")[0]
-        of_units = leaf.kind == "norm" and any(spec.axes.get(name, ()))
+        # A norm without a scale is a bias without a kernel.
+        norm = leaf.kind == "norm" or (leaf.kind == "bias" and layer not in layers)
+        of_units = norm and any(spec.axes.get(name, ()))
         # Batch norm is over examples: it has a mean of each unit.
         if of_units and f"{layer}/mean" not in statistics:
             raise InputError(

@@ -304,7 +304,10 @@ want = combinations.evaluate(points, rows, t.normalised, batch, **given)
 for data in (batch, placement.placed(mesh, batch, given["statistics"])):
     got = combinations.evaluate(points, rows, t.normalised, data, mesh=mesh, **given)
     t.assert_close(got, want)
-(batch,) = placement.placed(mesh, t.make_batch(16)).parts
+there = placement.placed(mesh, t.make_batch(16))
+with t.pytest.raises(t.InputError, match="devices of another mesh"):
+    placement.placed(devices.make_mesh(2), there)
+(batch,) = there.parts
 # A fourth of the examples is on each device.
 assert batch["image"].addressable_shards[0].data.shape == (4, 5)
 options = layout.Options("sequential", 8, mesh, False, True)

@@ -267,14 +267,17 @@ def test_a_layer_called_twice_and_wrong_units_are_refused(strided, case_of):
         case_of(Twice(), (3,), spec_of, "float32").plan()
 
     class Normed(nn.Module):
+        use_scale: bool
+
         @nn.compact
         def __call__(self, x, train=False):
-            x = nn.LayerNorm(name="norm")(nn.Dense(3, name="a")(x))
-            return nn.Dense(2, name="b")(x)
+            norm = nn.LayerNorm(use_scale=self.use_scale, name="norm")
+            return nn.Dense(2, name="b")(norm(nn.Dense(3, name="a")(x)))
 
     spec_of = lambda params: sequential(params, ["a", "norm", "b"])  # noqa: E731
-    with pytest.raises(InputError, match="norm, which normalises over units"):
-        case_of(Normed(), (3,), spec_of, "float32").plan()
+    for use_scale in (True, False):
+        with pytest.raises(InputError, match="norm, which normalises over units"):
+            case_of(Normed(use_scale), (3,), spec_of, "float32").plan()
     with jax.enable_x64(True):
         for chosen, constants, words in (
             ({"e": np.zeros(4, bool)}, {}, "unknown group of units 'e'"),
