@@ -26,8 +26,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from analysis.programs.path_options import ORDERS, Config, Flags
-from analysis.programs.path_text import describe, several, title
+from analysis.programs.path.options import ORDERS, Config, Flags
+from analysis.programs.path.text import describe, several, title
 from analysis.programs.text import short_names
 from landscape.cli import activity, command, launch, parse
 
@@ -45,7 +45,8 @@ def run(config: Config) -> dict[str, Any]:
       InputError: the runs cannot be loaded, are of different models or data, or, for a
         curve in the sparse subspace, have different masks.
     """
-    from analysis.programs import path_checks, shell
+    from analysis.programs import shell
+    from analysis.programs.path import checks as path_checks
 
     where = folder(config)
     path_checks.check(config, _refs(config), where)
@@ -61,7 +62,8 @@ def run(config: Config) -> dict[str, Any]:
 def _evaluate(config: Config, where: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     """Numbers and arrays of the path; pieces of the work are kept in `where`."""
     from analysis import paths
-    from analysis.programs import inputs, results, resumable_paths
+    from analysis.programs import inputs, results
+    from analysis.programs.path import resumable as resumable_paths
 
     a, b, same = _ends(config)
     before = run(replace(config, align=False)) if config.align else None
@@ -98,7 +100,8 @@ def _evaluate(config: Config, where: Path) -> tuple[dict[str, Any], dict[str, An
 
 def _ends(config: Config) -> tuple[Any, Any, bool]:
     """Both runs, with --align the second one aligned, and whether masks are equal."""
-    from analysis.programs import inputs, path_checks
+    from analysis.programs import inputs
+    from analysis.programs.path import checks as path_checks
 
     a, b = inputs.load(_refs(config), config.data_dir)
     if config.align:
@@ -169,7 +172,9 @@ def run_several(flags: Flags) -> dict[str, Any]:
     Raises:
       InputError: as `run`; what can be refused of any of them is refused first.
     """
-    from analysis.programs import path_checks, several_paths, shell
+    from analysis.programs import shell
+    from analysis.programs.path import checks as path_checks
+    from analysis.programs.path import several as several_paths
 
     configs = flags.paths()
     for config in configs:

@@ -22,8 +22,8 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from landscape.cli import Positional, activity, launch, parse
+from landscape.disk.folders import folder_of
 from landscape.errors import InputError
-from landscape.folders import folder_of
 from landscape.tables import counted
 
 SUFFIXES = (".html", ".htm")
@@ -62,7 +62,12 @@ def run(config: Config) -> dict[str, Any]:
       InputError: there is nothing to show, or the file cannot be written.
       RunFailure: it could not be written after all.
     """
-    from landscape.files import check_writable, make_parent, write_atomically, writing
+    from landscape.disk.files import (
+        check_writable,
+        make_parent,
+        write_atomically,
+        writing,
+    )
 
     path = folder_of(config.output)
     if path.is_dir():

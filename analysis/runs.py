@@ -22,8 +22,8 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from landscape.cli import Positional, launch, parse
+from landscape.disk.folders import folder_of
 from landscape.errors import InputError
-from landscape.folders import folder_of
 
 STDOUT = "-"
 
@@ -71,8 +71,11 @@ def run(config: Config) -> str:
       InputError: there is no such folder, no run in it, none that a filter leaves, or
         no such column.
     """
-    from analysis.programs import run_columns, run_filters, run_means, run_rows
-    from analysis.programs import run_table as tables
+    from analysis.programs.runs import columns as run_columns
+    from analysis.programs.runs import filters as run_filters
+    from analysis.programs.runs import means as run_means
+    from analysis.programs.runs import rows as run_rows
+    from analysis.programs.runs import table as tables
 
     folders = run_rows.find(config.roots)
     if not folders:
@@ -105,8 +108,13 @@ def run(config: Config) -> str:
 
 def _written(config: Config, records: Sequence[dict[str, Any]]) -> str:
     """Writes the files; returns the one for standard output, or ""."""
-    from analysis.programs import run_table as tables
-    from landscape.files import check_writable, make_parent, write_atomically, writing
+    from analysis.programs.runs import table as tables
+    from landscape.disk.files import (
+        check_writable,
+        make_parent,
+        write_atomically,
+        writing,
+    )
 
     printed = ""
     for name, write in ((config.csv, tables.as_csv), (config.json, tables.as_json)):
@@ -123,8 +131,8 @@ def _written(config: Config, records: Sequence[dict[str, Any]]) -> str:
 
 def table(folders: list[Path]) -> str:
     """One row a run folder; what cannot be read says so in its row."""
-    from analysis.programs import run_rows
-    from analysis.programs import run_table as tables
+    from analysis.programs.runs import rows as run_rows
+    from analysis.programs.runs import table as tables
 
     rows = run_rows.rows(folders)
     return tables.text(rows, tables.columns(rows)[0])

@@ -24,10 +24,10 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from analysis.programs.options import DataOptions
-from analysis.programs.saliency_text import describe, next_command, title
+from analysis.programs.saliency.text import describe, next_command, title
 from landscape.cli import Positional, launch, parse
 from landscape.errors import require
-from landscape.scores import SCORES
+from landscape.registries.scores import SCORES
 
 ORACLE = "loss_change"
 LEFT_OUT = (ORACLE, "obd", "synflow")
@@ -96,8 +96,9 @@ def _check(config: Config, where: Path) -> None:
 
 def _measure(config: Config, where: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     """Numbers and arrays; pieces of the work are kept in `where`."""
-    from analysis.programs import inputs, saliency_numbers
-    from analysis.programs import resumable_saliency as work
+    from analysis.programs import inputs
+    from analysis.programs.saliency import numbers as saliency_numbers
+    from analysis.programs.saliency import resumable as work
 
     (loaded,) = inputs.load([_ref(config)], config.data_dir)
     size = len(loaded.data.train["label"])

@@ -29,10 +29,10 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from analysis.programs.options import DataOptions
-from analysis.programs.sparsity_text import describe, exported, next_command, title
-from landscape import hosts
+from analysis.programs.sparsity.text import describe, exported, next_command, title
 from landscape.cli import Positional, activity, launch, parse
 from landscape.errors import InputError
+from landscape.machine import hosts
 
 EXAMPLES = 1000
 """Training examples that gradients are averaged over, by default."""
@@ -97,7 +97,9 @@ def _check(config: Config, where: Path) -> None:
 
 def _measure(config: Config, where: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     """Numbers and arrays."""
-    from analysis.programs import inputs, sparsity_numbers, sparsity_savings
+    from analysis.programs import inputs
+    from analysis.programs.sparsity import numbers as sparsity_numbers
+    from analysis.programs.sparsity import savings as sparsity_savings
     from landscape import export
 
     refs = _refs(config)
@@ -143,7 +145,7 @@ def export(config: Config) -> Any:
       InputError, RunFailure: as `landscape.export.write`; a leaf that comes back with
         other bits is a RunFailure.
     """
-    from analysis.programs import sparsity_savings
+    from analysis.programs.sparsity import savings as sparsity_savings
     from landscape import export as formats
     from landscape import runs
 

@@ -34,11 +34,11 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from analysis.programs.options import SUBSPACES, DataOptions
-from analysis.programs.spectrum_steps_text import check_steps, states
-from analysis.programs.spectrum_text import describe, next_command
-from landscape import hosts
+from analysis.programs.spectrum.steps_text import check_steps, states
+from analysis.programs.spectrum.text import describe, next_command
 from landscape.cli import Positional, launch, parse
 from landscape.errors import InputError, require
+from landscape.machine import hosts
 from landscape.needs import Need, when
 
 OPERATORS = ("hessian", "gauss-newton", "residual", "covariance")
@@ -124,7 +124,8 @@ def run(config: Config) -> dict[str, Any]:
     """
     where = folder(config)
     _check(config, where)
-    from analysis.programs import shell, spectrum_figures
+    from analysis.programs import shell
+    from analysis.programs.spectrum import figures as spectrum_figures
 
     find, draw = _find, spectrum_figures.draw
     if config.others:
@@ -157,7 +158,7 @@ def _check(config: Config, where: Path) -> None:
 
 def _find(config: Config, where: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     """Numbers and arrays of a spectrum; pieces of the work are kept in `where`."""
-    from analysis.programs import spectrum_of_run
+    from analysis.programs.spectrum import of_run as spectrum_of_run
 
     result, arrays = spectrum_of_run.found(config, where, _say)
     return {**_settings(config), **result}, arrays
@@ -165,7 +166,7 @@ def _find(config: Config, where: Path) -> tuple[dict[str, Any], dict[str, Any]]:
 
 def _find_by_layer(config: Config, where: Path) -> tuple[dict[str, Any], Any]:
     """Numbers and arrays of the spectra of all layers, each of which has its folder."""
-    from analysis.programs import spectra_together
+    from analysis.programs.spectrum import together as spectra_together
 
     result, arrays = spectra_together.by_layer(config, run, _say)
     return {**_settings(config), **result}, arrays
@@ -173,7 +174,7 @@ def _find_by_layer(config: Config, where: Path) -> tuple[dict[str, Any], Any]:
 
 def _follow(config: Config, where: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     """Numbers and arrays of the edges at each step."""
-    from analysis.programs import edges_by_step
+    from analysis.programs.spectrum import edges_by_step
 
     result, arrays = edges_by_step.found(config, states(config), where, _say)
     return {**_settings(config), "asked": list(config.steps), **result}, arrays
@@ -181,7 +182,7 @@ def _follow(config: Config, where: Path) -> tuple[dict[str, Any], dict[str, Any]
 
 def _find_each(config: Config, where: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     """Numbers and arrays of the spectra of all runs, each of which has its folder."""
-    from analysis.programs import spectra_together
+    from analysis.programs.spectrum import together as spectra_together
 
     result, arrays = spectra_together.by_run(config, run, folder, _say)
     return {**_settings(config), **result}, arrays

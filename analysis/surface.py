@@ -26,8 +26,8 @@ from typing import Any
 
 from analysis import path
 from analysis.programs.options import LossOptions
-from analysis.programs.surface_options import Config
-from analysis.programs.surface_text import axes, describe, title
+from analysis.programs.surface.options import Config
+from analysis.programs.surface.text import axes, describe, title
 from analysis.programs.text import short_names
 from landscape.cli import activity, command, launch, parse
 from landscape.errors import InputError
@@ -73,7 +73,8 @@ def _evaluate(config: Config, where: Path) -> tuple[dict[str, Any], dict[str, An
     import numpy as np
 
     from analysis import planes
-    from analysis.programs import inputs, resumable_paths
+    from analysis.programs import inputs
+    from analysis.programs.path import resumable as resumable_paths
 
     refs = _refs(config)
     names = list(config.runs)

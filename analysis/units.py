@@ -29,9 +29,9 @@ from pathlib import Path
 from typing import Any
 
 from analysis.programs.options import SPLITS
-from analysis.programs.units_next import next_command
-from analysis.programs.units_options import Config
-from analysis.programs.units_text import (
+from analysis.programs.units.next_command import next_command
+from analysis.programs.units.options import Config
+from analysis.programs.units.text import (
     LABELS,
     check_tolerance,
     definition,
@@ -39,10 +39,10 @@ from analysis.programs.units_text import (
     exported,
     title,
 )
-from landscape import hosts
 from landscape.cli import activity, launch, parse
 from landscape.errors import InputError
-from landscape.user_code import is_user_code
+from landscape.machine import hosts
+from landscape.users.code import is_user_code
 
 EXAMPLES = 1000
 """Of each split by default: a forward pass over them is made for each unit."""
@@ -90,7 +90,9 @@ def _check(config: Config, where: Path) -> None:
 
 def _measure(config: Config, where: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     """Numbers and arrays; what is found of each kept state is kept in `where`."""
-    from analysis.programs import checks, inputs, resumable_units, units_numbers
+    from analysis.programs import checks, inputs
+    from analysis.programs.units import numbers as units_numbers
+    from analysis.programs.units import resumable as resumable_units
     from landscape import derivatives
 
     refs = checks.kept_states(_ref(config))

@@ -6,8 +6,8 @@ import optax
 from analysis import paths
 from benchmarks.networks import EXAMPLES, make_network
 from benchmarks.timing import race
-from landscape import order
 from landscape.objective import Objective
+from landscape.recipes import order
 from landscape.tables import format_table
 
 

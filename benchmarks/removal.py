@@ -21,7 +21,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from landscape import models, rng, runs, units
-from landscape.latency import call_times
+from landscape.machine.latency import call_times
 from landscape.objective import cross_entropy
 from landscape.sparsity import accounting
 from landscape.tables import format_table, spread

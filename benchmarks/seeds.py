@@ -14,9 +14,10 @@ import jax
 import numpy as np
 
 from benchmarks.timing import race
-from landscape import devices, order, recipe
 from landscape.config import SparseRun
-from landscape.initial_state import initial_state
+from landscape.machine import devices
+from landscape.recipes import order, recipe
+from landscape.recipes.initial_state import initial_state
 from landscape.tables import format_table
 from train import loop, step, together
 

@@ -24,8 +24,9 @@ import numpy as np
 import optax
 
 from benchmarks.timing import Time, race
-from landscape import methods, sparsity
+from landscape import sparsity
 from landscape.config import SparseRun
+from landscape.registries import methods
 from landscape.sparsity import Updater, masked_update, masks, scored_update, updaters
 from landscape.tables import format_table
 

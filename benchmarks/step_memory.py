@@ -19,9 +19,9 @@ import jax.numpy as jnp
 import numpy as np
 from flax.traverse_util import flatten_dict
 
-from landscape import recipe
 from landscape.config import SparseRun
-from landscape.initial_state import abstract_state, initial_state
+from landscape.recipes import recipe
+from landscape.recipes.initial_state import abstract_state, initial_state
 from landscape.tables import format_table
 from train import step
 

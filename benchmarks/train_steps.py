@@ -25,9 +25,10 @@ import optax
 
 from benchmarks import networks
 from benchmarks.timing import race
-from landscape import devices, order, recipe
 from landscape.config import SparseRun
-from landscape.initial_state import abstract_state, initial_state
+from landscape.machine import devices
+from landscape.recipes import order, recipe
+from landscape.recipes.initial_state import abstract_state, initial_state
 from landscape.tables import format_table
 from train import loop, step
 

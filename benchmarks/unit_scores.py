@@ -25,7 +25,7 @@ from scipy.stats import spearmanr
 
 from landscape import models, rng, units
 from landscape.objective import Objective
-from landscape.scores import UNIT_SCORES
+from landscape.registries.scores import UNIT_SCORES
 from landscape.tables import format_table
 
 SHAPE, CLASSES, EXAMPLES, CHUNK = (32, 32, 3), 10, 256, 32

@@ -21,9 +21,9 @@ import numpy as np
 
 from benchmarks.networks import make_network
 from benchmarks.timing import race
-from landscape.methods import resolve
 from landscape.objective import Objective
-from landscape.scores import SCORES
+from landscape.registries.methods import resolve
+from landscape.registries.scores import SCORES
 from landscape.tables import format_table
 
 BOUNDS = {"nothing": 0.1, "grads": 1.1, "loss": 3.2, "model": 0.1}

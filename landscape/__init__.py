@@ -1,7 +1,6 @@
 """What is studied: networks, their masks and data, the loss, and run folders.
 
-It knows neither training (`train`) nor analysis (`analysis`). Rooms: `models`,
-`sparsity`, `units`, `derivatives`, `data`, `checkpoint`, `cli` and `figures`. Of the
-files, `objective` is the loss, `config` and `recipe` turn settings into functions, and
-`runs` reads a run folder.
+It knows neither training (`train`) nor analysis (`analysis`). Of the files, `objective`
+is the loss, `layout` tells which leaves are kernels, `trees` is the linear algebra of
+parameters, and `rng` makes all random keys. The README names the rooms.
 """

@@ -15,8 +15,7 @@ training.py               from the first step to the last
 scoring.py                masks from scores over data, at step 0 or between steps
 together.py               several seeds in one compiled program
 landscape.data            the examples, and their order
-landscape.recipe          the settings' functions: model, objective, optimizer, masks
-landscape.initial_state   the state of step 0
+landscape.recipes         the settings' functions, the state of step 0
 loop.py                   many steps in one compiled call
 step.py                   one step: gradient, then `landscape.sparsity.masked_update`
 landscape.objective       the loss whose gradient is taken

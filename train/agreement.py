@@ -5,11 +5,12 @@ import zlib
 from pathlib import Path
 from typing import Any
 
-from landscape import buckets, hosts
-from landscape.backend import number_settings
+from landscape import buckets
 from landscape.config import RunConfig, to_dict
 from landscape.data import Dataset, streaming
-from landscape.sources import describe_code, describe_data
+from landscape.machine import hosts
+from landscape.machine.backend import number_settings
+from landscape.runs import sources
 from train import record
 
 _PACKAGES = "landscape", "train"
@@ -29,9 +30,11 @@ def check(config: RunConfig, dataset: Dataset) -> None:
     text = buckets.shown(json.dumps(given, default=str))
     hosts.check_equal("settings", json.loads(text))
     hosts.check_equal("versions", record.versions() | number_settings())
-    yours = {name: code["files"] for name, code in describe_code(config).items()}
+    yours = {
+        name: code["files"] for name, code in sources.describe_code(config).items()
+    }
     hosts.check_equal("code", own_code() | yours)
-    hosts.check_equal("data", describe_data(dataset) | files_of(dataset))
+    hosts.check_equal("data", sources.describe_data(dataset) | files_of(dataset))
 
 
 def own_code() -> dict[str, int]:

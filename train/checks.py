@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from landscape import data, locks, runs, sources
+from landscape import data, runs
 from landscape.config import RunConfig
+from landscape.disk import locks
 from landscape.errors import InputError
-from landscape.methods import method_row
+from landscape.registries.methods import method_row
+from landscape.runs import sources
 from train import mask_source, record, telemetry
 
 
@@ -20,8 +22,8 @@ def check(configs: Sequence[RunConfig]) -> None:
       configs: settings of runs, in the order in which they are to be trained.
 
     Raises:
-      InputError: as `train.record.check_same`, `landscape.locks.check_free`,
-        `landscape.sources.refuse_changed_code`, `landscape.data.check` and
+      InputError: as `train.record.check_same`, `landscape.disk.locks.check_free`,
+        `landscape.runs.sources.refuse_changed_code`, `landscape.data.check` and
         `train.mask_source.check`.
     """
     made = {config.workdir for config in configs}
@@ -47,11 +49,12 @@ def check_shapes(configs: Sequence[RunConfig]) -> None:
     """Refuses runs whose model, layers or sparsity do not fit their data.
 
     Raises:
-      InputError: as `landscape.recipe.make`, or a network declares units that it has
-        not.
+      InputError: as `landscape.recipes.recipe.make`, or a network declares units that
+        it has not.
     """
-    from landscape import recipe, units
-    from landscape.initial_state import abstract_state
+    from landscape import units
+    from landscape.recipes import recipe
+    from landscape.recipes.initial_state import abstract_state
 
     for config in _unfinished(configs):
         dataset = data.load(config)

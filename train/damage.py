@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from landscape import hosts
 from landscape.data import streaming
-from landscape.files import read_json
+from landscape.disk.files import read_json
+from landscape.machine import hosts
 from train import record
 
 FILE = "damaged.json"

@@ -19,8 +19,8 @@ from typing import Any, ClassVar
 
 from landscape.cli import Point, activity, launch, parse_sweep
 from landscape.config import DenseRun
+from landscape.disk.folders import folder_of
 from landscape.errors import InputError
-from landscape.folders import folder_of
 from train import presets, sweep
 
 

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jax.sharding import Mesh
 
 from landscape import weighting
-from landscape.devices import spread
+from landscape.machine.devices import spread
 from landscape.objective import Objective
 from train import examples, streamed
 

@@ -12,10 +12,10 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
 
-from landscape import devices
-from landscape.backend import on_cpu
 from landscape.data import Dataset, pixels
 from landscape.errors import InputError
+from landscape.machine import devices
+from landscape.machine.backend import on_cpu
 
 Split = dict[str, Any]
 

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from landscape.config import SparseRun
-from landscape.folders import folder_of
-from landscape.methods import METHODS, Method, method_row
-from landscape.scores import SCORES
-from landscape.user_code import is_user_code
+from landscape.disk.folders import folder_of
+from landscape.registries.methods import METHODS, Method, method_row
+from landscape.registries.scores import SCORES
+from landscape.users.code import is_user_code
 from train import levels, sweep
 
 _SCRATCH_SEED = 1000

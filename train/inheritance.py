@@ -8,9 +8,9 @@ from typing import Any
 
 from landscape import runs
 from landscape.config import DenseRun, RunConfig, SparseRun, UnitsRun
-from landscape.data_names import located
 from landscape.errors import InputError, typed
-from landscape.methods import check_model, check_remat
+from landscape.registries.data_names import located
+from landscape.registries.methods import check_model, check_remat
 from train import levels
 
 PROGRAMS = {

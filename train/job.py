@@ -6,13 +6,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from landscape import buckets, figures, hosts, locks, models, runs
+from landscape import buckets, figures, models, runs
 from landscape.cli import activity, limit_compiled_programs
 from landscape.config import RunConfig
+from landscape.disk import locks
+from landscape.disk.folders import folder_of
 from landscape.errors import RunFailure
-from landscape.folders import folder_of
+from landscape.machine import hosts
+from landscape.recipes.state import TrainState
 from landscape.sparsity import accounting, choices
-from landscape.state import TrainState
 from landscape.tables import counted
 from train import checks, mask_source, measure, opening, record, together, training
 from train.opening import Opened, Start

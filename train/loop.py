@@ -9,11 +9,11 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
 
-from landscape import backend
 from landscape.config import TrainConfig
-from landscape.devices import spread
-from landscape.recipe import Components
-from landscape.state import TrainState
+from landscape.machine import backend
+from landscape.machine.devices import spread
+from landscape.recipes.recipe import Components
+from landscape.recipes.state import TrainState
 from train import examples
 from train.step import Metrics, Step
 

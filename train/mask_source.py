@@ -5,12 +5,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from landscape import buckets, checkpoint_tables, runs, sources
+from landscape import buckets, runs
 from landscape.aliases import Masks
 from landscape.config import RunConfig, SparseRun
+from landscape.disk import checkpoint_tables
+from landscape.disk.folders import folder_of
 from landscape.errors import InputError, typed, with_article
-from landscape.folders import folder_of
-from landscape.methods import DENSE_METHODS, method_row
+from landscape.registries.methods import DENSE_METHODS, method_row
+from landscape.runs import sources
 
 OF_THE_MASK = (
     "sparsity",
@@ -184,7 +186,7 @@ def start_from(config: SparseRun) -> Callable | None:
 def _next(config: SparseRun, last: Any, rules: Any) -> Masks:
     """The masks of a level, from the last state of the one before."""
     # Not above: `check` does without JAX.
-    from landscape import recipe
+    from landscape.recipes import recipe
     from landscape.sparsity import updaters
 
     params, counts = last.params, recipe.counts_of(config, last.params, rules)

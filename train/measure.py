@@ -8,13 +8,14 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
 
-from landscape import recipe, trees
+from landscape import trees
 from landscape.aliases import Params
 from landscape.config import RunConfig
-from landscape.recipe import Components
+from landscape.recipes import recipe
+from landscape.recipes.recipe import Components
+from landscape.recipes.state import TrainState
 from landscape.sparsity import masks
-from landscape.state import TrainState
-from landscape.user_code import is_user_code
+from landscape.users.code import is_user_code
 from train import record
 from train.evaluate import evaluate
 from train.step import Metrics

@@ -8,17 +8,19 @@ from typing import Any, NamedTuple
 import numpy as np
 from jax.sharding import Mesh
 
-from landscape import checkpoint, data, devices, hosts, recipe, runs, trees
+from landscape import checkpoint, data, runs, trees
 from landscape.cli import activity
 from landscape.config import RunConfig
 from landscape.errors import InputError, RunFailure, with_article
-from landscape.initial_state import abstract_state, initial_state, rescaled
-from landscape.methods import method_row
+from landscape.machine import devices, hosts
 from landscape.one_line import one_line
-from landscape.recipe import Components
-from landscape.sources import check_data
-from landscape.state import TrainState
-from landscape.user_code import is_user_code
+from landscape.recipes import recipe
+from landscape.recipes.initial_state import abstract_state, initial_state, rescaled
+from landscape.recipes.recipe import Components
+from landscape.recipes.state import TrainState
+from landscape.registries.methods import method_row
+from landscape.runs import sources
+from landscape.users.code import is_user_code
 from train import agreement, damage, examples, measure, record, scoring
 from train.streamed import is_streamed
 
@@ -104,7 +106,7 @@ def _open(
     """
     folder = Path(config.workdir)
     dataset = data.load(config)
-    check_data(folder, dataset)
+    sources.check_data(folder, dataset)
     agreement.check(config, dataset)
     shape = dataset.input_shape
     components = recipe.make(config, shape, dataset.num_classes)

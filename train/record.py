@@ -17,12 +17,15 @@ from pathlib import Path
 from typing import Any
 
 import landscape.config
-from landscape import buckets, data, hosts, locks, runs, sources
+from landscape import buckets, data, runs
 from landscape.config import RunConfig
 from landscape.data import Dataset
+from landscape.disk import locks
+from landscape.disk.files import check_writable, read_lines, write_atomically, writing
 from landscape.errors import InputError, RunFailure, typed
-from landscape.files import check_writable, read_lines, write_atomically, writing
+from landscape.machine import hosts
 from landscape.needs import has_effect
+from landscape.runs import sources
 from train import mask_source, telemetry
 
 _RESUMES = "The same command resumes from what is saved."
@@ -74,7 +77,7 @@ def note_data_dir(folder: Path, config: RunConfig) -> None:
 
 
 def write_sources(folder: Path, config: RunConfig, dataset: Dataset) -> None:
-    """Writes what a run is made from; see `landscape.sources`."""
+    """Writes what a run is made from; see `landscape.runs.sources`."""
     found = {"data": sources.describe_data(dataset)}
     if code := sources.describe_code(config):
         found[sources.CODE] = code
@@ -154,7 +157,8 @@ class Recorder:
     Attributes:
       folder: the run folder.
       keep_every: see `landscape.checkpoint.save`.
-      check_lock: raises if another process writes the folder; see `landscape.locks`.
+      check_lock: raises if another process writes the folder; see
+        `landscape.disk.locks`.
       events: gets every line, too; see `train.telemetry`.
     """
 
@@ -186,7 +190,7 @@ class Recorder:
         send(self.folder)
 
     def save(self, state: Any) -> None:
-        """Writes a checkpoint of a `landscape.state.TrainState`."""
+        """Writes a checkpoint of a `landscape.recipes.state.TrainState`."""
         # Not above: what a folder holds is asked before JAX is loaded.
         import jax
 

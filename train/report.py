@@ -8,10 +8,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from landscape import buckets, figures, hosts, runs
+from landscape import buckets, figures, runs
 from landscape.cli import command
 from landscape.config import RunConfig
-from landscape.methods import method_row
+from landscape.machine import hosts
+from landscape.registries.methods import method_row
 from landscape.tables import format_table, spread
 from train import sparse
 from train.job import FIGURE

@@ -9,14 +9,16 @@ import jax
 from jax.sharding import Mesh
 from jax.tree_util import Partial
 
-from landscape import devices, methods, rng
+from landscape import rng
 from landscape.callables import Static
 from landscape.cli import Progress
 from landscape.config import RunConfig
-from landscape.recipe import Components
-from landscape.scores import NUM_EXAMPLES, SCORES
+from landscape.machine import devices
+from landscape.recipes.recipe import Components
+from landscape.recipes.state import TrainState
+from landscape.registries import methods
+from landscape.registries.scores import NUM_EXAMPLES, SCORES
 from landscape.sparsity import saliency, scored_update
-from landscape.state import TrainState
 from landscape.trees import named_leaves
 from train import examples
 from train.measure import Splits

@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from landscape import data, models, recipe, trees
+from landscape import data, models, trees
 from landscape.config import SparseRun
 from landscape.errors import InputError
-from landscape.user_code import is_user_code
+from landscape.recipes import recipe
+from landscape.users.code import is_user_code
 
 
 def sized(settings: Sequence[SparseRun]) -> list[SparseRun]:

@@ -29,7 +29,12 @@ from typing import Any
 from landscape.cli import Point, activity, check_used, launch, parse_sweep
 from landscape.config import SparseRun
 from landscape.errors import InputError
-from landscape.methods import METHODS, SPARSE_METHODS, check_method, method_row
+from landscape.registries.methods import (
+    METHODS,
+    SPARSE_METHODS,
+    check_method,
+    method_row,
+)
 from train import presets, sweep
 from train.expansion import expand
 from train.sparse_options import Config

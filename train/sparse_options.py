@@ -5,8 +5,13 @@ from typing import ClassVar
 
 from landscape.config import SparseRun
 from landscape.errors import InputError, typed
-from landscape.methods import METHODS, SPARSE_METHODS, check_method, method_row
 from landscape.needs import Need, when
+from landscape.registries.methods import (
+    METHODS,
+    SPARSE_METHODS,
+    check_method,
+    method_row,
+)
 
 
 @dataclass(frozen=True)

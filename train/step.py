@@ -7,13 +7,14 @@ import jax
 import jax.numpy as jnp
 from jax.tree_util import Partial
 
-from landscape import augment, rng, trees
+from landscape import rng, trees
 from landscape.aliases import Batch
-from landscape.backend import on_cpu
 from landscape.callables import Static
-from landscape.recipe import Components
+from landscape.machine.backend import on_cpu
+from landscape.recipes import augment
+from landscape.recipes.recipe import Components
+from landscape.recipes.state import TrainState
 from landscape.sparsity import masked_update, masks, updaters
-from landscape.state import TrainState
 from train import accumulation
 
 

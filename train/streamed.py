@@ -13,10 +13,10 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from landscape import order
 from landscape.config import TrainConfig
 from landscape.data import streaming
 from landscape.objective import Objective
+from landscape.recipes import order
 from train.loop import Segment
 from train.step import Step
 

@@ -4,8 +4,8 @@ imports nothing heavy."""
 from pathlib import Path
 from typing import Any
 
-from landscape.data_names import short
-from landscape.folders import folder_of
+from landscape.disk.folders import folder_of
+from landscape.registries.data_names import short
 
 _OF_ALL = "all runs of a sweep have the same"
 FIXED = {

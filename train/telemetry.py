@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from landscape import buckets, hosts
+from landscape import buckets
 from landscape.config import TrainConfig
 from landscape.errors import InputError
+from landscape.machine import hosts
 
 EVENTS, PROFILE = "tensorboard", "profile"
 """Folders in that of a run."""

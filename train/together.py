@@ -15,9 +15,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
 
-from landscape import backend
 from landscape.config import RunConfig
-from landscape.state import TrainState
+from landscape.machine import backend
+from landscape.recipes.state import TrainState
 from train.loop import one_step
 from train.step import Metrics, Step
 

@@ -5,11 +5,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from landscape import checkpoint, hosts, order, runs
+from landscape import checkpoint, runs
 from landscape.cli import Progress, activity, noted_signals, say_saved
 from landscape.config import RunConfig
 from landscape.errors import InputError, Interrupted, RunFailure
-from landscape.state import TrainState
+from landscape.machine import hosts
+from landscape.recipes import order
+from landscape.recipes.state import TrainState
 from train import (
     damage,
     loop,

@@ -30,8 +30,8 @@ from typing import Annotated, Any
 from landscape import buckets
 from landscape.cli import Named, Point, activity, launch, parse_sweep
 from landscape.config import BUDGETS, TrainConfig, UnitsConfig, UnitsRun
+from landscape.disk.folders import folder_of
 from landscape.errors import InputError
-from landscape.folders import folder_of
 from train import sweep
 
 FINE_TUNING = 3

@@ -8,8 +8,8 @@ import numpy as np
 
 from analysis.alignment.permutations import apply, identity
 from landscape.aliases import Params
-from landscape.backend import in_full_precision
 from landscape.errors import InputError
+from landscape.machine.backend import in_full_precision
 from landscape.trees import named_leaves
 from landscape.units import Spec
 

@@ -12,13 +12,13 @@ from analysis.curvature import memory_plan
 from analysis.curvature.coordinates import Coordinates, kept_entries
 from analysis.curvature.leaf_products import less_outer_product
 from analysis.curvature.operator_algebra import Operator
-from landscape import devices
 from landscape.aliases import Batch, Batches, Masks, Params
 from landscape.arrays import check_arrays, on_device
-from landscape.backend import in_full_precision
 from landscape.callables import Static
 from landscape.derivatives import as_batches, examples, same_twice
 from landscape.errors import InputError
+from landscape.machine import devices
+from landscape.machine.backend import in_full_precision
 
 
 class Options(TypedDict, total=False):

@@ -13,7 +13,7 @@ from jax.sharding import Mesh
 from jax.tree_util import Partial
 
 from analysis.curvature import over_devices
-from landscape import arrays, backend, devices, division
+from landscape import arrays
 from landscape.aliases import Batch
 from landscape.callables import Static
 from landscape.derivatives import (
@@ -25,6 +25,7 @@ from landscape.derivatives import (
     num_examples,
     product_of,
 )
+from landscape.machine import backend, devices, division
 from landscape.one_line import one_line
 from landscape.tables import in_bytes
 

@@ -26,7 +26,7 @@ from landscape.derivatives import (
     total_weight,
     weighted,
 )
-from landscape.division import put
+from landscape.machine.division import put
 
 DIVIDED, WHOLE = PartitionSpec("data"), PartitionSpec()
 

@@ -18,12 +18,13 @@ from analysis.evaluation.batch_statistics import BatchStatistics, over_all
 from analysis.evaluation.cached_engine import cached_means_at_rows
 from analysis.evaluation.engine import combine
 from analysis.evaluation.placement import Placed, placed
-from landscape import devices, trees, weighting
+from landscape import trees, weighting
 from landscape.aliases import Batches, Params
 from landscape.arrays import check_arrays, on_device
-from landscape.backend import in_full_precision
 from landscape.derivatives import added, as_batches
 from landscape.errors import InputError, check_choice, with_article
+from landscape.machine import devices
+from landscape.machine.backend import in_full_precision
 
 __all__ = ["check_points", "combine", "evaluate"]
 

@@ -13,7 +13,6 @@ import jax
 import jax.numpy as jnp
 from jax.sharding import Mesh
 
-from landscape import devices
 from landscape.aliases import Batch, Params
 from landscape.derivatives import (
     WeightedSum,
@@ -22,7 +21,8 @@ from landscape.derivatives import (
     total_weight,
     weighted,
 )
-from landscape.division import chunk_of
+from landscape.machine import devices
+from landscape.machine.division import chunk_of
 
 
 def combine(points: Sequence[Params], coefficients: jax.Array) -> Params:

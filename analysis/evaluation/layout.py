@@ -14,9 +14,9 @@ from analysis.evaluation import jaxprs, linear_part
 from analysis.evaluation.cached_engine import trace
 from analysis.evaluation.engine import Layout
 from landscape.aliases import Batch, Params
-from landscape.backend import on_cpu
 from landscape.derivatives import num_examples
 from landscape.errors import InputError
+from landscape.machine.backend import on_cpu
 
 # Bytes of a chunk's widest value and all that is cached. On a CPU they should stay in
 # the second cache: MLPs and LeNets took 1.3 to 1.7 times as long with four times this.

@@ -6,10 +6,10 @@ import jax
 from jax.sharding import Mesh
 
 from analysis.evaluation.batch_statistics import BatchStatistics
-from landscape import division
 from landscape.aliases import Batch, Batches
 from landscape.derivatives import as_batches, num_examples
 from landscape.errors import InputError
+from landscape.machine import division
 from landscape.one_line import one_line
 
 
@@ -41,7 +41,7 @@ def placed(
       InputError: batches that `evaluate` refuses, or placed for other statistics or on
         other devices.
 
-    >>> from landscape import devices
+    >>> from landscape.machine import devices
     >>> examples = jax.numpy.arange(5.0)
     >>> placed(devices.make_mesh(1), examples, BatchStatistics(2))
     Traceback (most recent call last):

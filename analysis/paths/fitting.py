@@ -11,7 +11,7 @@ from jax.sharding import Mesh
 from jax.tree_util import Partial
 
 from analysis.paths.curves import Path
-from landscape import backend, devices, order, rng, trees, weighting
+from landscape import rng, trees, weighting
 from landscape.aliases import Batches, LossFn, Masks
 from landscape.arrays import check_floating, check_integer, check_key, on_device
 from landscape.callables import Static, as_partial
@@ -21,7 +21,9 @@ from landscape.derivatives import (
     num_examples,
 )
 from landscape.errors import InputError
+from landscape.machine import backend, devices
 from landscape.one_line import one_line
+from landscape.recipes import order
 
 STEPS_PER_CALL = 256
 """Steps in one compiled call."""
@@ -88,7 +90,8 @@ def fit(
       loss_fn: `loss_fn(params, batch)`, a scalar: any L2 term is of w(t). With batch
         norm, Objective.bind(stats, "batch", l2=True) is what Garipov et al. minimise.
       batches: one batch or a list of them, with all the examples; they are put on the
-        device, without those of weight 0. Their order is that of `landscape.order`.
+        device, without those of weight 0. Their order is that of
+        `landscape.recipes.order`.
       key: t and the order of examples are functions of it and of the step alone.
       num_steps: steps to take now.
       batch_size: examples in a step, at most all of them.

@@ -8,11 +8,13 @@ from typing import Any
 
 from analysis.programs import results
 from analysis.programs.text import EXAMPLE
-from landscape import checkpoint_tables, data, locks, methods, patterns, runs
+from landscape import data, patterns, runs
 from landscape.cli import activity
 from landscape.config import RunConfig
+from landscape.disk import checkpoint_tables, locks
+from landscape.disk.files import check_writable
 from landscape.errors import InputError, typed
-from landscape.files import check_writable
+from landscape.registries import methods
 from landscape.tables import counted
 
 _OF_A_SPACE = (

@@ -10,11 +10,12 @@ from jax.tree_util import Partial
 
 from analysis import alignment, evaluation
 from analysis.programs import checks
-from landscape import data, devices, hosts, models, rng, runs, units
+from landscape import data, models, rng, runs, units
 from landscape.aliases import Masks
 from landscape.cli import activity
+from landscape.machine import devices, hosts
 from landscape.one_line import one_line
-from landscape.sources import describe_data
+from landscape.runs import sources
 from landscape.sparsity import accounting
 from landscape.trees import named_leaves
 
@@ -144,7 +145,9 @@ def load(refs: Sequence[runs.Ref], data_dir: str | None = None) -> list[runs.Run
         loaded = [runs.load(ref, data_dir=data_dir) for ref in refs]
         if hosts.are_several():
             for ref, run in zip(refs, loaded, strict=True):
-                hosts.check_equal(f"data of {ref.folder}", describe_data(run.data))
+                hosts.check_equal(
+                    f"data of {ref.folder}", sources.describe_data(run.data)
+                )
     return loaded
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from landscape import runs
 from landscape.cli import command
 from landscape.config import DenseRun, SparseRun
-from landscape.methods import DENSE_METHODS, method_row
+from landscape.registries.methods import DENSE_METHODS, method_row
 
 FEW = 3
 """Steps that are kept without --keep-every: the first, the last, one before that."""

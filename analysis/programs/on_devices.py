@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
 
-from landscape import devices, division
+from landscape.machine import devices, division
 
 
 class OnDevices(NamedTuple):

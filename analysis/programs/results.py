@@ -18,11 +18,12 @@ import numpy as np
 
 from analysis.programs import shared_disk
 from analysis.programs.options import FORMATS
-from landscape import buckets, hosts, runs
+from landscape import buckets, runs
 from landscape.cli import end_if_signalled, say_if_interrupted, say_saved, this_program
+from landscape.disk.files import write_atomically, writing
+from landscape.disk.folders import LONGEST_NAME, folder_of, shortened
 from landscape.errors import InputError, RunFailure
-from landscape.files import write_atomically, writing
-from landscape.folders import LONGEST_NAME, folder_of, shortened
+from landscape.machine import hosts
 
 Arrays = dict[str, np.ndarray]
 

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from landscape import buckets, hosts
+from landscape import buckets
 from landscape.errors import InputError
+from landscape.machine import hosts
 
 Arrays = dict[str, np.ndarray]
 

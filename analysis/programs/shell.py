@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from analysis.programs import results
-from landscape import hosts, locks
 from landscape.cli import ending_together, if_interrupted
+from landscape.disk import locks
 from landscape.errors import RunFailure
+from landscape.machine import hosts
 
 
 def read_or_compute(

@@ -9,9 +9,9 @@ from analysis.programs.text import short_names
 from analysis.reports import pictures
 from analysis.reports.pictures import Picture
 from analysis.reports.texts import Table, blocks
-from landscape import locks
+from landscape.disk import locks
+from landscape.disk.files import read_json
 from landscape.errors import InputError
-from landscape.files import read_json
 
 PROGRAMS = {
     "path": "Path",

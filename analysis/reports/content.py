@@ -4,14 +4,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from analysis.programs import run_means, run_rows
-from analysis.programs.run_means import Group
-from analysis.programs.run_rows import Row
+from analysis.programs.runs import means as run_means
+from analysis.programs.runs import rows as run_rows
+from analysis.programs.runs.means import Group
+from analysis.programs.runs.rows import Row
 from analysis.reports import analyses, names, studies
 from analysis.reports.analyses import Analysis
 from analysis.reports.studies import Study
+from landscape.disk.folders import folder_of
 from landscape.errors import InputError
-from landscape.folders import folder_of
 from landscape.tables import counted
 
 MOST = 60

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from analysis.programs import run_columns, run_means
-from analysis.programs.run_means import Group
+from analysis.programs.runs import columns as run_columns
+from analysis.programs.runs import means as run_means
+from analysis.programs.runs.means import Group
 
 LONGEST = 40
 """Letters of a label in a figure."""

@@ -4,7 +4,7 @@ from typing import Any
 
 import jinja2
 
-from analysis.programs import run_rows
+from analysis.programs.runs import rows as run_rows
 from analysis.reports import studies, training_curves, views
 from analysis.reports.content import Content
 from analysis.reports.texts import Table

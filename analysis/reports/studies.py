@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from analysis.programs.run_filters import natural
+from analysis.programs.runs.filters import natural
 from analysis.reports import pictures
 from analysis.reports.pictures import Picture
 from analysis.reports.texts import Table, blocks

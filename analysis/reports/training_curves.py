@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from analysis.programs.run_means import Group
+from analysis.programs.runs.means import Group
 from analysis.reports import names, pictures
 from analysis.reports.pictures import Picture
 from landscape import figures, runs

@@ -5,7 +5,10 @@ import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from analysis.programs import run_columns, run_means, run_rows, run_table
+from analysis.programs.runs import columns as run_columns
+from analysis.programs.runs import means as run_means
+from analysis.programs.runs import rows as run_rows
+from analysis.programs.runs import table as run_table
 from analysis.reports import names
 from analysis.reports.content import Content
 from analysis.reports.studies import VERDICT, VERDICTS

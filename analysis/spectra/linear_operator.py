@@ -15,9 +15,9 @@ import numpy as np
 from jax.tree_util import Partial
 from jax.typing import ArrayLike, DTypeLike
 
-from landscape.backend import on_cpu
 from landscape.callables import as_partial
 from landscape.errors import InputError
+from landscape.machine.backend import on_cpu
 
 
 class LinearOperator(Protocol):

@@ -14,9 +14,9 @@ from analysis.spectra.linear_operator import (
     from_function,
 )
 from analysis.spectra.quadrature import SKETCH
-from landscape import devices
-from landscape.backend import on_cpu
 from landscape.errors import InputError
+from landscape.machine import devices
+from landscape.machine.backend import on_cpu
 from landscape.tables import in_bytes
 
 STEP = 3

@@ -22,8 +22,8 @@ from analysis.spectra.recurrence import State, run_until
 from analysis.spectra.ritz_values import ritz
 from landscape import rng
 from landscape.arrays import check_integer, check_key
-from landscape.backend import on_cpu
 from landscape.errors import InputError
+from landscape.machine.backend import on_cpu
 from landscape.one_line import one_line
 
 STEPS_PER_CALL = 10

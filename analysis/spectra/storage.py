@@ -93,14 +93,14 @@ def sharded(op: LinearOperator, mesh: Mesh | None = None) -> Sharded:
 
     Args:
       op: a symmetric operator.
-      mesh: of `landscape.devices.make_mesh`; default: that over which the operator's
-        arrays lie.
+      mesh: of `landscape.machine.devices.make_mesh`; default: that over which the
+        operator's arrays lie.
 
     Raises:
       InputError: the operator has no mesh, and none is given.
 
     >>> op = linear_operator.from_matrix(jnp.diag(jnp.arange(3.0)))
-    >>> from landscape import devices
+    >>> from landscape.machine import devices
     >>> sharded(op, devices.make_mesh(1)).matvec(jnp.ones(3)).tolist()
     [0.0, 1.0, 2.0]
     """

@@ -10,12 +10,12 @@ from typing import Any, ClassVar, TypeVar
 
 from analysis.programs.options import check_formats
 from analysis.studies.claims import Claim, verdict
-from landscape import locks
+from landscape.disk import locks
+from landscape.disk.files import check_writable, write_atomically, writing
+from landscape.disk.folders import folder_of
 from landscape.errors import InputError, check_choices, percent_hint, require
-from landscape.files import check_writable, write_atomically, writing
-from landscape.folders import folder_of
-from landscape.methods import DATA_SETS, check_model
 from landscape.needs import Need, when
+from landscape.registries.methods import DATA_SETS, check_model
 
 RESULT = "result.json"
 

@@ -9,9 +9,9 @@ import jax.numpy as jnp
 
 from benchmarks.accelerator import measuring
 from benchmarks.accelerator.rows import RESNET50_STEP, Case, Options, Row
-from landscape import recipe
 from landscape.config import DenseRun, SparseRun
-from landscape.initial_state import initial_state
+from landscape.recipes import recipe
+from landscape.recipes.initial_state import initial_state
 from train import step, streamed
 
 RESNET50 = "resnet50", (224, 224, 3)

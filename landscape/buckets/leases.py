@@ -20,11 +20,11 @@ import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from landscape import hosts
 from landscape.buckets import processes
 from landscape.buckets.names import name_of
 from landscape.buckets.transfer import LEASE, fetch, located
 from landscape.errors import InputError, RunFailure
+from landscape.machine import hosts
 
 
 @contextlib.contextmanager

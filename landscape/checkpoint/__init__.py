@@ -1,6 +1,6 @@
 """Checkpoints that are written as a whole and refused when damaged."""
 
 from landscape.checkpoint.checkpoints import CheckpointError, drop_after, restore, save
-from landscape.checkpoint_tables import steps
+from landscape.disk.checkpoint_tables import steps
 
 __all__ = ["CheckpointError", "drop_after", "restore", "save", "steps"]

@@ -11,13 +11,14 @@ from pathlib import Path
 
 import numpy as np
 
-from landscape import buckets, hosts
+from landscape import buckets
 from landscape.checkpoint import verified_folder
 from landscape.checkpoint.digests import leaf_digests, named_arrays
 from landscape.checkpoint.failures import reason
-from landscape.checkpoint_tables import TABLE, numbered, steps
+from landscape.disk.checkpoint_tables import TABLE, numbered, steps
 from landscape.errors import InputError, RunFailure
-from landscape.state import TrainState
+from landscape.machine import hosts
+from landscape.recipes.state import TrainState
 
 # The suffix by which orbax, too, knows what is not (or no longer) a checkpoint.
 _PARTIAL = ".orbax-checkpoint-tmp"

@@ -21,11 +21,12 @@ import jax
 import numpy as np
 import orbax.checkpoint as ocp
 
-from landscape import buckets, devices, hosts
+from landscape import buckets
 from landscape.checkpoint.digests import check_like, leaf_digests
 from landscape.checkpoint.failures import LOST, of_the_machine, reason
-from landscape.checkpoint_tables import TABLE, seal, unseal
+from landscape.disk.checkpoint_tables import TABLE, seal, unseal
 from landscape.errors import InputError, RunFailure
+from landscape.machine import devices, hosts
 from landscape.trees import named_leaves
 
 

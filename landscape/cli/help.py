@@ -14,7 +14,7 @@ from landscape.cli.flag_text import default_of, name_of, row
 from landscape.cli.flags import Flag, flags_of
 from landscape.cli.guesses import meant_by
 from landscape.errors import InputError
-from landscape.methods import DATA_SETS, METHODS
+from landscape.registries.methods import DATA_SETS, METHODS
 
 WIDEST, NARROWEST = 100, 60
 FIRST = ("method", "sparsity")

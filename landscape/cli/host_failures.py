@@ -23,8 +23,9 @@ import time
 import traceback
 from typing import NoReturn
 
-from landscape import buckets, hosts, joining
+from landscape import buckets
 from landscape.cli import interrupts
+from landscape.machine import hosts, joining
 
 BEAT = 1
 """Seconds between two signs of life."""
@@ -51,7 +52,7 @@ def say_saved(what: str) -> None:
 
 
 def join(coordinator: str | None, count: int | None, index: int | None) -> None:
-    """As `landscape.joining.join`; and from then on no process fails alone."""
+    """As `landscape.machine.joining.join`; and from then on no process fails alone."""
     why = "JAX says above why"
     if index == 0:
         why = f"not all of the {count} processes came within {joining.PATIENCE} s"

@@ -4,10 +4,10 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from landscape import hosts
 from landscape.cli import host_failures
 from landscape.cli.flags import Flag
 from landscape.errors import InputError
+from landscape.machine import hosts
 
 DISTRIBUTED = Flag(
     "", "distributed", bool, group="processes", default=False,
@@ -36,7 +36,8 @@ def join(said: Mapping[str, Any]) -> None:
       said: words of `FLAGS` -> values.
 
     Raises:
-      InputError: as `landscape.joining.join`, or a flag is missing or not allowed.
+      InputError: as `landscape.machine.joining.join`, or a flag is missing or not
+        allowed.
     """
     # Process 0 is given, too.
     given = {w for w in FLAGS if said.get(w) is not None and said[w] is not False}

@@ -3,9 +3,9 @@
 import contextlib
 from collections.abc import Callable, Iterator
 
-from landscape import hosts
 from landscape.cli.interrupts import noted_signals, sentence
 from landscape.errors import Interrupted
+from landscape.machine import hosts
 
 _came: Callable[[], int | None] | None = None
 """Tells the signal that came to this process; None: signals act at once."""

@@ -13,10 +13,11 @@ import traceback
 from collections.abc import Callable
 from typing import Any, TextIO
 
-from landscape import buckets, hosts
+from landscape import buckets
 from landscape.cli import host_failures, progress
 from landscape.cli.interrupts import end
 from landscape.errors import InputError, Interrupted, RunFailure
+from landscape.machine import hosts
 
 
 def launch(run: Callable[[], Any]) -> None:

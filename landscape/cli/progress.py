@@ -9,7 +9,7 @@ import weakref
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from landscape import hosts
+from landscape.machine import hosts
 
 if TYPE_CHECKING:
     from tqdm import tqdm

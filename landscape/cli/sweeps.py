@@ -7,7 +7,6 @@ import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
-from landscape import hosts
 from landscape.cli import host_flags
 from landscape.cli.defaults import CONFIG, LIKE, PRESET, settings_of, with_origin
 from landscape.cli.flags import REQUIRED, Flag, flags_of
@@ -16,6 +15,7 @@ from landscape.cli.versions import by_package, versions
 from landscape.cli.words import Given, tell_apart, twice, value_of
 from landscape.config import ONE
 from landscape.errors import InputError
+from landscape.machine import hosts
 from landscape.needs import check_needs
 
 Config = TypeVar("Config")
@@ -170,7 +170,7 @@ def parse_sweep(
         host_flags.join(_said(given))
         host_flags.check_same([point.config for point in points])
         if hosts.are_several():
-            from landscape.backend import number_settings
+            from landscape.machine.backend import number_settings
 
             hosts.check_equal("versions", by_package() | number_settings())
     return points

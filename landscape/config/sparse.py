@@ -5,12 +5,12 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from landscape import methods
 from landscape.config.methods import NM, AtInitialisation, Dynamic, Levels, Phases
 from landscape.config.training import TrainConfig
 from landscape.errors import InputError, percent_hint, typed
-from landscape.methods import AT_INITIALISATION
-from landscape.scores import SCORES
+from landscape.registries import methods
+from landscape.registries.methods import AT_INITIALISATION
+from landscape.registries.scores import SCORES
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,10 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
-from landscape import data_names, methods
 from landscape.config.training_needs import NEEDS
 from landscape.errors import InputError, check_choices, require
 from landscape.needs import Need
+from landscape.registries import data_names, methods
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Which settings of training have an effect only beside others."""
 
-from landscape import methods
 from landscape.needs import Need, beside, only, when
+from landscape.registries import methods
 
 NEEDS: dict[str, Need] = {
     "data_dir": when(

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from landscape.config.training import TrainConfig
 from landscape.errors import InputError
-from landscape.scores import UNIT_SCORES
+from landscape.registries.scores import UNIT_SCORES
 
 REMOVALS = ("mean", "plain")
 PLACES = ("after", "before")

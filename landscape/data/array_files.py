@@ -9,8 +9,8 @@ import numpy as np
 
 from landscape.data.protocol import raw_of
 from landscape.data.raw import Raw
-from landscape.data_names import path_of
 from landscape.errors import InputError
+from landscape.registries.data_names import path_of
 
 NAMES = (
     ("x_train", "y_train", "x_test", "y_test"),
@@ -25,7 +25,7 @@ def read(name: str, data_dir: str | None) -> Raw:
     """The data set of a folder or a file, checked; .npy files are memory-mapped.
 
     Args:
-      name: as a run keeps it, see `landscape.data_names`.
+      name: as a run keeps it, see `landscape.registries.data_names`.
       data_dir: the folder that it is in.
 
     Raises:

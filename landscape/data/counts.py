@@ -1,12 +1,12 @@
 """Settings against the size of the data set they name, before it is read."""
 
-from landscape import methods
 from landscape.config import SparseRun, TrainConfig
 from landscape.data import images as tfds_images
 from landscape.data import streaming
 from landscape.data.raw import read
-from landscape.data_names import is_arrays
 from landscape.errors import InputError
+from landscape.registries import methods
+from landscape.registries.data_names import is_arrays
 
 
 def check(config: TrainConfig) -> int:

@@ -14,8 +14,8 @@ from landscape.config import TrainConfig
 from landscape.data import streaming
 from landscape.data.counts import check_batch_size, check_kind, check_split
 from landscape.data.raw import Raw, settings_of
-from landscape.methods import data_row, resolve
 from landscape.one_line import one_line
+from landscape.registries.methods import data_row, resolve
 
 Split = dict[str, np.ndarray]
 CHUNK = 128  # examples in float64 at once

@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 
 from landscape.data.raw import Raw
-from landscape.data_names import holds_data, path_of
 from landscape.errors import InputError
-from landscape.methods import DATA_SETS
+from landscape.registries.data_names import holds_data, path_of
+from landscape.registries.methods import DATA_SETS
 
 TEST_SPLITS = ("test", "validation")
 CHUNK = 4096  # records in memory at once, beside the pixels

@@ -25,8 +25,8 @@ from pathlib import Path
 import numpy as np
 
 from landscape.cli import Positional, launch, parse
+from landscape.disk.files import check_writable
 from landscape.errors import InputError, require
-from landscape.files import check_writable
 
 NAME, VERSION = "photographs", "1.0.0"
 

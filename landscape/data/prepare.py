@@ -19,7 +19,7 @@ from typing import ClassVar
 from landscape.cli import Positional, launch, parse
 from landscape.data import images
 from landscape.errors import InputError, RunFailure
-from landscape.methods import DATA_SETS
+from landscape.registries.methods import DATA_SETS
 
 
 @dataclass(frozen=True)

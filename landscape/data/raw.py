@@ -4,9 +4,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from landscape import methods
 from landscape.config import TrainConfig
 from landscape.one_line import one_line
+from landscape.registries import methods
 
 
 class Raw(NamedTuple):

@@ -4,7 +4,7 @@ from functools import lru_cache
 
 from landscape.data.protocol import raw_of
 from landscape.data.raw import Raw
-from landscape.user_call import call_named
+from landscape.users.call import call_named
 
 OFFERED = ("data_dir", "data_seed")
 """Settings that the function gets if it has a parameter of that name."""

@@ -41,7 +41,7 @@ from landscape.derivatives.products import (
     linearized,
     product_of,
 )
-from landscape.division import first
+from landscape.machine.division import first
 
 __all__ = [
     "Product",

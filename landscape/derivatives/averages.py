@@ -15,10 +15,10 @@ import jax.numpy as jnp
 import numpy as np
 from jax.tree_util import Partial
 
-from landscape import division
 from landscape.aliases import Batch, Batches
 from landscape.callables import as_partial
 from landscape.derivatives.batches import as_batches, num_examples, total_weight
+from landscape.machine import division
 from landscape.one_line import one_line
 
 
@@ -104,8 +104,8 @@ def sums_of(
 def chunks(batches: list, chunk_size: int | None = None) -> Iterator[Batch]:
     """The batches that `as_batches` gave, in parts of at most `chunk_size` examples.
 
-    Of a batch that is divided among devices (`landscape.division`) a part has as many
-    examples of each, and at least one.
+    Of a batch that is divided among devices (`landscape.machine.division`) a part has
+    as many examples of each, and at least one.
 
     >>> [len(chunk) for chunk in chunks([jnp.ones(5), jnp.ones(2)], 3)]
     [3, 2, 2]

@@ -14,9 +14,9 @@ import numpy as np
 from landscape import trees
 from landscape.aliases import Batch, LossFn, Params
 from landscape.arrays import check_arrays, check_floating
-from landscape.backend import in_full_precision
 from landscape.derivatives.batches import check_batch, num_examples, total_weight
 from landscape.errors import InputError, with_article
+from landscape.machine.backend import in_full_precision
 
 MAX_EXAMPLES = 64
 """Examples that a check evaluates."""

@@ -6,8 +6,8 @@ from typing import Any
 import jax
 from jax.tree_util import Partial
 
-from landscape import backend
 from landscape.errors import InputError
+from landscape.machine import backend
 
 # In a linear map: a function of `jax.custom_vjp`, which can be transposed alone.
 _BACKWARD_ALONE = "custom_lin"

@@ -14,12 +14,12 @@ from jax.tree_util import Partial
 
 from landscape.aliases import Batch, Batches, LossFn, Params
 from landscape.arrays import check_floating
-from landscape.backend import in_full_precision
 from landscape.callables import Static, as_partial
 from landscape.derivatives.averages import added, average, average_of, weighted
 from landscape.derivatives.batches import as_batches, total_weight
 from landscape.derivatives.checks import check_is_scalar
 from landscape.derivatives.linearization import value_and_map
+from landscape.machine.backend import in_full_precision
 
 Product = Callable[[Params], Params]
 

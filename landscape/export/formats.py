@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from landscape import buckets
+from landscape.disk.files import check_writable, make_parent, write_atomically, writing
+from landscape.disk.folders import folder_of
 from landscape.errors import InputError, RunFailure, check_choice
 from landscape.export.networks import Network
-from landscape.files import check_writable, make_parent, write_atomically, writing
-from landscape.folders import folder_of
 
 AGREE = 1e-4
 """Difference of logits, relative to the largest, above which a file is refused."""
@@ -110,7 +110,7 @@ def write(path: Path, network: Network, images: Any) -> Written:
     import jax
     import numpy as np
 
-    from landscape.backend import in_full_precision
+    from landscape.machine.backend import in_full_precision
 
     row = FORMATS[path.suffix]
     module = importlib.import_module(row.module)

@@ -24,11 +24,12 @@ def read_run(path: Path, *, data: bool = True, data_dir: str | None = None) -> R
 
     import numpy as np
 
-    from landscape import config, recipe
+    from landscape import config
     from landscape.data import load as load_data
     from landscape.export import sparse_file
-    from landscape.initial_state import abstract_state
-    from landscape.state import TrainState
+    from landscape.recipes import recipe
+    from landscape.recipes.initial_state import abstract_state
+    from landscape.recipes.state import TrainState
 
     try:
         found = sparse_file.read(path.read_bytes())

@@ -11,9 +11,9 @@ import jax
 import numpy as np
 from jax import export
 
-from landscape.backend import all_inlined, in_full_precision
 from landscape.errors import InputError
 from landscape.export.networks import Network
+from landscape.machine.backend import all_inlined, in_full_precision
 
 
 def images_of(network: Network) -> jax.ShapeDtypeStruct:

@@ -11,7 +11,7 @@ from pathlib import Path
 import matplotlib
 from matplotlib.figure import Figure as PlainFigure
 
-from landscape.files import write_atomically
+from landscape.disk.files import write_atomically
 
 _STYLE = Path(__file__).with_name("paper.mplstyle")
 

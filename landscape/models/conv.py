@@ -15,8 +15,8 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jax import lax
 
-from landscape.backend import not_inlined, on_cpu
 from landscape.errors import InputError, check_choice
+from landscape.machine.backend import not_inlined, on_cpu
 from landscape.models import kernel_gradient
 
 Padding = str | Sequence[tuple[int, int]]

@@ -10,11 +10,11 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from landscape import layout
-from landscape.backend import on_cpu
 from landscape.errors import InputError
-from landscape.methods import MODELS, check_model, resolve
+from landscape.machine.backend import on_cpu
 from landscape.models import users
-from landscape.user_code import is_user_code
+from landscape.registries.methods import MODELS, check_model, resolve
+from landscape.users.code import is_user_code
 
 
 def create(
@@ -28,10 +28,10 @@ def create(
     """The network called `name`; nothing is computed.
 
     Args:
-      name: a row of `landscape.methods.MODELS`: mlp, mlp-bn (with batch norm), lenet300
-        (mlp of 300 and 100), lenet, lenet5 (lenet of 6, 16, 120 and 84), alexnet,
-        resnet20, vgg16, ...; or package.module:factory, one of the user's own (see
-        `landscape.models.users`).
+      name: a row of `landscape.registries.methods.MODELS`: mlp, mlp-bn (with batch
+        norm), lenet300 (mlp of 300 and 100), lenet, lenet5 (lenet of 6, 16, 120 and
+        84), alexnet, resnet20, vgg16, ...; or package.module:factory, one of the user's
+        own (see `landscape.models.users`).
       input_shape: of one example: (height, width, channels), or any shape for an MLP,
         which flattens it.
       num_classes: number of logits.
@@ -73,8 +73,8 @@ def init(
     float32; a function of the key and the shapes alone. The draws are compiled and the
     forward pass that finds the shapes is left out; calls with an equal model and shape
     share the compiled code. With an `initialisation`, one of
-    `landscape.methods.INITIALISATIONS`, every kernel is drawn by that function of
-    jax.nn.initializers, from the key and its own name.
+    `landscape.registries.methods.INITIALISATIONS`, every kernel is drawn by that
+    function of jax.nn.initializers, from the key and its own name.
 
     >>> params, batch_stats = init(create("mlp", (4,), 2), jax.random.key(0), (4,))
     >>> sorted(params), batch_stats

@@ -23,7 +23,7 @@ from jax.custom_derivatives import SymbolicZero
 from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
 
-from landscape.backend import not_inlined
+from landscape.machine.backend import not_inlined
 
 DIMENSIONS = ("NHWC", "HWIO", "NHWC")
 

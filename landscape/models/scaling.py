@@ -16,7 +16,7 @@ class Scaled(NamedTuple):
     """A network with fewer parameters.
 
     Attributes:
-      name: the row of `landscape.methods.MODELS` that takes its widths.
+      name: the row of `landscape.registries.methods.MODELS` that takes its widths.
       widths: of its hidden layers.
       size: the number of its parameters.
     """

@@ -22,7 +22,7 @@ from landscape.errors import InputError, with_article
 from landscape.models.equinox_networks import FromEquinox, from_equinox
 from landscape.models.nnx_networks import FromNNX, from_nnx
 from landscape.models.train_flag import with_train
-from landscape.user_code import arguments, call, check_arguments, resolve, told
+from landscape.users.code import arguments, call, check_arguments, resolve, told
 
 FLAG, ARGS = "--model", "--model-args"
 _GIVEN = "input_shape", "num_classes"

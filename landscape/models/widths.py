@@ -5,13 +5,13 @@ from typing import Any
 from landscape import layout
 from landscape.aliases import Params
 from landscape.errors import InputError
-from landscape.methods import MODELS
 from landscape.models import vgg
 from landscape.models.alexnet import AlexNet
 from landscape.models.lenet import LeNet
 from landscape.models.mlp import MLP
 from landscape.models.resnet import ResNet
 from landscape.models.wide_resnet import WideResNet
+from landscape.registries.methods import MODELS
 
 KINDS = {MLP: "mlp", LeNet: "lenet", AlexNet: "alexnet"}
 """Names of the networks of one depth, or of any."""
@@ -41,10 +41,10 @@ def widths_of(model: Any, params: Params) -> tuple[str, tuple[int, ...]]:
       params: parameters, or their shapes, of that kind and depth.
 
     Returns:
-      A row of `landscape.methods.MODELS` that takes widths (mlp for lenet300, lenet for
-      lenet5), and the widths: of ResNets those of the stages alone where those inside
-      the blocks equal them. `model.clone(widths=...)` makes the module, too, with the
-      activation of `model`.
+      A row of `landscape.registries.methods.MODELS` that takes widths (mlp for
+      lenet300, lenet for lenet5), and the widths: of ResNets those of the stages alone
+      where those inside the blocks equal them. `model.clone(widths=...)` makes the
+      module, too, with the activation of `model`.
 
     Raises:
       InputError: the model is of another kind, or of a depth without a name; or the
@@ -71,8 +71,8 @@ def widths_of(model: Any, params: Params) -> tuple[str, tuple[int, ...]]:
         name = {stages: name for name, stages in vgg.STAGES.items()}.get(model.stages)
     if name not in MODELS:
         raise InputError(
-            f"no name of landscape.methods makes {model!r}: it must be an MLP, LeNet,"
-            " AlexNet, ResNet, WideResNet or VGG of a depth that is among"
+            f"no name of landscape.registries.methods makes {model!r}: it must be an"
+            " MLP, LeNet, AlexNet, ResNet, WideResNet or VGG of a depth that is among"
             f" {', '.join(MODELS)}."
         )
     if isinstance(model, ResNet):

@@ -8,7 +8,7 @@ summary.json and layers.txt once it is finished, figures/ and analysis/. It is w
 below takes that.
 """
 
-from landscape.refs import Ref, parse
+from landscape.runs import sources
 from landscape.runs.fingerprints import FREE, fingerprint, step_of
 from landscape.runs.folder import (
     CHECKPOINTS,
@@ -25,6 +25,7 @@ from landscape.runs.folder import (
 )
 from landscape.runs.loading import Description, Run, describe, load
 from landscape.runs.records import read_end, read_metrics, read_summary
+from landscape.runs.refs import Ref, parse
 
 __all__ = [
     "CHECKPOINTS",
@@ -49,5 +50,6 @@ __all__ = [
     "read_end",
     "read_metrics",
     "read_summary",
+    "sources",
     "step_of",
 ]

@@ -3,11 +3,12 @@
 import hashlib
 import json
 
-from landscape import checkpoint_tables, config
+from landscape import config
+from landscape.disk import checkpoint_tables
 from landscape.errors import InputError
-from landscape.refs import Ref
 from landscape.runs.folder import CHECKPOINTS, read_config
 from landscape.runs.records import read_summary
+from landscape.runs.refs import Ref
 
 FREE = frozenset(
     "workdir data_dir num_devices workers remat log_every eval_every save_every"

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from landscape import config
+from landscape.disk.files import read_json
+from landscape.disk.folders import folder_of
 from landscape.errors import InputError
-from landscape.files import read_json
-from landscape.folders import folder_of
 from landscape.tables import counted
 
 CONFIG, METRICS, TIMINGS = "config.json", "metrics.jsonl", "timings.jsonl"

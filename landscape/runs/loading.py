@@ -6,22 +6,23 @@ import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from landscape import buckets, config, sources
+from landscape import buckets, config
 from landscape.aliases import Masks
 from landscape.data import Dataset
 from landscape.data import load as load_data
 from landscape.one_line import one_line
-from landscape.refs import Ref, parse
+from landscape.runs import sources
 from landscape.runs.fingerprints import step_of
 from landscape.runs.folder import CHECKPOINTS, EXPORTED, read_config
+from landscape.runs.refs import Ref, parse
 
 # What only reads JSON does without JAX.
 if TYPE_CHECKING:
     import flax.linen as nn
 
-    from landscape import recipe
     from landscape.objective import Objective
-    from landscape.state import TrainState
+    from landscape.recipes import recipe
+    from landscape.recipes.state import TrainState
 
 
 class Run(NamedTuple):
@@ -89,8 +90,8 @@ def describe(
     Raises:
       InputError: the folder is not a run's, or its data set is not there or another.
     """
-    from landscape import recipe
-    from landscape.initial_state import abstract_state
+    from landscape.recipes import recipe
+    from landscape.recipes.initial_state import abstract_state
 
     settings = read_config(folder)
     if data_dir is not None:

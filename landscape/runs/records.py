@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+from landscape.disk.files import read_json, read_lines
 from landscape.errors import InputError
-from landscape.files import read_json, read_lines
 from landscape.runs.folder import METRICS, SUMMARY, TIMINGS
 
 # Of what summary.json holds, what is printed of a finished run.

@@ -7,7 +7,7 @@ from fractions import Fraction
 
 from landscape.errors import InputError, check_choice
 from landscape.layout import layer_name
-from landscape.methods import DISTRIBUTIONS
+from landscape.registries.methods import DISTRIBUTIONS
 
 
 def kept_counts(

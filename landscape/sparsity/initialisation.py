@@ -8,7 +8,7 @@ from landscape import layout, trees
 from landscape.aliases import Masks, Params
 from landscape.errors import check_choice
 from landscape.layout import Rules
-from landscape.methods import SPARSE_INITS
+from landscape.registries.methods import SPARSE_INITS
 
 
 def rescaled(by: str, params: Params, masks: Masks, rules: Rules = ()) -> Params:

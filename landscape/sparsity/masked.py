@@ -92,7 +92,7 @@ def masked_update(
       optimizer, updater: see above.
       key: for what is random in the updater.
       state: a `SparseState`, or a named tuple that has its fields among others (as
-        `landscape.state.TrainState` has); the others are left as they are.
+        `landscape.recipes.state.TrainState` has); the others are left as they are.
       grads: dense gradients at `state.params`.
       extra_args: what the optimizer wants beside them: `value`, `grad`, `value_fn` or
         `obj_fn`. A gradient is masked, and a function sees masked parameters alone.

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from landscape import schedules
+from landscape.recipes import schedules
 
 
 class Window(NamedTuple):

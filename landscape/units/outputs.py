@@ -9,8 +9,8 @@ from jax.tree_util import Partial
 
 from landscape import derivatives, weighting
 from landscape.aliases import Batches, Params
-from landscape.backend import in_full_precision
 from landscape.callables import Static
+from landscape.machine.backend import in_full_precision
 from landscape.one_line import one_line
 from landscape.units.sites import Site, as_units
 from landscape.units.taps import Tapped, check_taps, recording

@@ -7,14 +7,15 @@ import fsspec
 import numpy as np
 import pytest
 
-from landscape import checkpoint, locks, runs
+from landscape import checkpoint, runs
 from landscape.buckets import names, transfer
 from landscape.checkpoint import verified_folder
-from landscape.checkpoint_tables import leaves, steps
 from landscape.config import DenseRun
+from landscape.disk import locks
+from landscape.disk.checkpoint_tables import leaves, steps
+from landscape.disk.folders import folder_of
 from landscape.errors import InputError, RunFailure
-from landscape.folders import folder_of
-from landscape.state import TrainState
+from landscape.recipes.state import TrainState
 from train import job
 
 TINY = {

@@ -20,10 +20,10 @@ import numpy as np
 import orbax.checkpoint as ocp
 import pytest
 
-from landscape import checkpoint_tables
 from landscape.checkpoint import checkpoints, digests, verified_folder
+from landscape.disk import checkpoint_tables
 from landscape.errors import InputError, RunFailure
-from landscape.state import TrainState
+from landscape.recipes.state import TrainState
 
 ROOT = Path(__file__).parents[2]
 

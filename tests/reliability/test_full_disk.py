@@ -13,7 +13,7 @@ import pytest
 
 from landscape.checkpoint import checkpoints
 from landscape.errors import RunFailure
-from landscape.state import TrainState
+from landscape.recipes.state import TrainState
 
 ROOT = Path(__file__).parents[2]
 

@@ -9,13 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from landscape import checkpoint, data, devices, hosts, joining, runs
+from landscape import checkpoint, data, runs
 from landscape.cli import host_failures, host_flags, launch
 from landscape.config import SparseRun
 from landscape.data import photographs
+from landscape.disk.files import check_writable
 from landscape.errors import InputError, RunFailure
-from landscape.files import check_writable
-from landscape.state import TrainState
+from landscape.machine import devices, hosts, joining
+from landscape.recipes.state import TrainState
 from train import agreement, job, opening, sparse, units
 
 ROOT = Path(__file__).parents[2]
@@ -99,7 +100,7 @@ PROGRAM = """
 import os, sys
 from landscape.cli import watch_signals
 watch_signals()
-from landscape import hosts, joining
+from landscape.machine import hosts, joining
 from landscape.cli import host_failures, host_flags, launch, say_saved
 from landscape.config import DenseRun
 from landscape.errors import InputError, RunFailure

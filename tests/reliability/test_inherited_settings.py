@@ -23,9 +23,10 @@ def bits_of(tree):
 
 def draw():
     import jax, numpy as np
-    from landscape import augment, models, order, recipe, rng, sparsity, trees
+    from landscape import models, rng, sparsity, trees
+    from landscape.recipes import augment, order, recipe
     from landscape.config import SparseRun
-    from landscape.initial_state import initial_state
+    from landscape.recipes.initial_state import initial_state
     from train import step as steps
 
     key = rng.stream(3, "a", 2)

@@ -10,9 +10,11 @@ import jax, numpy as np
 import jax.numpy as jnp
 jax.config.update("jax_enable_x64", True)
 from analysis import evaluation, paths, planes
-from landscape import data, devices, order, recipe
+from landscape import data
+from landscape.machine import devices
+from landscape.recipes import order, recipe
 from landscape.config import SparseRun
-from landscape.initial_state import initial_state
+from landscape.recipes.initial_state import initial_state
 from train import loop, step
 
 # The smallest of its family, one block a stage, and few channels, that grow.

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 
 from analysis import runs as table
-from landscape import data, order, runs
+from landscape import data, runs
 from landscape.checkpoint import checkpoints
 from landscape.config import DenseRun
 from landscape.errors import RunFailure
+from landscape.recipes import order
 from train import job, opening
 
 

@@ -22,8 +22,9 @@ import pytest
 from analysis import path, spectrum
 from analysis import runs as runs_program
 from analysis.programs import inputs, results
-from landscape import figures, files, runs
+from landscape import figures, runs
 from landscape.config import DenseRun
+from landscape.disk import files
 from landscape.errors import InputError, RunFailure
 from train import job, opening, report
 

@@ -10,15 +10,16 @@ from pathlib import Path
 import pytest
 
 from analysis import path
-from landscape import locks, runs
+from landscape import runs
 from landscape.config import SparseRun
+from landscape.disk import locks
 from landscape.errors import InputError
 from train import job
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from landscape import locks
+from landscape.disk import locks
 with locks.locked(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(600)

@@ -6,8 +6,9 @@ import numpy as np
 import optax
 import pytest
 
-from landscape import methods, optimizers
 from landscape.errors import InputError
+from landscape.recipes import optimizers
+from landscape.registries import methods
 from landscape.sparsity import Updater, masked_update, sparse_state
 
 PARAMS = {

@@ -13,16 +13,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from landscape import order
 from landscape.config import DenseRun
 from landscape.data import streaming
+from landscape.recipes import order
 from train import streamed
 
 ROOT = Path(__file__).parents[2]
 WINDOW = (7, 1297, 128, 2**31 - 5, 30)
 PROGRAM = f"""
 import sys, jax, numpy as np
-from landscape import order
+from landscape.recipes import order
 assert jax.device_count() == 4
 with jax.default_device(jax.devices()[3]):
     made = order.batches(*{WINDOW})

@@ -10,7 +10,8 @@ from scipy.stats import wasserstein_distance
 
 from analysis import curvature, spectra
 from analysis.spectra import lanczos
-from landscape import derivatives, devices, division, units
+from landscape import derivatives, units
+from landscape.machine import devices, division
 from landscape.objective import cross_entropy
 from landscape.sparsity import saliency
 from landscape.weighting import weighted_mean

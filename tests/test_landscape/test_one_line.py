@@ -10,8 +10,9 @@ import numpy as np
 import analysis
 import landscape
 from analysis import curvature, spectra
-from landscape import objective, recipe, runs, state
+from landscape import objective, runs
 from landscape.config import SparseRun
+from landscape.recipes import recipe, state
 from train import job, opening
 
 # Their fields are numbers, words, paths and functions; a run's is tested below.

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 from flax import linen as nn
 
-from landscape import data, recipe, trees
+from landscape import data, trees
 from landscape.config import DenseRun
 from landscape.errors import InputError
-from landscape.initial_state import initial_state
 from landscape.objective import Objective
+from landscape.recipes import recipe
+from landscape.recipes.initial_state import initial_state
 from train import accumulation, step
 
 

@@ -6,9 +6,11 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from landscape import data, devices, recipe
+from landscape import data
 from landscape.config import SparseRun
-from landscape.initial_state import abstract_state
+from landscape.machine import devices
+from landscape.recipes import recipe
+from landscape.recipes.initial_state import abstract_state
 from train import loop, scoring, step, streamed, together
 
 

@@ -4,7 +4,8 @@ import jax
 import numpy as np
 import pytest
 
-from landscape import devices, models, rng
+from landscape import models, rng
+from landscape.machine import devices
 from landscape.objective import Objective
 from train.evaluate import evaluate
 

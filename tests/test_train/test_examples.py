@@ -7,12 +7,14 @@ import jax
 import numpy as np
 import pytest
 
-from landscape import data, devices, recipe
+from landscape import data
 from landscape.config import DenseRun
 from landscape.data.dataset import Normalisation
 from landscape.data.pixels import as_bytes
 from landscape.errors import InputError
-from landscape.initial_state import initial_state
+from landscape.machine import devices
+from landscape.recipes import recipe
+from landscape.recipes.initial_state import initial_state
 from train import examples, loop, step
 from train.evaluate import evaluate
 

@@ -8,8 +8,9 @@ import jax
 import numpy as np
 import pytest
 
-from landscape import locks, runs
+from landscape import runs
 from landscape.config import SparseRun
+from landscape.disk import locks
 from landscape.errors import InputError, Interrupted, RunFailure
 from train import job, mask_source, training
 

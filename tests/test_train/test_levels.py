@@ -7,9 +7,10 @@ import jax
 import numpy as np
 import pytest
 
-from landscape import recipe, runs
+from landscape import runs
 from landscape.errors import InputError
-from landscape.initial_state import abstract_state
+from landscape.recipes import recipe
+from landscape.recipes.initial_state import abstract_state
 from landscape.sparsity import kept_counts, prunable
 from train import job, levels, mask_source, sparse
 

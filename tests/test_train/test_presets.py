@@ -4,9 +4,11 @@ import math
 
 import pytest
 
-from landscape import methods, models, recipe, sparsity
+from landscape import models, sparsity
 from landscape.config import SparseRun
 from landscape.errors import InputError
+from landscape.recipes import recipe
+from landscape.registries import methods
 from train import dense, presets, sparse
 
 

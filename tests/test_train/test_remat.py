@@ -7,12 +7,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from landscape import models, recipe, runs
+from landscape import models, runs
 from landscape.config import DenseRun, SparseRun
 from landscape.errors import InputError
-from landscape.initial_state import abstract_state
 from landscape.models import recomputing
 from landscape.objective import Objective
+from landscape.recipes import recipe
+from landscape.recipes.initial_state import abstract_state
 from train import step
 
 SHAPE = (8, 8, 3)

@@ -10,11 +10,13 @@ import numpy as np
 import optax
 import pytest
 
-from landscape import devices, objective, recipe, runs
+from landscape import objective, runs
 from landscape.config import SparseRun
 from landscape.errors import Interrupted, RunFailure
+from landscape.machine import devices
+from landscape.recipes import recipe
+from landscape.recipes.state import TrainState
 from landscape.sparsity import sparse_state, updaters
-from landscape.state import TrainState
 from landscape.trees import named_leaves
 from train import job, scoring
 

@@ -4,9 +4,12 @@ import jax
 import numpy as np
 import pytest
 
-from landscape import data, devices, methods, order, recipe, sparsity, trees
+from landscape import data, sparsity, trees
 from landscape.config import SparseRun
-from landscape.initial_state import abstract_state, initial_state
+from landscape.machine import devices
+from landscape.recipes import order, recipe
+from landscape.recipes.initial_state import abstract_state, initial_state
+from landscape.registries import methods
 from train import loop, step
 
 

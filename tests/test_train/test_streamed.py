@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from landscape import data, devices, hosts, runs
+from landscape import data, runs
 from landscape.config import DenseRun, SparseRun
 from landscape.data import streaming
 from landscape.errors import InputError, RunFailure
+from landscape.machine import devices, hosts
 from train import agreement, damage, evaluate, job, streamed
 
 SIZE = 8

@@ -7,9 +7,10 @@ from types import SimpleNamespace
 import jax
 import pytest
 
-from landscape import hosts, runs
+from landscape import runs
 from landscape.config import DenseRun
 from landscape.errors import InputError
+from landscape.machine import hosts
 from train import job, telemetry, training
 
 

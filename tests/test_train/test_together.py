@@ -6,9 +6,10 @@ import jax
 import numpy as np
 import pytest
 
-from landscape import backend, checkpoint, runs
+from landscape import checkpoint, runs
 from landscape.config import SparseRun
 from landscape.errors import InputError, RunFailure
+from landscape.machine import backend
 from landscape.trees import named_leaves
 from train import job, loop, opening, record, step, together
 

@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 
 from analysis import path, spectrum
-from landscape import checkpoint_tables, data, figures, methods, runs
+from landscape import data, figures, runs
 from landscape.config import DenseRun, SparseRun
+from landscape.disk import checkpoint_tables
 from landscape.errors import InputError
 from landscape.models import LeNet
+from landscape.registries import methods
 from landscape.units import (
     mean_outputs,
     replacing,

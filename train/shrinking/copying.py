@@ -4,8 +4,8 @@ import os
 import shutil
 from pathlib import Path
 
-from landscape import locks
 from landscape.config import UnitsRun
+from landscape.disk import locks
 from landscape.errors import InputError
 from train import record
 

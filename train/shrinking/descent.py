@@ -3,9 +3,10 @@
 import contextlib
 from pathlib import Path
 
-from landscape import runs, units_json
+from landscape import runs
 from landscape.cli import activity, limit_compiled_programs
 from landscape.config import UnitsConfig, UnitsRun
+from landscape.disk import units_json
 from landscape.errors import InputError, RunFailure
 from landscape.units import Plan, budget
 from landscape.units import record as units_record

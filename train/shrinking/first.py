@@ -7,11 +7,12 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from landscape import data, devices, models, rng, runs
+from landscape import data, models, rng, runs
 from landscape.aliases import Params
 from landscape.config import UnitsConfig
 from landscape.data import Dataset
 from landscape.errors import InputError
+from landscape.machine import devices
 from landscape.units import Spec, budget, specification
 from train.evaluate import evaluate
 from train.shrinking.selection import cost_of

@@ -6,9 +6,10 @@ import jax
 import numpy as np
 from jax.sharding import Mesh
 
-from landscape import devices, models, runs, trees
+from landscape import models, runs, trees
 from landscape.data import Dataset
-from landscape.latency import latency
+from landscape.machine import devices
+from landscape.machine.latency import latency
 from landscape.sparsity import accounting
 from landscape.units import specification
 from train.evaluate import evaluate

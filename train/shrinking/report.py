@@ -6,9 +6,10 @@ from typing import Any
 
 import jax
 
-from landscape import data, devices, figures, runs
+from landscape import data, figures, runs
 from landscape.cli import activity
 from landscape.config import UnitsConfig, UnitsRun
+from landscape.machine import devices
 from landscape.tables import counted, format_table
 from landscape.units import specification
 from train import record

@@ -10,10 +10,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from landscape import data, locks, runs
+from landscape import data, runs
 from landscape.config import UnitsConfig, UnitsRun
+from landscape.disk import locks
 from landscape.errors import InputError, RunFailure
-from landscape.user_code import is_user_code
+from landscape.users.code import is_user_code
 from train import record
 
 Rounds = Generator["Round", float | str | None, "Round"]

@@ -16,10 +16,11 @@ from analysis.studies.dead_units.parts import first_examples, stored
 from analysis.studies.dead_units.scales import Scale, Shrink
 from analysis.studies.steps import Steps
 from analysis.studies.training import train
-from landscape import models, runs, trees, units_json
+from landscape import models, runs, trees
 from landscape.cli import limit_compiled_programs
 from landscape.config import DenseRun, UnitsConfig, UnitsRun
-from landscape.latency import latency
+from landscape.disk import units_json
+from landscape.machine.latency import latency
 from landscape.sparsity import accounting
 from landscape.units import replacing, tapped_logits
 from train.shrinking import descent
@@ -33,7 +34,7 @@ class Variant(NamedTuple):
     """How units are chosen, and what becomes of their means.
 
     Attributes:
-      score: of `landscape.scores.UNIT_SCORES`.
+      score: of `landscape.registries.scores.UNIT_SCORES`.
       removal: "mean", with bias propagation, or "plain".
       keep: fraction of the parameters that is kept.
     """

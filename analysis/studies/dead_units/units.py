@@ -54,7 +54,7 @@ class Network(NamedTuple):
     spec: Spec
 
     def score(self, name: str, key: jax.Array | None = None) -> By:
-        """A score of `landscape.scores.UNIT_SCORES`."""
+        """A score of `landscape.registries.scores.UNIT_SCORES`."""
         found = unit_scores(
             name, self.losses, self.params, self.data, self.sites, self.spec, key
         )

@@ -13,8 +13,8 @@ from analysis.studies.dead_units.parts import first_examples, stored
 from analysis.studies.dead_units.scales import Scale
 from landscape import layout, rng, runs
 from landscape.aliases import Batch, Params
-from landscape.methods import resolve
-from landscape.scores import SCORES
+from landscape.registries.methods import resolve
+from landscape.registries.scores import SCORES
 from landscape.trees import map_named, named_leaves
 from landscape.units import layer_sites, removal_changes, tapped_losses
 

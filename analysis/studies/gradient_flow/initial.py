@@ -7,9 +7,10 @@ import jax.numpy as jnp
 from analysis.studies.gradient_flow import rows, trainings
 from analysis.studies.gradient_flow.scales import Scale
 from analysis.studies.stored import stored
-from landscape import data, derivatives, recipe, trees
+from landscape import data, derivatives, trees
 from landscape.config import SparseRun
-from landscape.initial_state import abstract_state, initial_state
+from landscape.recipes import recipe
+from landscape.recipes.initial_state import abstract_state, initial_state
 from landscape.sparsity import masks
 from train import mask_source
 

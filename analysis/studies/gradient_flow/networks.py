@@ -19,7 +19,7 @@ from analysis.studies.steps import Steps
 from analysis.studies.study import AGAIN
 from analysis.studies.training import train
 from landscape.config import RunConfig
-from landscape.files import write_atomically, writing
+from landscape.disk.files import write_atomically, writing
 from train import mask_source, small_dense
 
 TABLE = "table.txt"

@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 from analysis.studies.gradient_flow.published import PUBLISHED
 from landscape.config import RunConfig, SparseRun
-from landscape.folders import folder_of
+from landscape.disk.folders import folder_of
 
 NEW = 1000
 """Seed of the one new initialisation of a row whose seeds share it."""

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from analysis.programs import sparsity_numbers
+from analysis.programs.sparsity import numbers as sparsity_numbers
 from analysis.studies.gradient_flow.scales import Sweep
 from analysis.studies.gradient_flow.sweep_settings import (
     ENTRIES,

@@ -15,7 +15,8 @@ import numpy as np
 from analysis import curvature, spectra
 from analysis.spectra import NEGATIVE
 from analysis.studies.stored import stored
-from landscape import derivatives, recipe, rng, runs
+from landscape import derivatives, rng, runs
+from landscape.recipes import recipe
 from landscape.sparsity import masks as masks_lib
 from landscape.trees import named_leaves
 

@@ -64,7 +64,7 @@ def main(config: Config) -> None:
     """Runs the study; prints the verdicts, the folder and what to try next."""
     result = run(config)
     from analysis import spectrum
-    from analysis.programs.spectrum_text import command_line
+    from analysis.programs.spectrum.text import command_line
     from analysis.studies.hessian import claims, scales
 
     study.report(

@@ -18,7 +18,7 @@ from analysis.studies.hessian.scales import Plane
 from landscape import models, rng, trees
 from landscape.aliases import Batch, LossFn, Params
 from landscape.cli import limit_compiled_programs
-from landscape.files import read_json, write_atomically
+from landscape.disk.files import read_json, write_atomically
 from landscape.objective import Objective
 
 RATE = 0.1

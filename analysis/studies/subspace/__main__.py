@@ -63,7 +63,7 @@ def main(config: Config) -> None:
     """Runs the study; prints the result, the folder and what to try next."""
     result = run(config)
     from analysis import spectrum
-    from analysis.programs.spectrum_text import command_line
+    from analysis.programs.spectrum.text import command_line
     from analysis.studies.subspace import scales, text
 
     high = f"{max(map(float, result['sparsities_used'])):g}"

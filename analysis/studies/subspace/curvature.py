@@ -16,7 +16,7 @@ from analysis.studies.subspace.compact import Compact, compact
 from analysis.studies.subspace.descent import along
 from landscape import derivatives, rng, trees
 from landscape.aliases import Batch, Masks, Params
-from landscape.backend import on_cpu
+from landscape.machine.backend import on_cpu
 from landscape.objective import Objective
 
 EXACT = 3000

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from landscape.errors import InputError
-from landscape.methods import AT_INITIALISATION, METHODS, SPARSE_INITS
+from landscape.registries.methods import AT_INITIALISATION, METHODS, SPARSE_INITS
 
 MASKED_AT_0 = ("static", "scratch", *AT_INITIALISATION, "set", "rigl")
 """Methods whose weights are drawn, and inside a sparse mask at step 0."""

@@ -1,8 +1,8 @@
 """Batches of a source: which examples, decoded how, is a function of seed and step.
 
-Every host computes the whole order (`landscape.order`) and reads its own rows of each
-batch by random access; every example has a random stream of its own for its crop. So
-neither hosts nor workers nor a resumption change a batch.
+Every host computes the whole order (`landscape.recipes.order`) and reads its own rows
+of each batch by random access; every example has a random stream of its own for its
+crop. So neither hosts nor workers nor a resumption change a batch.
 """
 
 import concurrent.futures

@@ -12,7 +12,7 @@ from landscape.data.streaming import sources
 from landscape.data.streaming.batches import Stream
 from landscape.data.streaming.sources import Source
 from landscape.data.streaming.splits import DEVIATION, MEAN, StreamedSplit
-from landscape.data_names import is_arrays, path_of
+from landscape.registries.data_names import is_arrays, path_of
 
 
 @functools.lru_cache(maxsize=2)

@@ -7,9 +7,9 @@ inside the masks: parameters are zero where a mask is False, whatever was there.
 batches are as everywhere (`landscape.derivatives`); the loss is the mean over a batch,
 deterministic and without statistics of the batch. Every leaf has scores, biases too:
 callers choose what they prune. A score that is no number is refused with the name of
-its leaf, unless the score is computed within jit. `landscape.scores.SCORES` has the
-names. SNIP is `taylor1.score_abs`; `synflow` takes a function of the outputs in the
-place of the loss.
+its leaf, unless the score is computed within jit. `landscape.registries.scores.SCORES`
+has the names. SNIP is `taylor1.score_abs`; `synflow` takes a function of the outputs in
+the place of the loss.
 
 A score that needs nothing, or gradients alone, also has `entries(params, grads, key)`,
 which is pure: what a mask update inside a compiled step uses.

@@ -6,9 +6,9 @@ from jax.tree_util import Partial
 
 from landscape import trees, weighting
 from landscape.aliases import Batches, LossFn, Masks, Params
-from landscape.backend import in_full_precision
 from landscape.callables import as_partial
 from landscape.derivatives import average, check_is_scalar
+from landscape.machine.backend import in_full_precision
 from landscape.sparsity.saliency.scoring import computed, network
 
 CHUNK_ENTRIES = 2**24

@@ -9,11 +9,12 @@ import jax.numpy as jnp
 import numpy as np
 from jax.tree_util import Partial
 
-from landscape import backend, derivatives, patterns, trees, weighting
+from landscape import derivatives, patterns, trees, weighting
 from landscape.aliases import Batches, Masks, Params
 from landscape.callables import Static, as_partial
 from landscape.derivatives import as_batches, total_weight
 from landscape.errors import check_choice
+from landscape.machine import backend
 from landscape.sparsity.saliency.scoring import finished, network
 
 Report = Callable[[int, int], Any]

@@ -7,9 +7,9 @@ import jax.numpy as jnp
 
 from landscape.aliases import Batches, Masks, Params
 from landscape.arrays import check_floating
-from landscape.backend import in_full_precision
 from landscape.callables import as_partial
 from landscape.derivatives import as_batches
+from landscape.machine.backend import in_full_precision
 from landscape.sparsity.saliency.scoring import computed, network
 
 

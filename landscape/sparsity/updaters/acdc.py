@@ -83,5 +83,5 @@ def acdc_of_settings(
     phase_starts: tuple[tuple[int, ...], tuple[int, ...]],
     global_pruning: bool,
 ) -> Updater:
-    """`acdc`, as a row of `landscape.methods` names it."""
+    """`acdc`, as a row of `landscape.registries.methods` names it."""
     return acdc(choices.by_layer(counts, global_pruning), *phase_starts)

@@ -74,7 +74,7 @@ def scored_at_initialisation(
 def of_settings(
     counts: dict[str, int], params: Params, rounds_of_scores: int, per_layer: bool
 ) -> Updater:
-    """`scored_at_initialisation`, as rows of `landscape.methods` name it."""
+    """`scored_at_initialisation`, as rows of `landscape.registries.methods` name it."""
     return scored_at_initialisation(counts, rounds_of_scores, per_layer=per_layer)
 
 

@@ -71,7 +71,7 @@ def static(counts: dict[str, int]) -> Updater:
 
 
 def static_of_settings(counts: dict[str, int], params: Params) -> Updater:
-    """`static`, as a row of `landscape.methods` names it."""
+    """`static`, as a row of `landscape.registries.methods` names it."""
     return static(counts)
 
 

@@ -27,7 +27,8 @@ def evolving(
       every: updates of the optimizer between those of the masks.
       end: no mask update at this one or later.
       drop_fraction: of the kept weights of each layer that is replaced, in [0, 1]; or a
-        function of the completed updates, as `landscape.schedules.cosine_drop` makes.
+        function of the completed updates, as `landscape.recipes.schedules.cosine_drop`
+        makes.
 
     Raises:
       InputError: a value is not allowed.
@@ -51,5 +52,5 @@ def evolving(
 def evolving_of_settings(
     counts: dict[str, int], params: Params, **settings: Any
 ) -> Updater:
-    """`evolving`, as a row of `landscape.methods` names it; `params` are not needed."""
+    """`evolving`, as a row of `registries.methods`; `params` are not needed."""
     return evolving(counts, *of_settings(**settings))

@@ -7,9 +7,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from landscape import methods, schedules
 from landscape.aliases import Masks, Params
-from landscape.scores import SCORES
+from landscape.recipes import schedules
+from landscape.registries import methods
+from landscape.registries.scores import SCORES
 from landscape.sparsity import choices
 from landscape.sparsity.choices import Choice
 from landscape.sparsity.saliency import magnitude
@@ -120,7 +121,7 @@ def pruning_of_settings(
     score: str,
     score_examples: int | None,
 ) -> Updater:
-    """`pruning`, as a row of `landscape.methods` names it; `params` are not needed.
+    """`pruning`, as a row of `registries.methods` names it; `params` are not needed.
 
     With a number of examples a score that needs gradients alone has them of the data,
     too, and not of the step's batch.

@@ -68,7 +68,7 @@ def next_masks(
 def level_of_settings(
     counts: dict[str, int], params: Params, global_pruning: bool
 ) -> Updater:
-    """The updater of one level, as a row of `landscape.methods` names it.
+    """The updater of one level, as a row of `landscape.registries.methods` names it.
 
     Its masks keep everything, as those of the first level do; those of the others are
     `next_masks` of the level before, by the same settings.

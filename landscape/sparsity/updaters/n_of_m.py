@@ -57,6 +57,6 @@ def n_of_m_of_settings(
     pruning_steps: tuple[int, int, int],
     rules: Rules = (),
 ) -> Updater:
-    """`n_of_m`, as a row of `landscape.methods` names it."""
+    """`n_of_m`, as a row of `landscape.registries.methods` names it."""
     names = pruned_leaves(counts, params)
     return n_of_m(names, *pattern, *pruning_steps, rules=rules)

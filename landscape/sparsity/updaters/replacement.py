@@ -16,9 +16,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from landscape import schedules, trees
+from landscape import trees
 from landscape.aliases import Masks
 from landscape.errors import InputError
+from landscape.recipes import schedules
 from landscape.sparsity import choices
 from landscape.sparsity.masks import pruned_leaves
 from landscape.sparsity.selection import keep_largest
@@ -26,7 +27,7 @@ from landscape.sparsity.updater import Updater
 from landscape.sparsity.updaters.constant import static
 
 DropFraction = float | Callable[[int], float]
-"""f, or a function of the completed updates: see `landscape.schedules.cosine_drop`."""
+"""f, or a function of the completed updates: see `schedules.cosine_drop`."""
 Growth = Callable[[jax.Array, str, jax.Array], jax.Array]
 """From a key, a leaf's name and its dense gradient to scores: >= 0, or NaN."""
 
@@ -136,7 +137,7 @@ def of_settings(
     """`every`, `end` and `drop_fraction` of `replacing`, from the settings of a run.
 
     Args:
-      rate: the learning rate's: of `landscape.schedules.relative_rate`.
+      rate: the learning rate's: of `landscape.recipes.schedules.relative_rate`.
     """
     fraction: DropFraction = drop_fraction
     if drop_schedule == "cosine":

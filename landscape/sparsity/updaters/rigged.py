@@ -29,7 +29,8 @@ def rigl(
       every: updates of the optimizer between those of the masks.
       end: no mask update at this one or later.
       drop_fraction: of the kept weights of each layer that is replaced, in [0, 1]; or a
-        function of the completed updates, as `landscape.schedules.cosine_drop` makes.
+        function of the completed updates, as `landscape.recipes.schedules.cosine_drop`
+        makes.
 
     Raises:
       InputError: a value is not allowed.
@@ -52,5 +53,5 @@ def rigl(
 def rigl_of_settings(
     counts: dict[str, int], params: Params, **settings: Any
 ) -> Updater:
-    """`rigl`, as a row of `landscape.methods` names it; `params` are not needed."""
+    """`rigl`, as a row of `registries.methods` names it; `params` are not needed."""
     return rigl(counts, *of_settings(**settings))

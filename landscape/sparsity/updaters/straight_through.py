@@ -6,9 +6,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from landscape import schedules, trees
+from landscape import trees
 from landscape.aliases import Masks, Params
 from landscape.layout import Rules
+from landscape.recipes import schedules
 from landscape.sparsity import choices
 from landscape.sparsity.choices import Choice
 from landscape.sparsity.masks import dense, pruned_leaves
@@ -109,7 +110,7 @@ def straight_through_of_settings(
     global_pruning: bool,
     rules: Rules = (),
 ) -> Updater:
-    """`straight_through`, as a row of `landscape.methods` names it."""
+    """`straight_through`, as a row of `landscape.registries.methods` names it."""
     if pattern is None:
         choice = choices.by_layer(counts, global_pruning)
     else:

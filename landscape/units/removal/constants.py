@@ -8,9 +8,9 @@ import numpy as np
 from jax.tree_util import Partial
 
 from landscape.aliases import Batch
-from landscape.backend import in_full_precision
 from landscape.callables import Static
 from landscape.errors import InputError
+from landscape.machine.backend import in_full_precision
 from landscape.objective import Objective
 from landscape.units.removal.network import Network
 from landscape.units.sites import Site, as_units, sites_of

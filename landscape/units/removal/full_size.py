@@ -15,7 +15,7 @@ from jax.tree_util import Partial
 
 from landscape import derivatives, trees, weighting
 from landscape.aliases import Batch, Batches, Params
-from landscape.backend import in_full_precision
+from landscape.machine.backend import in_full_precision
 from landscape.objective import Objective
 from landscape.units.outputs import Outputs, output_statistics
 from landscape.units.removal.connections import at

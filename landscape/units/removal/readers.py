@@ -18,8 +18,8 @@ from jax.ad_checkpoint import checkpoint_name
 
 from landscape import layout, trees
 from landscape.aliases import Params
-from landscape.backend import in_full_precision, operations
 from landscape.errors import InputError
+from landscape.machine.backend import in_full_precision, operations
 from landscape.objective import Objective
 from landscape.one_line import one_line
 from landscape.units.removal.network import Network

@@ -1,7 +1,7 @@
 """Scores of units, larger = keep: one signature, one registry.
 
 `score(losses, params, batches, sites, spec, key, chunk_size=..., **settings)` gives an
-array [units] for each group; `landscape.scores.UNIT_SCORES` names them.
+array [units] for each group; `landscape.registries.scores.UNIT_SCORES` names them.
 """
 
 from landscape.units.scores.activations import activation_mean, activation_std, apoz

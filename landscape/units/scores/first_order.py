@@ -13,9 +13,9 @@ from jax.tree_util import Partial
 
 from landscape import derivatives
 from landscape.aliases import Batches, Params
-from landscape.backend import in_full_precision
 from landscape.callables import Static, as_partial
 from landscape.errors import check_choice
+from landscape.machine.backend import in_full_precision
 from landscape.units.outputs import mean_of_examples, mean_outputs, of_units, wide
 from landscape.units.sites import Site, added, as_units
 from landscape.units.taps import Tapped, check_taps, recording

@@ -10,8 +10,8 @@ from jax.tree_util import Partial
 from landscape import derivatives, weighting
 from landscape.aliases import Batch, Batches, Params
 from landscape.arrays import on_device
-from landscape.backend import in_full_precision, scannable
 from landscape.callables import Static
+from landscape.machine.backend import in_full_precision, scannable
 from landscape.units.sites import Site, group_sizes
 from landscape.units.taps import Tapped, check_taps, replacing
 
@@ -29,7 +29,7 @@ def loss_changes(
 
     The losses of the examples are subtracted before they are averaged. One program is
     compiled for all units; they run in one compiled loop where that is not slow
-    (`landscape.backend.scannable`).
+    (`landscape.machine.backend.scannable`).
 
     Args:
       losses: [B], tapped at the sites.

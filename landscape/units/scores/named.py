@@ -7,10 +7,10 @@ import jax
 import numpy as np
 from jax.typing import ArrayLike
 
-from landscape import methods
 from landscape.aliases import Batches, Params
 from landscape.errors import InputError, check_choice
-from landscape.scores import UNIT_SCORES
+from landscape.registries import methods
+from landscape.registries.scores import UNIT_SCORES
 from landscape.units.sites import Site
 from landscape.units.structure import Spec
 from landscape.units.taps import Tapped
@@ -26,7 +26,7 @@ def unit_scores(
     key: jax.Array | None = None,
     **settings: Any,
 ) -> dict[str, jax.Array]:
-    """The score `name` of `landscape.scores.UNIT_SCORES`: by group, [n], no NaN.
+    """The score `name` of `registries.scores.UNIT_SCORES`: by group, [n], no NaN.
 
     Args:
       losses, params, batches, sites, spec, key: as in `mean_replacement_penalty`,

@@ -7,11 +7,12 @@ import jax
 import numpy as np
 from jax.tree_util import Partial
 
-from landscape import backend, derivatives, trees
+from landscape import derivatives, trees
 from landscape.aliases import Batches, Params
 from landscape.callables import Static, as_partial
 from landscape.derivatives import as_batches, total_weight
 from landscape.layout import Rules
+from landscape.machine import backend
 from landscape.sparsity import saliency
 from landscape.units.single_weights.rank_one import (
     bytes_of_one,

@@ -8,8 +8,8 @@ import pytest
 from jax.tree_util import Partial
 
 from analysis.evaluation import batch_statistics, combinations, layout, placement
-from landscape import devices
 from landscape.errors import InputError
+from landscape.machine import devices
 
 ROOT = Path(__file__).parents[3]
 
@@ -288,7 +288,7 @@ import jax.numpy as jnp
 import test_combinations as t
 from jax.tree_util import Partial
 from analysis.evaluation import batch_statistics, combinations, layout, placement
-from landscape import devices
+from landscape.machine import devices
 mesh = devices.make_mesh(4)
 points, rows = t.make_points(3), t.random_rows(5, 3)
 for size, chunk_size, shortcut in ((27, 8, True), (22, None, False), (3, None, None)):

@@ -19,8 +19,9 @@ from analysis.paths import (
     polychain,
     straight,
 )
-from landscape import devices, order
 from landscape.errors import InputError
+from landscape.machine import devices
+from landscape.recipes import order
 from landscape.weighting import weighted_mean
 
 numbers = st.floats(-3, 3, allow_subnormal=False)

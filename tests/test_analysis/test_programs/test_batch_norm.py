@@ -8,7 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from analysis import evaluation, paths, planes
-from analysis.programs import inputs, resumable_paths
+from analysis.programs import inputs
+from analysis.programs.path import resumable as resumable_paths
 from landscape.data import streaming
 from landscape.objective import Objective
 

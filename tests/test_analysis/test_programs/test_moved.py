@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 
 from analysis import path
-from landscape import methods, runs
+from landscape import runs
 from landscape.data.raw import Raw
 from landscape.errors import InputError
+from landscape.registries import methods
 from train import record, sparse
 
 TINY = {

@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 
 from analysis import alignment, path
-from analysis.programs import inputs, results, resumable_paths, several_paths
+from analysis.programs import inputs, results
+from analysis.programs.path import resumable as resumable_paths
+from analysis.programs.path import several as several_paths
 from landscape import runs, trees
 from landscape.cli import interrupts, parse
 from landscape.config import from_dict, to_dict

@@ -8,9 +8,10 @@ import statistics
 import pytest
 
 from analysis import runs as program
-from landscape import runs, sources
+from landscape import runs
 from landscape.config import SparseRun, to_dict
 from landscape.errors import InputError
+from landscape.runs import sources
 
 
 def summary(accuracy, loss=0.5):

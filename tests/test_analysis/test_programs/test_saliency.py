@@ -10,8 +10,10 @@ import pytest
 from scipy.stats import spearmanr
 
 from analysis import saliency
-from analysis.programs import results, resumable_saliency, saliency_text
+from analysis.programs import results
 from analysis.programs.ranks import rank_correlation
+from analysis.programs.saliency import resumable as resumable_saliency
+from analysis.programs.saliency import text as saliency_text
 from landscape import figures, runs
 from landscape.cli import parse
 from landscape.errors import InputError

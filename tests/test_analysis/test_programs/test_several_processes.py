@@ -23,7 +23,8 @@ import jax
 import numpy as np
 from analysis import path, spectra, spectrum
 from analysis.programs import inputs
-from landscape import devices, rng
+from landscape import rng
+from landscape.machine import devices
 from landscape.cli import launch, parse
 from tests.test_analysis import over_processes
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from analysis.programs import results, shared_disk
-from landscape import hosts
 from landscape.cli import ending_together, host_signals
 from landscape.errors import InputError, Interrupted
+from landscape.machine import hosts
 
 waited: list[str] = []
 """Where this process has waited for the other."""

@@ -11,15 +11,15 @@ import numpy as np
 import pytest
 
 from analysis import sparsity
-from analysis.programs import (
-    sparsity_numbers,
-    sparsity_overlaps_text,
-    sparsity_savings_text,
-    sparsity_text,
-)
-from landscape import export, figures, latency, runs, schedules
+from analysis.programs.sparsity import numbers as sparsity_numbers
+from analysis.programs.sparsity import overlaps_text as sparsity_overlaps_text
+from analysis.programs.sparsity import savings_text as sparsity_savings_text
+from analysis.programs.sparsity import text as sparsity_text
+from landscape import export, figures, runs
 from landscape.errors import InputError
-from landscape.methods import METHODS, Method
+from landscape.machine import latency
+from landscape.recipes import schedules
+from landscape.registries.methods import METHODS, Method
 
 SIZES = {"Dense_0": 64 * 8, "Dense_1": 8 * 10}
 STEPS = [0, 10, 20, 30, 40]

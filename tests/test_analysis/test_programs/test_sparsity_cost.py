@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from analysis.programs import sparsity_cost
+from analysis.programs.sparsity import cost as sparsity_cost
 from landscape.config import SparseRun
 from landscape.sparsity.updaters.acdc import acdc_of_settings
 

@@ -15,16 +15,13 @@ import pytest
 
 from analysis import spectra, spectrum
 from analysis.curvature import Operator, coordinates
-from analysis.programs import (
-    checks,
-    edges_by_step,
-    results,
-    resumable_spectra,
-    spectrum_figures,
-    spectrum_of_run,
-    spectrum_steps_text,
-    spectrum_text,
-)
+from analysis.programs import checks, results
+from analysis.programs.spectrum import edges_by_step
+from analysis.programs.spectrum import figures as spectrum_figures
+from analysis.programs.spectrum import of_run as spectrum_of_run
+from analysis.programs.spectrum import resumable as resumable_spectra
+from analysis.programs.spectrum import steps_text as spectrum_steps_text
+from analysis.programs.spectrum import text as spectrum_text
 from landscape import rng, runs
 from landscape.cli import parse
 from landscape.config import SparseRun

@@ -7,9 +7,12 @@ import numpy as np
 import pytest
 
 from analysis import spectra
-from analysis.programs import resumable_spectra, spectrum_text, stability
-from landscape import figures, optimizers
+from analysis.programs.spectrum import resumable as resumable_spectra
+from analysis.programs.spectrum import stability
+from analysis.programs.spectrum import text as spectrum_text
+from landscape import figures
 from landscape.config import DenseRun
+from landscape.recipes import optimizers
 
 
 def test_counts_find_planted_outliers():

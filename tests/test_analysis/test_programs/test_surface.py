@@ -10,7 +10,8 @@ import pytest
 
 from analysis import path, surface
 from analysis.planes import planes
-from analysis.programs import inputs, results, surface_text
+from analysis.programs import inputs, results
+from analysis.programs.surface import text as surface_text
 from landscape import runs
 from landscape.cli import parse
 from landscape.errors import InputError

@@ -11,7 +11,9 @@ import pytest
 from scipy.stats import spearmanr
 
 from analysis import units
-from analysis.programs import results, resumable_units, units_next
+from analysis.programs import results
+from analysis.programs.units import next_command as units_next
+from analysis.programs.units import resumable as resumable_units
 from landscape import runs
 from landscape import units as units_room
 from landscape.cli import parse

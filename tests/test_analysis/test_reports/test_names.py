@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from analysis.programs.run_means import Group
-from analysis.programs.run_rows import Row
+from analysis.programs.runs.means import Group
+from analysis.programs.runs.rows import Row
 from analysis.reports import names
 
 

@@ -7,8 +7,8 @@ import pytest
 
 from analysis import curvature, spectra
 from analysis.spectra import basis, lanczos, memory, quadrature, recurrence, storage
-from landscape import devices
 from landscape.errors import InputError
+from landscape.machine import devices
 
 N = 4096
 ROW = 4 * N

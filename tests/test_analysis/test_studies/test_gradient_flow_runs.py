@@ -21,7 +21,7 @@ from analysis.studies.gradient_flow.published import PUBLISHED
 from analysis.studies.gradient_flow.scales import Scale, Sweep
 from landscape import runs
 from landscape.errors import InputError
-from landscape.methods import METHODS
+from landscape.registries.methods import METHODS
 
 NETWORK = {
     "dataset": "digits", "model": "mlp", "widths": (12, 8), "steps": 20,

@@ -14,10 +14,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from landscape import checkpoint_tables
 from landscape.checkpoint import checkpoints, digests, verified_folder
+from landscape.disk import checkpoint_tables
 from landscape.errors import InputError
-from landscape.state import TrainState
+from landscape.recipes.state import TrainState
 from landscape.trees import named_leaves
 
 OPTIMIZERS = {

@@ -5,9 +5,10 @@ import json
 import numpy as np
 import pytest
 
-from landscape import checkpoint, recipe, runs
+from landscape import checkpoint, runs
 from landscape.checkpoint import verified_folder
-from landscape.initial_state import abstract_state
+from landscape.recipes import recipe
+from landscape.recipes.initial_state import abstract_state
 from landscape.trees import named_leaves
 
 SETTINGS = {

@@ -8,7 +8,7 @@ from landscape import runs
 from landscape.cli import check_used, groups_of
 from landscape.config import SparseRun
 from landscape.errors import InputError
-from landscape.methods import METHODS
+from landscape.registries.methods import METHODS
 from train import dense, record, sparse, units
 
 PROGRAMS = [dense.Config, sparse.Config, units.Config]

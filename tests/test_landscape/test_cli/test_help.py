@@ -11,7 +11,7 @@ import yaml
 from landscape.cli import parse
 from landscape.cli.flags import flags_of
 from landscape.errors import InputError, check_choices, choices_of
-from landscape.methods import DATA_SETS, METHODS
+from landscape.registries.methods import DATA_SETS, METHODS
 from train import sparse
 
 ROOT = Path(__file__).parents[3]

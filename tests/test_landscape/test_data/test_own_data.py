@@ -9,12 +9,13 @@ import zlib
 import numpy as np
 import pytest
 
-from landscape import data, sources
+from landscape import data
 from landscape.config import DenseRun, TrainConfig, from_dict, to_dict
 from landscape.data import array_files, dataset, user_function
 from landscape.data.protocol import raw_of
-from landscape.data_names import located
 from landscape.errors import InputError
+from landscape.registries.data_names import located
+from landscape.runs import sources
 from train import dense
 
 X = np.random.default_rng(0).normal(size=(30, 4)).astype(np.float32)

@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 from landscape.data import photographs, streaming
+from landscape.disk.files import read_json
 from landscape.errors import InputError
-from landscape.files import read_json
 
 
 def config(folder, **more):

@@ -5,10 +5,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from landscape import backend
 from landscape.derivatives.linearization import value_and_map
 from landscape.derivatives.products import gauss_newton_map, gradient, hessian_map
 from landscape.errors import InputError
+from landscape.machine import backend
 
 X = np.random.default_rng(0).standard_normal((5, 3))
 W = np.random.default_rng(1).standard_normal((3, 2))

@@ -11,9 +11,9 @@ from flax import linen as nn
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from landscape import backend
-from landscape.backend import operations
 from landscape.errors import InputError
+from landscape.machine import backend
+from landscape.machine.backend import operations
 from landscape.models import conv
 from landscape.models.conv import (
     BAND,

@@ -12,9 +12,10 @@ import pytest
 from flax import linen as nn
 from flax.traverse_util import flatten_dict
 
-from landscape import layout, methods, models
+from landscape import layout, models
 from landscape.errors import InputError
 from landscape.models import activations
+from landscape.registries import methods
 
 # Compiling is most of these tests' time: fewer optimisations, the same mathematics.
 quick_jit = functools.partial(

@@ -5,9 +5,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from landscape import schedules
 from landscape.config import SparseRun
 from landscape.errors import InputError
+from landscape.recipes import schedules
 from landscape.sparsity import choices, updaters
 
 SHAPES = {"a": (6, 7), "b": (4, 5), "bias": (7,)}

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from landscape import recipe, schedules
 from landscape.config import SparseRun
 from landscape.errors import InputError
+from landscape.recipes import recipe, schedules
 from landscape.sparsity import choices, kept_in_groups, selection, updaters
 
 

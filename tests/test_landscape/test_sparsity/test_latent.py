@@ -8,9 +8,9 @@ import numpy as np
 import optax
 import pytest
 
-from landscape import recipe
 from landscape.config import SparseRun
-from landscape.initial_state import initial_state
+from landscape.recipes import recipe
+from landscape.recipes.initial_state import initial_state
 from landscape.sparsity import (
     Updater,
     masked_update,

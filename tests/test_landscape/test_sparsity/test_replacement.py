@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from landscape import schedules
 from landscape.errors import InputError
+from landscape.recipes import schedules
 from landscape.sparsity import updaters
 from landscape.sparsity.selection import random_scores
 from landscape.sparsity.updaters.replacement import replaced

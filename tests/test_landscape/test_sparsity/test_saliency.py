@@ -7,8 +7,8 @@ import pytest
 from jax.flatten_util import ravel_pytree
 
 from landscape.errors import InputError
-from landscape.methods import resolve
-from landscape.scores import SCORES
+from landscape.registries.methods import resolve
+from landscape.registries.scores import SCORES
 from landscape.sparsity import saliency
 from landscape.weighting import weighted_mean
 

@@ -6,7 +6,8 @@ import numpy as np
 import optax
 import pytest
 
-from landscape import methods, rng, sparsity
+from landscape import rng, sparsity
+from landscape.registries import methods
 from landscape.sparsity import (
     masked_update,
     rescored,

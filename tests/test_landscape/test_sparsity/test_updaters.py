@@ -6,8 +6,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from landscape import schedules
 from landscape.errors import InputError
+from landscape.recipes import schedules
 from landscape.sparsity import updaters
 from landscape.sparsity.saliency import taylor1
 from landscape.trees import named_leaves

@@ -5,8 +5,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from landscape import backend, units
+from landscape import units
 from landscape.errors import InputError
+from landscape.machine import backend
 from landscape.units import Axis, Site
 
 PENALTIES = units.mean_replacement_penalty, units.removal_penalty

@@ -7,9 +7,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from landscape import methods, rng, units
+from landscape import rng, units
 from landscape.errors import InputError
-from landscape.scores import UNIT_SCORES
+from landscape.registries import methods
+from landscape.registries.scores import UNIT_SCORES
 from landscape.units import Axis, Site, Spec, scores
 
 

@@ -1,0 +1,1 @@
+"""What `analysis.path` is made of."""

@@ -1,0 +1,1 @@
+"""The table of runs: what `analysis.runs` is made of."""

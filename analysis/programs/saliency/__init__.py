@@ -1,0 +1,1 @@
+"""What `analysis.saliency` is made of."""

@@ -1,0 +1,1 @@
+"""What `analysis.sparsity` is made of."""

@@ -1,0 +1,1 @@
+"""What `analysis.spectrum` is made of."""

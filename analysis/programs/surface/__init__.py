@@ -1,0 +1,1 @@
+"""What `analysis.surface` is made of."""

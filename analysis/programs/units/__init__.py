@@ -1,0 +1,1 @@
+"""What `analysis.units` is made of."""

@@ -1,0 +1,1 @@
+"""Devices, the processes that run one program, and what the backend is good at."""

@@ -1,0 +1,1 @@
+"""What there is to choose from, as strings: nothing heavy is imported here."""
