@@ -46,7 +46,7 @@ def find(module: str) -> Path | None:
     Nothing is imported. A package has the file `__init__.py`, if it has one.
 
     >>> find("landscape.users.files").name, find("landscape").name
-    ('user_files.py', '__init__.py')
+    ('files.py', '__init__.py')
     >>> find("landscape.no_such_file")
     """
     spec = _spec(module)
@@ -65,7 +65,7 @@ def check(flag: str, name: str) -> None:
     >>> check("--model", "landscape.users.files:fnd")
     Traceback (most recent call last):
     ...
-    landscape.errors.InputError: --model landscape.users.files:fnd: user_files.py \
+    landscape.errors.InputError: --model landscape.users.files:fnd: files.py \
 defines no 'fnd': perhaps you meant 'find'?
     """
     check_name(flag, name)
