@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jax.sharding import Mesh
 
 from landscape import weighting
+from landscape.machine.backend import settled
 from landscape.machine.devices import spread
 from landscape.objective import Objective
 from train import examples, streamed
@@ -49,10 +50,8 @@ def evaluate(
             objective, params, batch_stats, split, mesh, batch_size
         )
     else:
-        sums = [
-            _sums(objective, mesh, batch_size, params, batch_stats, split, start)
-            for start in range(0, count, batch_size)
-        ]
+        part = partial(_sums, objective, mesh, batch_size, params, batch_stats, split)
+        sums = [settled(part(start)) for start in range(0, count, batch_size)]
     total = jax.tree.map(lambda *parts: sum(map(float, parts)), *sums)
     return {
         "loss": total["loss"] / total["count"],

@@ -151,7 +151,6 @@ def read(argv: list[str] | None = None) -> list[Point]:
         __doc__,
         inherited=inherited,
         fixed=sweep.FIXED,
-        distributed=False,
         argv=argv,
     )
 

@@ -19,6 +19,7 @@ from landscape.aliases import Batch, Batches
 from landscape.callables import as_partial
 from landscape.derivatives.batches import as_batches, num_examples, total_weight
 from landscape.machine import division
+from landscape.machine.backend import settled
 from landscape.one_line import one_line
 
 
@@ -98,7 +99,8 @@ def sums_of(
     >>> sums_of(Partial(jnp.mean), (), [jnp.ones(3), jnp.zeros(1)]).total.tolist()
     3.0
     """
-    return reduce(added, _parts(function, args, batches, chunk_size, scan))
+    parts = _parts(function, args, batches, chunk_size, scan)
+    return reduce(lambda a, b: settled(added(a, b)), parts)
 
 
 def chunks(batches: list, chunk_size: int | None = None) -> Iterator[Batch]:

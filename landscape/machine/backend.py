@@ -24,6 +24,21 @@ def on_cpu() -> bool:
     return jax.default_backend() == "cpu"
 
 
+def settled(x: Any) -> Any:
+    """`x`, once it is computed where a CPU has several devices; elsewhere at once.
+
+    For what a loop computes over all devices. Of the programs for a device XLA starts
+    32 at most; the start of one more keeps a thread while it waits, of the few threads
+    that the others need to end: with more programs in flight all wait forever.
+
+    >>> settled(jax.numpy.ones(2)).tolist()
+    [1.0, 1.0]
+    """
+    if not on_cpu() or jax.device_count() == 1:
+        return x
+    return jax.block_until_ready(x)
+
+
 def in_full_precision(function: Callable) -> Partial:
     """`function` with the matrix products and convolutions in it in their own dtype.
 

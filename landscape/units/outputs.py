@@ -10,7 +10,7 @@ from jax.tree_util import Partial
 from landscape import derivatives, weighting
 from landscape.aliases import Batches, Params
 from landscape.callables import Static
-from landscape.machine.backend import in_full_precision
+from landscape.machine.backend import in_full_precision, settled
 from landscape.one_line import one_line
 from landscape.units.sites import Site, as_units
 from landscape.units.taps import Tapped, check_taps, recording
@@ -73,7 +73,7 @@ def output_statistics(
     batches = derivatives.as_batches(batches, chunk_size)
     check_taps(tapped, params, batches[0], sites, losses=False)
     parts = [
-        (derivatives.total_weight(chunk), _call(function, params, chunk))
+        settled((derivatives.total_weight(chunk), _call(function, params, chunk)))
         for chunk in derivatives.chunks(batches, chunk_size)
     ]
     return _combined(parts)

@@ -4,20 +4,25 @@ import json
 import signal
 import socket
 import time
+from functools import partial
 from pathlib import Path
 
+import jax
 import numpy as np
 import pytest
 
+from analysis.studies.plateau.config import Config
 from landscape import checkpoint, data, runs
-from landscape.cli import host_failures, host_flags, launch
-from landscape.config import SparseRun
+from landscape.cli import host_failures, host_flags, launch, parse
+from landscape.config import DenseRun, SparseRun
 from landscape.data import photographs
+from landscape.disk import units_json
 from landscape.disk.files import check_writable
 from landscape.errors import InputError, RunFailure
 from landscape.machine import devices, hosts, joining
 from landscape.recipes.state import TrainState
 from train import agreement, job, opening, sparse, units
+from train.shrinking import report
 
 ROOT = Path(__file__).parents[2]
 HOST = socket.gethostname()
@@ -93,6 +98,32 @@ def test_a_signal_to_one_process_saves_the_step_of_all_and_one_process_goes_on(
     assert summary["sparsity"] == 0.5
     steps = [line["step"] for line in runs.read_metrics(folder)]
     assert steps == [line["step"] for line in runs.read_metrics(alone)]
+
+
+def test_two_processes_remove_the_units_that_one_removes(tmp_path, start):
+    dense = tmp_path / "dense"
+    small = {"model": "mlp", "widths": (6, 5), "steps": 20, "batch_size": 32}
+    job.run_training(DenseRun(**small, workdir=str(dense)))
+    words = ["--from", dense, "--keep-params", "0.5", "--steps", "2", "--rounds", "2"]
+    port = free_port()
+    command = ["-m", "train.units", *words, "--workdir", tmp_path / "both"]
+    both = [start(command, index, port, "2") for index in (0, 1)]
+    try:
+        said = [process.communicate(timeout=300) for process in both]
+    finally:
+        for process in both:
+            process.kill()
+    assert [process.returncode for process in both] == [0, 0], said
+    assert "Table: " in said[0][0] and "Table: " not in said[1][0]
+    (point,) = units.read([*map(str, words), "--workdir", str(tmp_path / "alone")])
+    units.run(point.config)
+    for name in ("", "-round1"):
+        found, expected = (tmp_path / f"{way}{name}" for way in ("both", "alone"))
+        left = json.loads((found / units_json.UNITS).read_text())
+        assert left == json.loads((expected / units_json.UNITS).read_text())
+        ours, theirs = (runs.load(folder).state.params for folder in (found, expected))
+        jax.tree.map(partial(np.testing.assert_allclose, rtol=1e-3), ours, theirs)
+    assert (tmp_path / "both" / report.TABLE).exists()
 
 
 # Joins, compares settings, and then one of the two fails in the way that is named.
@@ -223,7 +254,7 @@ def test_what_a_process_has_otherwise_is_named(what, name, monkeypatch):
 
 def test_what_several_processes_cannot_do_is_refused(monkeypatch, tmp_path):
     with pytest.raises(InputError, match=r"no --distributed: .* in one process"):
-        units.read(["--distributed"])
+        parse(Config, argv=["--distributed"])
     monkeypatch.setattr(hosts, "_count", 2)
     monkeypatch.setattr(hosts, "CACHED", 0)
     with pytest.raises(InputError, match=rf"does not see {tmp_path}/60, which process"):

@@ -4,17 +4,18 @@ import contextlib
 from pathlib import Path
 
 from landscape import runs
-from landscape.cli import activity, limit_compiled_programs
+from landscape.cli import activity, ending_together, limit_compiled_programs
 from landscape.config import UnitsConfig, UnitsRun
 from landscape.disk import units_json
 from landscape.errors import InputError, RunFailure
+from landscape.machine import hosts
 from landscape.units import Plan, budget
 from landscape.units import record as units_record
-from train import job, mask_source, record
+from train import agreement, job, mask_source, record
 from train.shrinking import copying, rounds
 from train.shrinking.first import First, open_first
 from train.shrinking.rounds import Round
-from train.shrinking.selection import cost_of_run, smaller
+from train.shrinking.selection import cost_of_run, digests, smaller
 
 
 def walk(config: UnitsConfig) -> None:
@@ -24,7 +25,7 @@ def walk(config: UnitsConfig) -> None:
       InputError: as in `first.open_first` and `selection.smaller`.
       RunFailure: no network reaches the floor; or as in `train.job.run_training`.
     """
-    if rounds.is_finished(config):
+    if hosts.from_first(lambda: rounds.is_finished(config)):
         return
     with activity("reading the network and the data"):
         first = open_first(config)
@@ -40,7 +41,10 @@ def walk(config: UnitsConfig) -> None:
             break
     if result.folder != config.workdir:
         there, here = Path(result.folder), Path(config.workdir)
-        copying.copy_run(there, here, rounds.of_result(config, result))
+        hosts.from_first(
+            lambda: copying.copy_run(there, here, rounds.of_result(config, result))
+        )
+        hosts.await_file(here / runs.SUMMARY)
 
 
 def _make(config: UnitsConfig, first: First, made: Round) -> float | str | None:
@@ -51,10 +55,13 @@ def _make(config: UnitsConfig, first: First, made: Round) -> float | str | None:
     """
     folder = Path(made.folder)
     target = budget.share(made.fraction, first.cost)
-    settings = rounds.settings_of(config, made)
-    if runs.read_summary(folder):
+    # Of several processes the first alone asks the disk: the others may see it later.
+    settings, finished = hosts.from_first(
+        lambda: (rounds.settings_of(config, made), runs.read_summary(folder))
+    )
+    if finished:
         print(f"Round {made.number}, {folder}: finished before.")
-        return rounds.validation_accuracy(settings)
+        return hosts.from_first(lambda: rounds.validation_accuracy(settings))
     if target < first.smallest:
         return None
     if cost_of_run(config, made.parent, first.dataset) <= target:
@@ -63,10 +70,11 @@ def _make(config: UnitsConfig, first: First, made: Round) -> float | str | None:
     found = None
 
     def find():
-        with activity(f"scoring the units of {made.parent}"):
+        agreement.check(settings, first.dataset)
+        with activity(f"scoring the units of {made.parent}"), ending_together():
             return smaller(settings, first.dataset, target)
 
-    if rounds.stored_in(made.folder) is None:
+    if hosts.from_first(lambda: rounds.stored_in(made.folder)) is None:
         found = find()
         settings = found.settings
 
@@ -78,13 +86,14 @@ def _make(config: UnitsConfig, first: First, made: Round) -> float | str | None:
                 f"{folder} was begun with a network that its units do not give here:"
                 " remove it, and the same command makes it again."
             )
+        hosts.check_equal("units to remove", digests(here))
         print(here.text)
         record.open_folder(folder, settings)
         _write_units(folder, made.parent, here.plan)
         return here.network.params, here.network.batch_stats, here.network.masks
 
     job.run_training(settings, start)
-    return rounds.validation_accuracy(settings)
+    return hosts.from_first(lambda: rounds.validation_accuracy(settings))
 
 
 def _write_units(folder: Path, parent: str, plan: Plan) -> None:

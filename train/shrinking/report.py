@@ -9,7 +9,7 @@ import jax
 from landscape import data, figures, runs
 from landscape.cli import activity
 from landscape.config import UnitsConfig, UnitsRun
-from landscape.machine import devices
+from landscape.machine import devices, hosts
 from landscape.tables import counted, format_table
 from landscape.units import specification
 from train import record
@@ -32,28 +32,41 @@ def tell(config: UnitsConfig) -> list[dict[str, Any]]:
     is printed as it was measured.
     """
     folder = Path(config.workdir)
-    way = descent.way(config)
+    way = hosts.from_first(lambda: descent.way(config))
     table, figure = folder / TABLE, folder / runs.FIGURES / FIGURE
-    if not table.exists():
+    if not hosts.from_first(table.exists):
         with activity("measuring both networks"):
-            record.write_text(table, _text(config, way))
-    if not figure.exists():
-        with figures.attempt(figure):
-            figures.save(_figure(config, way), figure)
-    print(f"{table.read_text()}\nTable: {table}")
-    if figure.exists():
-        print(f"Figure: {figure}")
-    words = ["python", "-m", "analysis.spectrum", str(folder)]
-    print(f"\nNext: {shlex.join(words)}")
-    return [runs.read_summary(Path(each.workdir)) for each in way]
+            both = _both(config)
+            # Out of files that the first of several processes has written.
+            record.write_text(
+                table, hosts.from_first(lambda: _text(config, way, *both))
+            )
+    if hosts.is_first():
+        if not figure.exists():
+            with figures.attempt(figure):
+                figures.save(_figure(config, way), figure)
+        print(f"{table.read_text()}\nTable: {table}")
+        if figure.exists():
+            print(f"Figure: {figure}")
+        words = ["python", "-m", "analysis.spectrum", str(folder)]
+        print(f"\nNext: {shlex.join(words)}")
+    return hosts.from_first(
+        lambda: [runs.read_summary(Path(each.workdir)) for each in way]
+    )
 
 
-def _text(config: UnitsConfig, way: list[UnitsRun]) -> str:
+def _both(config: UnitsConfig) -> list[Measured]:
+    """The network before and after."""
     dataset, mesh = data.load(config), devices.make_mesh(config.num_devices)
-    before, after = (
+    return [
         measured(runs.load(name, data=False), dataset, mesh)
         for name in (config.source, config.workdir)
-    )
+    ]
+
+
+def _text(
+    config: UnitsConfig, way: list[UnitsRun], before: Measured, after: Measured
+) -> str:
     device = jax.devices()[0]
     machine = f"on one {device.device_kind} ({device.platform})"
     parts = [

@@ -1,6 +1,6 @@
 """Which units go in a round: scored on training examples, down to a budget."""
 
-from collections.abc import Mapping
+import zlib
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -8,9 +8,11 @@ import jax
 import numpy as np
 
 from landscape import models, rng, runs, trees
+from landscape.aliases import Batches
 from landscape.config import UnitsConfig, UnitsRun
 from landscape.data import Dataset
 from landscape.errors import InputError
+from landscape.machine import devices, on_devices
 from landscape.objective import Objective
 from landscape.tables import counted, format_table
 from landscape.units import (
@@ -88,8 +90,10 @@ def smaller(settings: UnitsRun, dataset: Dataset, target: float) -> Smaller:
     spec = specification(run.model, network.params)
     examples = {k: v[: settings.score_examples] for k, v in dataset.train.items()}
     few = {k: v[:_FEW] for k, v in examples.items()}
+    there = on_devices.on(devices.make_mesh(settings.num_devices))
+    spread = there.whole(network), there.divided(examples)
     idle = plan_removal(objective, spec, network, few).removed
-    scores = _scores(settings, objective, spec, network, examples)
+    scores = _scores(settings, objective, spec, *spread)
     cost, what = cost_of(settings, run.model, spec, network.params, dataset.input_shape)
     chosen = budget.choose_units(
         {group: np.where(idle[group], -np.inf, s) for group, s in scores.items()},
@@ -100,7 +104,9 @@ def smaller(settings: UnitsRun, dataset: Dataset, target: float) -> Smaller:
     )
     # The plan finds those that are idle by itself, and says why they go.
     chosen = {group: units & ~idle[group] for group, units in chosen.items()}
-    constants = _constants(settings, objective, spec, network, examples, few)
+    constants = _constants(settings, objective, spec, *spread)
+    if constants is not None and settings.where != "after":
+        constants = constants_after(objective, spec, network, few, constants)
     plan = plan_removal(
         objective, spec, network, few, chosen, constants, approximate=True
     )
@@ -126,7 +132,14 @@ def smaller(settings: UnitsRun, dataset: Dataset, target: float) -> Smaller:
     return Smaller(made, found, plan, _text(made, plan, cost, what, error))
 
 
-def _scores(settings, objective, spec, network, examples) -> dict[str, np.ndarray]:
+def digests(found: Smaller) -> dict[str, int]:
+    """CRC-32s of the arrays of a smaller network, which all processes must find."""
+    named = trees.named_leaves(found.network._asdict())
+    leaves = {name: np.ascontiguousarray(leaf) for name, leaf in named.items()}
+    return {name: zlib.crc32(leaf.tobytes()) for name, leaf in leaves.items()}
+
+
+def _scores(settings, objective, spec, network, batches) -> dict[str, np.ndarray]:
     params = network.params
     sites = sites_of(spec, params, settings.where)
     losses = tapped_losses(objective, network.batch_stats, sites)
@@ -135,7 +148,7 @@ def _scores(settings, objective, spec, network, examples) -> dict[str, np.ndarra
         settings.score,
         losses,
         params,
-        examples,
+        batches,
         sites,
         spec,
         key,
@@ -149,20 +162,17 @@ def _constants(
     objective: Objective,
     spec: Spec,
     network: Network,
-    examples: Mapping[str, np.ndarray],
-    few: Mapping[str, np.ndarray],
-) -> dict[str, jax.Array] | None:
-    """What takes the place of each unit: its mean, or None for 0."""
+    batches: Batches,
+) -> dict[str, np.ndarray] | None:
+    """The mean of each unit, which takes its place, or None for 0."""
     if settings.removal == "plain":
         return None
     sites = sites_of(spec, network.params, settings.where)
     losses = tapped_losses(objective, network.batch_stats, sites)
     means = mean_outputs(
-        losses, network.params, examples, sites, chunk_size=settings.batch_size
+        losses, network.params, batches, sites, chunk_size=settings.batch_size
     )
-    if settings.where == "after":
-        return means
-    return constants_after(objective, spec, network, few, means)
+    return {name: np.asarray(mean) for name, mean in means.items()}
 
 
 def _masks(network: Network) -> tuple[Any, dict[str, int]]:

@@ -9,12 +9,12 @@ import jax.numpy as jnp
 import numpy as np
 from jax.tree_util import Partial
 
-from analysis.programs import inputs, on_devices, results
+from analysis.programs import inputs, results
 from analysis.programs.saliency.numbers import ALL
 from landscape import derivatives, patterns, rng, runs, trees, units
 from landscape.cli import Progress
 from landscape.errors import InputError
-from landscape.machine import backend
+from landscape.machine import backend, on_devices
 from landscape.registries import methods
 from landscape.registries.scores import SCORES
 from landscape.sparsity import masks as masks_lib

@@ -6,7 +6,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from analysis.programs import checks, inputs, on_devices
+from analysis.programs import checks, inputs
 from analysis.programs.sparsity.cost import (
     State,
     cost_of_training,
@@ -17,6 +17,7 @@ from landscape import derivatives, runs, sparsity, units
 from landscape.cli import Progress
 from landscape.errors import InputError
 from landscape.layout import Rules
+from landscape.machine import on_devices
 from landscape.recipes import recipe
 from landscape.registries.methods import method_row
 

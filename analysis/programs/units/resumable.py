@@ -7,13 +7,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from jax.tree_util import Partial
 
-from analysis.programs import inputs, on_devices, results
+from analysis.programs import inputs, results
 from landscape import derivatives, models, rng, runs, units, weighting
 from landscape.aliases import Batch
 from landscape.callables import Static
 from landscape.cli import Progress
 from landscape.disk import units_json
 from landscape.errors import InputError
+from landscape.machine import on_devices
 from landscape.objective import Objective
 
 CHUNK = 250

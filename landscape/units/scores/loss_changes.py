@@ -11,7 +11,7 @@ from landscape import derivatives, weighting
 from landscape.aliases import Batch, Batches, Params
 from landscape.arrays import on_device
 from landscape.callables import Static
-from landscape.machine.backend import in_full_precision, scannable
+from landscape.machine.backend import in_full_precision, scannable, settled
 from landscape.units.sites import Site, group_sizes
 from landscape.units.taps import Tapped, check_taps, replacing
 
@@ -60,7 +60,7 @@ def loss_changes(
     function = Partial(Static(_replaced, settings), in_full_precision(losses))
     total, count = None, sum(sizes.values())
     for chunk in derivatives.chunks(batches, chunk_size):
-        part = _of_chunk(function, params, chunk, values, count)
+        part = settled(_of_chunk(function, params, chunk, values, count))
         total = part if total is None else derivatives.added(total, part)
     changes = total.mean()
     starts = [sum(list(sizes.values())[: i + 1]) for i in range(len(sizes) - 1)]

@@ -1,4 +1,4 @@
-"""The examples that weights and units are scored on, divided among all devices."""
+"""The examples that weights and units are scored on, divided among devices."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -47,4 +47,9 @@ class OnDevices(NamedTuple):
 
 def all_devices() -> OnDevices:
     """Those of all processes."""
-    return OnDevices(devices.make_mesh() if jax.device_count() > 1 else None)
+    return on(devices.make_mesh())
+
+
+def on(mesh: Mesh) -> OnDevices:
+    """Those of a mesh; of one device nothing is divided."""
+    return OnDevices(mesh if mesh.size > 1 else None)
