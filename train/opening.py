@@ -139,7 +139,7 @@ def _open(
                     config, components, state, dataset.train["image"][:8]
                 )
     if not splits:
-        splits, how = _placed(mesh, dataset)
+        splits, how = placed(mesh, dataset)
         if how and hosts.is_first():
             print(f"{folder}: {how}.", file=sys.stderr)
     if resumes:
@@ -166,7 +166,7 @@ def _open(
     return Opened(folder, config, components, state, resumes, splits, mesh, shape)
 
 
-def _placed(mesh: Mesh, dataset: data.Dataset) -> tuple[measure.Splits, str | None]:
+def placed(mesh: Mesh, dataset: data.Dataset) -> tuple[measure.Splits, str | None]:
     """The data on the devices, or what reads them in time; and how, in words."""
     if not is_streamed(dataset.train):
         return examples.place(mesh, dataset)

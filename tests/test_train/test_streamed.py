@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import shutil
 import threading
 from types import SimpleNamespace
@@ -16,7 +17,7 @@ from landscape.config import DenseRun, SparseRun
 from landscape.data import streaming
 from landscape.errors import InputError, RunFailure
 from landscape.machine import devices, hosts
-from train import agreement, damage, evaluate, job, streamed
+from train import agreement, damage, evaluate, job, streamed, units
 
 SIZE = 8
 
@@ -67,6 +68,18 @@ def test_a_resumed_run_ends_with_the_same_bits(images, trained, tmp_path):
     states = [runs.load(str(path), data=False).state for path in (folder, copy)]
     for one, other in zip(*map(jax.tree.leaves, states), strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+def test_a_network_is_made_smaller_on_images_that_are_read_in_time(
+    trained, tmp_path, capsys
+):
+    folder, _ = trained
+    words = ["--from", str(folder), "--keep-params", "0.6", "--rounds", "1"]
+    points = units.read([*words, "--steps", "2", "--workdir", str(tmp_path / "small")])
+    units.run_sweep(points)
+    accuracy = runs.read_summary(tmp_path / "small")["test_accuracy"]
+    (row,) = re.findall("test accuracy.*", capsys.readouterr().out)
+    assert row.split()[-2:] == [f"{100 * accuracy:.2f}", "%"]
 
 
 def test_damaged_images_are_counted_over_all_starts_of_a_run(

@@ -15,6 +15,7 @@ from landscape.errors import InputError
 from landscape.machine import devices
 from landscape.units import Spec, budget, specification
 from train.evaluate import evaluate
+from train.opening import placed
 from train.shrinking.selection import cost_of
 
 
@@ -60,8 +61,9 @@ def open_first(config: UnitsConfig) -> First:
     devices.check_batch_size(mesh, config.batch_size)
     if config.floor_accuracy is None:
         return first
-    state = run.state.params, run.state.batch_stats, dataset.validation
-    found = evaluate(run.objective, *devices.replicate(mesh, state), mesh)["accuracy"]
+    there = devices.replicate(mesh, (run.state.params, run.state.batch_stats))
+    held_out = placed(mesh, dataset)[0]["validation"]
+    found = evaluate(run.objective, *there, held_out, mesh)["accuracy"]
     if config.floor_accuracy > found:
         raise InputError(
             f"--floor-accuracy {config.floor_accuracy} is above the validation accuracy"

@@ -13,6 +13,7 @@ from landscape.machine.latency import latency
 from landscape.sparsity import accounting
 from landscape.units import specification
 from train.evaluate import evaluate
+from train.opening import placed
 
 BATCHES = (1, 128)
 """Batch sizes whose latency is measured."""
@@ -44,17 +45,14 @@ def measured(run: runs.Run, dataset: Dataset, mesh: Mesh) -> Measured:
     params, stats = run.state.params, run.state.batch_stats
     positions = models.positions(run.model, dataset.input_shape)
     flops = [row.flops for row in accounting.table(params, run.masks, positions)]
-    splits = {name: getattr(dataset, name) for name in ("train", "validation", "test")}
+    there, (splits, _) = devices.replicate(mesh, (params, stats)), placed(mesh, dataset)
     accuracies = {
-        name: evaluate(
-            run.objective, *devices.replicate(mesh, (params, stats, split)), mesh
-        )["accuracy"]
+        name: evaluate(run.objective, *there, split, mesh)["accuracy"]
         for name, split in splits.items()
-        if split is not None
     }
-    seconds = {}
+    seconds, first = {}, dataset.test["image"][: max(BATCHES)]
     for size in BATCHES:
-        images = np.resize(dataset.test["image"], (size, *dataset.input_shape))
+        images = np.resize(first, (size, *dataset.input_shape))
         seconds[size] = latency(run.objective, params, stats, images)
     return Measured(
         specification(run.model, params).sizes,
