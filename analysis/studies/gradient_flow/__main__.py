@@ -56,7 +56,7 @@ def run(config: Config, scale: Any = None) -> dict[str, Any]:
     printed = "\n\n".join([verdict_table(judged), *text.tables(measured)])
     result = study.write(config, measured, judged, {"claims.txt": printed})
     with attempt(config.folder / "figures"):
-        figures.save(config.folder, measured, config.format)
+        figures.save(config.folder, measured, config.scale, config.format)
     return result | {"text": printed}
 
 

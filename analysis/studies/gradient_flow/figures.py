@@ -13,9 +13,14 @@ from landscape.figures import Figure
 from landscape.figures import save as save_figure
 
 
-def save(folder: Path, measured: Measured, formats: Sequence[str] = ("png",)) -> None:
+def save(
+    folder: Path, measured: Measured, data_set: str, formats: Sequence[str] = ("png",)
+) -> None:
     """Writes the figures, each of what the claims of its part judge."""
-    figures = _sweep(measured) if measured.sweep else {"table": _table(measured)}
+    if measured.sweep:
+        figures = _sweep(measured, data_set)
+    else:
+        figures = {"table": _table(measured)}
     if measured.initial:
         note = "gradient of the data loss at initialisation, one point a seed"
         figures["initial-gradient"] = plots_flow.of_initial(measured.initial, note)
@@ -46,11 +51,11 @@ def _in_percent(row: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _sweep(measured: Measured) -> dict[str, Figure]:
+def _sweep(measured: Measured, data_set: str) -> dict[str, Figure]:
     panels = {"equal steps": measured.sweep, "equal training FLOPs": measured.equal}
     patterns = [entry.name for entry in ENTRIES if entry.pattern]
     seeds = len(measured.sweep["dense"]["0"]["accuracy"])
-    note = f"LeNet-300-100, mean and standard deviation of {seeds} seeds"
+    over = f"mean and standard deviation of {seeds} seeds" if seeds > 1 else "one seed"
     return {
         "accuracy": plots_sweep.accuracies(
             {title: _curves(found) for title, found in panels.items()},
@@ -59,7 +64,7 @@ def _sweep(measured: Measured) -> dict[str, Figure]:
                 for t, found in panels.items()
             },
             patterns,
-            note if seeds > 1 else "LeNet-300-100, one seed",
+            f"LeNet-300-100 on {data_set}, {over}",
         ),
         "density": plots_sweep.densities(
             _densities(measured.sweep),

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from landscape.figures import looks, plain_numbers, style
+from landscape.figures import looks, plain_numbers, stretch, style
 
 Curves = Mapping[str, Mapping[float, Sequence[float]]]
 """Method -> sparsity -> a value of each seed."""
@@ -19,6 +19,8 @@ def accuracies(
     note: str,
 ) -> Figure:
     """A panel a budget: test accuracy over sparsity, a curve a method.
+
+    The methods of a sparsity are set beside each other.
 
     Args:
       panels: title -> curves; accuracies in percent.
@@ -41,18 +43,21 @@ def accuracies(
             half = np.std(values, ddof=1) if len(values) > 1 else 0.0
             axes.axhspan(middle - half, middle + half, color="0.85", lw=0)
             axes.axhline(middle, color=base["color"], lw=0.9, ls=":", label="dense")
+            drawn = [middle - half, middle + half]
             for name, by in curves.items():
-                at = names.index(name)
+                apart = 0.6 * ((names.index(name) + 0.5) / len(names) - 0.5)
                 means = [np.mean(each) for each in by.values()]
                 spread = [np.std(e, ddof=1) if len(e) > 1 else 0 for e in by.values()]
+                drawn += [*np.subtract(means, spread), *np.add(means, spread)]
                 axes.errorbar(
-                    [place[s] + 0.02 * (at - len(names) / 2) for s in by], means,
+                    [place[s] + apart for s in by], means,
                     spread, lw=0.9, elinewidth=0.6, label=name,
                     ls="" if name in patterns else "-", **_marked(forms[name]),
                 )  # fmt: skip
             axes.set_xticks(list(place.values()), [f"{100 * s:g}" for s in place])
             axes.set(title=title, xlabel="weights removed (%)")
             axes.set_xlim(-0.5, len(place) - 0.5)
+            stretch(axes, drawn)
         every[0].set_ylabel("test accuracy (%)")
         handles = dict(
             zip(*every[0].get_legend_handles_labels()[::-1], strict=True)
