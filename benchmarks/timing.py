@@ -1,4 +1,4 @@
-"""Wall and CPU time of rivals, measured in turns so that a busy machine hits all."""
+"""Wall and CPU time of rivals, called alternately: a busy machine slows all of them."""
 
 import statistics
 import time
@@ -15,7 +15,7 @@ class Time(NamedTuple):
 
 
 def race(rivals: dict[str, Callable[[], object]], rounds: int = 5) -> dict[str, Time]:
-    """Calls every rival once, then all of them in turns; each must block until done."""
+    """Calls every rival once, then alternately; each must block until it is done."""
     first, wall, cpu = {}, {name: [] for name in rivals}, {name: [] for name in rivals}
     for name, call in rivals.items():
         start = time.perf_counter()

@@ -10,7 +10,7 @@
 In each round the units of the lowest score are removed, with what they put out on
 average moved into the next biases, the arrays shrink, and the network is fine-tuned.
 The result is a run like any other, with fewer units; so are the rounds before it, in
-WORKDIR-round1 and so on. units.json says which unit is which, units.txt what was won.
+WORKDIR-round1 and so on. units.json says which unit is which, units.txt what is saved.
 
 The first command takes about 30 s of CPU time for LeNet-300-100 on digits; a fifth of
 its parameters read as many test digits right as all do, within 0.4 points (3 seeds).

@@ -21,7 +21,7 @@ _WIDTH = 4.4
 _DASH = 4
 """Length, in widths of the line."""
 _FEW = 1e3
-"""Quotient of the ends of a log axis up to which its numbers are written out."""
+"""Quotient of the ends of a log axis up to which its numbers are decimals."""
 
 
 def curves(

@@ -22,7 +22,7 @@ _DASH = 6
 _LINE = 1.3
 """Width of a line on which no other lies, in points."""
 _FEW = 50
-"""Quotient of the ends of a log axis up to which its numbers are written out."""
+"""Quotient of the ends of a log axis up to which its numbers are decimals."""
 _COVERED = "wide lines: others lie on them"
 
 

@@ -1,4 +1,4 @@
-"""What a network that was made smaller has won, and what it has lost."""
+"""What a network that was made smaller saves, and what it costs in accuracy."""
 
 import shlex
 from pathlib import Path

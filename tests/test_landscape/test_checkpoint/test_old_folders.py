@@ -1,4 +1,4 @@
-"""Run folders of before load: the names in their files are written out here."""
+"""Run folders written by earlier versions still load."""
 
 import json
 
