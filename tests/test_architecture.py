@@ -266,7 +266,7 @@ def names_of(module):
 
 def test_what_benchmarks_import_is_there():
     """No test runs them: a name that moves would leave them broken."""
-    for path in (ROOT / "benchmarks").glob("*.py"):
+    for path in (ROOT / "benchmarks").rglob("*.py"):
         for name in imported(path):
             module, _, last = name.rpartition(".")
             if module.split(".")[0] in ("analysis", "benchmarks", "landscape", "train"):
