@@ -12,11 +12,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from analysis import sparsity
 from landscape import data, runs
 from landscape.config import DenseRun, SparseRun
 from landscape.data import streaming
 from landscape.errors import InputError, RunFailure
-from landscape.machine import devices, hosts
+from landscape.machine import devices, hosts, latency
 from train import agreement, damage, evaluate, job, streamed, units
 
 SIZE = 8
@@ -80,6 +81,15 @@ def test_a_network_is_made_smaller_on_images_that_are_read_in_time(
     accuracy = runs.read_summary(tmp_path / "small")["test_accuracy"]
     (row,) = re.findall("test accuracy.*", capsys.readouterr().out)
     assert row.split()[-2:] == [f"{100 * accuracy:.2f}", "%"]
+
+
+def test_forward_passes_are_timed_on_images_that_are_read_in_time(
+    trained, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(latency, "CALLS", 2)
+    folder, _ = trained
+    result = sparsity.run(sparsity.Config((str(folder),), output=str(tmp_path)))
+    assert {each["calls"] for each in result["times"].values()} == {2}
 
 
 def test_damaged_images_are_counted_over_all_starts_of_a_run(
