@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from analysis import sparsity
-from landscape import data, runs
+from analysis.programs.sparsity import savings
+from landscape import data, export, runs
 from landscape.config import DenseRun, SparseRun
 from landscape.data import streaming
 from landscape.errors import InputError, RunFailure
@@ -83,13 +83,12 @@ def test_a_network_is_made_smaller_on_images_that_are_read_in_time(
     assert row.split()[-2:] == [f"{100 * accuracy:.2f}", "%"]
 
 
-def test_forward_passes_are_timed_on_images_that_are_read_in_time(
-    trained, tmp_path, monkeypatch
-):
+def test_forward_passes_are_timed_on_images_that_are_read_in_time(trained, monkeypatch):
     monkeypatch.setattr(latency, "CALLS", 2)
-    folder, _ = trained
-    result = sparsity.run(sparsity.Config((str(folder),), output=str(tmp_path)))
-    assert {each["calls"] for each in result["times"].values()} == {2}
+    name = str(trained[0])
+    run = runs.load(name)
+    network = export.network_of(run, runs.parse(name))
+    assert savings.times(network, run.data.test["image"]).keys() == {"1", "128"}
 
 
 def test_damaged_images_are_counted_over_all_starts_of_a_run(
