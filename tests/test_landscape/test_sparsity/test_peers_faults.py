@@ -61,7 +61,7 @@ FAULTS = {
         "test_the_summary_counts_what_the_weights_are",
     ),
     "a shuffle that shuffles nothing": (
-        "test_landscape/test_order.py",
+        "test_landscape/test_recipes/test_order.py",
         "test_seeds_and_epochs_differ",
     ),
     "scores in train mode change the statistics of batch norm": (
