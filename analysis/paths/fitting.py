@@ -21,7 +21,7 @@ from landscape.derivatives import (
     num_examples,
 )
 from landscape.errors import InputError
-from landscape.machine import backend, devices
+from landscape.machine import backend, devices, division
 from landscape.one_line import one_line
 from landscape.recipes import order
 
@@ -90,8 +90,8 @@ def fit(
       loss_fn: `loss_fn(params, batch)`, a scalar: any L2 term is of w(t). With batch
         norm, Objective.bind(stats, "batch", l2=True) is what Garipov et al. minimise.
       batches: one batch or a list of them, with all the examples; they are put on the
-        device, without those of weight 0. Their order is that of
-        `landscape.recipes.order`.
+        device, or divided among those of `mesh`, without those of weight 0. Their order
+        is that of `landscape.recipes.order`.
       key: t and the order of examples are functions of it and of the step alone.
       num_steps: steps to take now.
       batch_size: examples in a step, at most all of them.
@@ -120,8 +120,9 @@ def fit(
     """
     # A step that saw padding alone would have no mean.
     data = weighting.without_padding(joined(as_batches(batches)))
-    data = on_device(data)
-    _check(path, mask, num_examples(data), batch_size, num_steps)
+    count = num_examples(data)
+    _check(path, mask, count, batch_size, num_steps)
+    data = on_device(data) if mesh is None else division.put_all(mesh, data)
     check_key(key)
     optimizer = default_optimizer() if optimizer is None else optimizer
     ends, inner = (path.points[0], path.points[-1]), path.points[1:-1]
@@ -133,20 +134,20 @@ def fit(
     in_one_call = _scannable(loss_fn, path.points[0], data, batch_size)
     # The loops below overwrite what they are given; the caller's path must not change.
     carry = jax.tree.map(jnp.copy, (inner, opt_state))
-    arguments = loss_fn, ends, mask, data
+    arguments = loss_fn, ends, mask
     if mesh is not None:
         carry, arguments = devices.replicate(mesh, (carry, arguments))
-    step = Partial(static, *arguments, t_key)
+    step = Partial(static, *arguments, data, t_key)
     losses, ts = [], []
     length = STEPS_PER_CALL
     for first in range(start, start + num_steps, length):
-        count = min(length, start + num_steps - first)
+        steps = min(length, start + num_steps - first)
         # All calls get the indices of as many steps: one compiled program serves them.
-        indices = order.batches(seed, num_examples(data), batch_size, first, length)
+        indices = order.batches(seed, count, batch_size, first, length)
         run = _loop if in_one_call else _steps
-        carry, seen = run(step, carry, indices, first, count)
-        losses.append(np.asarray(seen[0])[:count])
-        ts.append(np.asarray(seen[1])[:count])
+        carry, seen = run(step, carry, indices, first, steps)
+        losses.append(np.asarray(seen[0])[:steps])
+        ts.append(np.asarray(seen[1])[:steps])
     if mesh is not None:
         # Each process can read a whole copy alone.
         carry = devices.replicate(mesh, carry)

@@ -51,6 +51,21 @@ def put(mesh: Mesh, part: Batch) -> Batch:
     return jax.tree.map(partial(_divided, mesh), part)
 
 
+def put_all(mesh: Mesh, batch: Batch) -> Batch:
+    """As `put`, of examples that are taken by index; the first ones fill the last rows.
+
+    The rows, `size` rounded up to a multiple of the devices, are divided in any case.
+
+    >>> put_all(devices.make_mesh(1), np.arange(3)).tolist()
+    [0, 1, 2]
+    """
+    size = _size(batch)
+    if missing := -size % mesh.size:
+        rows = np.arange(size + missing) % size
+        batch = jax.tree.map(lambda x: x[rows], batch)
+    return put(mesh, batch)
+
+
 def _divided(mesh: Mesh, x: Any) -> jax.Array:
     sharding = NamedSharding(mesh, PartitionSpec("data"))
     if sharding.is_fully_addressable or not isinstance(x, np.ndarray):

@@ -2,13 +2,15 @@
 
 import re
 from functools import partial
+from unittest import mock
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from scipy.stats import wasserstein_distance
 
-from analysis import curvature, spectra
+from analysis import curvature, paths, spectra
+from analysis.paths import fitting
 from analysis.spectra import lanczos
 from landscape import derivatives, units
 from landscape.machine import devices, division
@@ -208,8 +210,37 @@ def check_scores():
         assert_close(got, want, 1e-12)
 
 
+def curve(mesh):
+    """The middle of a curve after 20 steps, and the arguments of its compiled loop."""
+    params, batches = inputs()
+    ends = jax.tree.map(jnp.asarray, params), jax.tree.map(jnp.ones_like, params)
+    with mock.patch.object(fitting, "_loop", wraps=fitting._loop) as loop:
+        fit = paths.fit(
+            paths.straight(*ends, 2), loss_fn, batches, jax.random.key(0),
+            num_steps=20, batch_size=8, mesh=mesh,
+        )  # fmt: skip
+    return fit.path.points[1], loop.call_args.args
+
+
+def check_curve():
+    """Each device holds its own examples, and a step moves those of its batch alone."""
+    want, (plain, *_) = curve(None)
+    for count in COUNTS:
+        got, (step, carry, *rest) = curve(devices.make_mesh(count))
+        jax.tree.map(partial(assert_close, tolerance=1e-12), got, want)
+        held, whole = (at.args[3]["label"] for at in (step, plain))
+        rows = {len(x.data) for x in held.addressable_shards}
+        assert rows == {-(-len(whole) // count)}, (rows, len(whole))
+        carry = jax.tree.map(jnp.copy, (got,)), carry[1]
+        compiled = fitting._loop.lower(step, carry, *rest).compile()
+        # 8 images of 4, labels and weights (48), indices, and the gradient (40); the
+        # data are of 258 numbers.
+        assert sum(moved(compiled).values()) < 150, moved(compiled)
+
+
 if __name__ == "__main__":
     jax.config.update("jax_enable_x64", True)
     check()
     check_scores()
+    check_curve()
     print("agreed")
