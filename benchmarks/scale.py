@@ -23,7 +23,7 @@ from benchmarks.machines import MACHINES, Machine
 from landscape import models
 from landscape.objective import Objective
 from landscape.tables import format_table
-from train import presets
+from train.settings import presets
 
 IMAGES = presets.IMAGENET
 

@@ -19,7 +19,7 @@ from landscape.machine import devices
 from landscape.recipes import order, recipe
 from landscape.recipes.initial_state import initial_state
 from landscape.tables import format_table
-from train import loop, step, together
+from train.steps import loop, step, together
 
 BATCH, STEPS = 128, 200
 CASES = {

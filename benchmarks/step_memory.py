@@ -23,7 +23,7 @@ from landscape.config import SparseRun
 from landscape.recipes import recipe
 from landscape.recipes.initial_state import abstract_state, initial_state
 from landscape.tables import format_table
-from train import step
+from train.steps import step
 
 CASES = [
     ("lenet300", (28, 28, 1), 10, 128),

@@ -30,7 +30,7 @@ from landscape.machine import devices
 from landscape.recipes import order, recipe
 from landscape.recipes.initial_state import abstract_state, initial_state
 from landscape.tables import format_table
-from train import loop, step
+from train.steps import loop, step
 
 BATCH, EXAMPLES = 128, 60_000
 STEPS = {"lenet300": 1000, "lenet5": 200, "resnet20": 4}

@@ -20,7 +20,7 @@ from matplotlib.figure import Figure
 
 IMPORTED = (
     "sklearn.datasets", "orbax.checkpoint", "optax",
-    "train.job", "train.levels",
+    "train.jobs.job", "train.settings.levels",
     "analysis.curvature", "analysis.spectra", "analysis.programs.inputs",
     "landscape.runs", "landscape.figures",
 )  # fmt: skip

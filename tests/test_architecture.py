@@ -36,6 +36,13 @@ ARROWS = {
 # A page has what the programs print of their results.
 ARROWS["reports"] = {"programs"} | PROGRAMS - {"report"}
 ARROWS["studies"] = ARROWS["programs"] | {"programs"} | PROGRAMS
+# The same of train/.
+TRAIN_ARROWS = {
+    "settings": set(),
+    "steps": set(),
+    "jobs": {"settings", "steps"},
+    "shrinking": {"jobs", "settings", "steps"},
+}
 PURE_LEAVES = {
     "aliases",
     "arrays",
@@ -146,6 +153,8 @@ def test_imports_flow_downwards(path):
         assert inside(path, "analysis") <= ARROWS[room] | {room}
     elif path.parts[0] == "analysis":
         assert "studies" not in inside(path, "analysis")
+    elif path.parts[0] == "train" and room in TRAIN_ARROWS:
+        assert inside(path, "train") <= TRAIN_ARROWS[room] | {room}
 
 
 @pytest.mark.parametrize("path", FILES, ids=str)
@@ -160,6 +169,11 @@ def test_what_a_room_does_not_lift_is_its_own(path):
 def test_the_top_of_analysis_lists_the_programs():
     files = {path.stem for path in FILES if path.parent == Path("analysis")}
     assert files == PROGRAMS | {"__init__"}
+
+
+def test_the_top_of_train_lists_the_programs():
+    files = {path.stem for path in FILES if path.parent == Path("train")}
+    assert files == {"dense", "sparse", "units", "__init__"}
 
 
 def test_an_init_lifts_names_and_holds_no_code():

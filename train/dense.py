@@ -21,7 +21,7 @@ from landscape.cli import Point, activity, launch, parse_sweep
 from landscape.config import DenseRun
 from landscape.disk.folders import folder_of
 from landscape.errors import InputError
-from train import presets, sweep
+from train.settings import presets, sweep
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def inherited(said: Mapping[str, Any]) -> dict[str, Any]:
     if not said.get("like"):
         return {}
     # Not above: --help is quick.
-    from train import inheritance
+    from train.settings import inheritance
 
     return inheritance.fitting(
         inheritance.like(said["like"], DenseRun, {"method"}), said
@@ -82,7 +82,7 @@ def run(config: Config) -> list[dict[str, Any]]:
 
 def run_sweep(points: Sequence[Point]) -> list[dict[str, Any]]:
     """As `run`, for each point of a sweep; all are checked before one is trained."""
-    from train import checks
+    from train.jobs import checks
 
     settings, swept = [], []
     for point in points:
@@ -92,7 +92,7 @@ def run_sweep(points: Sequence[Point]) -> list[dict[str, Any]]:
     # What can be known to fail fails before JAX is loaded.
     checks.check(settings)
     with activity("loading JAX"):
-        from train import job, report
+        from train.jobs import job, report
 
     summaries = job.run_all(settings)
     report.print_outcome(settings, summaries, swept)

@@ -35,9 +35,9 @@ from landscape.registries.methods import (
     check_method,
     method_row,
 )
-from train import presets, sweep
-from train.expansion import expand
-from train.sparse_options import Config
+from train.settings import presets, sweep
+from train.settings.expansion import expand
+from train.settings.sparse_options import Config, defaults_of_mask
 
 
 def inherited(said: Mapping[str, Any]) -> dict[str, Any]:
@@ -51,7 +51,7 @@ def inherited(said: Mapping[str, Any]) -> dict[str, Any]:
     """
     # Not above: --help is quick.
     from landscape import runs
-    from train import inheritance, mask_source
+    from train.settings import inheritance, mask_source
 
     found: dict[str, Any] = {}
     if said.get("preset"):
@@ -87,14 +87,6 @@ def inherited(said: Mapping[str, Any]) -> dict[str, Any]:
     return inheritance.fitting(found | of_mask, said) | {"mask_from": name}
 
 
-def defaults_of_mask(name: str, theirs: SparseRun) -> Config:
-    """The defaults beside `--mask-from`: the settings of that run except a few."""
-    names = ("workdir", "seed", "rewind_to", "method_args")
-    own = {f: getattr(Config(), f) for f in names}
-    # Named on the command line as well; here it lets the defaults pass their checks.
-    return Config.of(theirs, **own, mask_from=name, method=("lottery",))
-
-
 def run(config: Config) -> list[dict[str, Any]]:
     """Trains, prints what came out, draws the methods, and returns the summaries."""
     return run_sweep([Point(config, {})])
@@ -103,7 +95,8 @@ def run(config: Config) -> list[dict[str, Any]]:
 def run_sweep(points: Sequence[Point]) -> list[dict[str, Any]]:
     """As `run`, for each point of a sweep; all are checked before one is trained."""
     from landscape import data
-    from train import checks, mask_source
+    from train.jobs import checks
+    from train.settings import mask_source
 
     settings, swept = [], []
     for point in points:
@@ -122,7 +115,9 @@ def run_sweep(points: Sequence[Point]) -> list[dict[str, Any]]:
     for each in narrow:
         data.check(each)
     with activity("loading JAX"):
-        from train import job, report, small_dense, together
+        from train.jobs import job, report
+        from train.settings import small_dense
+        from train.steps import together
 
     settings = small_dense.sized(settings)
     first = points[0].config

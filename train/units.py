@@ -32,7 +32,7 @@ from landscape.cli import Named, Point, activity, launch, parse_sweep
 from landscape.config import BUDGETS, TrainConfig, UnitsConfig, UnitsRun
 from landscape.disk.folders import folder_of
 from landscape.errors import InputError
-from train import sweep
+from train.settings import sweep
 
 FINE_TUNING = 3
 """The source's steps over those of a round, by default."""
@@ -58,7 +58,7 @@ def inherited(said: Mapping[str, Any]) -> dict[str, Any]:
     """
     # Not above: --help is quick.
     from landscape import runs
-    from train import inheritance, mask_source
+    from train.settings import inheritance, mask_source
 
     found: dict[str, Any] = {}
     if said.get("like"):
@@ -130,7 +130,7 @@ def run_sweep(points: Sequence[Point]) -> list[dict[str, Any]]:
     for config in configs:
         rounds.check(config)
     with activity("loading JAX"):
-        from train import report as table
+        from train.jobs import report as table
         from train.shrinking import descent, report
 
     found, last = [], []
@@ -170,7 +170,7 @@ def beside(source: str) -> str:
 def _located(config: Config, below: str) -> Config:
     if not config.source:
         raise InputError("--from RUN names the run whose network is made smaller.")
-    from train import mask_source
+    from train.settings import mask_source
 
     workdir = str(folder_of(config.workdir or beside(config.source)) / below)
     if buckets.name_of(Path(workdir)):

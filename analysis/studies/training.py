@@ -5,13 +5,13 @@ from typing import Any
 
 from landscape.cli import limit_compiled_programs
 from landscape.config import DenseRun, SparseRun
-from train import job
+from train.jobs import job
 
 
 def train(
     settings: DenseRun | SparseRun, start: Callable | None = None
 ) -> dict[str, Any]:
-    """`train.job.run_training`, in a process that may have compiled a lot before.
+    """`train.jobs.job.run_training`, in a process that may have compiled a lot before.
 
     Returns:
       The summary; of a finished run, read back.

@@ -12,7 +12,7 @@ from benchmarks.accelerator.rows import RESNET50_STEP, Case, Options, Row
 from landscape.config import DenseRun, SparseRun
 from landscape.recipes import recipe
 from landscape.recipes.initial_state import initial_state
-from train import step, streamed
+from train.steps import step, streamed
 
 RESNET50 = "resnet50", (224, 224, 3)
 SPARSITY = 0.9
@@ -26,7 +26,7 @@ SETTINGS = {
 
 
 class Synthetic:
-    """A reader as `train.streamed` has it, of one batch that is on the device."""
+    """A reader as `train.steps.streamed` has it, of one batch that is on the device."""
 
     def __init__(self, batch_size: int, shape: tuple[int, ...], num_classes: int):
         keys = jax.random.split(jax.random.key(0))

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from landscape.config import DenseRun, SparseRun
-from train import job
+from train.jobs import job
 
 ROOT = Path(__file__).parents[2]
 TABLE = [

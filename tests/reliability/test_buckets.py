@@ -16,7 +16,7 @@ from landscape.disk.checkpoint_tables import leaves, steps
 from landscape.disk.folders import folder_of
 from landscape.errors import InputError, RunFailure
 from landscape.recipes.state import TrainState
-from train import job
+from train.jobs import job
 
 TINY = {
     "model": "mlp", "widths": (8,), "num_train": 200, "batch_size": 20, "steps": 30,

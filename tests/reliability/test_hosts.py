@@ -21,7 +21,8 @@ from landscape.disk.files import check_writable
 from landscape.errors import InputError, RunFailure
 from landscape.machine import devices, hosts, joining
 from landscape.recipes.state import TrainState
-from train import agreement, job, opening, sparse, units
+from train import sparse, units
+from train.jobs import agreement, job, opening
 from train.shrinking import report
 
 ROOT = Path(__file__).parents[2]
@@ -227,7 +228,7 @@ def test_a_coordinator_that_does_not_answer_is_named(monkeypatch, capsys):
     ("what", "name"),
     [
         ("settings", "steps"), ("versions", "jax"), ("versions", "JAX_ENABLE_X64"),
-        ("code", "train/loop.py"), ("data", "train examples"),
+        ("code", "train/steps/loop.py"), ("data", "train examples"),
     ],
 )  # fmt: skip
 def test_what_a_process_has_otherwise_is_named(what, name, monkeypatch):

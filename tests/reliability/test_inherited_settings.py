@@ -27,7 +27,7 @@ def draw():
     from landscape.recipes import augment, order, recipe
     from landscape.config import SparseRun
     from landscape.recipes.initial_state import initial_state
-    from train import step as steps
+    from train.steps import step as steps
 
     key = rng.stream(3, "a", 2)
     image = np.random.default_rng(0).normal(size=(8, 4, 4, 1)).astype(np.float32)

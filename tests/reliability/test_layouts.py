@@ -15,7 +15,7 @@ from landscape.machine import devices
 from landscape.recipes import order, recipe
 from landscape.config import SparseRun
 from landscape.recipes.initial_state import initial_state
-from train import loop, step
+from train.steps import loop, step
 
 # The smallest of its family, one block a stage, and few channels, that grow.
 WIDTHS = {"mlp": (20,), "resnet8": (4, 8, 16)}

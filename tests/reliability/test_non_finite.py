@@ -9,7 +9,7 @@ from landscape.checkpoint import checkpoints
 from landscape.config import DenseRun
 from landscape.errors import RunFailure
 from landscape.recipes import order
-from train import job, opening
+from train.jobs import job, opening
 
 
 def test_a_diverging_run_stops_with_status_1_and_names_step_and_quantity(

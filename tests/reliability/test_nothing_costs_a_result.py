@@ -26,7 +26,7 @@ from landscape import figures, runs
 from landscape.config import DenseRun
 from landscape.disk import files
 from landscape.errors import InputError, RunFailure
-from train import job, opening, report
+from train.jobs import job, opening, report
 
 ROOT = Path(__file__).parents[2]
 TINY = {"model": "mlp", "widths": (4,), "num_train": 40, "batch_size": 20, "steps": 4}

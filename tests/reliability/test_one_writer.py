@@ -14,7 +14,7 @@ from landscape import runs
 from landscape.config import SparseRun
 from landscape.disk import locks
 from landscape.errors import InputError
-from train import job
+from train.jobs import job
 
 HOLD = """
 import sys, time

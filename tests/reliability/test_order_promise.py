@@ -16,7 +16,7 @@ from PIL import Image
 from landscape.config import DenseRun
 from landscape.data import streaming
 from landscape.recipes import order
-from train import streamed
+from train.steps import streamed
 
 ROOT = Path(__file__).parents[2]
 WINDOW = (7, 1297, 128, 2**31 - 5, 30)

@@ -13,7 +13,7 @@ from analysis import curvature, spectra
 from landscape import objective, runs
 from landscape.config import SparseRun
 from landscape.recipes import recipe, state
-from train import job, opening
+from train.jobs import job, opening
 
 # Their fields are numbers, words, paths and functions; a run's is tested below.
 PLAIN = {

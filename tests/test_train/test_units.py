@@ -24,7 +24,8 @@ from landscape.units import (
     structure,
     tapped_logits,
 )
-from train import job, record, units
+from train import units
+from train.jobs import job, record
 from train.shrinking import descent, report, rounds, selection
 
 TINY = {

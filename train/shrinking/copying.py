@@ -7,7 +7,7 @@ from pathlib import Path
 from landscape.config import UnitsRun
 from landscape.disk import locks
 from landscape.errors import InputError
-from train import record
+from train.jobs import record
 
 
 def copy_run(there: Path, here: Path, settings: UnitsRun) -> None:

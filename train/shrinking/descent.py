@@ -11,7 +11,8 @@ from landscape.errors import InputError, RunFailure
 from landscape.machine import hosts
 from landscape.units import Plan, budget
 from landscape.units import record as units_record
-from train import agreement, job, mask_source, record
+from train.jobs import agreement, job, record
+from train.settings import mask_source
 from train.shrinking import copying, rounds
 from train.shrinking.first import First, open_first
 from train.shrinking.rounds import Round
@@ -23,7 +24,7 @@ def walk(config: UnitsConfig) -> None:
 
     Raises:
       InputError: as in `first.open_first` and `selection.smaller`.
-      RunFailure: no network reaches the floor; or as in `train.job.run_training`.
+      RunFailure: no network reaches the floor; or as in `train.jobs.job.run_training`.
     """
     if hosts.from_first(lambda: rounds.is_finished(config)):
         return

@@ -14,9 +14,9 @@ from landscape.data import Dataset
 from landscape.errors import InputError
 from landscape.machine import devices
 from landscape.units import Spec, budget, specification
-from train.evaluate import evaluate
-from train.opening import placed
+from train.jobs.opening import placed
 from train.shrinking.selection import cost_of
+from train.steps.evaluate import evaluate
 
 
 class First(NamedTuple):

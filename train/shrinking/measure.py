@@ -12,8 +12,8 @@ from landscape.machine import devices
 from landscape.machine.latency import latency
 from landscape.sparsity import accounting
 from landscape.units import specification
-from train.evaluate import evaluate
-from train.opening import placed
+from train.jobs.opening import placed
+from train.steps.evaluate import evaluate
 
 BATCHES = (1, 128)
 """Batch sizes whose latency is measured."""

@@ -12,7 +12,7 @@ from landscape.config import UnitsConfig, UnitsRun
 from landscape.machine import devices, hosts
 from landscape.tables import counted, format_table
 from landscape.units import specification
-from train import record
+from train.jobs import record
 from train.shrinking import descent
 from train.shrinking.measure import Measured, measured
 

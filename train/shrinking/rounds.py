@@ -15,7 +15,7 @@ from landscape.config import UnitsConfig, UnitsRun
 from landscape.disk import locks
 from landscape.errors import InputError, RunFailure
 from landscape.users.code import is_user_code
-from train import record
+from train.jobs import record
 
 Rounds = Generator["Round", float | str | None, "Round"]
 NOTHING_GOES = "nothing goes"

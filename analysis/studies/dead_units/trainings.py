@@ -7,7 +7,7 @@ from analysis.studies.difficulty import trainings as sparse
 from analysis.studies.study import StudyOptions
 from landscape import data
 from landscape.config import DenseRun
-from train import checks
+from train.jobs import checks
 
 
 def root_of(config: StudyOptions) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 from analysis.studies import training
 from analysis.studies.difficulty import trainings
 from analysis.studies.difficulty.scales import Scale
-from train import mask_source
+from train.settings import mask_source
 
 SOLUTIONS = ("pruned", "lottery", "scratch")
 

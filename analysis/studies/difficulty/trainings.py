@@ -7,7 +7,8 @@ from analysis.studies.difficulty.scales import Scale
 from landscape import data
 from landscape.cli import activity
 from landscape.config import DenseRun, RunConfig, SparseRun
-from train import checks, sparse
+from train import sparse
+from train.jobs import checks
 
 
 def folder_of(root: str, sparsity: float, seed: int) -> str:

@@ -11,7 +11,7 @@ from analysis.studies.gradient_flow.scales import Scale
 from analysis.studies.steps import Steps
 from analysis.studies.training import train
 from landscape import runs
-from train import mask_source
+from train.settings import mask_source
 
 
 def num_steps(scale: Scale) -> int:

@@ -12,7 +12,7 @@ from landscape.config import SparseRun
 from landscape.recipes import recipe
 from landscape.recipes.initial_state import abstract_state, initial_state
 from landscape.sparsity import masks
-from train import mask_source
+from train.settings import mask_source
 
 MASKS = {"pruned": "scratch, new", "static": "static"}
 """Whose mask it is, and the row whose initialisations are in it."""

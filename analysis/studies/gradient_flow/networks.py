@@ -20,7 +20,7 @@ from analysis.studies.study import AGAIN
 from analysis.studies.training import train
 from landscape.config import RunConfig
 from landscape.disk.files import write_atomically, writing
-from train import mask_source, small_dense
+from train.settings import mask_source, small_dense
 
 TABLE = "table.txt"
 

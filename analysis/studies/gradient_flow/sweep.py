@@ -15,7 +15,7 @@ from analysis.studies.stored import stored
 from analysis.studies.training import train
 from landscape import runs
 from landscape.config import RunConfig, SparseRun
-from train import levels, mask_source, small_dense
+from train.settings import levels, mask_source, small_dense
 
 Part = dict[str, Any]
 

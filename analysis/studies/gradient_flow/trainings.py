@@ -8,7 +8,8 @@ from analysis.studies.gradient_flow.scales import Scale, Sweep
 from landscape import data
 from landscape.cli import activity
 from landscape.config import RunConfig, SparseRun
-from train import checks, levels
+from train.jobs import checks
+from train.settings import levels
 
 
 def root_of(config: Config) -> str:

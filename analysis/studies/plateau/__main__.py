@@ -40,7 +40,7 @@ def run(config: Config, scale: Any = None) -> dict[str, Any]:
       InputError: the data set is not there, or another process runs the study.
     """
     from analysis.studies.plateau import scales
-    from train import checks
+    from train.jobs import checks
 
     scale = scale or scales.of(config)
     root = scales.root_of(config)

@@ -3,7 +3,8 @@
 import pytest
 
 from landscape.config import SparseRun
-from train import job, mask_source
+from train.jobs import job
+from train.settings import mask_source
 
 TINY = {
     "model": "mlp", "widths": (8,), "num_train": 200, "batch_size": 20, "steps": 40,

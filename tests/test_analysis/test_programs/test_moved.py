@@ -16,7 +16,8 @@ from landscape import runs
 from landscape.data.raw import Raw
 from landscape.errors import InputError
 from landscape.registries import methods
-from train import record, sparse
+from train import sparse
+from train.jobs import record
 
 TINY = {
     "dataset": "filed", "model": "mlp", "widths": (8,), "batch_size": 20, "steps": 20,

@@ -17,7 +17,7 @@ from landscape import runs, trees
 from landscape.cli import interrupts, parse
 from landscape.config import from_dict, to_dict
 from landscape.errors import InputError
-from train import job
+from train.jobs import job
 
 
 def objective_of(name):

@@ -27,7 +27,7 @@ from landscape.cli import parse
 from landscape.config import SparseRun
 from landscape.errors import InputError
 from landscape.trees import ravel
-from train import job
+from train.jobs import job
 
 TINY = {
     "model": "mlp", "widths": (6,), "num_train": 100, "batch_size": 20, "steps": 40,

@@ -23,7 +23,7 @@ from analysis.studies.difficulty import scales as difficulty
 from landscape.config import DenseRun, UnitsRun
 from landscape.errors import InputError
 from landscape.units import Axis, Spec
-from train import job
+from train.jobs import job
 
 NETWORK = {
     "dataset": "digits", "model": "mlp", "widths": (12, 8), "steps": 20,

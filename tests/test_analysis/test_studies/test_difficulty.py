@@ -14,7 +14,7 @@ from analysis.studies.difficulty.runs import LINES, PATHS, Measured
 from analysis.studies.difficulty.scales import Scale
 from analysis.studies.difficulty.solutions import SOLUTIONS
 from landscape import runs
-from train import job
+from train.jobs import job
 
 TINY = Scale(
     {"dataset": "digits", "model": "lenet300", "steps": 20, "num_train": 100,

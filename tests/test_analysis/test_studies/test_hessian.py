@@ -31,7 +31,7 @@ from analysis.studies.hessian.scales import (
 )
 from analysis.studies.hessian.table import table_one
 from landscape import rng, runs, trees
-from train import job
+from train.jobs import job
 
 IMAGES = {"dataset": "digits", "num_train": 40}
 TINY = Scale(

@@ -12,7 +12,7 @@ from analysis.studies.plateau import claims, figures, runs, scales
 from analysis.studies.plateau.data import merged
 from analysis.studies.plateau.network import Network
 from landscape import runs as run_folders
-from train import job
+from train.jobs import job
 
 DENSE, CONVOLUTIONS = scales.SCALES["digits"], scales.SCALES["cifar10"]
 

@@ -9,7 +9,8 @@ from landscape.cli import check_used, groups_of
 from landscape.config import SparseRun
 from landscape.errors import InputError
 from landscape.registries.methods import METHODS
-from train import dense, record, sparse, units
+from train import dense, sparse, units
+from train.jobs import record
 
 PROGRAMS = [dense.Config, sparse.Config, units.Config]
 

@@ -16,7 +16,7 @@ from landscape.config import DenseRun
 from landscape.data.embedded import digits
 from landscape.errors import InputError, RunFailure
 from landscape.export import formats, tensors
-from train import job
+from train.jobs import job
 
 DESCRIPTION = {"dataset": "none", "classes": 3, "input": {"mean": [1.5]}}
 NETWORKS = {

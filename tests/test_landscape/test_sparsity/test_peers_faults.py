@@ -57,7 +57,7 @@ FAULTS = {
         "test_over_all_leaves_ties_go_to_the_first_leaves",
     ),
     "saved weights are not zero where pruned": (
-        "test_train/test_jobs.py",
+        "test_train/test_jobs/test_jobs.py",
         "test_the_summary_counts_what_the_weights_are",
     ),
     "a shuffle that shuffles nothing": (
@@ -65,7 +65,7 @@ FAULTS = {
         "test_seeds_and_epochs_differ",
     ),
     "scores in train mode change the statistics of batch norm": (
-        "test_train/test_scoring.py",
+        "test_train/test_jobs/test_scoring.py",
         "test_batch_norm_is_in_eval_mode_and_its_statistics_stay",
     ),
     "SynFlow removes 1x1 shortcuts whole": (

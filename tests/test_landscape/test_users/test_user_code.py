@@ -411,7 +411,7 @@ def test_rules_of_a_network_reach_whatever_asks_for_its_kernels():
 
 
 def test_a_network_that_is_not_finite_at_its_start_is_refused_and_writes_nothing():
-    from train import job
+    from train.jobs import job
 
     config = DenseRun(
         model="own_networks:infinite", dataset="blobs", steps=2, workdir="not-written"
@@ -424,7 +424,7 @@ def test_a_network_that_is_not_finite_at_its_start_is_refused_and_writes_nothing
 @pytest.fixture(scope="module")
 def trained(place):
     """A run of two steps of a network in Equinox, which `changing.py` defines."""
-    from train import job
+    from train.jobs import job
 
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(place)
@@ -459,7 +459,7 @@ def test_a_run_says_in_a_line_which_file_has_changed(place, trained, capsys):
 
 
 def test_an_interrupted_training_does_not_resume_with_another_file(place, trained):
-    from train import checks
+    from train.jobs import checks
 
     (place / "run/summary.json").rename(place / "summary.json")
     (place / "parts/layers.py").write_text(LAYERS + "# An edit.\n")
@@ -503,7 +503,8 @@ def test_what_needs_the_units_of_a_network_is_refused(place, trained):
 
 def test_what_builds_a_network_with_other_widths_is_refused(place, trained):
     from landscape.config import SparseRun
-    from train import small_dense, units
+    from train import units
+    from train.settings import small_dense
     from train.shrinking import rounds
 
     config = SparseRun(model="own_networks:plain", method="small-dense", workdir="x")

@@ -1,0 +1,1 @@
+"""From flags to the settings of runs, before JAX is loaded."""
