@@ -180,9 +180,12 @@ def _kept_states(ref):
 
 
 def _plane(config: Config, loaded):
+    import jax
+
     from analysis import curvature, planes, spectra
     from analysis.programs import inputs
     from landscape import rng
+    from landscape.machine import devices
 
     points = [run.state.params for run in loaded]
     if config.kind == "through":
@@ -197,7 +200,8 @@ def _plane(config: Config, loaded):
     asked = config.num_examples if config.split == "train" else None
     examples = inputs.examples_of(loaded[0], asked)
     loss_fn = loaded[0].objective.bind(loaded[0].state.batch_stats)
-    op = curvature.hessian(loss_fn, points[0], examples, mask=mask)
+    mesh = devices.make_mesh() if jax.device_count() > 1 else None
+    op = curvature.hessian(loss_fn, points[0], examples, mask=mask, mesh=mesh)
     pairs = spectra.top_eigenpairs(op, 2, key=key, which="largest", tol=1e-8)
     u, v = spectra.as_trees(op, pairs)
     plane = planes.along(points[0], (u, v))

@@ -1,4 +1,4 @@
-"""The one exception for mistakes of the caller, and how it suggests a near name."""
+"""Exceptions whose message is all that a program prints; names that are near."""
 
 import difflib
 from collections.abc import Iterable

@@ -144,6 +144,16 @@ def test_no_page_has_both_sides_of_a_merge():
 PLACE = r" --(distributed|(coordinator|num-processes|process-id) \S+)"
 
 
+@pytest.mark.parametrize("page", [*DOCS.glob("*.md"), DOCS.parent / "README.md"])
+def test_the_rows_of_a_table_have_one_number_of_cells(page):
+    cells = None
+    for line in page.read_text().splitlines():
+        before, cells = cells, None
+        if line.startswith("|"):
+            cells = len(re.findall(r"(?<!\\)\|", line))
+            assert cells == (before or cells), line
+
+
 def test_the_commands_for_pods_are_read():
     """Their flags are allowed; they are executed on the machines they are for."""
     text = (DOCS / "pods.md").read_text().replace("\\\n", " ")

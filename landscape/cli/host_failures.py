@@ -52,17 +52,24 @@ def say_saved(what: str) -> None:
 
 
 def join(coordinator: str | None, count: int | None, index: int | None) -> None:
-    """As `landscape.machine.joining.join`; and from then on no process fails alone."""
+    """As `landscape.machine.joining.join`; and from then on no process fails alone.
+
+    Raises:
+      InputError: as there, or a process has no device.
+    """
     why = "JAX says above why"
     if index == 0:
         why = f"not all of the {count} processes came within {joining.PATIENCE} s"
     sentence = f"error: {joining.cannot_join(coordinator, index, why)}"
     _on_abort(lambda: (2, sentence))
     joining.join(coordinator, count, index)
+    _on_abort(_reason if hosts.are_several() else None)
+    # Together: JAX waits there for the others, which may wait for what one reads.
+    from landscape.machine import devices
+
+    devices.check()
     if not hosts.are_several():
-        _on_abort(None)
         return
-    _on_abort(_reason)
     interrupts.call_at_end(lambda number: _tell(128 + number, "a signal ended it"))
     listener = threading.Thread(target=_listen, daemon=True)
     listener.start()

@@ -28,8 +28,8 @@ def join(
       index: of this one.
 
     Raises:
-      InputError: the cluster is not known, the coordinator does not answer, the
-        processes were told another number of them, or one has no device.
+      InputError: the cluster is not known, the coordinator does not answer, or the
+        processes were told another number of them.
     """
     import jax
 
@@ -52,10 +52,6 @@ def join(
         waiting.cancel()
     place = hosts.place()
     hosts.enter(*place, _meet(*place))
-    # Together: JAX waits there for the others, which may wait for what one reads.
-    from landscape.machine import devices
-
-    devices.check()
 
 
 def cannot_join(coordinator: str | None, index: int | None, why: str) -> str:

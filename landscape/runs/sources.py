@@ -33,6 +33,9 @@ _SETTINGS = "model", "dataset", "method"
 def describe_data(data: Dataset) -> dict[str, Any]:
     """Shapes, and the number of examples and the CRC-32 of the labels of each split.
 
+    Of one that is read in time the CRC-32 of the first labels, and of the names and
+    sizes of its files (`Source.files_crc32`).
+
     Of arrays of the user's own also the CRC-32 of the inputs, where they are the same
     on every machine, and else of what a function makes their mean and deviation.
 
@@ -61,10 +64,14 @@ def describe_data(data: Dataset) -> dict[str, Any]:
 def _describe_split(split: dict[str, Any]) -> dict[str, int]:
     # Labels are whole numbers: the same on every machine, as normalised inputs are not.
     labels = split["label"]
+    streamed = isinstance(split, streaming.StreamedSplit)
     # Of a split that is read in time the first ones, which are read with their images.
-    told = labels[:STREAMED] if isinstance(split, streaming.StreamedSplit) else labels
+    told = labels[:STREAMED] if streamed else labels
     crc = zlib.crc32(told.astype("<i4").tobytes())
-    return {"examples": len(labels), "labels_crc32": crc}
+    found = {"examples": len(labels), "labels_crc32": crc}
+    if streamed:
+        found["files_crc32"] = split.stream.source.files_crc32
+    return found
 
 
 def read(folder: Path) -> dict[str, Any]:
@@ -107,7 +114,12 @@ def check_data(folder: Path, data: Dataset) -> None:
 
 
 def _alike(known: Any, here: Any) -> bool:
-    """Whether two entries are equal, floating-point numbers to rounding."""
+    """Whether two entries are equal, floating-point numbers to rounding.
+
+    Of splits, what both tell: older runs know nothing of files.
+    """
+    if isinstance(known, dict) and isinstance(here, dict):
+        return all(_alike(known[key], here[key]) for key in known.keys() & here)
     if isinstance(known, float) and isinstance(here, float):
         return math.isclose(known, here, rel_tol=1e-5, abs_tol=1e-9)
     if isinstance(known, list) and isinstance(here, list):

@@ -24,7 +24,8 @@ _RESNET50 = {
     "weight_decay": 1e-4,
     "precision": "bfloat16",
     "save_every": 1000,
-    "log_every": 100,
+    # A signal is acted on where the window of a log line ends.
+    "log_every": 20,
     "dense_layers": ("Conv_0",),
 }
 

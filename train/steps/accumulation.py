@@ -34,7 +34,8 @@ def value_and_grad(
         return whole
 
     def in_parts(params, batch, batch_stats):
-        # Each part takes every n-th example, so that none leaves its device.
+        # Each part takes every n-th example: none leaves its device if the parts divide
+        # by the devices.
         split = jax.tree.map(
             lambda x: jnp.moveaxis(x.reshape(-1, parts, *x.shape[1:]), 1, 0), batch
         )

@@ -20,6 +20,7 @@ from analysis.programs.spectrum.of_run import MIN_PARAMETERS, operator, too_few
 from landscape import derivatives, rng, runs, trees
 from landscape.aliases import Masks
 from landscape.cli import Progress
+from landscape.machine import on_devices
 from landscape.recipes import schedules
 from landscape.tables import counted
 
@@ -61,9 +62,10 @@ def found(
     )
     steps = [int(ref.step) for ref in refs]
     lines = _lines(results.kept(folder))
+    divided = on_devices.all_devices().divided(examples)
     bar = Progress("edges at the steps kept", len(refs), len(lines))
     for ref in refs[len(lines) :]:
-        line = _edges(config, ref, examples, moving, check=ref == refs[0])
+        line = _edges(config, ref, examples, divided, moving, check=ref == refs[0])
         if not lines:
             at = f"{config.operator} at {counted(len(refs), 'step')}"
             say(f"{at}; products: {line['description']}")
@@ -91,7 +93,7 @@ def found(
     return result, arrays | {"steps": np.array(steps)}
 
 
-def _edges(config, ref, examples, moving, *, check) -> dict[str, Any]:
+def _edges(config, ref, examples, divided, moving, *, check) -> dict[str, Any]:
     """The numbers of one state."""
     run = runs.load(ref, data=False)
     key = rng.stream(config.seed, "spectrum", int(ref.step))
@@ -106,18 +108,20 @@ def _edges(config, ref, examples, moving, *, check) -> dict[str, Any]:
         op = in_place(op, run.masks, key)
     pairs = spectra.top_eigenpairs(op, 1, key=key, tol=TOLERANCE)
     line = {"description": op.description, "size": size, "products": pairs.products}
-    line["loss"] = _loss(run, examples)
+    line["loss"] = _loss(run, divided)
     for i, end in ((0, "largest"), (-1, "smallest")):
         line |= {end: pairs.values[i], f"{end}_errors": pairs.errors[i]}
         line[f"{end}_converged"] = pairs.converged[i]
     return line
 
 
-def _loss(run, examples) -> float:
-    """The data loss in eval mode, nats."""
-    loss_fn = run.objective.bind(run.state.batch_stats)
-    params = run.state.params
-    return float(derivatives.average(loss_fn, examples, params, chunk_size=CHUNK))
+def _loss(run, divided) -> float:
+    """The data loss in eval mode, nats; of examples that are divided among devices."""
+    here = on_devices.all_devices()
+    state = here.whole(run.state)
+    loss_fn = run.objective.bind(state.batch_stats)
+    chunk = here.chunk_size(CHUNK)
+    return float(derivatives.average(loss_fn, divided, state.params, chunk_size=chunk))
 
 
 def _columns(lines: list[dict[str, Any]]) -> Arrays:

@@ -51,7 +51,8 @@ class Stream(NamedTuple):
 def example(stream: Stream, index: int, position: int) -> dict[str, np.ndarray]:
     """One example, at a place in the sequence of all examples that are seen.
 
-    Of an image that cannot be decoded the weight is 0 and the pixels are grey.
+    Of an image that cannot be decoded the weight is 0 and the pixels are grey; so, with
+    label 0, of a record that cannot be read.
 
     Args:
       stream: see there.
@@ -64,7 +65,6 @@ def example(stream: Stream, index: int, position: int) -> dict[str, np.ndarray]:
     Raises:
       RunFailure: more examples are damaged than are tolerated.
     """
-    data, label = stream.source.read(index)
     choose = crops.centre
     if stream.augmented:
         # A counter instead of a state: any example is drawn without those before it.
@@ -74,8 +74,9 @@ def example(stream: Stream, index: int, position: int) -> dict[str, np.ndarray]:
         def choose(height, width):
             return crops.at_random(height, width, generator)
 
-    weight = 1.0
+    weight, label = 1.0, 0
     try:
+        data, label = stream.source.read(index)
         image = decode(data, choose, stream.size)
     except ValueError as error:
         _note_damage(stream, index, str(error))

@@ -12,6 +12,7 @@ from landscape.data.streaming import sources
 from landscape.data.streaming.batches import Stream
 from landscape.data.streaming.sources import Source
 from landscape.data.streaming.splits import DEVIATION, MEAN, StreamedSplit
+from landscape.errors import InputError
 from landscape.registries.data_names import is_arrays, path_of
 
 
@@ -27,10 +28,17 @@ def open_sources(name: str, data_dir: str | None) -> dict[str, Source]:
     builder = images.open_prepared(name, data_dir)
     train = sources.of_builder(builder, "train")
     test = sources.of_builder(builder, images.test_split(builder))
-    if test.read(0)[1] < 0 and "validation" in builder.info.splits:
+    if _label(test, 0) < 0 and "validation" in builder.info.splits:
         # ImageNet's test split has no labels.
         test = sources.of_builder(builder, "validation")
     return {"train": train, "test": test}
+
+
+def _label(source: Source, index: int) -> int:
+    try:
+        return source.read(index)[1]
+    except ValueError as error:
+        raise InputError(f"{source.name_of(index)} cannot be read: {error}.") from error
 
 
 def split_of(source: Source, config: TrainConfig) -> StreamedSplit:

@@ -18,8 +18,10 @@ from landscape.config import DenseRun, SparseRun
 from landscape.data import streaming
 from landscape.errors import InputError, RunFailure
 from landscape.machine import devices, hosts, latency
+from landscape.machine.hosts_disagreement import differences
+from landscape.runs import sources
 from train import units
-from train.jobs import agreement, damage, job
+from train.jobs import damage, job
 from train.steps import evaluate, streamed
 
 SIZE = 8
@@ -187,10 +189,30 @@ def test_the_pixels_are_the_centre_normalised_by_imagenet(images):
     np.testing.assert_allclose(scaled.train["image"][5:6], stored / 255, atol=1e-6)
 
 
-def test_processes_compare_the_files_of_each_split(images):
-    found = agreement.files_of(data.load(DenseRun(**settings(images, "unused"))))
-    assert found.keys() == {"names of train files_crc32", "names of test files_crc32"}
-    assert len(set(found.values())) == 2
+@pytest.mark.parametrize("change", ["name", "size"])
+def test_another_file_is_noticed_by_other_processes_and_when_a_run_resumes(
+    trained, images, tmp_path, change
+):
+    other = tmp_path / "images"
+    shutil.copytree(images, other)
+    where = other / "train" / "c"
+    if change == "name":
+        (where / "11.png").rename(where / "last.png")
+    else:
+        (where / "11.png").write_bytes((where / "11.png").read_bytes() + b"\0")
+    ours, theirs = (
+        data.load(DenseRun(**settings(str(folder), "unused")))
+        for folder in (images, other)
+    )
+    with pytest.raises(InputError, match=r"\(other train files\)"):
+        sources.check_data(trained[0], theirs)
+    said = differences(sources.describe_data(theirs), sources.describe_data(ours))
+    assert said == "other train files"
+    older = json.loads((trained[0] / sources.SOURCES).read_text())
+    for split in ("train", "test"):
+        del older["data"][split]["files_crc32"]
+    (tmp_path / sources.SOURCES).write_text(json.dumps(older))
+    sources.check_data(tmp_path, theirs)
 
 
 def test_examples_held_out_are_not_trained_on(images):
