@@ -148,12 +148,18 @@ def free_memory() -> int | None:
 
 def free_host_memory() -> int | None:
     """Bytes of memory that are free on the host, the least of all; None: not known."""
+    own = own_host_memory()
+    return None if own is None else _least(own)
+
+
+def own_host_memory() -> int | None:
+    """The same of this process's own host, without asking the others."""
     try:
         lines = Path("/proc/meminfo").read_text().splitlines()
         free = next(int(x.split()[1]) for x in lines if x.startswith("MemAvailable"))
     except (OSError, StopIteration):
         return None
-    return _least(min([free * 1024, *_left_by_limits()]))
+    return min([free * 1024, *_left_by_limits()])
 
 
 def _left_by_limits() -> list[int]:

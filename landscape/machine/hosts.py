@@ -83,6 +83,11 @@ def name_of(index: int) -> str:
     return f"process {index} on {_names[index]}"
 
 
+def count_here() -> int:
+    """How many processes there are on this host."""
+    return _names.count(_names[_index])
+
+
 def is_first() -> bool:
     """Whether this process writes files and prints."""
     return _index == 0

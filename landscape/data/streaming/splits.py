@@ -12,11 +12,13 @@ import numpy as np
 
 from landscape.data.streaming.batches import Stream, batch
 from landscape.errors import InputError
+from landscape.machine import hosts
 
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """Of ImageNet's pixels scaled to [0, 1], by channel: what standardises streams."""
 LARGEST = 2**33
-"""Bytes of pixels that are read into memory at once."""
+"""Bytes of pixels that are read into memory at once, or a third of what is free where
+that is more: they are read as bytes first, and a copy of them may go to a device."""
 
 
 class StreamedSplit(dict):
@@ -48,17 +50,28 @@ class StreamedSplit(dict):
         if key == self._part:
             return self._found
         count, size = len(indices), self.stream.size
-        if (nbytes := 4 * 3 * size**2 * count) > LARGEST:
+        if (nbytes := 4 * 3 * size**2 * count) > LARGEST and nbytes > (most := _most()):
             raise InputError(
                 f"{count:,} images of {size}x{size} are {nbytes / 2**30:.1f} GiB, more"
                 " than is read into memory at once: --num-examples must be at most"
-                f" {LARGEST * count // nbytes:,}."
+                f" {most * count // nbytes:,}."
             )
         with concurrent.futures.ThreadPoolExecutor(self.stream.workers) as pool:
             found = batch(pool, self.stream, indices, 0)
-        image = (found["image"] - self.mean) / self.deviation
+        image = found["image"].astype(np.float32)
+        # In place: another array of them all may not fit.
+        image -= self.mean
+        image /= self.deviation
         self._part, self._found = key, found | {"image": image}
         return self._found
+
+
+def _most() -> int:
+    """Bytes that this process may take, beside the others of its host."""
+    from landscape.machine import devices
+
+    free = devices.own_host_memory() or 0
+    return max(LARGEST, free // 3 // hosts.count_here())
 
 
 class Column:

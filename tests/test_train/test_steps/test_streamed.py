@@ -237,9 +237,15 @@ def test_masks_are_found_at_step_0_from_the_first_images(images, tmp_path):
 def test_more_than_fits_into_memory_is_refused(images, monkeypatch):
     split = data.load(DenseRun(**settings(images, "unused"))).train
     monkeypatch.setattr(streaming.splits, "LARGEST", 10 * 4 * 3 * SIZE**2)
+    free = 3 * 2 * 12 * 4 * 3 * SIZE**2
+    monkeypatch.setattr(devices, "own_host_memory", lambda: free)
+    monkeypatch.setattr(hosts, "count_here", lambda: 2)
+    with pytest.raises(InputError, match="--num-examples must be at most 12"):
+        split["image"][:13]
+    assert split["image"][:12].shape == (12, SIZE, SIZE, 3)
+    monkeypatch.setattr(devices, "own_host_memory", lambda: None)
     with pytest.raises(InputError, match="--num-examples must be at most 10"):
         split["image"][:11]
-    assert split["image"][:10].shape == (10, SIZE, SIZE, 3)
 
 
 @pytest.mark.parametrize(
