@@ -62,7 +62,7 @@ def run(config: Config) -> dict[str, Any]:
 def _evaluate(config: Config, where: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     """Numbers and arrays of the path; pieces of the work are kept in `where`."""
     from analysis import paths
-    from analysis.programs import inputs, results
+    from analysis.programs import inputs, results, stored_statistics
     from analysis.programs.path import resumable as resumable_paths
 
     a, b, same = _ends(config)
@@ -79,7 +79,11 @@ def _evaluate(config: Config, where: Path) -> tuple[dict[str, Any], dict[str, An
         arrays = results.read_together(folder(train))
         path = path._replace(points=resumable_paths.trained(arrays, path.points))
     ts = paths.grid(config.points, config.extend)
-    values = resumable_paths.evaluated(where, path, ts, setup)
+    evaluated = path
+    if setup.batch_norm == "stored":
+        both = a.state.batch_stats, b.state.batch_stats
+        evaluated = stored_statistics.along_path(path, *both)
+    values = resumable_paths.evaluated(where, evaluated, ts, setup)
     measured = paths.barrier(ts, values["loss"] + values["l2"])._asdict()
     result = {
         **asdict(config),
@@ -154,6 +158,8 @@ def folder(config: Config) -> Path:
         del settings["split"]  # Older analyses are found.
     else:
         words.append(config.split)
+    if config.batch_norm == "stored":
+        settings["statistics"] = "of both runs"  # Older analyses had the first one's.
     return results.folder("path", words, _refs(config), settings)
 
 

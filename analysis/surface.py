@@ -73,7 +73,7 @@ def _evaluate(config: Config, where: Path) -> tuple[dict[str, Any], dict[str, An
     import numpy as np
 
     from analysis import planes
-    from analysis.programs import inputs
+    from analysis.programs import inputs, stored_statistics
     from analysis.programs.path import resumable as resumable_paths
 
     refs = _refs(config)
@@ -95,7 +95,12 @@ def _evaluate(config: Config, where: Path) -> tuple[dict[str, Any], dict[str, An
     if config.kind in ("through", "trajectory"):
         extent = planes.around(plane.coordinates, config.margin)
     alphas, betas = planes.grid(config.points, extent)
-    values = resumable_paths.rows(where, plane, alphas, betas, setup)
+    evaluated = plane
+    if setup.batch_norm == "stored":
+        of = loaded if config.kind == "through" else loaded[-1:]
+        stats = [run.state.batch_stats for run in of]
+        evaluated = stored_statistics.on_plane(plane, stats)
+    values = resumable_paths.rows(where, evaluated, alphas, betas, setup)
     total = values["loss"] + values["l2"]
     finite = np.where(np.isfinite(total), total, np.inf)
     row, column = np.unravel_index(finite.argmin(), total.shape)
@@ -157,6 +162,8 @@ def folder(config: Config) -> Path:
         del settings["split"]  # Older analyses are found.
     else:
         words.append(config.split)
+    if config.kind == "through" and config.batch_norm == "stored":
+        settings["statistics"] = "of all runs"  # Older analyses had the first one's.
     return results.folder("surface", words, _refs(config), settings)
 
 

@@ -65,7 +65,8 @@ class LossOptions(DataOptions):
 
     batch_norm: str = "batch"
     """Statistics of batch norm: batch (each batch has its own), re-estimated (over the
-    training examples, at every point) or stored."""
+    training examples, at every point) or stored (those of the runs; between them
+    combined linearly)."""
     batch_size: int = 128
     """Examples in a batch, of whose statistics batch norm is made. Also those in a step
     of a curve's training."""

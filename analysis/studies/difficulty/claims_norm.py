@@ -3,7 +3,7 @@
 import numpy as np
 
 from analysis.studies.claims import Claim, judged
-from analysis.studies.difficulty.path_numbers import half
+from analysis.studies.difficulty.path_numbers import half, total
 from analysis.studies.difficulty.runs import Measured
 
 
@@ -17,7 +17,8 @@ def norm_modes(measured: Measured) -> list[Claim]:
     for mode, lines in measured.norm_modes.items():
         what = f"{mode} statistics (first seed, at {high})"
         for name, start in (("ID-1", "dense"), ("IS-1", "lottery")):
-            at = half(lines[name]) if np.isfinite(lines[name]["losses"]).all() else None
+            finite = np.isfinite(total(lines[name])).all()
+            at = half(lines[name]) if finite else None
             words = f"{what}: half is lost from the {start} initialisation at t"
             found.append(judged("C1.8n", words, "", [at]))
         words = f"{what}: line from pruned to scratch, barrier"

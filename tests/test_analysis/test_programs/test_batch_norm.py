@@ -6,12 +6,16 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
-from analysis import evaluation, paths, planes
+from analysis import evaluation, path, paths, planes, surface
 from analysis.programs import inputs
 from analysis.programs.path import resumable as resumable_paths
+from landscape import runs
+from landscape.config import DenseRun
 from landscape.data import streaming
 from landscape.objective import Objective
+from train.jobs import job
 
 
 class Normed(nn.Module):
@@ -65,3 +69,47 @@ def test_of_images_read_in_time_as_many_give_statistics_as_are_evaluated():
     ):
         run = SimpleNamespace(data=SimpleNamespace(train=train))
         assert inputs._num_others(run, evaluated) == expected
+
+
+@pytest.fixture(scope="module")
+def normed(tmp_path_factory):
+    """Three seeds: their folders, and the cross-entropy of each on training data."""
+    root = tmp_path_factory.mktemp("normed")
+    folders = [str(root / f"seed-{seed}") for seed in range(3)]
+    losses = []
+    for seed, folder in enumerate(folders):
+        config = DenseRun(
+            model="mlp-bn", widths=(6,), num_train=200, batch_size=50, steps=30,
+            learning_rate=0.1, seed=seed, workdir=folder,
+        )  # fmt: skip
+        losses.append(job.run_training(config)["train_loss"])
+    return folders, losses
+
+
+@pytest.mark.parametrize("kind", ["line", "cubic"])
+def test_at_the_ends_of_a_path_stored_statistics_are_those_of_each_run(normed, kind):
+    folders, losses = normed
+    settings = path.Config(
+        *folders[:2], kind=kind, batch_norm="stored", points=3, fit_steps=3, extend=0.0,
+        batch_size=50,
+    )  # fmt: skip
+    found = path.run(settings)["losses"]
+    np.testing.assert_allclose([found[0], found[2]], losses[:2], rtol=1e-5)
+    a, b = (runs.load(folder).state for folder in folders[:2])
+    if kind == "line":
+        middle = jax.tree.map(lambda *x: sum(x) / 2, a, b)
+        run = runs.load(folders[0])
+        loss = run.objective.data_loss(
+            middle.params, run.data.train, middle.batch_stats
+        )
+        np.testing.assert_allclose(found[1], loss, rtol=1e-5)
+
+
+def test_at_each_run_of_a_plane_stored_statistics_are_its_own(normed):
+    folders, losses = normed
+    settings = surface.Config(tuple(folders), batch_norm="stored", points=3, margin=0.0)
+    result = surface.run(settings)
+    loss = np.load(surface.folder(settings) / "arrays.npz")["loss"]
+    _, (length, _), (shift, _) = result["coordinates"]
+    assert result["alphas"][0] == 0 and result["alphas"][-1] == length > shift
+    np.testing.assert_allclose([loss[0, 0], loss[0, -1]], losses[:2], rtol=1e-5)
