@@ -104,9 +104,9 @@ def _measure(config: Config, where: Path) -> tuple[dict[str, Any], dict[str, Any
     size = len(loaded.data.train["label"])
     count = config.num_examples or min(EXAMPLES, size)
     setup = work.setup_of(loaded, config.layers, count)
-    work.loss_changes(where, setup, config.max_weights, config.seed)
-    work.scores(where, setup, config.names, config.seed)
-    arrays = work.removals(where, setup, config.names)
+    arrays = work.loss_changes(where, setup, config.max_weights, config.seed)
+    arrays = work.scores(where, setup, config.names, config.seed, arrays)
+    arrays = work.removals(where, setup, config.names, arrays)
     result = {
         **asdict(config),
         "layers": list(config.layers),

@@ -10,7 +10,7 @@ from jax.tree_util import Partial
 
 from analysis import alignment, evaluation
 from analysis.programs import checks
-from landscape import data, models, rng, runs, units
+from landscape import data, models, rng, runs, units, weighting
 from landscape.aliases import Masks
 from landscape.cli import activity
 from landscape.machine import devices, hosts
@@ -73,7 +73,8 @@ def evaluation_setup(
     Raises:
       InputError: there are fewer examples, or batches do not fit them.
     """
-    examples = examples_of(run, num_examples, split)
+    # Batch norm would count images that could not be read.
+    examples = weighting.without_padding(examples_of(run, num_examples, split))
     size = len(examples["label"])
     has_norm = bool(jax.tree.leaves(run.state.batch_stats))
     mesh = devices.make_mesh() if jax.device_count() > 1 else None
@@ -82,7 +83,7 @@ def evaluation_setup(
     mode = batch_norm if has_norm else "stored"
     others = None
     if split == "test" and mode == "re-estimated":
-        others = examples_of(run, _num_others(run, size))
+        others = weighting.without_padding(examples_of(run, _num_others(run, size)))
     if mode == "batch":
         total, size = size, size - size % batch_size
         if not size:

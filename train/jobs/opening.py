@@ -60,22 +60,30 @@ def open_runs(
 ) -> list[Opened]:
     """Makes runs ready that are to be trained side by side.
 
-    They resume from the newest step of which each has a sound checkpoint: a kill may
-    come between the saves of two of them. Without such a step (one of them was never
-    begun, say) each is at a step of its own.
+    They resume from the newest step of which each has a sound checkpoint, if none of
+    them has more than one that is newer: a kill may come between the saves of two of
+    them. Without such a step each is at a step of its own: one of them was never begun,
+    say, or has diverged long before.
     """
     if len(configs) == 1:
         return [_open(configs[0], starts[0])]
     folders = [Path(str(config.workdir)) / runs.CHECKPOINTS for config in configs]
-    common = hosts.from_first(
-        lambda: set.intersection(*(set(checkpoint.steps(folder)) for folder in folders))
-    )
+    common = hosts.from_first(lambda: _common([checkpoint.steps(f) for f in folders]))
     for at in sorted(common, reverse=True):
         try:
             return _open_all(configs, starts, at)
         except checkpoint.CheckpointError as error:
             print(f"refused {error}", file=sys.stderr)
     return _open_all(configs, starts)
+
+
+def _common(steps: Sequence[Sequence[int]]) -> set[int]:
+    """Steps that all have, of the two newest of each.
+
+    >>> _common([[0, 10, 20], [0, 10]]), _common([[0, 80, 90], [0, 10]])
+    ({10}, set())
+    """
+    return set.intersection(*(set(sorted(each)[-2:]) for each in steps))
 
 
 def _open_all(configs, starts, step=None) -> list[Opened]:

@@ -70,6 +70,7 @@ def _train(
         scoring.make(each.config, components, each.state, splits, mesh)
         for each in opened
     ]
+    longest = loop.longest_window(config)
     alone = {step - before for step in updates or () for before in (0, 1)}
     stops = alone | rescoring[0].steps
     failed: dict[int, RunFailure] = {}
@@ -95,7 +96,7 @@ def _train(
                         size,
                         config.batch_size,
                         at,
-                        config.log_interval,
+                        longest,
                     )
                     for each in opened
                 ]

@@ -38,6 +38,17 @@ def boundaries(start: int, config: TrainConfig) -> Iterator[int]:
         yield start
 
 
+def longest_window(config: TrainConfig) -> int:
+    """Steps between two of `boundaries`, at most.
+
+    >>> longest_window(TrainConfig(steps=250, eval_every=150, log_every=10**9))
+    150
+    """
+    kept = config.keep_every or config.steps
+    intervals = config.log_interval, config.eval_interval, config.save_every, kept
+    return min(config.steps, *intervals)
+
+
 def parts(start: int, end: int, stops: Iterable[int]) -> list[int]:
     """Where the steps of one window end: at those of `stops` that are in it, and `end`.
 

@@ -20,7 +20,7 @@ def summary(
 
     Args:
       params: of the network.
-      arrays: of `resumable_saliency`.
+      arrays: of `resumable.removals`.
       names: of the scores.
 
     Returns:

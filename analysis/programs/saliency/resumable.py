@@ -89,7 +89,7 @@ def setup_of(run: runs.Run, layers: Sequence[str], num_examples: int | None) -> 
         )
     where = on_devices.all_devices()
     examples = inputs.examples_of(run, num_examples)
-    examples = {name: np.asarray(examples[name]) for name in ("image", "label")}
+    examples = {name: np.asarray(values) for name, values in examples.items()}
     batches = where.divided(examples)
     run = run._replace(state=where.whole(run.state))
     params = run.state.params
@@ -160,13 +160,18 @@ def _rounding(setup, name, weights, changes) -> np.ndarray:
     return np.abs(exact - changes[some]).max()
 
 
-def scores(folder: Path, setup: Setup, names: Sequence[str], seed: int) -> Arrays:
-    """Every score of every kept weight: "score/SCORE/KERNEL" [kept]; and what was kept.
+def scores(
+    folder: Path, setup: Setup, names: Sequence[str], seed: int, found: Arrays
+) -> Arrays:
+    """Every score of every kept weight: "score/SCORE/KERNEL" [kept]; and `found`.
+
+    Args:
+      found: of `loss_changes`, not read back: a full disk may have kept nothing.
 
     Raises:
       InputError: a score is not a number; it is named, and its layer.
     """
-    found = results.kept(folder)
+    found = dict(found)
     bar = Progress("scores", len(names), unit="score")
     for number, name in enumerate(names, 1):
         first = next(iter(setup.kept))
@@ -191,15 +196,18 @@ def scores(folder: Path, setup: Setup, names: Sequence[str], seed: int) -> Array
     return found
 
 
-def removals(folder: Path, setup: Setup, names: Sequence[str]) -> Arrays:
+def removals(folder: Path, setup: Setup, names: Sequence[str], found: Arrays) -> Arrays:
     """How the loss rises when the lowest weights of a score are removed at once.
 
+    Args:
+      found: of `scores`.
+
     Returns:
-      "increase/SCORE", [kernels, and at last all of them; FRACTIONS], nats: the given
-      fraction of the kept weights of a kernel, or of each kernel, is set to 0. Of equal
-      scores the first go first.
+      `found`, and "increase/SCORE", [kernels, and at last all of them; FRACTIONS],
+      nats: the given fraction of the kept weights of a kernel, or of each kernel, is
+      set to 0. Of equal scores the first go first.
     """
-    found = results.kept(folder)
+    found = dict(found)
     targets = [*setup.kept, ALL]
     bar = Progress("removals", len(names) * len(targets), unit="curve")
     for number, name in enumerate(names):

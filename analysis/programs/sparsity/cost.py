@@ -1,6 +1,7 @@
 """What the training of a run cost in FLOPs, out of its folder."""
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -143,8 +144,9 @@ def cost_of_scores(
         before = [density ** (r / rounds) for r in range(rounds)]
     elif "score" in row.settings:
         name = config.score
-        before = [x for _, x in densities[:-1]]
-        if SCORES[name].needs != "loss" and given is None:
+        # An update that removes nothing asks for no score.
+        before = [x for (_, x), (_, then) in pairwise(densities) if then != x]
+        if SCORES[name].needs in ("nothing", "grads") and given is None:
             return 0.0
     else:
         return 0.0

@@ -22,8 +22,6 @@ DENSITIES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
 """At which break-even is looked for."""
 SPREAD = (0, 25, 50, 75)
 """Percentiles of the times: the fastest call, median and quartiles."""
-AGREE = 1e-4
-"""Difference of logits, relative to the largest, above which no time is given."""
 
 
 def sizes(network: Network) -> dict[str, int]:

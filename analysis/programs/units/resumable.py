@@ -82,7 +82,7 @@ def setup_of(run: runs.Run, where: str, names: Sequence[str], count: int) -> Set
     for name in ("train", *names):
         split = {k: v[:count] for k, v in getattr(run.data, name).items()}
         first[name] = first.get(name) or there.divided(split)
-    sites = units.sites_of(spec, run.state.params, where)
+    sites = units.sites_of(spec, run.state.params, where, run.objective.rules)
     chosen = {name: first[name] for name in names}
     return Setup(run.objective, spec, sites, chosen, first["train"], there)
 
@@ -163,7 +163,8 @@ def scores(setup: Setup, state: Any, names: Sequence[str], seed: int) -> Arrays:
     for done, name in enumerate(names, 1):
         values = units.unit_scores(
             name, tapped, state.params, split, setup.sites, setup.spec,
-            rng.stream(seed, f"units-{name}"), chunk_size=setup.chunk,
+            rng.stream(seed, f"units-{name}"), setup.objective.rules,
+            chunk_size=setup.chunk,
         )  # fmt: skip
         found |= {f"score/{name}/{g}": np.asarray(x) for g, x in values.items()}
         bar.update(done)

@@ -7,6 +7,7 @@ import jax
 from landscape import rng
 from landscape.aliases import Batches, Params
 from landscape.arrays import check_key
+from landscape.layout import Rules
 from landscape.units.sites import Site
 from landscape.units.structure import Spec
 from landscape.units.taps import Tapped
@@ -20,6 +21,7 @@ def at_random(
     spec: Spec,
     key: jax.Array,
     *,
+    rules: Rules = (),
     chunk_size: int | None = None,
 ) -> dict[str, jax.Array]:
     """Uniform in [0, 1), independent: by group, [n].
@@ -27,7 +29,7 @@ def at_random(
     Args:
       spec: which groups there are.
       key: equal keys give equal scores.
-      losses, params, batches, sites, chunk_size: not used.
+      losses, params, batches, sites, rules, chunk_size: not used.
 
     >>> spec, key = Spec({"a": 3}, {}), rng.stream(0, "units")
     >>> found = at_random(None, None, None, None, spec, key)

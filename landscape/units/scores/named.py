@@ -9,6 +9,7 @@ from jax.typing import ArrayLike
 
 from landscape.aliases import Batches, Params
 from landscape.errors import InputError, check_choice
+from landscape.layout import Rules
 from landscape.registries import methods
 from landscape.registries.scores import UNIT_SCORES
 from landscape.units.sites import Site
@@ -24,6 +25,7 @@ def unit_scores(
     sites: Mapping[str, Site],
     spec: Spec,
     key: jax.Array | None = None,
+    rules: Rules = (),
     **settings: Any,
 ) -> dict[str, jax.Array]:
     """The score `name` of `registries.scores.UNIT_SCORES`: by group, [n], no NaN.
@@ -31,6 +33,7 @@ def unit_scores(
     Args:
       losses, params, batches, sites, spec, key: as in `mean_replacement_penalty`,
         `norm` and `at_random`.
+      rules: for leaves that `landscape.layout` does not know.
       settings: keyword arguments of the score, `chunk_size` say, which all take.
 
     Raises:
@@ -45,6 +48,8 @@ def unit_scores(
     row = UNIT_SCORES[check_choice("unit score", name, UNIT_SCORES)]
     score = methods.resolve(row.score)
     settings = dict(row.fixed) | settings
+    if row.needs == "nothing":
+        settings["rules"] = rules
     scores = score(losses, params, batches, sites, spec, key, **settings)
     check_scores(f"score {name}", scores)
     return scores
