@@ -13,21 +13,23 @@ class Machine(NamedTuple):
       rounded: those with float32 as JAX multiplies it by default: TF32 on a GPU, one
         pass of bfloat16 on a TPU.
       memory: GiB.
+      bandwidth: of that memory, bytes a second.
     """
 
     bfloat16: float
     rounded: float
     float32: float
     memory: int
+    bandwidth: float
 
 
 MACHINES = {
-    "A100 80 GB": Machine(312e12, 156e12, 19.5e12, 80),
-    "H100 SXM": Machine(989e12, 494e12, 67e12, 80),
-    "H200": Machine(989e12, 494e12, 67e12, 141),
-    "TPU v4": Machine(275e12, 275e12, 275e12 / 6, 32),
-    "TPU v5e": Machine(197e12, 197e12, 197e12 / 6, 16),
-    "TPU v5p": Machine(459e12, 459e12, 459e12 / 6, 95),
+    "A100 80 GB": Machine(312e12, 156e12, 19.5e12, 80, 2.04e12),
+    "H100 SXM": Machine(989e12, 494e12, 67e12, 80, 3.35e12),
+    "H200": Machine(989e12, 494e12, 67e12, 141, 4.8e12),
+    "TPU v4": Machine(275e12, 275e12, 275e12 / 6, 32, 1.23e12),
+    "TPU v5e": Machine(197e12, 197e12, 197e12 / 6, 16, 0.82e12),
+    "TPU v5p": Machine(459e12, 459e12, 459e12 / 6, 95, 2.77e12),
 }
 
 _KINDS = {

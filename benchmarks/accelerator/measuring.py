@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import jax
 
-from benchmarks import machines, scale
+from benchmarks import full_size, machines
 from benchmarks.accelerator.rows import Options
 
 _COMPILED: list[tuple[float, float]] = []
@@ -91,7 +91,7 @@ def operations(network: tuple, what: str) -> float:
       what: "training", "product" or "forward".
     """
     try:
-        return scale.operations(*network)[what]
+        return full_size.operations(*network)[what]
     except Exception:
         return float("nan")
 
