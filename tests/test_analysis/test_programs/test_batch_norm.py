@@ -11,7 +11,8 @@ import pytest
 from analysis import evaluation, path, paths, planes, surface
 from analysis.programs import inputs
 from analysis.programs.path import resumable as resumable_paths
-from landscape import runs
+from analysis.programs.units import resumable as resumable_units
+from landscape import layout, runs
 from landscape.config import DenseRun
 from landscape.data import streaming
 from landscape.objective import Objective
@@ -69,6 +70,44 @@ def test_of_images_read_in_time_as_many_give_statistics_as_are_evaluated():
     ):
         run = SimpleNamespace(data=SimpleNamespace(train=train))
         assert inputs._num_others(run, evaluated) == expected
+
+
+def test_images_that_could_not_be_read_enter_no_statistics(normed):
+    run = runs.load(normed[0][0])
+    train = {name: values[:150].copy() for name, values in run.data.train.items()}
+    train["weight"][[3, 7]] = 0
+    damaged = run._replace(data=run.data._replace(train=train))
+    setup = inputs.evaluation_setup(damaged, None, "batch", 50)
+    assert setup.num_examples == 100 and setup.examples["weight"].all()
+
+
+class Mixing(nn.Module):
+    """Units are known, and the axes of its first kernel by the user's word alone."""
+
+    layout_rules = {"mix/kernel": "kio"}  # noqa: RUF012
+    unit_layers = "mix", "out"
+
+    @nn.compact
+    def __call__(self, image, train: bool = False):
+        x = nn.relu(nn.Conv(3, (3,), name="mix")(image))
+        return nn.Dense(2, name="out")(x.reshape(len(x), -1))
+
+
+def test_units_are_seen_and_scored_by_the_layout_that_a_model_states():
+    model, examples = Mixing(), {"image": np.ones((4, 8, 1)), "label": np.zeros(4, int)}
+    examples = {"train": examples | {"weight": np.ones(4)}}
+    params = model.init(jax.random.key(0), jnp.ones((1, 8, 1)))["params"]
+    run = SimpleNamespace(
+        model=model, data=SimpleNamespace(**examples),
+        config=SimpleNamespace(workdir="w", model="mixing"),
+        state=SimpleNamespace(params=params, batch_stats={}),
+        objective=Objective(model, rules=layout.rules_of(model)),
+    )  # fmt: skip
+    setup = resumable_units.setup_of(run, "after", ["train"], 4)
+    found = resumable_units.scores(setup, run.state, ["norm", "at_random", "mrs"], 0)
+    assert {name: len(values) for name, values in found.items()} == {
+        "score/norm/mix": 3, "score/at_random/mix": 3, "score/mrs/mix": 3
+    }  # fmt: skip
 
 
 @pytest.fixture(scope="module")

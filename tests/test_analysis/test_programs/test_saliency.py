@@ -157,6 +157,15 @@ def test_mistakes_are_refused_and_nothing_is_written(config, tmp_path, change, m
     assert not list(tmp_path.rglob("*.npz")) + list(tmp_path.rglob("*.json"))
 
 
+def test_where_nothing_can_be_kept_the_analysis_goes_on(
+    config, found, monkeypatch, tmp_path
+):
+    """On a full disk a partial result is not written."""
+    monkeypatch.setattr(results, "keep", lambda *_: None)
+    other = replace(config, output=str(tmp_path))
+    assert saliency.run(other)["oracle"] == found[0]["oracle"]
+
+
 def test_a_score_that_is_no_number_names_itself_and_the_layer(
     config, tmp_path, monkeypatch
 ):

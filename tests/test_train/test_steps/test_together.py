@@ -1,5 +1,6 @@
 """Seeds trained side by side in one compiled program."""
 
+import shutil
 from dataclasses import replace
 
 import jax
@@ -178,6 +179,22 @@ def test_a_seed_that_diverges_is_named_and_ends_no_other(
     # The same command trains the one alone, from its last checkpoint.
     with pytest.raises(RunFailure, match=r"workdir\.$"):
         job.run_all(configs(tmp_path), seeds_at_once=SEEDS)
+
+
+def test_a_seed_that_stays_far_behind_takes_no_step_from_the_others(
+    together_and_alone, tmp_path
+):
+    """It diverged long before the others were interrupted, say."""
+    whole, _ = together_and_alone
+    for seed in range(SEEDS):
+        shutil.copytree(whole / f"seed{seed}", tmp_path / f"seed{seed}")
+        (tmp_path / f"seed{seed}" / runs.SUMMARY).unlink()
+    before = checkpoint.steps(tmp_path / "seed0" / runs.CHECKPOINTS)
+    checkpoint.drop_after(tmp_path / "seed1" / runs.CHECKPOINTS, 0)
+    opened = opening.open_runs(configs(tmp_path), [None] * SEEDS)
+    newest = before[-1]
+    assert [int(each.state.step) for each in opened] == [newest, 0, newest]
+    assert checkpoint.steps(tmp_path / "seed0" / runs.CHECKPOINTS) == before
 
 
 def _spoiled(opened):
