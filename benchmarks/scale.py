@@ -170,8 +170,8 @@ def main() -> None:
         )
         print(_times(found, name, machine, options))
     print(
-        f"\n* An analysis holds at most {SPLIT_LIMIT:,} images of 224 pixels: the"
-        " program refuses these."
+        f"\n* Few hosts hold these images: an analysis takes a third of the free memory"
+        f" for them, or that of {SPLIT_LIMIT:,} of 224 pixels where that is more."
     )
     print(f"\nMemory of each of {options.devices} devices:")
     print(_memory(found, options.devices))
