@@ -23,7 +23,7 @@ from landscape.machine.backend import on_cpu
 CHUNK = 5 * 2**18
 CHUNK_ELSEWHERE = 2**26
 MIN_CHUNK_SIZE = 16
-# Bytes for the widest values of all points that are vmapped together.
+# Bytes of a device for the widest values of all points that are vmapped together.
 GROUP = 2**29
 
 
@@ -81,9 +81,11 @@ def choose(
     chunk_size = options.chunk_size or _chunk_size(
         (widest + len(points) * cached) / size, size, options.mesh
     )
+    chunk_size = min(chunk_size, size)
+    parts = size / chunk_size * (1 if options.mesh is None else options.mesh.size)
     return Layout(
-        min(chunk_size, size),
-        _group(widest, num_rows, options.order),
+        chunk_size,
+        _group(widest / parts, num_rows, options.order),
         result,
         on_data,
         bool(cut.cached),
@@ -110,8 +112,12 @@ def _chunk_size(bytes_per_example: float, size: int, mesh: Mesh | None) -> int:
     return next(even, largest)
 
 
-def _group(widest: int, num_rows: int, order: str) -> int | None:
-    """How many rows are vmapped together; None: each after the other."""
+def _group(widest: float, num_rows: int, order: str) -> int | None:
+    """How many rows are vmapped together; None: each after the other.
+
+    >>> _group(2.0**27, 100, "vmap")
+    4
+    """
     if order == "sequential" or (order == "auto" and on_cpu()):
         return None
-    return min(max(GROUP // widest, 1), num_rows)
+    return min(max(int(GROUP / widest), 1), num_rows)

@@ -225,6 +225,9 @@ def test_rows_that_are_vmapped_in_groups_agree(monkeypatch):
         options = layout.Options("vmap", None, None, None, True)
         chosen = layout.choose(Partial(loss_fn), points, 11, (), batch, options)
         assert chosen.group == 4 and chosen.chunk_size == 20
+        in_halves = options._replace(chunk_size=10)
+        chosen = layout.choose(Partial(loss_fn), points, 11, (), batch, in_halves)
+        assert chosen.group == 8 and chosen.chunk_size == 10
         combinations.weighted_sums.clear_cache()
         got = combinations.evaluate(points, rows, loss_fn, batch, order="vmap")
         combinations.weighted_sums.clear_cache()
