@@ -71,6 +71,10 @@ def not_inlined(function: Callable, *args: Any, **static: Any) -> Any:
     are such calls, too, and so are functions in it that are jitted themselves, as
     `jax.numpy.where` is: use `jax.lax` there.
 
+    With several processes it is inlined. XLA may put a sum over the devices into the
+    call, and starts what comes after a call, other sums among it, before all in it has
+    started: processes would add up different arrays, or Gloo ends them.
+
     Args:
       function: of a module: what is compiled is kept for it and `static`.
       args: pytrees of arrays.
@@ -79,7 +83,7 @@ def not_inlined(function: Callable, *args: Any, **static: Any) -> Any:
     >>> float(not_inlined(jax.lax.mul, 2.0, 3.0))
     6.0
     """
-    if not on_cpu() or _all_inlined.get():
+    if not on_cpu() or jax.process_count() > 1 or _all_inlined.get():
         return function(*args, **static)
     with set_xla_metadata(inlineable="false"):
         return _compiled(function, tuple(sorted(static.items())))(*args)

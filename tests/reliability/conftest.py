@@ -1,6 +1,11 @@
 """Runs programs as a user would: each in a process, in a folder of the tests."""
 
+import socket
+from pathlib import Path
+
 import pytest
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -53,3 +58,32 @@ def final_bytes(folder):
         return leaves, (folder / name / runs.METRICS).read_bytes()
 
     return read
+
+
+@pytest.fixture(scope="session")
+def run_two(start_program):
+    """Runs two processes that join, to their ends; statuses, outputs and errors.
+
+    run_two(command, num_devices of each, *folders, **environment): one folder, or one
+    for each.
+    """
+
+    def run(command, num_devices, *folders, **environment):
+        with socket.socket() as one:
+            one.bind(("127.0.0.1", 0))
+            port = one.getsockname()[1]
+        place = ["--coordinator", f"127.0.0.1:{port}", "--num-processes", "2"]
+        words = [*map(str, command), *place, "--process-id"]
+        devices = {"JAX_NUM_CPU_DEVICES": num_devices, "JAX_PLATFORMS": "cpu"}
+        settings, both = devices | environment, []
+        try:
+            for index in (0, 1):
+                folder = (folders or [ROOT])[min(index, len(folders) - 1)]
+                both.append(start_program([*words, str(index)], folder, settings))
+            said = [process.communicate(timeout=300) for process in both]
+        finally:
+            for process in both:
+                process.kill()
+        return [process.returncode for process in both], *zip(*said, strict=True)
+
+    return run

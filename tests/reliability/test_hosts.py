@@ -1,6 +1,7 @@
 """Several processes that train one network, as several hosts do."""
 
 import json
+import re
 import signal
 import socket
 import time
@@ -10,6 +11,7 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
+from PIL import Image
 
 from analysis.studies.plateau.config import Config
 from landscape import checkpoint, data, runs
@@ -101,21 +103,15 @@ def test_a_signal_to_one_process_saves_the_step_of_all_and_one_process_goes_on(
     assert steps == [line["step"] for line in runs.read_metrics(alone)]
 
 
-def test_two_processes_remove_the_units_that_one_removes(tmp_path, start):
+def test_two_processes_remove_the_units_that_one_removes(tmp_path, run_two):
     dense = tmp_path / "dense"
     small = {"model": "mlp", "widths": (6, 5), "steps": 20, "batch_size": 32}
     job.run_training(DenseRun(**small, workdir=str(dense)))
     words = ["--from", dense, "--keep-params", "0.5", "--steps", "2", "--rounds", "2"]
-    port = free_port()
     command = ["-m", "train.units", *words, "--workdir", tmp_path / "both"]
-    both = [start(command, index, port, "2") for index in (0, 1)]
-    try:
-        said = [process.communicate(timeout=300) for process in both]
-    finally:
-        for process in both:
-            process.kill()
-    assert [process.returncode for process in both] == [0, 0], said
-    assert "Table: " in said[0][0] and "Table: " not in said[1][0]
+    statuses, out, errors = run_two(command, "2")
+    assert statuses == [0, 0], errors
+    assert "Table: " in out[0] and "Table: " not in out[1]
     (point,) = units.read([*map(str, words), "--workdir", str(tmp_path / "alone")])
     units.run(point.config)
     for name in ("", "-round1"):
@@ -159,9 +155,10 @@ def run():
             print(f"{type(error).__name__}: {error}", file=sys.stderr)
     print(found, file=sys.stderr)
     say_saved("step 20 is saved")
+    hosts.wait("both have said so")
     if index == 1 and how == "raise":
         raise InputError("shard 3 is missing.")
-    if index == 1 and how == "kill":
+    if how == f"kill {index}":
         os.kill(os.getpid(), 9)
     hosts.wait("for ever")
 
@@ -170,18 +167,12 @@ launch(run)
 
 
 @pytest.fixture
-def outcome(start):
+def outcome(run_two):
     """Statuses and lines of stderr of two processes: outcome(how)."""
 
     def outcome(how):
-        port = free_port()
-        both = [start(["-c", PROGRAM, how], index, port, "1") for index in (0, 1)]
-        try:
-            said = [process.communicate(timeout=120)[1] for process in both]
-        finally:
-            for process in both:
-                process.kill()
-        return [process.returncode for process in both], [s.splitlines() for s in said]
+        statuses, _, said = run_two(["-c", PROGRAM, how], "1")
+        return statuses, [text.splitlines() for text in said]
 
     return outcome
 
@@ -201,13 +192,67 @@ def test_a_process_that_fails_ends_the_other_which_says_its_sentence(outcome):
     assert statuses == [2, 2]
 
 
-def test_a_process_that_is_killed_ends_the_other_with_a_sentence(outcome):
-    statuses, said = outcome("kill")
-    assert statuses == [host_failures.STATUS, -signal.SIGKILL], said
-    assert said[0][-1] == (
-        f"stopped: process 1 on {HOST} gives no sign of life; step 20 is saved, and the"
-        " same command in all processes resumes from there."
+@pytest.mark.parametrize("index", [0, 1])
+def test_a_process_that_is_killed_ends_the_other_with_a_sentence(index, outcome):
+    statuses, said = outcome(f"kill {index}")
+    left = 1 - index
+    assert statuses[index] == -signal.SIGKILL, said
+    assert statuses[left] == host_failures.STATUS, said
+    assert said[left][-1] == (
+        f"stopped: process {index} on {HOST} gives no sign of life; step 20 is saved,"
+        " and the same command in all processes resumes from there."
     )
+
+
+def write_images(folder):
+    """A folder of two classes, each with two images to train on and one to test."""
+    for name in (
+        "train/a/0",
+        "train/a/1",
+        "train/b/0",
+        "train/b/1",
+        "val/a/0",
+        "val/b/0",
+    ):
+        path = folder / "images" / f"{name}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.full((9, 9, 3), 60, np.uint8)).save(path)
+
+
+@pytest.mark.parametrize(
+    ("renamed", "flags", "message"),
+    [
+        pytest.param(
+            "2.png", "",
+            rf"error: process 1 on {HOST} has other data than process 0 on {HOST}:"
+            r" .*\btrain\b.*\.",
+            id="data",
+        ),
+        pytest.param(
+            "1.png", "--num-devices 1",
+            r"error: --num-devices 1 leaves process 1 without a device: each of the 2"
+            r" processes needs one\.",
+            id="devices",
+        ),
+    ],
+)  # fmt: skip
+def test_what_two_processes_cannot_train_ends_both_before_anything_is_written(
+    renamed, flags, message, tmp_path, run_two
+):
+    """Images of other names on one host; a host without a device."""
+    folders = tmp_path / "one", tmp_path / "other"
+    for folder in folders:
+        write_images(folder)
+    file = folders[1] / "images/train/b/1.png"
+    file.rename(file.with_name(renamed))
+    words = "--dataset images/ --image-size 8 --model mlp --widths 4 --batch-size 4"
+    command = ["-m", "train.dense", *words.split(), "--steps", "4", *flags.split()]
+    run = tmp_path / "run"
+    statuses, _, said = run_two([*command, "--workdir", run], "1", *folders)
+    assert statuses == [2, 2], said
+    for text in said:
+        assert re.fullmatch(message, text.splitlines()[-1]), text
+    assert not run.exists()
 
 
 def test_a_coordinator_that_does_not_answer_is_named(monkeypatch, capsys):

@@ -1,4 +1,4 @@
-"""Operators and spectra on 1, 2 and 8 devices; a test runs it in its own process."""
+"""Operators and spectra on 1, 2, 4 and 8 devices; a test runs it in its own process."""
 
 import re
 from functools import partial
@@ -12,7 +12,7 @@ from scipy.stats import wasserstein_distance
 from analysis import curvature, paths, spectra
 from analysis.paths import fitting
 from analysis.spectra import lanczos
-from landscape import derivatives, units
+from landscape import derivatives, models, units
 from landscape.machine import devices, division
 from landscape.objective import cross_entropy
 from landscape.sparsity import saliency
@@ -156,15 +156,38 @@ def check():
                 size = assert_memory_as_predicted(op, matvec)
                 # The 65th example, and what belongs to none, is on each device.
                 assert whole / count < size < whole / count + whole / 10
+        divided = spectra.sharded(found[0])
+        assert_same_spectrum(divided, want)
     dense = spectra.materialise(found[0])
     assert_close(dense, spectra.materialise(plain[0]), 1e-12)
     matvec = jax.jit(type(found[0]).matvec)
     assert_same_spectrum(on_host(partial(matvec, found[0])), want)
-    divided = spectra.sharded(found[0])
-    assert_same_spectrum(divided, want)
     state = lanczos.start(divided, np.ones(40), 16)
     state = lanczos.advance(divided, state, 16)
     assert {x.addressable_shards[0].data.shape for x in state.basis} == {(16, 5)}
+
+
+def check_convolutions():
+    """The Hessian of a network of convolutions, on divided images."""
+    draw = np.random.default_rng(1)
+    model = models.create("lenet", (16, 16, 1), 3, (2, 3, 4))
+    batch = {
+        "image": draw.standard_normal((17, 16, 16, 1)),
+        "label": draw.integers(0, 3, 17).astype(np.int32),
+        "weight": np.ones(17),
+    }
+    shapes = jax.eval_shape(model.init, jax.random.key(0), batch["image"])["params"]
+    params = jax.tree.map(lambda x: draw.standard_normal(x.shape) / 3, shapes)
+
+    def loss_fn(params, batch):
+        return output_loss(model.apply({"params": params}, batch["image"]), batch)
+
+    whole, divided = (
+        curvature.hessian(loss_fn, params, batch, mesh=mesh, check=False)
+        for mesh in (None, devices.make_mesh(8))
+    )
+    v = np.cos(np.arange(whole.size))
+    assert_close(divided.matvec(v), whole.matvec(v), 1e-12)
 
 
 def tapped(params, batch, tap):
@@ -241,6 +264,7 @@ def check_curve():
 if __name__ == "__main__":
     jax.config.update("jax_enable_x64", True)
     check()
+    check_convolutions()
     check_scores()
     check_curve()
     print("agreed")

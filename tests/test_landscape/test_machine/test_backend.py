@@ -58,3 +58,14 @@ def test_products_are_in_full_precision_and_so_are_their_derivatives():
         assert count == full > 0
     with jax.default_matmul_precision("tensorfloat32"):
         assert precisions(precise)[1] == 0
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_with_several_processes_all_is_inlined_so_that_their_sums_have_one_order(
+    processes, monkeypatch
+):
+    monkeypatch.setattr(jax, "default_backend", lambda: "cpu")
+    monkeypatch.setattr(jax, "process_count", lambda: processes)
+    traced = jax.make_jaxpr(lambda x: backend.not_inlined(jax.lax.neg, x))(1.0)
+    (equation,) = traced.eqns
+    assert (equation.primitive is jax.lax.neg_p) == (processes == 2)
