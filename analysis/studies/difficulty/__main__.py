@@ -14,7 +14,7 @@ zero, and prints checks C1.1 to C1.10 with the paper's own numbers beside ours. 
 numbers behind them go to WORKDIR/difficulty-<scale>/. Finished runs and paths are read
 back, interrupted ones resume. On cifar10 the first seed's lines are compared for the
 three kinds of statistics of batch norm. digits: about 5 minutes on 2 cores; mnist:
-about an hour; cifar10 (ResNet-8, 10,000 images): about 3 hours by estimate;
+about an hour; cifar10 (ResNet-8, 10,000 images): about 3 hours, 2 with --num-seeds 2;
 cifar10-full (ResNet-20, one seed): days on a CPU, hours on a GPU.
 """
 

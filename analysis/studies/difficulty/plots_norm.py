@@ -30,7 +30,7 @@ def modes(panels: Mapping[str, Curves], note: str) -> Figure:
                 axes.plot(
                     ts[known], values[known], line, label=f"{mode} statistics",
                     # One may lie on another.
-                    lw={"-": 2.4, "--": 1.6, ":": 1.6}[line], **look | {"marker": ""},
+                    lw={"-": 4.5, "--": 1.6, ":": 2.0}[line], **look | {"marker": ""},
                 )  # fmt: skip
             axes.set(title=title, xlabel="t", yscale="log")
             plain_numbers(axes.yaxis)
