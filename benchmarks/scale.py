@@ -41,7 +41,7 @@ a restart, density and trace."""
 
 
 class Work(NamedTuple):
-    """A program of `full_size` on so many images, in a precision of `Machine`."""
+    """A program of `full_size` on a number of images, in a precision of `Machine`."""
 
     images: float
     program: str

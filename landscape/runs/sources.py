@@ -116,10 +116,12 @@ def check_data(folder: Path, data: Dataset) -> None:
 def _alike(known: Any, here: Any) -> bool:
     """Whether two entries are equal, floating-point numbers to rounding.
 
-    Of splits, what both tell: older runs know nothing of files.
+    Of splits, all that is known: older runs know nothing of files.
     """
     if isinstance(known, dict) and isinstance(here, dict):
-        return all(_alike(known[key], here[key]) for key in known.keys() & here)
+        return known.keys() <= here.keys() and all(
+            _alike(value, here[key]) for key, value in known.items()
+        )
     if isinstance(known, float) and isinstance(here, float):
         return math.isclose(known, here, rel_tol=1e-5, abs_tol=1e-9)
     if isinstance(known, list) and isinstance(here, list):

@@ -157,7 +157,7 @@ def test_mistakes_are_refused_and_nothing_is_written(config, tmp_path, change, m
     assert not list(tmp_path.rglob("*.npz")) + list(tmp_path.rglob("*.json"))
 
 
-def test_where_nothing_can_be_kept_the_analysis_goes_on(
+def test_where_nothing_can_be_kept_the_analysis_continues(
     config, found, monkeypatch, tmp_path
 ):
     """On a full disk a partial result is not written."""

@@ -55,6 +55,17 @@ def test_a_pattern_loses_whole_weights_of_its_groups():
              "prune_start": 10, "prune_end": 10},
             3 * 7 * 100,
         ),
+        # The first update, at step 5, removes nothing; at 10 it is (1 - 1/8) of 3/4.
+        (
+            {"method": "pruning", "score": "taylor2", "prune_start": 5,
+             "prune_every": 5, "prune_end": 15},
+            6 * 500 * (100 + 34.375),
+        ),
+        (
+            {"method": "pruning", "score": "synflow", "prune_start": 5,
+             "prune_every": 5, "prune_end": 15},
+            3 * (100 + 34.375),
+        ),
         ({"method": "pruning", "score": "obd"}, None),
     ],
 )  # fmt: skip

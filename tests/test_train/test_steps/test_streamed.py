@@ -213,6 +213,10 @@ def test_another_file_is_noticed_by_other_processes_and_when_a_run_resumes(
         del older["data"][split]["files_crc32"]
     (tmp_path / sources.SOURCES).write_text(json.dumps(older))
     sources.check_data(tmp_path, theirs)
+    older["data"]["train"]["unknown"] = 1
+    (tmp_path / sources.SOURCES).write_text(json.dumps(older))
+    with pytest.raises(InputError, match="trained on other data"):
+        sources.check_data(tmp_path, theirs)
 
 
 def test_examples_held_out_are_not_trained_on(images):
